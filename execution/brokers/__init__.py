@@ -1,0 +1,1 @@
+"""Venues behind the Broker and Quotes ports. Begin with `simulated.py`."""

@@ -1,0 +1,75 @@
+"""The error tree. If callers branch and go on, a named outcome is returned; if everyone must stop, one is raised.
+
+    TouchstoneError
+      SettingsRefused        settings refused before anything started
+      DataError
+        BadSourceFile        a file of the user's names its fault by file, row and column; nothing of it was taken in
+        CorruptArtifact      stored bytes do not have the hash they are named by
+        MissingQuote         a symbol must be valued and has no price
+      ProofError
+        CertificateRefused   a batch's gate certificate is missing, red, or judges other data
+        BatchRefused         a batch is malformed or for another session
+      LedgerError
+        ChainBroken          a stored hash does not match its content
+        IllegalTransition    an event does not follow from the state before it
+        SameIdOtherOrder     a client order id exists with other parameters
+      Halted                 the kill switch is engaged, or cannot be read
+
+Refusals by a venue, trims by a guard, partial fills and unknown outcomes are values, so they are not in this tree.
+"""
+
+
+class TouchstoneError(Exception):
+    """Root of every error this project raises on purpose."""
+
+
+class SettingsRefused(TouchstoneError):
+    """Settings were refused before anything started."""
+
+
+class DataError(TouchstoneError):
+    """Data are corrupt, missing or not what their schema says."""
+
+
+class BadSourceFile(DataError):
+    """A source file is unusable; the message names file, row and column, and nothing of it was taken in."""
+
+
+class CorruptArtifact(DataError):
+    """Stored bytes do not have the hash they are named by."""
+
+
+class MissingQuote(DataError):
+    """A symbol must be valued and has no price."""
+
+
+class ProofError(TouchstoneError):
+    """The evidence that data passed their checks does not hold."""
+
+
+class CertificateRefused(ProofError):
+    """A gate certificate is missing, red, or judges other data than the batch was made from."""
+
+
+class BatchRefused(ProofError):
+    """A signal batch is malformed, or is not for the session that may be traded now."""
+
+
+class LedgerError(TouchstoneError):
+    """The ledger would become, or is, inconsistent."""
+
+
+class ChainBroken(LedgerError):
+    """A stored hash does not match its content."""
+
+
+class IllegalTransition(LedgerError):
+    """An event does not follow from the state before it."""
+
+
+class SameIdOtherOrder(LedgerError):
+    """A client order id is already recorded with other parameters."""
+
+
+class Halted(TouchstoneError):
+    """The kill switch is engaged, or cannot be read."""

@@ -1,0 +1,145 @@
+"""Orders and what a venue may say of them."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Literal
+
+from execution.domain.canonical import canonical_bytes
+
+Side = Literal["buy", "sell"]
+Leg = Literal["entry", "exit", "stop"]
+OrderType = Literal["limit", "market", "stop"]
+TimeInForce = Literal["day", "gtc"]
+WorkingStatus = Literal["open", "filled", "cancelled", "expired", "rejected"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRequest:
+    """One order as it goes to a venue. Prices are raw dollars per share, quantities whole shares.
+
+    Attributes:
+        client_order_id: derived, never random: `client_order_id()`.
+        limit_usd: for a limit order, the worst acceptable price; else None.
+        stop_usd: for a stop order, the trigger; else None.
+        is_reduce_only: the order may close but never open or turn a position.
+    """
+
+    client_order_id: str
+    symbol: str
+    side: Side
+    leg: Leg
+    quantity_shares: int
+    order_type: OrderType
+    time_in_force: TimeInForce
+    limit_usd: Decimal | None = None
+    stop_usd: Decimal | None = None
+    is_reduce_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The venue has the order."""
+
+    broker_order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The venue proved that it does not have the order and said why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nobody knows yet whether the venue has the order; it stays in flight until a lookup proves its end."""
+
+    reason: str
+
+
+SubmitOutcome = Accepted | Refused | Unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderState:
+    """An order as the venue shows it now."""
+
+    client_order_id: str
+    broker_order_id: str
+    symbol: str
+    side: Side
+    quantity_shares: int
+    filled_shares: int
+    status: WorkingStatus
+    order_type: OrderType
+    limit_usd: Decimal | None
+    stop_usd: Decimal | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerFill:
+    """One execution. `execution_id` is unique for ever and the key by which fills are counted once."""
+
+    execution_id: str
+    client_order_id: str
+    symbol: str
+    side: Side
+    quantity_shares: int
+    price_usd: Decimal
+    fee_usd: Decimal
+    filled_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorporateActionEntry:
+    """A split, dividend or delisting booked to the account.
+
+    Attributes:
+        entry_id: unique for ever.
+        kind: `split` changes the quantity, `dividend` pays cash, `delisting` closes the position for cash.
+        quantity_delta_shares: change of the position in whole shares.
+        cash_usd: cash booked, fractions of a split paid out included.
+        ratio: new shares per old for a split; else None.
+    """
+
+    entry_id: str
+    kind: Literal["split", "dividend", "delisting"]
+    symbol: str
+    session: date
+    quantity_delta_shares: int
+    cash_usd: Decimal
+    ratio: Decimal | None
+    booked_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSnapshot:
+    """Cash and positions of the account, as the venue holds them: symbol to signed whole shares, zeros left out."""
+
+    cash_usd: Decimal
+    positions_shares: Mapping[str, int]
+
+
+def client_order_id(
+    *, account: str, epoch: int, cycle_id: str, strategy: str, symbol: str, side: Side, leg: str
+) -> str:
+    """Return the derived id of an order: 28 lower-case characters.
+
+    Quantity and price are left out on purpose: an order planned again must collide with the first, not join it.
+
+    Args:
+        account: account name from settings.
+        epoch: rises only when a ledger is restored from a backup.
+        cycle_id: the cycle the order belongs to.
+        strategy: strategy name.
+        symbol: exchange symbol.
+        side: buy or sell.
+        leg: entry, exit, stop, or a numbered leg after a proven end of the former one.
+    """
+    digest = hashlib.sha256(canonical_bytes([account, epoch, cycle_id, strategy, symbol, side, leg])).digest()
+    return "t1" + base64.b32encode(digest).decode("ascii").lower()[:26]

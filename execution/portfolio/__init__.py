@@ -1,0 +1,1 @@
+"""Signals to trades: pure arithmetic. Begin with `construction.py`."""

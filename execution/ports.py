@@ -1,0 +1,70 @@
+"""What trading needs of the world, as small protocols. Adapters live in `brokers/`, `ledger/` and `clock.py`."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Protocol
+
+from execution.domain.orders import (
+    AccountSnapshot,
+    BrokerFill,
+    CorporateActionEntry,
+    OrderRequest,
+    OrderState,
+    SubmitOutcome,
+)
+
+
+class Clock(Protocol):
+    """Where the time comes from: the system, or a file that moves when told."""
+
+    def now(self) -> datetime:
+        """Return the current instant, timezone-aware, in UTC."""
+        ...
+
+    def monotonic_seconds(self) -> float:
+        """Return a reading that never goes back; only differences mean anything."""
+        ...
+
+
+class Quotes(Protocol):
+    """Prices of the venue, raw dollars per share."""
+
+    def last_usd(self, symbol: str) -> Decimal | None:
+        """Return the last traded price at the clock's instant, or None when there is none."""
+        ...
+
+    def close_usd(self, symbol: str, session: date) -> Decimal | None:
+        """Return the official close of a session that has ended, or None when the symbol did not trade."""
+        ...
+
+
+class Broker(Protocol):
+    """One account at one venue. An unknown outcome is never a refusal."""
+
+    def submit(self, order: OrderRequest) -> SubmitOutcome:
+        """Send one order once; never retry inside."""
+        ...
+
+    def cancel(self, client_order_id: str) -> None:
+        """Ask for a cancel; harmless when the order is unknown or already done. The truth comes from `order`."""
+        ...
+
+    def order(self, client_order_id: str) -> OrderState | None:
+        """Look an order up by its client order id; None when the venue does not know it."""
+        ...
+
+    def open_orders(self) -> tuple[OrderState, ...]:
+        """Return every working order of the account, ours or not, sorted by client order id."""
+        ...
+
+    def fills(self, *, since: datetime) -> tuple[BrokerFill, ...]:
+        """Return fills at or after an instant, oldest first; asking twice returns the same fills with the same ids."""
+        ...
+
+    def corporate_actions(self, *, since: datetime) -> tuple[CorporateActionEntry, ...]:
+        """Return splits, dividends and delistings booked to the account at or after an instant, oldest first."""
+        ...
+
+    def account(self) -> AccountSnapshot:
+        """Return cash and positions now, foreign positions included."""
+        ...

@@ -1,0 +1,1 @@
+"""May this plan trade? Pure checks with verdicts. Begin with `pre_trade.py`."""

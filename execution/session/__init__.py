@@ -1,0 +1,1 @@
+"""One trading session in three acts, each safe to repeat. Begin with `run_session.py`."""

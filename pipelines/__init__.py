@@ -1,0 +1,1 @@
+"""Composition root: settings, two code locations, jobs, the command line. Begin with `jobs.py`."""

@@ -1,0 +1,1 @@
+"""Triggers: facts in, run requests out. Rules are pure functions; begin with `rules.py`."""

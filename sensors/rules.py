@@ -1,0 +1,1 @@
+"""Fire or wait: pure rules over facts. No clock, no orchestrator, no store."""
