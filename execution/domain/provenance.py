@@ -46,6 +46,8 @@ class GateCertificate:
         features_hash: hash of the feature rows judged; None at stage `raw`.
         symbols: every symbol of the session's universe, sorted, so that a refusal can be told for each.
         checks: verdicts in the order they were declared.
+        excluded: symbols whose own rows are at fault, each with its reason, sorted: the rest of the session passed
+            without them, and they may not be scored or entered.
     """
 
     session: date
@@ -55,6 +57,7 @@ class GateCertificate:
     features_hash: str | None
     symbols: tuple[str, ...]
     checks: tuple[CheckOutcome, ...]
+    excluded: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_green(self) -> bool:
