@@ -69,7 +69,10 @@ class TradingCalendar:
         """
         index = self.index(session) + sessions
         if not 0 <= index < len(self.sessions):
-            raise NotASession(f"{sessions} sessions from {session} lies outside the shipped calendar")
+            raise NotASession(
+                f"{sessions} sessions from {session} lies outside the shipped calendar "
+                f"({self.sessions[0]} to {self.sessions[-1]}); make a longer one with `make calendar`"
+            )
         return self.sessions[index]
 
     def next(self, session: date) -> date:

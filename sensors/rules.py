@@ -1,1 +1,179 @@
-"""Fire or wait: pure rules over facts. No clock, no orchestrator, no store."""
+"""Fire or wait: pure rules over facts. No orchestrator, no store; the time is an argument.
+
+The same rules are asked by sensors (a clock that moves when told) and by schedules (the wall clock). They name work
+that is due; starting that work twice must be harmless, because an orchestrator may always do so.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from execution.trading_calendar import TradingCalendar
+
+
+class Act(StrEnum):
+    """A kind of work, named as its job is."""
+
+    INGEST = "ingest"
+    CYCLE = "cycle"
+    FIRST_CYCLE = "first_cycle"
+    TRAIN = "train"
+    REPORT = "report"
+    PLAN = "plan"
+    SUBMIT = "submit"
+    CANCEL_REST = "cancel_rest"
+    SETTLE = "settle"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One piece of due work.
+
+    Attributes:
+        act: what to do.
+        session: the decision session it is for.
+        batch_hash: for a plan, the batch to plan; None for a plan that only manages positions.
+    """
+
+    act: Act
+    session: date
+    batch_hash: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What the work is known by from one attempt to the next: the batch for a plan, else act and session."""
+        return f"{self.act}:{self.batch_hash or self.session.isoformat()}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalysisFacts:
+    """What is so on the data side.
+
+    Attributes:
+        first_session: the first session a decision is made for.
+        last_session: the last one the source can serve; None when it has no end.
+        ingested: the newest session with stored bars; None before the first.
+        decided: sessions whose cycle has ended, in a batch or in a refusal.
+        champion_as_of: cut-off of the champion's training data; None when there is no champion.
+        settled: sessions the ledger has settled.
+        reported: sessions with a written report.
+    """
+
+    first_session: date
+    last_session: date | None
+    ingested: date | None
+    decided: frozenset[date]
+    champion_as_of: datetime | None
+    settled: frozenset[date]
+    reported: frozenset[date]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradingFacts:
+    """What is so on the trading side.
+
+    Attributes:
+        first_session: the first session a decision is made for.
+        planned: sessions with a plan, whatever it holds.
+        published: hashes of the batches published for the session that may be traded now, oldest first.
+        recorded: the batch hashes of that session the ledger knows, planned or superseded.
+        submitted: sessions whose sending has finished.
+        open_entries: sessions with entry orders still working.
+        settled: sessions that are settled.
+    """
+
+    first_session: date
+    planned: frozenset[date]
+    published: tuple[str, ...]
+    recorded: frozenset[str]
+    submitted: frozenset[date]
+    open_entries: frozenset[date]
+    settled: frozenset[date]
+
+
+def analysis_due(*, now: datetime, calendar: TradingCalendar, facts: AnalysisFacts) -> tuple[Work, ...]:
+    """Return the data side's due work, most urgent first.
+
+    Missed sessions are caught up in order. A cycle never trains, except the first of a home, which has no model to
+    score with. Training is due once a week, after the cycle of the week's last session.
+    """
+    newest = calendar.last_closed(now)
+    if newest is None:
+        return ()
+    last = newest if facts.last_session is None else min(newest, facts.last_session)
+    due: list[Work] = []
+    for session in calendar.between(facts.first_session, last):
+        if session not in facts.decided and calendar.as_of(session) <= now:
+            act = Act.FIRST_CYCLE if facts.champion_as_of is None and not facts.decided else Act.CYCLE
+            due.append(Work(act=act, session=session))
+    is_new = facts.ingested is not None and facts.ingested < last
+    if is_new and calendar.bars_known_at(last) <= now < calendar.as_of(last):
+        due.append(Work(act=Act.INGEST, session=last))
+    due.extend(Work(act=Act.REPORT, session=session) for session in sorted(facts.settled - facts.reported))
+    if facts.champion_as_of is not None and not due:
+        week_end = _last_session_of_a_week(last, calendar)
+        if week_end in facts.decided and facts.champion_as_of < calendar.as_of(week_end):
+            due.append(Work(act=Act.TRAIN, session=week_end))
+    return tuple(due)
+
+
+def tradable_session(*, now: datetime, calendar: TradingCalendar) -> date | None:
+    """Return the one session a batch may be planned for: its cut-off has come, its submit window is not yet over."""
+    newest = calendar.last_closed(now)
+    if newest is None:
+        return None
+    session = newest if calendar.as_of(newest) <= now else calendar.previous(newest)
+    return session if now < calendar.submit_window(session)[1] else None
+
+
+def trading_due(*, now: datetime, calendar: TradingCalendar, facts: TradingFacts) -> tuple[Work, ...]:
+    """Return the trading side's due work, most urgent first.
+
+    A session without a batch gets a plan that only manages positions once its submit window opens, so that stops and
+    exits are looked after even when the gate is red. Sessions that went by unplanned are recorded as missed.
+    """
+    due: list[Work] = []
+    tradable = tradable_session(now=now, calendar=calendar)
+    newest = calendar.last_closed(now)
+    if newest is not None:
+        passed = calendar.between(facts.first_session, newest)
+        missed = [s for s in passed if calendar.as_of(s) <= now and s != tradable and s not in facts.planned]
+        due.extend(Work(act=Act.PLAN, session=session) for session in missed)
+    if tradable is not None and tradable >= facts.first_session:
+        due.extend(
+            Work(act=Act.PLAN, session=tradable, batch_hash=batch_hash)
+            for batch_hash in facts.published
+            if batch_hash not in facts.recorded
+        )
+        opens, closes = calendar.submit_window(tradable)
+        if opens <= now < closes:
+            if tradable in facts.planned and tradable not in facts.submitted:
+                due.append(Work(act=Act.SUBMIT, session=tradable))
+            if tradable not in facts.planned and not facts.published:
+                due.append(Work(act=Act.PLAN, session=tradable))
+    for session in sorted(facts.planned - facts.settled):
+        if session in facts.open_entries and calendar.submit_window(session)[1] <= now:
+            due.append(Work(act=Act.CANCEL_REST, session=session))
+        if calendar.bars_known_at(calendar.next(session)) <= now:
+            due.append(Work(act=Act.SETTLE, session=session))
+    return tuple(due)
+
+
+def next_instant(*, now: datetime, calendar: TradingCalendar) -> datetime:
+    """Return the next instant at which work can become due.
+
+    Each session has four: its submit window opens, the window closes, its bars are known, its cut-off.
+    """
+    newest = calendar.last_closed(now) or calendar.sessions[0]
+    instants = [calendar.bars_known_at(newest), calendar.as_of(newest), *calendar.submit_window(newest)]
+    following = calendar.next(newest)
+    instants += [calendar.bars_known_at(following), calendar.as_of(following)]
+    return min(instant for instant in instants if instant > now)
+
+
+def _last_session_of_a_week(upto: date, calendar: TradingCalendar) -> date:
+    """Return the newest session not after a day that is the last of its ISO week."""
+    session = upto
+    while calendar.next(session).isocalendar().week == session.isocalendar().week:
+        session = calendar.previous(session)
+    return session

@@ -1,0 +1,56 @@
+"""How often a piece of work was tried: from run tags to a run key.
+
+A run key is remembered for ever, so a failed run with a bare key would never be started again and the day would be
+lost. The key therefore ends with the number of the attempt, and attempts are bounded.
+"""
+
+from typing import Final
+
+import dagster as dg
+
+from sensors.rules import Work
+
+WORK_TAG: Final = "touchstone/work"
+SESSION_TAG: Final = "dagster/partition"
+MOST_ATTEMPTS: Final = 3
+
+_ENDED: Final = frozenset({dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED})
+
+
+def anything_runs(instance: dg.DagsterInstance) -> bool:
+    """Return whether any run, of whatever origin, is queued or under way."""
+    under_way = [status for status in dg.DagsterRunStatus if status not in _ENDED]
+    return bool(instance.get_runs(filters=dg.RunsFilter(statuses=under_way), limit=1))
+
+
+def is_running(instance: dg.DagsterInstance, work: Work) -> bool:
+    """Return whether a run of this work is queued or under way."""
+    return any(status not in _ENDED for status in _statuses(instance, work))
+
+
+def ended_attempts(instance: dg.DagsterInstance, work: Work) -> int:
+    """Return how many runs of this work have ended, whatever their end."""
+    return sum(status in _ENDED for status in _statuses(instance, work))
+
+
+def is_exhausted(instance: dg.DagsterInstance, work: Work) -> bool:
+    """Return whether the work was tried as often as it may be without getting done."""
+    return ended_attempts(instance, work) >= MOST_ATTEMPTS
+
+
+def run_request(
+    instance: dg.DagsterInstance, work: Work, *, job_name: str, run_config: dict[str, object]
+) -> dg.RunRequest:
+    """Return the request for the next attempt at a piece of work."""
+    return dg.RunRequest(
+        run_key=f"{work.name}:{ended_attempts(instance, work)}",
+        job_name=job_name,
+        partition_key=work.session.isoformat(),
+        run_config=run_config,
+        tags={WORK_TAG: work.name},
+    )
+
+
+def _statuses(instance: dg.DagsterInstance, work: Work) -> list[dg.DagsterRunStatus]:
+    runs = instance.get_runs(filters=dg.RunsFilter(tags={WORK_TAG: work.name}))
+    return [run.status for run in runs]

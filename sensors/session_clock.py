@@ -1,0 +1,52 @@
+"""Move a clock that moves when told to its next event, once the former event's work is done."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import dagster as dg
+
+from execution.trading_calendar import TradingCalendar
+from sensors import attempts
+from sensors.due_work import SECONDS_BETWEEN_TICKS
+from sensors.rules import Work, next_instant
+
+
+def session_clock(
+    *,
+    now: Callable[[], datetime],
+    until: Callable[[], datetime],
+    advance_to: Callable[[datetime], None],
+    due: Callable[[], tuple[Work, ...]],
+    calendar: TradingCalendar,
+    starts_running: bool,
+) -> dg.SensorDefinition:
+    """Return the sensor that lets simulated days pass.
+
+    Args:
+        now: the clock's instant.
+        until: the instant past which nobody has asked it to go.
+        advance_to: moves the clock.
+        due: all due work of both code locations.
+        calendar: where the next event is found.
+        starts_running: whether it ticks without being switched on.
+    """
+
+    def tick(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        outstanding = [work.name for work in due() if not attempts.is_exhausted(context.instance, work)]
+        if outstanding:
+            return dg.SkipReason(f"waiting for {', '.join(outstanding)}")
+        if attempts.anything_runs(context.instance):
+            return dg.SkipReason("waiting for a run to end")
+        instant = next_instant(now=now(), calendar=calendar)
+        if instant > until():
+            return dg.SkipReason(f"the clock may go no further than {until().isoformat()}: `touchstone clock live`")
+        advance_to(instant)
+        return dg.SkipReason(f"moved to {instant.isoformat()}")
+
+    return dg.SensorDefinition(
+        name="session_clock",
+        description="Moves the simulated clock to its next event when the work of the former is done.",
+        evaluation_fn=tick,
+        minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
+        default_status=dg.DefaultSensorStatus.RUNNING if starts_running else dg.DefaultSensorStatus.STOPPED,
+    )

@@ -1,0 +1,168 @@
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from execution.trading_calendar import TradingCalendar
+from sensors.rules import (
+    Act,
+    AnalysisFacts,
+    TradingFacts,
+    Work,
+    analysis_due,
+    next_instant,
+    tradable_session,
+    trading_due,
+)
+
+CALENDAR = TradingCalendar.shipped()
+TUESDAY = date(2024, 1, 2)
+WEDNESDAY = date(2024, 1, 3)
+FRIDAY = date(2024, 1, 5)
+NOTHING = frozenset[date]()
+
+
+def analysis_facts(**changes: object) -> AnalysisFacts:
+    facts: dict[str, object] = {
+        "first_session": TUESDAY,
+        "last_session": None,
+        "ingested": None,
+        "decided": NOTHING,
+        "champion_as_of": None,
+        "settled": NOTHING,
+        "reported": NOTHING,
+    }
+    return AnalysisFacts(**(facts | changes))  # type: ignore[arg-type]  # a builder varies one field
+
+
+def trading_facts(**changes: object) -> TradingFacts:
+    facts: dict[str, object] = {
+        "first_session": TUESDAY,
+        "planned": NOTHING,
+        "published": (),
+        "recorded": frozenset[str](),
+        "submitted": NOTHING,
+        "open_entries": NOTHING,
+        "settled": NOTHING,
+    }
+    return TradingFacts(**(facts | changes))  # type: ignore[arg-type]  # a builder varies one field
+
+
+def analysis_at(now: datetime, **changes: object) -> tuple[Work, ...]:
+    return analysis_due(now=now, calendar=CALENDAR, facts=analysis_facts(**changes))
+
+
+def trading_at(now: datetime, **changes: object) -> tuple[Work, ...]:
+    return trading_due(now=now, calendar=CALENDAR, facts=trading_facts(**changes))
+
+
+def test_the_first_cycle_of_a_home_trains() -> None:
+    assert analysis_at(CALENDAR.as_of(TUESDAY)) == (Work(act=Act.FIRST_CYCLE, session=TUESDAY),)
+
+
+def test_no_cycle_is_due_before_the_cut_off() -> None:
+    assert analysis_at(CALENDAR.as_of(TUESDAY) - timedelta(microseconds=1)) == ()
+
+
+def test_later_cycles_do_not_train() -> None:
+    due = analysis_at(CALENDAR.as_of(WEDNESDAY), decided=frozenset({TUESDAY}), champion_as_of=CALENDAR.as_of(TUESDAY))
+    assert due == (Work(act=Act.CYCLE, session=WEDNESDAY),)
+
+
+def test_missed_cycles_are_caught_up_in_order() -> None:
+    due = analysis_at(CALENDAR.as_of(FRIDAY), decided=frozenset({TUESDAY}), champion_as_of=CALENDAR.as_of(TUESDAY))
+    assert [work.session.day for work in due] == [3, 4, 5]
+
+
+def test_no_cycle_is_due_past_the_end_of_the_source() -> None:
+    due = analysis_at(CALENDAR.as_of(FRIDAY), decided=frozenset({TUESDAY}), last_session=TUESDAY)
+    assert due == ()
+
+
+def test_bars_are_taken_in_between_their_known_time_and_the_cut_off() -> None:
+    done = {"decided": frozenset({TUESDAY}), "champion_as_of": CALENDAR.as_of(TUESDAY), "ingested": TUESDAY}
+    assert analysis_at(CALENDAR.bars_known_at(WEDNESDAY), **done) == (Work(act=Act.INGEST, session=WEDNESDAY),)
+    assert analysis_at(CALENDAR.bars_known_at(WEDNESDAY), **(done | {"ingested": WEDNESDAY})) == ()
+
+
+def test_training_is_due_once_a_week_after_its_last_cycle() -> None:
+    week = frozenset(CALENDAR.between(TUESDAY, FRIDAY))
+    tuesday, friday = CALENDAR.as_of(TUESDAY), CALENDAR.as_of(FRIDAY)
+    assert analysis_at(friday, decided=week, champion_as_of=tuesday) == (Work(act=Act.TRAIN, session=FRIDAY),)
+    assert analysis_at(friday, decided=week, champion_as_of=friday) == ()
+
+
+def test_a_settled_session_without_a_report_is_reported() -> None:
+    done = {"decided": frozenset({TUESDAY}), "champion_as_of": CALENDAR.as_of(TUESDAY)}
+    due = analysis_at(CALENDAR.as_of(TUESDAY), **done, settled=frozenset({TUESDAY}))
+    assert due == (Work(act=Act.REPORT, session=TUESDAY),)
+
+
+def test_a_published_batch_of_the_tradable_session_is_planned() -> None:
+    due = trading_at(CALENDAR.as_of(TUESDAY), published=("a",))
+    assert due == (Work(act=Act.PLAN, session=TUESDAY, batch_hash="a"),)
+
+
+def test_a_second_batch_is_handed_over_to_be_recorded_as_superseded() -> None:
+    due = trading_at(
+        CALENDAR.as_of(TUESDAY), published=("a", "b"), recorded=frozenset({"a"}), planned=frozenset({TUESDAY})
+    )
+    assert due == (Work(act=Act.PLAN, session=TUESDAY, batch_hash="b"),)
+
+
+def test_without_a_batch_positions_are_managed_once_the_submit_window_opens() -> None:
+    opens, _ = CALENDAR.submit_window(TUESDAY)
+    assert trading_at(opens - timedelta(seconds=1)) == ()
+    assert trading_at(opens) == (Work(act=Act.PLAN, session=TUESDAY),)
+
+
+def test_a_plan_is_submitted_only_inside_its_window() -> None:
+    opens, closes = CALENDAR.submit_window(TUESDAY)
+    planned = {"planned": frozenset({TUESDAY})}
+    assert trading_at(opens - timedelta(seconds=1), **planned) == ()
+    assert trading_at(opens, **planned) == (Work(act=Act.SUBMIT, session=TUESDAY),)
+    assert trading_at(opens, **planned, submitted=frozenset({TUESDAY})) == ()
+    assert trading_at(closes, **planned) == ()
+
+
+def test_entries_still_working_at_the_deadline_are_cancelled() -> None:
+    _, closes = CALENDAR.submit_window(TUESDAY)
+    due = trading_at(closes, planned=frozenset({TUESDAY}), open_entries=frozenset({TUESDAY}))
+    assert due == (Work(act=Act.CANCEL_REST, session=TUESDAY),)
+
+
+def test_a_plan_is_settled_after_the_next_close() -> None:
+    due = trading_at(CALENDAR.bars_known_at(WEDNESDAY), planned=frozenset({TUESDAY}))
+    assert due == (Work(act=Act.SETTLE, session=TUESDAY),)
+
+
+def test_a_session_that_went_by_unplanned_is_recorded_as_missed() -> None:
+    due = trading_at(CALENDAR.as_of(WEDNESDAY))
+    assert due == (Work(act=Act.PLAN, session=TUESDAY),)
+
+
+def test_no_session_is_tradable_between_the_end_of_its_window_and_the_next_cut_off() -> None:
+    _, closes = CALENDAR.submit_window(TUESDAY)
+    assert tradable_session(now=closes - timedelta(seconds=1), calendar=CALENDAR) == TUESDAY
+    assert tradable_session(now=closes, calendar=CALENDAR) is None
+    assert tradable_session(now=CALENDAR.as_of(WEDNESDAY), calendar=CALENDAR) == WEDNESDAY
+
+
+def test_the_clock_stops_four_times_a_session() -> None:
+    now = CALENDAR.as_of(TUESDAY)
+    stops = []
+    for _ in range(5):
+        now = next_instant(now=now, calendar=CALENDAR)
+        stops.append(now)
+    opens, closes = CALENDAR.submit_window(TUESDAY)
+    assert stops == [
+        opens,
+        closes,
+        CALENDAR.bars_known_at(WEDNESDAY),
+        CALENDAR.as_of(WEDNESDAY),
+        CALENDAR.submit_window(WEDNESDAY)[0],
+    ]
+
+
+def test_the_end_of_the_calendar_is_named() -> None:
+    with pytest.raises(ValueError, match="make calendar"):
+        next_instant(now=datetime(2029, 12, 31, 23, 59, tzinfo=UTC), calendar=CALENDAR)
