@@ -1,0 +1,75 @@
+"""Files named by the hash of their bytes: written once, never changed, verified on every read.
+
+A crash between any two steps leaves either no file or the whole file: bytes go to a temporary name, are flushed to the
+device, and only then take their final name.
+"""
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from execution.domain.errors import CorruptArtifact
+
+
+def write_by_hash(folder: Path, data: bytes, *, suffix: str) -> str:
+    """Store bytes under their SHA-256 and return it; storing the same bytes again changes nothing.
+
+    Args:
+        folder: made when it does not exist.
+        data: the whole content.
+        suffix: the file's ending with its dot: `.json`.
+    """
+    digest = hashlib.sha256(data).hexdigest()
+    path = folder / f"{digest}{suffix}"
+    if not path.exists():
+        write_atomically(path, data)
+    return digest
+
+
+def read_by_hash(folder: Path, digest: str, *, suffix: str) -> bytes:
+    """Return the bytes stored under a hash.
+
+    Raises:
+        CorruptArtifact: there is no such file, or its bytes have another hash.
+    """
+    path = folder / f"{digest}{suffix}"
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise CorruptArtifact(
+            f"no file {path.name} in {folder.name}/: expected the artifact of that hash; "
+            "restore it from a backup or make it again from the same inputs"
+        ) from None
+    found = hashlib.sha256(data).hexdigest()
+    if found != digest:
+        raise CorruptArtifact(
+            f"{folder.name}/{path.name} holds bytes with hash {found}: expected the hash it is named by; "
+            "the file was changed after it was written, restore it from a backup"
+        )
+    return data
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a whole file so that a reader sees the old content or the new, never a part; parents are made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    fsync_folder(path.parent)
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make the names in a folder durable: without this a rename may be lost with the power."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
