@@ -1,0 +1,112 @@
+"""Where the time comes from: the system, or a file that moves when told.
+
+Every decision reads one of these through the `Clock` port. The file clock lets weeks be lived in minutes: one JSON file
+in the home holds the instant, and only `advance_to` moves it, never back.
+"""
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import orjson
+from filelock import FileLock
+
+from execution.artifact_files import write_atomically
+from execution.domain.errors import DataError, SettingsRefused
+
+_LOCK_TIMEOUT_SECONDS: Final = 30.0
+
+
+class SystemClock:
+    """The machine's own clock, for paper and live trading."""
+
+    def now(self) -> datetime:
+        """Return the machine's current instant in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic_seconds(self) -> float:
+        """Return the machine's monotonic reading."""
+        return time.monotonic()
+
+
+class FileClock:
+    """A clock whose instant stands in one file and is shared by every process that names the file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = FileLock(path.with_name(f"{path.name}.lock"), timeout=_LOCK_TIMEOUT_SECONDS)
+
+    def now(self) -> datetime:
+        """Return the instant the file holds, in UTC.
+
+        Raises:
+            SettingsRefused: the clock was never initialised.
+            DataError: the file holds no instant.
+        """
+        # The file is replaced whole, so a reader sees the old instant or the new one and needs no lock.
+        try:
+            content = self._path.read_bytes()
+        except FileNotFoundError:
+            raise SettingsRefused(
+                f"the clock has no instant: expected {self._path.name} in the home; run `touchstone init` first"
+            ) from None
+        return _parsed(content, self._path.name)
+
+    def monotonic_seconds(self) -> float:
+        """Return the machine's monotonic reading: real work takes real time, whatever the file says."""
+        return time.monotonic()
+
+    def initialise(self, instant: datetime) -> datetime:
+        """Set the first instant and return it; a clock that already runs is left alone and its instant returned.
+
+        Raises:
+            ValueError: the instant has no timezone.
+        """
+        first = _utc(instant)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._lock:
+            if self._path.exists():
+                return self.now()
+            self._write(first)
+        return first
+
+    def advance_to(self, instant: datetime) -> datetime:
+        """Move the clock forward and return its instant; moving it to where it stands changes nothing.
+
+        Raises:
+            DataError: the instant lies before the clock's own.
+            SettingsRefused: the clock was never initialised.
+            ValueError: the instant has no timezone.
+        """
+        wanted = _utc(instant)
+        if not self._path.exists():
+            self.now()
+        with self._lock:
+            stands_at = self.now()
+            if wanted < stands_at:
+                raise DataError(
+                    f"the clock stands at {stands_at.isoformat()} and cannot go back to {wanted.isoformat()}; "
+                    "to live that time again, start a new home"
+                )
+            if wanted > stands_at:
+                self._write(wanted)
+        return wanted
+
+    def _write(self, instant: datetime) -> None:
+        write_atomically(self._path, orjson.dumps({"now": instant.isoformat()}) + b"\n")
+
+
+def _utc(instant: datetime) -> datetime:
+    if instant.tzinfo is None:
+        raise ValueError(f"naive datetime {instant!r}: expected a timezone")
+    return instant.astimezone(UTC)
+
+
+def _parsed(content: bytes, name: str) -> datetime:
+    try:
+        return _utc(datetime.fromisoformat(orjson.loads(content)["now"]))
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f'the clock file {name} holds no instant: expected {{"now": "<UTC instant>"}}, found {content[:80]!r}'
+        ) from error
