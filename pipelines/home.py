@@ -1,0 +1,122 @@
+"""The home folder: every file that a running Touchstone writes lies below it, so backup, wipe and move are one folder.
+
+This module names places and creates empty folders. What is inside a place belongs to the room that writes it.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+HOME_VARIABLE: Final = "TOUCHSTONE_HOME"
+DEFAULT_HOME: Final = Path(".touchstone")
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where everything that runs keeps its files.
+
+    Attributes:
+        root: the home folder; made absolute, so that a process started elsewhere still finds the same files.
+    """
+
+    root: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "root", self.root.expanduser().absolute())
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Return the home named by TOUCHSTONE_HOME, or `.touchstone` in the working directory."""
+        named = (os.environ if environ is None else environ).get(HOME_VARIABLE, "").strip()
+        return cls(Path(named) if named else DEFAULT_HOME)
+
+    def create(self) -> Self:
+        """Create the folders that do not exist yet and return the home; harmless to repeat.
+
+        Raises:
+            OSError: a folder cannot be created.
+        """
+        for folder in (
+            self.raw,
+            self.snapshots,
+            self.features,
+            self.artifacts,
+            self.tape,
+            self.dagster,
+            self.reports,
+            self.logs,
+        ):
+            folder.mkdir(parents=True, exist_ok=True)
+        return self
+
+    @property
+    def raw(self) -> Path:
+        """Folder of immutable raw parts."""
+        return self.root / "raw"
+
+    @property
+    def snapshots(self) -> Path:
+        """Folder of pinned data snapshots, one file per session."""
+        return self.root / "snapshots"
+
+    @property
+    def warehouse(self) -> Path:
+        """DuckDB file of the analysis half."""
+        return self.root / "warehouse.duckdb"
+
+    @property
+    def features(self) -> Path:
+        """Folder of immutable feature parts the kernel writes."""
+        return self.root / "features"
+
+    @property
+    def artifacts(self) -> Path:
+        """Folder of batches, certificates, models, plans and why-rows, named by hash."""
+        return self.root / "artifacts"
+
+    @property
+    def tape(self) -> Path:
+        """Folder of the simulated venue's prices, one Parquet file per session."""
+        return self.root / "tape"
+
+    @property
+    def ledger(self) -> Path:
+        """SQLite file of the append-only ledger."""
+        return self.root / "ledger.db"
+
+    @property
+    def venue(self) -> Path:
+        """SQLite file of the simulated broker's own state, never the ledger's."""
+        return self.root / "venue.db"
+
+    @property
+    def operations(self) -> Path:
+        """SQLite file of alert outbox, breakers and rate limits."""
+        return self.root / "operations.db"
+
+    @property
+    def clock(self) -> Path:
+        """File that holds the time in simulated and files mode."""
+        return self.root / "clock.json"
+
+    @property
+    def kill(self) -> Path:
+        """Kill switch: while this file exists, nothing is sent."""
+        return self.root / "KILL"
+
+    @property
+    def dagster(self) -> Path:
+        """Folder of the Dagster instance (DAGSTER_HOME)."""
+        return self.root / "dagster"
+
+    @property
+    def reports(self) -> Path:
+        """Folder of daily reports."""
+        return self.root / "reports"
+
+    @property
+    def logs(self) -> Path:
+        """Folder of structured log files."""
+        return self.root / "logs"

@@ -1,0 +1,44 @@
+"""The whole settings tree: the trading half and every section of analysis. Read once, frozen, refused when wrong.
+
+The trading location imports `pipelines.trading_settings` instead, because this module imports the data rooms.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from assets.ml.policy import LearningPolicy
+from pipelines.trading_settings import TradingSettings
+
+
+class Settings(TradingSettings):
+    """Every setting there is, one section per room that reads it."""
+
+    learning: LearningPolicy = Field(default=LearningPolicy(), description="How the model learns and when it is stale.")
+
+
+def load_settings(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Return the whole tree from a YAML file, its includes, and the environment; the environment wins.
+
+    Args:
+        path: the settings file; None for TOUCHSTONE_SETTINGS, else `settings.yaml` here, else defaults alone.
+        environ: the environment; None for the process's own.
+
+    Raises:
+        SettingsRefused: a key is unknown or a value is not allowed; the message names key, origin and what is allowed.
+    """
+    return Settings.load(path, environ)
+
+
+def schema_document() -> dict[str, Any]:
+    """Return the JSON schema of the whole tree, as `make schema` writes it to `settings_schema.json`."""
+    return Settings.model_json_schema()
+
+
+def write_schema() -> None:
+    """Write the schema beside this module; both locations read it there."""
+    text = json.dumps(schema_document(), indent=2, sort_keys=True) + "\n"
+    (Path(__file__).parent / "settings_schema.json").write_text(text, encoding="utf-8")

@@ -1,0 +1,207 @@
+"""Sources to one typed, frozen value: unknown keys and wrong values are refused by name, origin and remedy.
+
+Both locations load through here. The trading half validates its own sections and checks the names of all the others,
+so that it starts on no tree the analysis half would refuse as misspelt.
+"""
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple, Self
+
+from pydantic import BaseModel, PrivateAttr, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from execution.domain.errors import SettingsRefused
+from pipelines.home import HOME_VARIABLE
+from pipelines.settings_schema import SettingsSchema
+from pipelines.settings_sources import ENVIRONMENT_PREFIX, Given, given_settings
+
+FILE_VARIABLE: Final = "TOUCHSTONE_SETTINGS"
+LIVE_VARIABLE: Final = "TOUCHSTONE_LIVE_ACCOUNT"
+DEFAULT_FILE: Final = Path("settings.yaml")
+MASK: Final = "**********"
+
+_VARIABLES: Final = (HOME_VARIABLE, FILE_VARIABLE, LIVE_VARIABLE)
+
+
+class Origin(NamedTuple):
+    """One row of `touchstone config show`.
+
+    Attributes:
+        key: dotted name.
+        value: as text; masked when it is a secret.
+        origin: `default`, `settings.yaml:3`, or the name of an environment variable.
+    """
+
+    key: str
+    value: str
+    origin: str
+
+
+class LoadedSettings(BaseSettings):
+    """A settings tree that knows where each value came from.
+
+    The environment and `.env` readers of the library are off: sources are handed in once, and nothing is read later.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    _given: Given = PrivateAttr(default_factory=Given)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read nothing but what the loader hands in."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
+
+    @classmethod
+    def load(cls, path: Path | None, environ: Mapping[str, str] | None) -> Self:
+        """Read the sources once and return the validated half.
+
+        Args:
+            path: the settings file; None for TOUCHSTONE_SETTINGS, else `settings.yaml` here, else defaults alone.
+            environ: the environment; None for the process's own.
+
+        Raises:
+            SettingsRefused: a key is unknown or a value is not allowed; the message names key, origin and remedy.
+        """
+        if environ is None:
+            environ = os.environ
+        schema = SettingsSchema.shipped()
+        _refuse_unknown_variables(environ)
+        given = given_settings(path or _named_file(environ), environ, is_text=schema.is_text)
+        _refuse_unknown_keys(given, schema)
+        _refuse_secrets_in_files(given, schema)
+        others = schema.document["properties"].keys() - cls.model_fields.keys()
+        try:
+            settings = cls(**{name: value for name, value in given.tree.items() if name not in others})
+        except ValidationError as error:
+            raise SettingsRefused("; ".join(_refusal(item, given, schema) for item in error.errors())) from None
+        settings._given = given
+        settings.refuse_disagreement(environ)
+        return settings
+
+    def refuse_disagreement(self, environ: Mapping[str, str]) -> None:
+        """Raise SettingsRefused when the environment must agree with this tree and does not."""
+
+    @property
+    def settings_hash(self) -> str:
+        """Content hash of the whole tree, both halves and defaults included, without paths and secrets."""
+        return SettingsSchema.shipped().settings_hash(self._given.tree)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Settings files that were read, the including one first."""
+        return self._given.files
+
+    def origins(self) -> tuple[Origin, ...]:
+        """Return every value with where it came from, in the order of the tree; secrets are masked."""
+        return tuple(_rows(self, self._given.origins, ""))
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return every secret value of the tree, for those who must keep them out of what they write."""
+        return tuple(_secrets(self))
+
+
+def _named_file(environ: Mapping[str, str]) -> Path | None:
+    if named := environ.get(FILE_VARIABLE, "").strip():
+        return Path(named).expanduser()
+    return DEFAULT_FILE if DEFAULT_FILE.is_file() else None
+
+
+def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
+    """Refuse TOUCHSTONE_MODE: a switch spelt with one underscore would otherwise be ignored in silence."""
+    for name in sorted(environ):
+        if name.startswith("TOUCHSTONE_") and not name.startswith(ENVIRONMENT_PREFIX) and name not in _VARIABLES:
+            section = f"{ENVIRONMENT_PREFIX}{name.removeprefix('TOUCHSTONE_')}"
+            near = difflib.get_close_matches(name, [*_VARIABLES, section], n=1, cutoff=0.0)[0]
+            raise SettingsRefused(
+                f"unknown environment variable {name}; the nearest valid one is {near} "
+                f"(settings are spelt {ENVIRONMENT_PREFIX}SECTION__FIELD)"
+            )
+
+
+def _refuse_unknown_keys(given: Given, schema: SettingsSchema) -> None:
+    if unknown := schema.unknown_keys(given.tree):
+        raise SettingsRefused(
+            "; ".join(
+                f"unknown key {key} ({_origin(given, key)})"
+                + (f": the nearest valid key is {near}" if near else ": `touchstone config show` lists the valid ones")
+                for key, near in unknown
+            )
+        )
+
+
+def _refuse_secrets_in_files(given: Given, schema: SettingsSchema) -> None:
+    for key, origin in given.origins.items():
+        if not origin.startswith(ENVIRONMENT_PREFIX) and schema.is_secret(key):
+            variable = f"{ENVIRONMENT_PREFIX}{key.upper().replace('.', '__')}"
+            raise SettingsRefused(
+                f"{key} ({origin}) is a secret in a file; put it into the variable {variable} instead"
+            )
+
+
+def _origin(given: Given, key: str) -> str:
+    """Return where a key was said; a key inside a list was said where the list begins."""
+    while key and key not in given.origins:
+        below = [origin for known, origin in given.origins.items() if known.startswith(f"{key}.")]
+        if below:
+            return below[0]
+        key = key.rpartition(".")[0]
+    return given.origins.get(key, "default")
+
+
+def _refusal(error: ErrorDetails, given: Given, schema: SettingsSchema) -> str:
+    key = ".".join(str(part) for part in error["loc"] if part not in {"function-after", "decimal", "float"})
+    allowed = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if not key:
+        return f"settings refused: {allowed}"
+    found = MASK if schema.is_secret(key) else repr(error["input"])
+    return f"{key} ({_origin(given, key)}): found {found}, but it {allowed}"
+
+
+def _rows(model: BaseModel, origins: Mapping[str, str], prefix: str) -> Iterator[Origin]:
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        key = f"{prefix}{name}"
+        if isinstance(value, BaseModel):
+            yield from _rows(value, origins, f"{key}.")
+        elif isinstance(value, Mapping) and any(isinstance(below, BaseModel) for below in value.values()):
+            for below_name, below in value.items():
+                yield from _rows(below, origins, f"{key}.{below_name}.")
+        else:
+            said = [known for known in origins if known == key or known.startswith(f"{key}.")]
+            yield Origin(key, _shown(value), origins[said[0]] if said else "default")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return MASK
+    if value is None:
+        return "none"
+    if isinstance(value, (tuple, list, frozenset)):
+        return "[" + ", ".join(_shown(item) for item in value) + "]"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{name}: {_shown(item)}" for name, item in value.items()) + "}"
+    return str(value)
+
+
+def _secrets(value: Any) -> Iterator[str]:
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _secrets(getattr(value, name))
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _secrets(item)

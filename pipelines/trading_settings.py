@@ -1,0 +1,128 @@
+"""The trading half of the settings tree: what identifies a run, and every section that trading code reads.
+
+It imports `execution` only, so that the trading location starts fast and carries no analysis. The analysis half
+extends it in `pipelines/settings.py`.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from execution.domain.errors import SettingsRefused
+from execution.domain.signals import Mode
+from pipelines.settings_loading import LIVE_VARIABLE, LoadedSettings
+from pipelines.settings_schema import NOT_HASHED
+
+_NAME = r"^[a-z0-9][a-z0-9-]{0,31}$"
+
+
+class LogSettings(BaseModel):
+    """What is written to the log, and how much of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severity that is written to the log file and to the console."
+    )
+
+
+class DaemonTimings(BaseModel):
+    """How often the orchestrator looks for work, and how long it waits for it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sensor_interval_seconds: int = Field(
+        default=1, ge=1, le=600, description="Least time between two looks of a sensor; the daemon adds up to 5 s."
+    )
+    dequeue_interval_seconds: int = Field(
+        default=1, ge=1, le=60, description="Time between two looks into the queue of waiting runs."
+    )
+    run_start_timeout_seconds: int = Field(
+        default=180, ge=30, le=3600, description="A run that has not started after this time counts as failed."
+    )
+    run_attempts: int = Field(
+        default=3, ge=1, le=10, description="Times a sensor asks for the work of one session before it gives up."
+    )
+
+
+class BrokerKeys(BaseModel):
+    """Keys of the trading account; from the environment only, and never seen by the analysis location's code."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key_id: SecretStr | None = Field(default=None, min_length=1, description="Public half of the broker's key pair.")
+    secret_key: SecretStr | None = Field(
+        default=None, min_length=1, description="Secret half of the broker's key pair."
+    )
+
+
+class TradingSettings(LoadedSettings):
+    """What a run is called, and the sections trading reads. Unknown keys are refused over both halves."""
+
+    mode: Mode = Field(
+        default="simulated",
+        description="Where data and fills come from: a made market, your files, a paper account, or a live account.",
+    )
+    account: str = Field(
+        default="main", pattern=_NAME, description="Name of the account; part of every cycle and client order id."
+    )
+    strategy: str = Field(
+        default="cross-section", pattern=_NAME, description="Name of the strategy; part of every client order id."
+    )
+    initial_cash_usd: Decimal = Field(
+        default=Decimal(100_000), gt=0, le=1_000_000_000, description="Cash the simulated account opens with, in USD."
+    )
+    first_cycle_session: date | None = Field(
+        default=None,
+        description="First session that is decided; none lets the source choose the first with enough history.",
+    )
+    broker_keys: BrokerKeys = Field(default=BrokerKeys(), description="Keys of the paper or live account.")
+    log: LogSettings = Field(default=LogSettings(), description="The log.", json_schema_extra=NOT_HASHED)
+    daemon: DaemonTimings = Field(
+        default=DaemonTimings(), description="Pace of the orchestrator.", json_schema_extra=NOT_HASHED
+    )
+
+    @model_validator(mode="after")
+    def _needs_keys_to_leave_the_simulation(self) -> "TradingSettings":
+        if self.mode in {"paper", "live"} and not (self.broker_keys.key_id and self.broker_keys.secret_key):
+            raise ValueError(
+                f"mode {self.mode} needs broker_keys.key_id and broker_keys.secret_key; set "
+                "TOUCHSTONE__BROKER_KEYS__KEY_ID and TOUCHSTONE__BROKER_KEYS__SECRET_KEY"
+            )
+        return self
+
+    def refuse_disagreement(self, environ: Mapping[str, str]) -> None:
+        """Refuse live trading unless TOUCHSTONE_LIVE_ACCOUNT names the same account as the tree.
+
+        Two switches in two places: a copied settings file alone, or a left-over variable alone, trades nothing.
+
+        Raises:
+            SettingsRefused: one switch is on and the other is off, or they name different accounts.
+        """
+        named = environ.get(LIVE_VARIABLE, "").strip()
+        if self.mode == "live" and named != self.account:
+            raise SettingsRefused(
+                f"mode live needs {LIVE_VARIABLE} to name the account {self.account!r}, found {named or 'nothing'!r}; "
+                "set it, or choose mode paper"
+            )
+        if self.mode != "live" and named:
+            raise SettingsRefused(
+                f"{LIVE_VARIABLE} names {named!r} but mode is {self.mode}; unset it, or set mode to live"
+            )
+
+
+def load_trading_settings(path: Path | None = None, environ: Mapping[str, str] | None = None) -> TradingSettings:
+    """Return the trading half of the tree; reads the same sources and gives the same hash as the whole one.
+
+    Args:
+        path: the settings file; None for TOUCHSTONE_SETTINGS, else `settings.yaml` here, else defaults alone.
+        environ: the environment; None for the process's own.
+
+    Raises:
+        SettingsRefused: a key is unknown or a value is not allowed.
+    """
+    return TradingSettings.load(path, environ)
