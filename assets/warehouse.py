@@ -1,0 +1,91 @@
+"""The DuckDB warehouse: short connections with one thread, typed reads, one writer at a time.
+
+Whatever opens it from an asset, check or op declares `pool=POOL`: DuckDB lets one process write and shuts every other
+process out meanwhile. Connections are confined to the home: no query can read or write a file elsewhere. Nothing that
+trades imports this module.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+
+from execution.domain.errors import DataError
+
+if TYPE_CHECKING:
+    import duckdb
+
+POOL: Final = "warehouse"
+"""Name of the concurrency pool, limit 1, of everything that opens the warehouse."""
+
+
+@dataclass(frozen=True, slots=True)
+class Warehouse:
+    """One DuckDB file.
+
+    Attributes:
+        path: the file; a read demands that it exists, a writing connection creates it.
+    """
+
+    path: Path
+
+    def read(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] = ()) -> pa.Table:
+        """Return the rows of one query over a short read-only connection.
+
+        Args:
+            sql: one statement; order is promised only where it says `order by`.
+            parameters: values for `?` (a sequence) or `$name` (a mapping) placeholders.
+
+        Raises:
+            DataError: the warehouse does not exist yet.
+        """
+        with self.connect(read_only=True) as connection:
+            return connection.execute(sql, parameters or None).to_arrow_table()
+
+    def has_table(self, schema: str, table: str) -> bool:
+        """Return whether a table or view exists; False when the warehouse itself does not."""
+        if not self.path.exists():
+            return False
+        found = self.read(
+            "select 1 from information_schema.tables where table_schema = ? and table_name = ?", (schema, table)
+        )
+        return bool(found.num_rows)
+
+    @contextmanager
+    def connect(self, *, read_only: bool) -> "Iterator[duckdb.DuckDBPyConnection]":
+        """Open the file with one thread, no reach beyond its folder and a locked configuration; close it after.
+
+        One thread makes grouped results the same in every run; time zone UTC keeps instants comparable.
+
+        Raises:
+            DataError: the connection is read-only and the file does not exist.
+        """
+        import duckdb  # noqa: PLC0415 - definitions import this module; the library loads when a query runs
+
+        if read_only and not self.path.exists():
+            raise DataError(
+                f"warehouse {self.path.name} not found in {self.path.parent}: expected a built warehouse; "
+                "materialize the features of a session first"
+            )
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        connection = duckdb.connect(str(self.path), read_only=read_only, config={"threads": 1})
+        try:
+            _confine(connection, self.path.parent)
+            yield connection
+        finally:
+            connection.close()
+
+
+def _confine(connection: "duckdb.DuckDBPyConnection", home: Path) -> None:
+    """Allow files of the home only, for good, and tell instants in UTC; only this order of statements holds."""
+    row = connection.execute("select current_setting('lock_configuration')").fetchone()
+    if row is not None and row[0]:
+        return  # a sibling connection of this process has locked the same database already
+    connection.execute("set global timezone = 'UTC'")
+    folder = str(home.resolve()).replace("'", "''")
+    connection.execute(f"set allowed_directories = ['{folder}/']")
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
