@@ -40,6 +40,31 @@ class OrderRequest:
     is_reduce_only: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposedOrder:
+    """An order that sizing wants and pre-trade checks have yet to judge. It has no id: nothing has been planned.
+
+    Attributes:
+        symbol: exchange symbol.
+        side: buy for an entry, sell for an exit.
+        leg: `entry` opens a position, `exit` reduces or closes one.
+        quantity_shares: whole shares, above zero.
+        reference_price_usd: the raw price the size was reckoned from: the session's close.
+        limit_usd: the worst acceptable price of a marketable DAY limit; None for a market order.
+        stop_usd: for an entry, the protective stop reckoned from the reference price; else None.
+        reason: one sentence that says why, with its numbers.
+    """
+
+    symbol: str
+    side: Side
+    leg: Leg
+    quantity_shares: int
+    reference_price_usd: Decimal
+    limit_usd: Decimal | None
+    stop_usd: Decimal | None
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """The venue has the order."""

@@ -1,0 +1,135 @@
+"""Risk limits as one validated value, with the two profiles that ship: `strict` and `standard`.
+
+Weights and fractions are of the account's equity unless a field says otherwise. Limits hold for the whole account:
+positions and working orders of the broker count, ours or not.
+"""
+
+from decimal import Decimal
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class RiskLimits(BaseModel):
+    """Every limit a plan must keep. The defaults are the profile `standard`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    order_notional_max_usd: Decimal = Field(
+        default=Decimal(15_000),
+        gt=0,
+        le=10_000_000,
+        description="Largest value of one entry order at its limit price; an order above it is blocked, never cut.",
+    )
+    basket_notional_max_usd: Decimal = Field(
+        default=Decimal(150_000),
+        gt=0,
+        le=100_000_000,
+        description="Largest value of all entries of one cycle together; above it every entry of the cycle is blocked.",
+    )
+    adv_share_max: Decimal = Field(
+        default=Decimal("0.02"),
+        gt=0,
+        le=Decimal("0.25"),
+        description="Largest entry as a fraction of the mean volume of the last 20 sessions.",
+    )
+    price_collar_bps: Decimal = Field(
+        default=Decimal(500),
+        gt=0,
+        le=5_000,
+        description="Largest distance of a limit price from the session's close, and from a quote where there is one.",
+    )
+    position_max_weight: Decimal = Field(
+        default=Decimal("0.10"), gt=0, le=1, description="Largest value of one position as a fraction of equity."
+    )
+    sector_max_weight: Decimal = Field(
+        default=Decimal("0.30"), gt=0, le=1, description="Largest value of one sector as a fraction of equity."
+    )
+    gross_max_weight: Decimal = Field(
+        default=Decimal(1),
+        gt=0,
+        le=1,
+        description="Largest value of all positions as a fraction of equity; no leverage.",
+    )
+    names_max: int = Field(default=20, ge=1, le=500, description="Most symbols held at once.")
+    cash_min_weight: Decimal = Field(
+        default=Decimal("0.02"), ge=0, lt=1, description="Cash that entries must leave, as a fraction of equity."
+    )
+    entries_per_day_max: int = Field(default=20, ge=0, le=1_000, description="Most entry orders of one session.")
+    cooldown_minutes: int = Field(
+        default=5, ge=0, le=10_080, description="Minutes that pass in one symbol between a trade and the next entry."
+    )
+    atr_max_fraction: Decimal = Field(
+        default=Decimal("0.06"),
+        gt=0,
+        le=1,
+        description="Largest 14-session average true range as a fraction of the close that an entry may have.",
+    )
+    daily_loss_max_fraction: Decimal = Field(
+        default=Decimal("0.05"),
+        gt=0,
+        le=1,
+        description="Hard loss of one day as a fraction of its starting equity; the smaller of it and the dollars holds.",
+    )
+    daily_loss_max_usd: Decimal = Field(
+        default=Decimal(1_500),
+        gt=0,
+        le=10_000_000,
+        description="Hard loss of one day in dollars; entries shrink from half of it and end at the whole.",
+    )
+    drawdown_max_fraction: Decimal = Field(
+        default=Decimal("0.05"),
+        gt=0,
+        le=1,
+        description="Loss from the highest equity at which the account only reduces.",
+    )
+    drawdown_resume_sessions: int = Field(
+        default=20,
+        ge=1,
+        le=260,
+        description="Sessions of only reducing after which simulated and files modes resume by themselves.",
+    )
+    earnings_blackout_sessions: int = Field(
+        default=3,
+        ge=0,
+        le=20,
+        description="Sessions before a scheduled earnings release without entries; 0 switches the check off, "
+        "for data that have no calendar of events.",
+    )
+
+    @model_validator(mode="after")
+    def _fit_each_other(self) -> Self:
+        if self.position_max_weight > self.sector_max_weight:
+            raise ValueError(
+                f"position_max_weight {self.position_max_weight} is above sector_max_weight {self.sector_max_weight}: "
+                "a position is part of its sector; raise the sector's limit or lower the position's"
+            )
+        if self.order_notional_max_usd > self.basket_notional_max_usd:
+            raise ValueError(
+                f"order_notional_max_usd {self.order_notional_max_usd} is above basket_notional_max_usd "
+                f"{self.basket_notional_max_usd}: an order is part of its basket; raise the basket's limit"
+            )
+        return self
+
+    @classmethod
+    def standard(cls) -> Self:
+        """Return the default profile: 20 names, average true range up to 6 % of the price."""
+        return cls()
+
+    @classmethod
+    def strict(cls) -> Self:
+        """Return the narrow profile: 5 names, 15 entries a day, average true range up to 2.5 % of the price.
+
+        On real prices the range alone blocks most of a nervous year: it is meant for an account that may stand still.
+        """
+        return cls(
+            names_max=5, entries_per_day_max=15, atr_max_fraction=Decimal("0.025"), adv_share_max=Decimal("0.01")
+        )
+
+    def daily_loss_hard_usd(self, day_start_equity_usd: Decimal) -> Decimal:
+        """Return the loss of a day, in dollars, at which entries end."""
+        return min(self.daily_loss_max_fraction * day_start_equity_usd, self.daily_loss_max_usd)
+
+    def daily_loss_soft_usd(self, day_start_equity_usd: Decimal) -> Decimal:
+        """Return the loss of a day, in dollars, from which entries shrink: half of the hard one."""
+        return self.daily_loss_hard_usd(day_start_equity_usd) / 2
