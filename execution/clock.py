@@ -1,7 +1,8 @@
 """Where the time comes from: the system, or a file that moves when told.
 
 Every decision reads one of these through the `Clock` port. The file clock lets weeks be lived in minutes: one JSON file
-in the home holds the instant, and only `advance_to` moves it, never back.
+in the home holds the instant, and only `advance_to` moves it, never back. Beside it stands how far the world was asked
+to go: whoever moves the clock by itself (a sensor) stops there.
 """
 
 import time
@@ -44,14 +45,7 @@ class FileClock:
             SettingsRefused: the clock was never initialised.
             DataError: the file holds no instant.
         """
-        # The file is replaced whole, so a reader sees the old instant or the new one and needs no lock.
-        try:
-            content = self._path.read_bytes()
-        except FileNotFoundError:
-            raise SettingsRefused(
-                f"the clock has no instant: expected {self._path.name} in the home; run `touchstone init` first"
-            ) from None
-        return _parsed(content, self._path.name)
+        return self._state()["now"]
 
     def monotonic_seconds(self) -> float:
         """Return the machine's monotonic reading: real work takes real time, whatever the file says."""
@@ -68,8 +62,27 @@ class FileClock:
         with self._lock:
             if self._path.exists():
                 return self.now()
-            self._write(first)
+            self._write(first, until=first)
         return first
+
+    def until(self) -> datetime:
+        """Return how far the world was asked to go, in UTC; the first instant until `live_until` says more."""
+        return self._state()["until"]
+
+    def live_until(self, instant: datetime) -> datetime:
+        """Ask the world to go as far as an instant and return the limit; an earlier limit changes nothing.
+
+        Raises:
+            SettingsRefused: the clock was never initialised.
+            ValueError: the instant has no timezone.
+        """
+        wanted = _utc(instant)
+        self.now()
+        with self._lock:
+            state = self._state()
+            limit = max(wanted, state["until"])
+            self._write(state["now"], until=limit)
+        return limit
 
     def advance_to(self, instant: datetime) -> datetime:
         """Move the clock forward and return its instant; moving it to where it stands changes nothing.
@@ -90,11 +103,22 @@ class FileClock:
                     "to live that time again, start a new home"
                 )
             if wanted > stands_at:
-                self._write(wanted)
+                self._write(wanted, until=max(wanted, self.until()))
         return wanted
 
-    def _write(self, instant: datetime) -> None:
-        write_atomically(self._path, orjson.dumps({"now": instant.isoformat()}) + b"\n")
+    def _state(self) -> dict[str, datetime]:
+        # The file is replaced whole, so a reader sees the old state or the new one and needs no lock.
+        try:
+            content = self._path.read_bytes()
+        except FileNotFoundError:
+            raise SettingsRefused(
+                f"the clock has no instant: expected {self._path.name} in the home; run `touchstone init` first"
+            ) from None
+        return _parsed(content, self._path.name)
+
+    def _write(self, instant: datetime, *, until: datetime) -> None:
+        state = {"now": instant.isoformat(), "until": until.isoformat()}
+        write_atomically(self._path, orjson.dumps(state) + b"\n")
 
 
 def _utc(instant: datetime) -> datetime:
@@ -103,10 +127,12 @@ def _utc(instant: datetime) -> datetime:
     return instant.astimezone(UTC)
 
 
-def _parsed(content: bytes, name: str) -> datetime:
+def _parsed(content: bytes, name: str) -> dict[str, datetime]:
     try:
-        return _utc(datetime.fromisoformat(orjson.loads(content)["now"]))
+        state = orjson.loads(content)
+        return {key: _utc(datetime.fromisoformat(state[key])) for key in ("now", "until")}
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
         raise DataError(
-            f'the clock file {name} holds no instant: expected {{"now": "<UTC instant>"}}, found {content[:80]!r}'
+            f'the clock file {name} holds no instant: expected {{"now": "<UTC instant>", "until": "<UTC instant>"}}, '
+            f"found {content[:80]!r}"
         ) from error
