@@ -1,0 +1,130 @@
+"""Which rows of a delivery say something new about the facts a table already holds.
+
+A fact (a symbol's bar of a session) may have several versions, each known from its own instant on. A row that repeats
+the version in force at its `known_at` says nothing. A row that contradicts what is stored for its own time or later is
+a correction whose maker gave no time: it counts from the moment it was recorded, never earlier, because a session
+already decided could not have known it.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from assets.schemas import INSTANT, RawTable
+
+_ORIGIN_COLUMNS = frozenset({"source", "feed", "known_at"})
+_TICK = timedelta(microseconds=1)
+
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+def new_rows(table: RawTable, *, incoming: pa.Table, stored: pa.Table, recorded_at: datetime) -> pa.Table:
+    """Return the incoming rows that add a fact or a version, in no particular order.
+
+    Source and feed are not compared: the same values from another feed are no news. What contradicts a stored version
+    known at the same time or later gets `known_at` = `recorded_at`, or just after the newest stored version when that
+    is later still; of several such rows of one fact the one with the latest own time is believed.
+
+    Args:
+        table: the contract of both tables.
+        incoming: rows a source delivered.
+        stored: every stored version of at least the facts the incoming rows name.
+        recorded_at: when we record the delivery.
+    """
+    if incoming.num_rows == 0:
+        return incoming
+    ids = _fact_ids(table, stored, incoming)
+    stored_ids, incoming_ids = ids[: stored.num_rows], ids[stored.num_rows :]
+    counts = np.bincount(ids)
+    is_contested = counts[incoming_ids] > 1
+    plain = incoming.filter(pa.array(~is_contested))
+    if not is_contested.any():
+        return plain
+    contested = incoming.filter(pa.array(is_contested))
+    rivals = stored.filter(pa.array(np.isin(stored_ids, incoming_ids[is_contested])))
+    return pa.concat_tables([plain, _added_versions(table, contested, rivals, recorded_at)])
+
+
+def newest_versions(table: RawTable, rows: pa.Table) -> pa.Table:
+    """Return one row per fact: the version with the latest `known_at`, sorted by fact key.
+
+    This is what the world knew at the instant the rows were read as of.
+    """
+    if rows.num_rows == 0:
+        return rows
+    ordered = rows.take(
+        pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in (*table.fact_key, "known_at")])
+    )
+    ids = _fact_ids(table, ordered)
+    return ordered.filter(pa.array(np.append(ids[1:] != ids[:-1], [True])))
+
+
+def _added_versions(table: RawTable, incoming: pa.Table, stored: pa.Table, recorded_at: datetime) -> pa.Table:
+    is_new, is_late = _judge(table, stored, incoming)
+    added = incoming.filter(pa.array(is_new & ~is_late))
+    late = incoming.filter(pa.array(is_new & is_late))
+    if late.num_rows == 0:
+        return added
+    known = pa.concat_tables([stored, added])
+    stamped = _stamped(newest_versions(table, late), known, recorded_at)
+    # Told again after a correction was recorded, the same contradiction equals the newest version and is no news.
+    is_still_new, _ = _judge(table, known, stamped)
+    return pa.concat_tables([added, stamped.filter(pa.array(is_still_new))])
+
+
+def _judge(table: RawTable, stored: pa.Table, incoming: pa.Table) -> tuple[BoolArray, BoolArray]:
+    """Return per incoming row: does it differ from the version before it, and is a stored version as late as it."""
+    both = pa.concat_tables([stored, incoming]).combine_chunks()
+    ids = _fact_ids(table, both)
+    times = _micros(both.column("known_at"))
+    is_incoming = np.arange(both.num_rows) >= stored.num_rows
+    order = np.lexsort((is_incoming, times, ids))
+    ordered = both.take(pa.array(order))
+    repeats = np.zeros(both.num_rows, dtype=bool)
+    repeats[1:] = (ids[order][1:] == ids[order][:-1]) & _equals_previous(table, ordered)
+    newest_stored = np.full(int(ids.max()) + 1, np.iinfo(np.int64).min)
+    np.maximum.at(newest_stored, ids[: stored.num_rows], times[: stored.num_rows])
+    is_new = np.empty(both.num_rows, dtype=bool)
+    is_new[order] = ~repeats
+    return is_new[stored.num_rows :], (times <= newest_stored[ids])[stored.num_rows :]
+
+
+def _equals_previous(table: RawTable, rows: pa.Table) -> BoolArray:
+    equal = np.ones(rows.num_rows - 1, dtype=bool)
+    for name in table.schema.names:
+        if name in _ORIGIN_COLUMNS or name in table.fact_key:
+            continue
+        column = rows.column(name).combine_chunks()
+        this, previous = column[1:], column[:-1]
+        same = pc.fill_null(pc.equal(this, previous), False)  # noqa: FBT003 - pyarrow takes the fill value by position
+        both_null = pc.and_(pc.is_null(this), pc.is_null(previous))
+        equal &= pc.or_(same, both_null).to_numpy(zero_copy_only=False)
+    return equal
+
+
+def _stamped(late: pa.Table, known: pa.Table, recorded_at: datetime) -> pa.Table:
+    newest = pc.max(known.column("known_at")).as_py()
+    at = recorded_at.astimezone(UTC) if newest is None else max(recorded_at.astimezone(UTC), newest + _TICK)
+    index = late.schema.get_field_index("known_at")
+    return late.set_column(index, late.schema.field(index), pa.array([at] * late.num_rows, INSTANT))
+
+
+def _fact_ids(table: RawTable, *tables: pa.Table) -> IntArray:
+    """Return one integer per row of the stacked tables, equal where the fact keys are equal."""
+    stacked = pa.concat_tables([part.select(list(table.fact_key)) for part in tables])
+    ids: IntArray = np.zeros(stacked.num_rows, dtype=np.int64)
+    for name in table.fact_key:
+        encoded = stacked.column(name).combine_chunks().dictionary_encode()
+        codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+        # Renumbering after each column keeps the product small, however many columns name a fact.
+        _, ids = np.unique(ids * (len(encoded.dictionary) + 1) + codes, return_inverse=True)
+    return ids.astype(np.int64)
+
+
+def _micros(column: pa.ChunkedArray) -> IntArray:
+    micros: IntArray = column.cast(pa.int64()).to_numpy()
+    return micros

@@ -1,0 +1,52 @@
+"""Pinned snapshots: the newest pin wins, a missing one is named, a changed one is caught."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from assets.snapshots import DataSnapshot, SnapshotStore
+from execution.domain.errors import CorruptArtifact, DataError
+
+SESSION = date(2024, 3, 4)
+AS_OF = datetime(2024, 3, 4, 23, 0, tzinfo=UTC)
+
+
+def snapshot(*hashes: str) -> DataSnapshot:
+    return DataSnapshot(session=SESSION, as_of=AS_OF, parts=(("daily_bars", hashes), ("news", ())))
+
+
+def test_a_pinned_snapshot_comes_back_equal(tmp_path: Path) -> None:
+    SnapshotStore(tmp_path).pin(snapshot("aa", "bb"))
+    assert SnapshotStore(tmp_path).pinned(SESSION) == snapshot("aa", "bb")
+
+
+def test_the_newest_pin_of_a_session_wins(tmp_path: Path) -> None:
+    SnapshotStore(tmp_path).pin(snapshot("aa"))
+    SnapshotStore(tmp_path).pin(snapshot("aa", "bb"))
+    assert SnapshotStore(tmp_path).pinned(SESSION).hashes("daily_bars") == ("aa", "bb")
+
+
+def test_another_part_gives_another_hash() -> None:
+    assert snapshot("aa").hash != snapshot("aa", "bb").hash
+
+
+def test_a_session_without_a_pin_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="materialize raw/snapshot"):
+        SnapshotStore(tmp_path).pinned(SESSION)
+
+
+def test_a_changed_pin_is_caught(tmp_path: Path) -> None:
+    SnapshotStore(tmp_path).pin(snapshot("aa"))
+    path = tmp_path / "2024-03-04.json"
+    path.write_bytes(path.read_bytes().replace(b'"aa"', b'"cc"'))
+    with pytest.raises(CorruptArtifact, match="hash"):
+        SnapshotStore(tmp_path).pinned(SESSION)
+
+
+def test_a_torn_pin_is_caught(tmp_path: Path) -> None:
+    SnapshotStore(tmp_path).pin(snapshot("aa"))
+    path = tmp_path / "2024-03-04.json"
+    path.write_bytes(path.read_bytes()[:30])
+    with pytest.raises(CorruptArtifact, match="no JSON"):
+        SnapshotStore(tmp_path).pinned(SESSION)
