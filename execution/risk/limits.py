@@ -69,7 +69,7 @@ class RiskLimits(BaseModel):
         default=Decimal("0.05"),
         gt=0,
         le=1,
-        description="Hard loss of one day as a fraction of its starting equity; the smaller of it and the dollars holds.",
+        description="Hard loss of one day as a fraction of its starting equity; the smaller of the two holds.",
     )
     daily_loss_max_usd: Decimal = Field(
         default=Decimal(1_500),

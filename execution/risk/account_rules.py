@@ -1,0 +1,110 @@
+"""Rules about what the account can carry: its state, the day's loss, counts, weights and cash."""
+
+from decimal import ROUND_DOWN, Decimal
+from typing import Final
+
+from execution.risk.findings import Case, Finding, cut, dollars, percent, unknown
+
+# Of the soft loss, which is half of the hard one: the size that is left from that loss on.
+_LOSS_STEPS: Final = ((Decimal(2), Decimal(0)), (Decimal("1.5"), Decimal("0.25")), (Decimal(1), Decimal("0.5")))
+
+
+def trading_state(case: Case) -> Finding | None:
+    """A halted account sends nothing; one that only reduces sends no entries."""
+    state = case.context.trading_state
+    if state == "active" or (state == "reducing" and case.order.leg != "entry"):
+        return None
+    allowed = "an active account" if case.order.leg == "entry" else "an active or reducing account"
+    return Finding(state, allowed, f"the account is {state}")
+
+
+def entries_per_day(case: Case) -> Finding | None:
+    """So many entries a session and no more; exits are not counted."""
+    sent, most = case.exposure.entries, case.limits.entries_per_day_max
+    if sent < most:
+        return None
+    return Finding(f"{sent} entries already", f"at most {most} a session", "the session's entries are used up")
+
+
+def names(case: Case) -> Finding | None:
+    """So many symbols at once and no more; one that is being sold counts until it is sold."""
+    held, most = case.exposure.positions_usd.keys() | set(case.exposure.unpriced), case.limits.names_max
+    if case.order.symbol in held or len(held) < most:
+        return None
+    return Finding(f"{len(held)} names held or ordered", f"at most {most}", "no place is free among the names")
+
+
+def daily_loss(case: Case) -> Finding | None:
+    """Entries shrink as the day's loss grows: half from the soft loss on, a quarter from 1.5 times, none from twice."""
+    context, limits = case.context, case.limits
+    if context.day_start_equity_usd <= 0:
+        return unknown("no equity to count the day's loss from", "a starting equity above zero")
+    soft = limits.daily_loss_soft_usd(context.day_start_equity_usd)
+    loss = context.day_start_equity_usd - context.equity_usd
+    for multiple, share in _LOSS_STEPS:
+        if loss >= multiple * soft:
+            return Finding(
+                f"{dollars(loss)} lost today",
+                f"less than {dollars(multiple * soft)}"
+                + (f" for more than {percent(share)} of the size" if share else ""),
+                "the day has lost too much",
+                int((case.quantity_shares * share).to_integral_value(rounding=ROUND_DOWN)),
+            )
+    return None
+
+
+def position_weight(case: Case) -> Finding | None:
+    """One position stays a bounded part of equity."""
+    cap = case.limits.position_max_weight
+    held = case.exposure.positions_usd.get(case.order.symbol, Decimal(0))
+    return cut(
+        case,
+        room_usd=cap * case.context.equity_usd - held,
+        found=f"{dollars(held + case.quantity_shares * case.price_usd)} in {case.order.symbol}",
+        allowed=f"at most {percent(cap)} of {dollars(case.context.equity_usd)}",
+        reason="the position would be too large",
+    )
+
+
+def sector_weight(case: Case) -> Finding | None:
+    """One sector stays a bounded part of equity; holdings whose sector is unknown count against every sector."""
+    cap, signal = case.limits.sector_max_weight, case.signal
+    allowed = f"at most {percent(cap)} of {dollars(case.context.equity_usd)}"
+    if signal is None or not signal.sector:
+        return unknown(f"no sector of {case.order.symbol}", allowed)
+    held = case.exposure.sector_usd(signal.sector)
+    return cut(
+        case,
+        room_usd=cap * case.context.equity_usd - held,
+        found=f"{dollars(held + case.quantity_shares * case.price_usd)} in {signal.sector}",
+        allowed=allowed,
+        reason="the sector would be too large",
+    )
+
+
+def gross(case: Case) -> Finding | None:
+    """All positions together stay within equity: nothing is borrowed."""
+    cap = case.limits.gross_max_weight
+    allowed = f"at most {percent(cap)} of {dollars(case.context.equity_usd)}"
+    if case.exposure.unpriced:
+        return unknown(f"no price of {', '.join(case.exposure.unpriced)}, which the account holds or orders", allowed)
+    carried = case.exposure.gross_usd
+    return cut(
+        case,
+        room_usd=cap * case.context.equity_usd - carried,
+        found=f"{dollars(carried + case.quantity_shares * case.price_usd)} in positions",
+        allowed=allowed,
+        reason="all positions together would be too large",
+    )
+
+
+def cash(case: Case) -> Finding | None:
+    """Entries are paid from cash in hand and leave the reserve; a sale pays for nothing before it has filled."""
+    reserve = case.limits.cash_min_weight * case.context.equity_usd
+    return cut(
+        case,
+        room_usd=case.exposure.cash_usd - reserve,
+        found=f"{dollars(case.quantity_shares * case.price_usd)} needed",
+        allowed=f"{dollars(case.exposure.cash_usd)} in cash less a reserve of {dollars(reserve)}",
+        reason="there is not enough cash",
+    )

@@ -1,0 +1,143 @@
+"""Pre-trade checks: every proposed order meets every rule that concerns it, in declared order, and hears why.
+
+Pure: no clock, no broker, no ledger. A rule lets an order pass, cuts it to what is allowed, or blocks it. What a rule
+needs and does not know blocks with the reason "unknown". Exits meet only the rules that say so: nothing that limits
+risk may keep risk from being reduced.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from execution.domain.orders import ProposedOrder
+from execution.risk import account_rules, order_rules, symbol_rules
+from execution.risk.exposure import Exposure
+from execution.risk.findings import Case, Finding
+from execution.risk.limits import RiskLimits
+from execution.risk.trading_context import TradingContext
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approved:
+    """Every rule let the order pass as proposed."""
+
+    order: ProposedOrder
+    quantity_shares: int
+    check: str
+    found: str
+    allowed: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trimmed:
+    """The order may go with fewer shares; `check` is the rule that allowed the fewest."""
+
+    order: ProposedOrder
+    quantity_shares: int
+    check: str
+    found: str
+    allowed: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocked:
+    """The order may not go; `check` is the first rule that said no, and `quantity_shares` is 0."""
+
+    order: ProposedOrder
+    quantity_shares: int
+    check: str
+    found: str
+    allowed: str
+    reason: str
+
+
+Verdict = Approved | Trimmed | Blocked
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule: its name in every record, the orders it concerns, and the function that judges."""
+
+    name: str
+    concerns: Literal["every", "entry", "exit"]
+    judge: Callable[[Case], Finding | None]
+
+
+# Faults of the whole plan first, then the symbol's own, then what the account can carry; cuts come last, so that a cut
+# is never the reason why an order passes a rule that its full size breaks.
+RULES: Final[tuple[Rule, ...]] = (
+    Rule("trading_state", "every", account_rules.trading_state),
+    Rule("order_shape", "every", order_rules.order_shape),
+    Rule("basket_notional", "entry", order_rules.basket_notional),
+    Rule("order_notional", "entry", order_rules.order_notional),
+    Rule("price_collar", "every", order_rules.price_collar),
+    Rule("self_match", "every", order_rules.self_match),
+    Rule("exit_size", "exit", order_rules.exit_size),
+    Rule("tradable", "entry", symbol_rules.tradable),
+    Rule("duplicate_position", "entry", symbol_rules.duplicate_position),
+    Rule("cooldown", "entry", symbol_rules.cooldown),
+    Rule("earnings_blackout", "entry", symbol_rules.earnings_blackout),
+    Rule("atr", "entry", symbol_rules.average_true_range),
+    Rule("entries_per_day", "entry", account_rules.entries_per_day),
+    Rule("names", "entry", account_rules.names),
+    Rule("daily_loss", "entry", account_rules.daily_loss),
+    Rule("adv_share", "entry", symbol_rules.adv_share),
+    Rule("position_weight", "entry", account_rules.position_weight),
+    Rule("sector_weight", "entry", account_rules.sector_weight),
+    Rule("gross", "entry", account_rules.gross),
+    Rule("cash", "entry", account_rules.cash),
+)
+
+
+def review(*, orders: Sequence[ProposedOrder], context: TradingContext, limits: RiskLimits) -> tuple[Verdict, ...]:
+    """Return one verdict per order, in the order given; an order let through counts in all that follow.
+
+    Put exits first and entries by rank: what comes first gets the room there is.
+
+    Args:
+        orders: what sizing wants, in order of precedence.
+        context: the account, the batch and the day so far.
+        limits: what may not be exceeded.
+    """
+    exposure = Exposure.of(context, orders)
+    verdicts = []
+    for order in orders:
+        verdict = _judged(Case(order, order.quantity_shares, context, limits, exposure))
+        verdicts.append(verdict)
+        if not isinstance(verdict, Blocked):
+            exposure = exposure.with_approved(context, order, verdict.quantity_shares)
+    return tuple(verdicts)
+
+
+def _judged(case: Case) -> Verdict:
+    order = case.order
+    binding: Trimmed | None = None
+    kind = "entry" if order.leg == "entry" else "exit"
+    concerned = [rule for rule in RULES if rule.concerns in ("every", kind)]
+    for rule in concerned:
+        finding = rule.judge(case)
+        if finding is None:
+            continue
+        verdict_type = Blocked if finding.quantity_shares == 0 else Trimmed
+        verdict = verdict_type(
+            order=order,
+            quantity_shares=finding.quantity_shares,
+            check=rule.name,
+            found=finding.found,
+            allowed=finding.allowed,
+            reason=finding.reason,
+        )
+        if isinstance(verdict, Blocked):
+            return verdict
+        binding = verdict
+        case = Case(order, finding.quantity_shares, case.context, case.limits, case.exposure)
+    return binding or Approved(
+        order=order,
+        quantity_shares=order.quantity_shares,
+        check="all",
+        found=f"{len(concerned)} rules passed",
+        allowed="as proposed",
+        reason="no rule objected",
+    )
