@@ -123,10 +123,10 @@ def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
     """Refuse TOUCHSTONE_MODE: a switch spelt with one underscore would otherwise be ignored in silence."""
     for name in sorted(environ):
         if name.startswith("TOUCHSTONE_") and not name.startswith(ENVIRONMENT_PREFIX) and name not in _VARIABLES:
+            near = difflib.get_close_matches(name, _VARIABLES, n=1, cutoff=0.9)
             section = f"{ENVIRONMENT_PREFIX}{name.removeprefix('TOUCHSTONE_')}"
-            near = difflib.get_close_matches(name, [*_VARIABLES, section], n=1, cutoff=0.0)[0]
             raise SettingsRefused(
-                f"unknown environment variable {name}; the nearest valid one is {near} "
+                f"unknown environment variable {name}; the nearest valid one is {near[0] if near else section} "
                 f"(settings are spelt {ENVIRONMENT_PREFIX}SECTION__FIELD)"
             )
 

@@ -20,6 +20,8 @@ INCLUDES: Final = "includes"
 
 Tree = dict[str, Any]
 
+_PLAIN_TAGS: Final = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+
 
 @dataclass(frozen=True, slots=True)
 class Given:
@@ -157,6 +159,8 @@ def _read(path: Path) -> tuple[Tree, dict[str, str]]:
 
 def _value(loader: _Loader, node: yaml.Node, file: str, key: str, origins: dict[str, str]) -> Any:
     where = f"{file}:{node.start_mark.line + 1}"
+    if not isinstance(node, yaml.ScalarNode) and node.tag not in _PLAIN_TAGS:
+        raise SettingsRefused(f"{where}: the tag {node.tag} is not allowed; write plain keys, values and lists")
     if isinstance(node, yaml.MappingNode):
         return _mapping(loader, node, file, key, origins)
     if isinstance(node, yaml.SequenceNode):

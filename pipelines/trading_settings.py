@@ -54,9 +54,9 @@ class BrokerKeys(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    key_id: SecretStr | None = Field(default=None, min_length=1, description="Public half of the broker's key pair.")
+    key_id: SecretStr | None = Field(default=None, min_length=8, description="Public half of the broker's key pair.")
     secret_key: SecretStr | None = Field(
-        default=None, min_length=1, description="Secret half of the broker's key pair."
+        default=None, min_length=8, description="Secret half of the broker's key pair."
     )
 
 

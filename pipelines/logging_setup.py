@@ -1,0 +1,126 @@
+"""Structured logs: JSON lines into the home, a readable line to stderr, both masked after rendering.
+
+Configured once per process, by the command line or by a code location. Rooms only ask `structlog.get_logger()` or
+`logging.getLogger()`; both end here. Wall time stamps the lines; no decision reads it.
+"""
+
+import logging
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import structlog
+from structlog.typing import Processor
+
+from pipelines.home import Home
+from pipelines.secret_masking import SecretMask
+
+_OURS: Final = "_touchstone_handler"
+
+
+class _MaskedFormatter(structlog.stdlib.ProcessorFormatter):
+    """Renders a record, traceback included, and masks what came out."""
+
+    def __init__(self, renderer: Processor, mask: SecretMask) -> None:
+        super().__init__(
+            foreign_pre_chain=_shared_processors(),
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+        self._mask = mask
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._mask(super().format(record))
+
+
+class _DailyFileHandler(logging.Handler):
+    """Appends lines to one file a day. Several processes write at once, so each line is one append of its own."""
+
+    def __init__(self, home: Home) -> None:
+        super().__init__()
+        self._folder = home.logs
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record) + "\n"
+            day = datetime.now(UTC).date()
+            # Unbuffered: one write call per line, which O_APPEND keeps whole beside other writers.
+            with (self._folder / f"touchstone-{day}.jsonl").open("ab", buffering=0) as file:
+                file.write(line.encode())
+        except Exception:  # noqa: BLE001 - a log that cannot be written must not stop a trade; logging reports it
+            self.handleError(record)
+
+
+def configure_logging(home: Home, *, level: str = "info", secrets: Iterable[str] = (), console: bool = True) -> None:
+    """Send every log record of this process to the home's log and, if wanted, to stderr; later calls change nothing.
+
+    Args:
+        home: where the log folder is; it is created when missing.
+        level: least severity written: debug, info, warning or error.
+        secrets: values that must not appear in any spelling; see `settings.secrets()`.
+        console: also write a readable line to stderr.
+    """
+    root = logging.getLogger()
+    if any(getattr(handler, _OURS, False) for handler in root.handlers):
+        return
+    home.logs.mkdir(parents=True, exist_ok=True)
+    mask = SecretMask(secrets)
+    to_file = _DailyFileHandler(home)
+    to_file.setFormatter(_MaskedFormatter(structlog.processors.JSONRenderer(sort_keys=True), mask))
+    handlers: list[logging.Handler] = [to_file]
+    if console:
+        to_console = logging.StreamHandler(sys.stderr)
+        # A rich traceback would print local variables, and wrap a secret over two lines where no mask finds it.
+        plain = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+        to_console.setFormatter(_MaskedFormatter(plain, mask))
+        handlers.append(to_console)
+    for handler in handlers:
+        setattr(handler, _OURS, True)
+        root.addHandler(handler)
+    root.setLevel(level.upper())
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_shared_processors(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+
+
+def unconfigure_logging() -> None:
+    """Undo `configure_logging`; for processes that live through several homes, such as tests."""
+    root = logging.getLogger()
+    for handler in [handler for handler in root.handlers if getattr(handler, _OURS, False)]:
+        root.removeHandler(handler)
+        handler.close()
+    structlog.reset_defaults()
+
+
+@contextmanager
+def bind_run(*, run_id: str | None = None, decision_id: str | None = None) -> Iterator[None]:
+    """Put a run id and a decision id on every log line of the block, in this thread or task.
+
+    Args:
+        run_id: the orchestrator's id of the run; None leaves the outer one.
+        decision_id: the cycle or plan the block works on; None leaves the outer one.
+    """
+    bound: dict[str, Any] = {"run_id": run_id, "decision_id": decision_id}
+    with structlog.contextvars.bound_contextvars(**{key: value for key, value in bound.items() if value is not None}):
+        yield
+
+
+def _shared_processors() -> list[Processor]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+    ]

@@ -1,0 +1,31 @@
+from pathlib import Path
+
+from pipelines.home import Home
+
+
+def test_the_variable_names_the_home(tmp_path):
+    assert Home.from_environment({"TOUCHSTONE_HOME": str(tmp_path)}).root == tmp_path
+
+
+def test_without_the_variable_the_home_is_hidden_in_the_working_directory():
+    assert Home.from_environment({}).root == Path.cwd() / ".touchstone"
+
+
+def test_a_relative_home_is_made_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    home = Home(Path("mine"))
+    monkeypatch.chdir("/")
+    assert home.ledger == tmp_path / "mine" / "ledger.db"
+
+
+def test_creating_twice_is_harmless_and_makes_no_files(tmp_path):
+    home = Home(tmp_path / "home").create().create()
+    assert home.raw.is_dir()
+    assert [path for path in home.root.rglob("*") if path.is_file()] == []
+
+
+def test_every_place_lies_below_the_root(tmp_path):
+    home = Home(tmp_path)
+    places = [name for name, value in vars(Home).items() if isinstance(value, property)]
+    assert len(places) >= 14
+    assert all(getattr(home, name).is_relative_to(tmp_path) for name in places)

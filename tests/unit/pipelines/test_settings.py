@@ -1,0 +1,176 @@
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+import pipelines.settings as settings_module
+from execution.domain.errors import SettingsRefused
+from pipelines.settings import load_settings, schema_document
+from pipelines.settings_schema import SettingsSchema
+from pipelines.trading_settings import load_trading_settings
+
+KEYS = {"TOUCHSTONE__BROKER_KEYS__KEY_ID": "PKCANARY1234", "TOUCHSTONE__BROKER_KEYS__SECRET_KEY": "s3cr3t-canary-5678"}
+
+
+@pytest.fixture(autouse=True)
+def _no_file_beside(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def refusal(environ, path=None):
+    with pytest.raises(SettingsRefused) as error:
+        load_settings(path, environ)
+    return str(error.value)
+
+
+def leaves(model, prefix=""):
+    for name, field in type(model).model_fields.items():
+        value = getattr(model, name)
+        if hasattr(type(value), "model_fields"):
+            yield f"{prefix}{name}", field
+            yield from leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", field
+
+
+def test_nothing_said_means_defaults():
+    settings = load_settings(environ={})
+    assert (settings.mode, settings.initial_cash_usd) == ("simulated", Decimal(100_000))
+    assert {origin.origin for origin in settings.origins()} == {"default"}
+
+
+def test_the_committed_schema_equals_the_types():
+    committed = json.loads((Path(settings_module.__file__).parent / "settings_schema.json").read_text())
+    assert committed == json.loads(json.dumps(schema_document())), "run `make schema` and commit what it writes"
+
+
+def test_every_field_says_what_it_is():
+    missing = [key for key, field in leaves(load_settings(environ={})) if not (field.description or "").endswith(".")]
+    assert missing == []
+
+
+def test_a_file_in_the_working_directory_is_found(tmp_path):
+    (tmp_path / "settings.yaml").write_text("account: other\n")
+    settings = load_settings(environ={})
+    assert settings.account == "other"
+    assert settings.origins()[1] == ("account", "other", "settings.yaml:1")
+
+
+def test_a_named_file_wins_over_the_one_in_the_working_directory(tmp_path):
+    (tmp_path / "settings.yaml").write_text("account: other\n")
+    (tmp_path / "named.yaml").write_text("account: named\n")
+    assert load_settings(environ={"TOUCHSTONE_SETTINGS": str(tmp_path / "named.yaml")}).account == "named"
+
+
+def test_a_wrong_value_names_key_found_and_allowed(tmp_path):
+    path = tmp_path / "settings.yaml"
+    path.write_text("mode: liv\nlearning:\n  folds: 1\n")
+    message = refusal({}, path)
+    assert "mode (settings.yaml:1): found 'liv', but it should be 'simulated', 'files', 'paper' or 'live'" in message
+    assert "learning.folds (settings.yaml:3): found 1, but it should be greater than or equal to 2" in message
+
+
+def test_an_unknown_key_names_the_nearest_valid_one(tmp_path):
+    path = tmp_path / "settings.yaml"
+    path.write_text("learning:\n  fold: 3\n")
+    assert refusal({}, path) == "unknown key learning.fold (settings.yaml:2): the nearest valid key is learning.folds"
+
+
+def test_an_unknown_variable_is_refused_rather_than_ignored():
+    assert "the nearest valid one is TOUCHSTONE__MODE" in refusal({"TOUCHSTONE_MODE": "paper"})
+    assert "the nearest valid one is TOUCHSTONE_HOME" in refusal({"TOUCHSTONE_HOMES": "x"})
+    assert "unknown key learning.fold " in refusal({"TOUCHSTONE__LEARNING__FOLD": "3"})
+
+
+def test_a_number_that_is_none_is_refused():
+    assert "expected a finite number" in refusal({"TOUCHSTONE__LEARNING__L2_PENALTY": ".nan"})
+
+
+def test_a_secret_in_a_file_is_refused_without_quoting_it(tmp_path):
+    path = tmp_path / "settings.yaml"
+    path.write_text("broker_keys:\n  secret_key: s3cr3t-canary-5678\n")
+    message = refusal({}, path)
+    assert "broker_keys.secret_key (settings.yaml:2) is a secret in a file" in message
+    assert "TOUCHSTONE__BROKER_KEYS__SECRET_KEY" in message
+    assert "canary" not in message
+
+
+def test_a_secret_is_never_shown():
+    settings = load_settings(environ=KEYS)
+    shown = f"{settings!r} {settings} {settings.origins()}"
+    assert "canary" not in shown.lower()
+    assert sorted(settings.secrets()) == sorted(KEYS.values())
+
+
+def test_a_refused_secret_is_not_quoted():
+    message = refusal({"TOUCHSTONE__BROKER_KEYS__KEY_ID": "abc"})
+    assert "broker_keys.key_id" in message
+    assert "abc" not in message
+
+
+def test_paper_needs_both_keys():
+    assert "needs broker_keys.key_id" in refusal({"TOUCHSTONE__MODE": "paper"})
+    assert load_settings(environ={"TOUCHSTONE__MODE": "paper", **KEYS}).mode == "paper"
+
+
+def test_live_needs_a_second_switch_that_names_the_account():
+    live = {"TOUCHSTONE__MODE": "live", "TOUCHSTONE__ACCOUNT": "mine", **KEYS}
+    assert "needs TOUCHSTONE_LIVE_ACCOUNT" in refusal(live)
+    assert "found 'other'" in refusal(live | {"TOUCHSTONE_LIVE_ACCOUNT": "other"})
+    assert load_settings(environ=live | {"TOUCHSTONE_LIVE_ACCOUNT": "mine"}).mode == "live"
+
+
+def test_a_left_over_live_switch_is_refused_in_every_other_mode():
+    assert "unset it, or set mode to live" in refusal({"TOUCHSTONE_LIVE_ACCOUNT": "main"})
+
+
+def test_the_tree_cannot_be_changed_after_loading():
+    with pytest.raises(ValueError, match="frozen"):
+        load_settings(environ={}).mode = "live"
+
+
+def test_both_halves_compute_one_hash_and_refuse_the_same_keys():
+    environ = {"TOUCHSTONE__LEARNING__FOLDS": "4", "TOUCHSTONE__INITIAL_CASH_USD": "5e4"}
+    assert load_trading_settings(environ=environ).settings_hash == load_settings(environ=environ).settings_hash
+    with pytest.raises(SettingsRefused, match=r"the nearest valid key is learning\.folds"):
+        load_trading_settings(environ={"TOUCHSTONE__LEARNING__FOLD": "4"})
+
+
+def test_saying_a_default_aloud_does_not_change_the_hash(tmp_path):
+    path = tmp_path / "settings.yaml"
+    path.write_text("mode: simulated\ninitial_cash_usd: 100000.00\nlearning: {folds: 3}\nbroker_keys: {}\n")
+    assert load_settings(path, {}).settings_hash == load_settings(environ={}).settings_hash
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"TOUCHSTONE__LEARNING__FOLDS": "4"},
+        {"TOUCHSTONE__ACCOUNT": "other"},
+        {"TOUCHSTONE__FIRST_CYCLE_SESSION": "2024-01-03"},
+        {"TOUCHSTONE__INITIAL_CASH_USD": "100000.01"},
+    ],
+)
+def test_a_changed_decision_changes_the_hash(environ):
+    assert load_settings(environ=environ).settings_hash != load_settings(environ={}).settings_hash
+
+
+@pytest.mark.parametrize(
+    "environ", [KEYS, {"TOUCHSTONE__LOG__LEVEL": "debug"}, {"TOUCHSTONE__DAEMON__RUN_ATTEMPTS": "2"}]
+)
+def test_secrets_and_what_only_watches_do_not_change_the_hash(environ):
+    assert load_settings(environ=environ).settings_hash == load_settings(environ={}).settings_hash
+
+
+def test_every_number_in_the_tree_is_bounded_below_and_above():
+    document = SettingsSchema.shipped().document
+    unbounded = [
+        f"{title}.{name}"
+        for title, section in [("", document), *document["$defs"].items()]
+        for name, field in section.get("properties", {}).items()
+        for shape in field.get("anyOf", [field])
+        if shape.get("type") in {"number", "integer"}
+        and not ({"minimum", "exclusiveMinimum"} & shape.keys() and {"maximum", "exclusiveMaximum"} & shape.keys())
+    ]
+    assert unbounded == []
