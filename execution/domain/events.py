@@ -1,0 +1,333 @@
+"""What the ledger says happened: one frozen value per fact, in the past tense, each stamped with the clock's instant.
+
+Trading events decide positions, cash and orders; two homes that live the same days hold the same ones. Notes
+(`BatchSuperseded`, `AuditNoted`) tell of attempts and people; leaving them out changes no position. A field may be
+added with a default; any other change of an event is a new class.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Final, Literal, get_args
+
+from execution.domain.orders import BrokerFill, CorporateActionEntry, OrderRequest
+
+WhyStage = Literal["plan", "settle"]
+EndStatus = Literal["filled", "cancelled", "expired", "rejected"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountOpened:
+    """The ledger began, with this much cash and no position."""
+
+    at: datetime
+    account: str
+    cash_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRecorded:
+    """A gated batch became the plan of its cycle.
+
+    Attributes:
+        cycle_id: account, strategy and decision session; one plan each, for ever.
+        plan_hash: content hash of everything the plan rests on and orders; approval is bound to it.
+        limits_hash: content hash of the risk limits the orders passed.
+        decision_source: `model`, or the rule that stood in for it.
+    """
+
+    at: datetime
+    cycle_id: str
+    session: date
+    plan_hash: str
+    batch_hash: str
+    limits_hash: str
+    decision_source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanHeld:
+    """No batch could be traded: the cycle only manages what is held, for this reason."""
+
+    at: datetime
+    cycle_id: str
+    session: date
+    plan_hash: str
+    batch_hash: str | None
+    limits_hash: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanMissed:
+    """A session went by without a plan; it will never have one."""
+
+    at: datetime
+    cycle_id: str
+    session: date
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanApproved:
+    """Somebody, or the rule of the mode (`auto`), let a plan's orders go out."""
+
+    at: datetime
+    cycle_id: str
+    plan_hash: str
+    approver: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderIntended:
+    """An order was decided; nothing was sent.
+
+    Attributes:
+        cycle_id: the cycle it belongs to.
+        leg: entry, exit, stop, or a numbered leg; unique with cycle, symbol and side.
+        order: the order as it would go out; fewer shares may be sent, never more.
+        reason: why, one sentence.
+    """
+
+    at: datetime
+    cycle_id: str
+    leg: str
+    order: OrderRequest
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmissionStarted:
+    """An order is about to be sent. Written before the wire, once for ever: from here on it may exist at the venue."""
+
+    at: datetime
+    client_order_id: str
+    quantity_shares: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderAccepted:
+    """The venue proved that it has the order."""
+
+    at: datetime
+    client_order_id: str
+    broker_order_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRefused:
+    """The venue proved that it does not have the order."""
+
+    at: datetime
+    client_order_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeUnknown:
+    """Nobody knows whether the venue has the order; it is looked up until the venue proves its end."""
+
+    at: datetime
+    client_order_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderMissed:
+    """The day of an order with unknown outcome is over and the venue still does not know it.
+
+    It no longer counts as open, but it is still looked up: an order that was ever sent never ends by our decision.
+    """
+
+    at: datetime
+    client_order_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderVoided:
+    """An order that was never sent will not be."""
+
+    at: datetime
+    client_order_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelRequested:
+    """The venue was about to be asked to cancel an order. Its end is proven by a lookup, never by this."""
+
+    at: datetime
+    client_order_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderAmended:
+    """The venue changed a working order, as it does with open stops on a split."""
+
+    at: datetime
+    client_order_id: str
+    quantity_shares: int
+    limit_usd: Decimal | None
+    stop_usd: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderEnded:
+    """The venue proved the order's end, and every fill it counts is booked."""
+
+    at: datetime
+    client_order_id: str
+    status: EndStatus
+    filled_shares: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillBooked:
+    """An execution was booked; its execution id is booked once for ever."""
+
+    at: datetime
+    fill: BrokerFill
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorporateActionBooked:
+    """A split, dividend or delisting was booked; its entry id is booked once for ever."""
+
+    at: datetime
+    entry: CorporateActionEntry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionMark:
+    """One position at a close.
+
+    Attributes:
+        shares: signed whole shares.
+        cost_usd: what the shares held cost, fees included.
+        close_usd: raw dollars per share.
+        closed_session: the session the close is from; older than the mark when the symbol was halted.
+        realised_usd: realised so far in this symbol, dividends included.
+    """
+
+    symbol: str
+    shares: int
+    cost_usd: Decimal
+    close_usd: Decimal
+    closed_session: date
+    realised_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionsMarked:
+    """Everything held was valued at the official closes of a session.
+
+    Attributes:
+        cycle_id: the cycle settled with it.
+        marked_session: the exchange day of the closes: the session after the decision.
+        realised_usd: realised since the ledger began, over all symbols.
+        unrealised_usd: market value less cost of everything held.
+    """
+
+    at: datetime
+    cycle_id: str
+    marked_session: date
+    positions: tuple[PositionMark, ...]
+    cash_usd: Decimal
+    equity_usd: Decimal
+    realised_usd: Decimal
+    unrealised_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhyRowsRecorded:
+    """The rows that say, per symbol, what happened and why, were stored under this hash."""
+
+    at: datetime
+    cycle_id: str
+    session: date
+    stage: WhyStage
+    artifact_hash: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitFinished:
+    """Everything the cycle had to send was sent, or cannot be sent any more."""
+
+    at: datetime
+    cycle_id: str
+    session: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettleFinished:
+    """The cycle is over: fills and corporate actions are booked and positions are marked."""
+
+    at: datetime
+    cycle_id: str
+    session: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchSuperseded:
+    """A batch came for a cycle that already had its plan; it is not traded."""
+
+    at: datetime
+    cycle_id: str
+    session: date
+    batch_hash: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditNoted:
+    """Something an operator should be able to read later; it changes nothing.
+
+    Attributes:
+        topic: what kind of note: `not_tradable`, `batch_refused`, `account_differs`.
+        subject: what it is about: a batch hash, a client order id, a symbol.
+        actor: the person or process, empty when nobody asked.
+        run_id: the run it happened in, empty outside of one.
+    """
+
+    at: datetime
+    topic: str
+    session: date | None
+    subject: str
+    detail: str
+    actor: str = ""
+    run_id: str = ""
+
+
+TradingEvent = (
+    AccountOpened
+    | PlanRecorded
+    | PlanHeld
+    | PlanMissed
+    | PlanApproved
+    | OrderIntended
+    | SubmissionStarted
+    | OrderAccepted
+    | OrderRefused
+    | OutcomeUnknown
+    | OrderMissed
+    | OrderVoided
+    | CancelRequested
+    | OrderAmended
+    | OrderEnded
+    | FillBooked
+    | CorporateActionBooked
+    | PositionsMarked
+    | WhyRowsRecorded
+    | SubmitFinished
+    | SettleFinished
+)
+Note = BatchSuperseded | AuditNoted
+Event = TradingEvent | Note
+
+EVENT_TYPES: Final[dict[str, type[Event]]] = {kind.__name__: kind for kind in get_args(Event)}
+"""Every event by the name it is stored under."""

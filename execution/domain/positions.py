@@ -1,0 +1,88 @@
+"""Shares, what they cost, and what was earned on them: exact arithmetic of fills and corporate actions.
+
+Cost is carried, not an average, and fees belong to it: whatever the order of fills, cash plus the cost of what is held
+equals opening cash plus what was realised, to the last digit. Dividends and payments for fractions count as realised.
+"""
+
+from dataclasses import dataclass, replace
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Final
+
+from execution.domain.orders import BrokerFill, CorporateActionEntry
+
+CENT: Final = Decimal("0.01")
+_SHOWN: Final = Decimal("0.000001")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """One symbol's holding and history.
+
+    Attributes:
+        shares: signed whole shares; negative only when somebody else sold short on the account.
+        cost_usd: what the shares held cost, fees included; negative for a short position.
+        realised_usd: earned so far on shares no longer held, plus dividends.
+    """
+
+    symbol: str
+    shares: int = 0
+    cost_usd: Decimal = Decimal(0)
+    realised_usd: Decimal = Decimal(0)
+
+    @property
+    def average_cost_usd(self) -> Decimal:
+        """Cost per share held, rounded to a millionth of a dollar; 0 when nothing is held."""
+        return (self.cost_usd / self.shares).quantize(_SHOWN, ROUND_HALF_EVEN) if self.shares else Decimal(0)
+
+    def unrealised_usd(self, close_usd: Decimal) -> Decimal:
+        """Return market value at a close less cost."""
+        return self.shares * close_usd - self.cost_usd
+
+
+def cash_flow_usd(fill: BrokerFill) -> Decimal:
+    """Return what a fill adds to cash: negative for a buy, fees taken off in both directions."""
+    value = fill.quantity_shares * fill.price_usd
+    return (-value if fill.side == "buy" else value) - fill.fee_usd
+
+
+def after_fill(position: Position, fill: BrokerFill) -> Position:
+    """Return a position after a fill of its symbol.
+
+    A fill that reduces takes cost away in proportion, rounded to the cent; the last share takes what is left, so
+    nothing is lost to rounding. A fill that turns the position closes it first and opens the rest.
+    """
+    direction = 1 if fill.side == "buy" else -1
+    opening = fill.quantity_shares
+    cost, realised, fee = position.cost_usd, position.realised_usd, fill.fee_usd
+    if position.shares * direction < 0:
+        closing = min(fill.quantity_shares, abs(position.shares))
+        opening = fill.quantity_shares - closing
+        removed = cost if closing == abs(position.shares) else _share_of(cost, closing, abs(position.shares))
+        realised += -direction * closing * fill.price_usd - fee - removed
+        cost -= removed
+        fee = Decimal(0)
+    if opening:
+        cost += direction * opening * fill.price_usd + fee
+    return replace(
+        position,
+        shares=position.shares + direction * fill.quantity_shares,
+        cost_usd=cost,
+        realised_usd=realised,
+    )
+
+
+def after_action(position: Position, entry: CorporateActionEntry) -> Position:
+    """Return a position after a corporate action of its symbol.
+
+    A split keeps the cost and pays fractions as realised cash; a dividend is realised; a delisting, or a split that
+    leaves no share, realises its cash less the remaining cost.
+    """
+    shares = position.shares + entry.quantity_delta_shares
+    realised = position.realised_usd + entry.cash_usd
+    if shares == 0:
+        return replace(position, shares=0, cost_usd=Decimal(0), realised_usd=realised - position.cost_usd)
+    return replace(position, shares=shares, realised_usd=realised)
+
+
+def _share_of(cost_usd: Decimal, part: int, whole: int) -> Decimal:
+    return (cost_usd * part / whole).quantize(CENT, ROUND_HALF_EVEN)

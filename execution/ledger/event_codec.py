@@ -1,0 +1,58 @@
+"""Events to canonical bytes and back; also the bytes by which two homes compare their trading."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final, get_args
+
+import msgspec
+import orjson
+
+from execution.domain.canonical import canonical_bytes
+from execution.domain.errors import LedgerError
+from execution.domain.events import EVENT_TYPES, Event, Note
+
+_NOTES: Final = get_args(Note)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedEvent:
+    """An event as it stands in the ledger: its number from 1 on, and the hash of its row."""
+
+    sequence: int
+    hash: str
+    event: Event
+
+
+def encoded(sequence: int, event: Event) -> bytes:
+    """Return the canonical body of a row."""
+    return canonical_bytes({"seq": sequence, "kind": type(event).__name__, "event": event})
+
+
+def decoded(body: bytes) -> Event:
+    """Return the event of a row's body.
+
+    Raises:
+        LedgerError: the kind is unknown or its fields do not fit, as after a newer program wrote it.
+    """
+    content: dict[str, Any] = orjson.loads(body)
+    kind = EVENT_TYPES.get(content["kind"])
+    if kind is None:
+        raise LedgerError(
+            f"row {content['seq']} is a {content['kind']}, which this program does not know: "
+            "a newer version wrote it, use that version"
+        )
+    try:
+        return msgspec.convert(content["event"], kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise LedgerError(f"row {content['seq']} is no {content['kind']} of this version: {error}") from error
+
+
+def trading_hash(events: Iterable[Event]) -> str:
+    """Return one hash over all trading events in order; notes of attempts, people and runs are left out."""
+    digest = hashlib.sha256()
+    for event in events:
+        if not isinstance(event, _NOTES):
+            body = canonical_bytes({"kind": type(event).__name__, "event": event})
+            digest.update(len(body).to_bytes(8, "big") + body)
+    return digest.hexdigest()
