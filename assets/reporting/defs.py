@@ -1,0 +1,47 @@
+"""Dagster face of reporting: the day's page, written once the orders of the session are settled."""
+
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+
+from assets import keys
+from assets.identity import RunIdentity
+from assets.partitions import SESSIONS
+from assets.reporting.daily_report import render
+from assets.reporting.day import read_day
+from assets.reporting.ledger_frames import latest_export, load_export
+from assets.reporting.page_files import describe, write_page
+from execution.signal_batch_store import SignalBatchStore
+from execution.trading_calendar import TradingCalendar
+
+
+@dg.asset(
+    key=keys.REPORTS_DAILY,
+    group_name=keys.REPORTS,
+    partitions_def=SESSIONS,
+    deps=[
+        keys.TRADING_FILLS,
+        keys.TRADING_POSITIONS,
+        keys.TRADING_DECISIONS,
+        keys.TRADING_LEDGER_EXPORT,
+        keys.ML_SIGNAL_BATCH,
+        keys.FEATURES_GATE_CERTIFICATE,
+    ],
+)
+def daily_report(
+    context: dg.AssetExecutionContext,
+    batches: dg.ResourceParam[SignalBatchStore],
+    artifacts_root: dg.ResourceParam[Path],
+    reports_root: dg.ResourceParam[Path],
+    identity: dg.ResourceParam[RunIdentity],
+) -> dg.MaterializeResult[None]:
+    """The day on one self-contained HTML page: gate, scores, orders, fills, positions, equity, and why."""
+    session = date.fromisoformat(context.partition_key)
+    frames = load_export(latest_export(artifacts_root, TradingCalendar.shipped().next(session)))
+    day = read_day(session=session, frames=frames, batches=batches, opens_usd={})
+    page = write_page(reports_root, session, render(day, identity=identity))
+    return dg.MaterializeResult(metadata={"page": dg.MetadataValue.path(page), **describe(day, page)})
+
+
+DEFINITIONS = dg.Definitions(assets=[daily_report])

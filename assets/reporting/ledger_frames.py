@@ -1,0 +1,122 @@
+"""The hashed ledger export as frames, believed only after every byte was hashed again.
+
+Money columns stay exact: they arrive as `decimal.Decimal` objects, never as floats.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from execution.domain.errors import CorruptArtifact, DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EXPORTS_FOLDER: Final = "ledger_export"
+TABLES: Final = ("orders", "fills", "positions", "equity", "decisions")
+_MANIFEST: Final = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerFrames:
+    """One ledger export: what was ordered, executed, held and decided, up to a session.
+
+    Attributes:
+        hash: the export's content hash, its folder's name.
+        upto_session: the newest session in it.
+        orders: one row per order sent.
+        fills: one row per execution.
+        positions: one row per session and symbol held.
+        equity: one row per settled session.
+        decisions: one row per session and symbol: what happened and why.
+    """
+
+    hash: str
+    upto_session: date
+    orders: "pd.DataFrame"
+    fills: "pd.DataFrame"
+    positions: "pd.DataFrame"
+    equity: "pd.DataFrame"
+    decisions: "pd.DataFrame"
+
+
+def load_export(folder: Path) -> LedgerFrames:
+    """Return an export's tables as frames, after proving them equal to what its manifest says.
+
+    Args:
+        folder: `artifacts/ledger_export/<hash>`.
+
+    Raises:
+        DataError: there is no manifest in the folder.
+        CorruptArtifact: a table is missing, unnamed by the manifest, or its bytes have another hash.
+    """
+    manifest = _manifest(folder)
+    frames = {name: _verified_table(folder, name, manifest["tables"]) for name in TABLES}
+    return LedgerFrames(hash=folder.name, upto_session=date.fromisoformat(manifest["upto_session"]), **frames)
+
+
+def latest_export(root: Path, session: date) -> Path:
+    """Return the folder of the newest export that reaches a session, the shortest reach first.
+
+    Args:
+        root: the artifacts folder of the home.
+        session: the export must reach at least this session.
+
+    Raises:
+        DataError: no export reaches the session yet.
+    """
+    reaching = []
+    for folder in sorted((root / EXPORTS_FOLDER).glob("*/")):
+        if (folder / _MANIFEST).is_file():
+            upto = date.fromisoformat(_manifest(folder)["upto_session"])
+            if upto >= session:
+                reaching.append((upto, folder))
+    if not reaching:
+        raise DataError(
+            f"no ledger export reaches session {session}: expected a folder in {EXPORTS_FOLDER}/; "
+            "materialize trading/ledger_export of the session first"
+        )
+    return min(reaching)[1]
+
+
+def records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
+    """Return a frame's rows as plain values: what is missing is None, whatever the column's type."""
+    import pandas as pd  # noqa: PLC0415 - definitions import this module; the library loads when a page is drawn
+
+    return [
+        {str(name): None if pd.isna(value) else value for name, value in row.items()}
+        for row in frame.to_dict("records")
+    ]
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    path = folder / _MANIFEST
+    if not path.is_file():
+        raise DataError(f"ledger export {folder.name} has no {_MANIFEST}: export the ledger again")
+    manifest: dict[str, Any] = orjson.loads(path.read_bytes())
+    return manifest
+
+
+def _verified_table(folder: Path, name: str, tables: dict[str, Any]) -> "pd.DataFrame":
+    import pandas as pd  # noqa: PLC0415 - definitions import this module; the library loads when a page is drawn
+
+    entry = tables.get(name)
+    path = folder / f"{name}.parquet"
+    if entry is None or not path.is_file():
+        raise CorruptArtifact(f"ledger export {folder.name} lacks table {name}: expected it in manifest and folder")
+    content = path.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found != entry["sha256"]:
+        raise CorruptArtifact(
+            f"table {name} of ledger export {folder.name} has SHA-256 {found}, its manifest says {entry['sha256']}: "
+            "restore it from a backup or export the ledger again"
+        )
+    # Arrow-backed columns keep decimals, whole numbers and absent values as they were written.
+    frame: pd.DataFrame = pq.read_table(pa.BufferReader(content)).to_pandas(types_mapper=pd.ArrowDtype)
+    return frame

@@ -1,0 +1,124 @@
+"""What the account earned: returns, drawdown, and a Sharpe ratio that shows its own uncertainty.
+
+Each number has one definition in this project, and it is here. A history too short for a ratio gets none: the page then
+says "too short" instead of printing noise with two decimals.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+
+SESSIONS_PER_YEAR: Final = 252
+SHORTEST_HISTORY_SESSIONS: Final = 60
+"""Returns below which no ratio is shown: at 60, the standard error of a yearly Sharpe ratio is still about 2."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Performance:
+    """An account's performance over consecutive sessions.
+
+    Attributes:
+        sessions: number of one-session returns behind the figures.
+        last_return: return of the newest session, as a fraction; None with fewer than two equity values.
+        total_return: newest equity over the first, less one; None with fewer than two equity values.
+        drawdown: newest equity over the highest so far, less one: 0 at a new high, else negative.
+        max_drawdown: the lowest drawdown of the history.
+        volatility: yearly standard deviation of returns; None when the history is too short.
+        sharpe: yearly ratio of mean to standard deviation, risk-free rate 0; None when the history is too short.
+        sharpe_standard_error: one standard error of `sharpe`, also yearly; None when `sharpe` is.
+    """
+
+    sessions: int
+    last_return: float | None
+    total_return: float | None
+    drawdown: float
+    max_drawdown: float
+    volatility: float | None
+    sharpe: float | None
+    sharpe_standard_error: float | None
+
+    @property
+    def is_too_short(self) -> bool:
+        """Whether the history is too short for a ratio."""
+        return self.sessions < SHORTEST_HISTORY_SESSIONS
+
+
+def one_session_returns(equity_usd: Sequence[Decimal]) -> tuple[float, ...]:
+    """Return equity over the equity before it, less one: one value fewer than was given.
+
+    Args:
+        equity_usd: account value at each session's close, oldest first, every value positive.
+
+    Raises:
+        ValueError: a value is zero or negative, so that a return has no meaning.
+    """
+    for index, value in enumerate(equity_usd):
+        if value <= 0:
+            raise ValueError(f"equity value {index} is {value} USD: a return needs a positive account value")
+    # The quotient is taken in decimals: a float of a large account would lose cents before the division.
+    return tuple(float(after / before - 1) for before, after in pairwise(equity_usd))
+
+
+def drawdowns(equity_usd: Sequence[Decimal]) -> tuple[float, ...]:
+    """Return, per session, equity over the highest equity so far, less one: 0 at a high, else negative."""
+    peak = Decimal(0)
+    falls = []
+    for value in equity_usd:
+        peak = max(peak, value)
+        falls.append(float(value / peak - 1))
+    return tuple(falls)
+
+
+def sharpe_with_standard_error(returns: Sequence[float]) -> tuple[float, float] | None:
+    """Return the yearly Sharpe ratio and its standard error, or None when the history is too short or constant.
+
+    The error allows for skew and fat tails; it does not allow for serial correlation.
+
+    Args:
+        returns: one-session returns as fractions, oldest first.
+
+    Source:
+        Mertens, "Comments on variance of the IID estimator in Lo (2002)", University of Basel, 2002.
+    """
+    if len(returns) < SHORTEST_HISTORY_SESSIONS:
+        return None
+    import empyrical  # noqa: PLC0415 - three seconds that a short history, as on a first run, should not pay
+
+    values = np.asarray(returns, dtype=np.float64)
+    spread = float(values.std(ddof=1))
+    if not spread > 0 or math.isclose(spread, 0.0, abs_tol=1e-15):
+        return None
+    yearly = float(empyrical.sharpe_ratio(values, annualization=SESSIONS_PER_YEAR))
+    ratio = yearly / math.sqrt(SESSIONS_PER_YEAR)
+    standardised = (values - values.mean()) / values.std(ddof=0)
+    skew = float((standardised**3).mean())
+    excess_kurtosis = float((standardised**4).mean()) - 3.0
+    variance = (1 + ratio**2 / 2 - skew * ratio + excess_kurtosis / 4 * ratio**2) / (len(values) - 1)
+    return yearly, math.sqrt(max(variance, 0.0) * SESSIONS_PER_YEAR)
+
+
+def performance(equity_usd: Sequence[Decimal]) -> Performance:
+    """Return the performance of an account from its value at each session's close, oldest first.
+
+    Args:
+        equity_usd: account value at each close, positive; the first is the value before anything was traded.
+    """
+    returns = one_session_returns(equity_usd)
+    falls = drawdowns(equity_usd)
+    ratio = sharpe_with_standard_error(returns)
+    is_long_enough = len(returns) >= SHORTEST_HISTORY_SESSIONS
+    return Performance(
+        sessions=len(returns),
+        last_return=returns[-1] if returns else None,
+        total_return=float(equity_usd[-1] / equity_usd[0] - 1) if returns else None,
+        drawdown=falls[-1] if falls else 0.0,
+        max_drawdown=min(falls, default=0.0),
+        volatility=float(np.std(returns, ddof=1)) * math.sqrt(SESSIONS_PER_YEAR) if is_long_enough else None,
+        sharpe=ratio[0] if ratio else None,
+        sharpe_standard_error=ratio[1] if ratio else None,
+    )
