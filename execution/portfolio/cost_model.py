@@ -1,0 +1,94 @@
+"""What trading costs: slippage, or spread and impact, and fees. Sizing and the simulated venue share it."""
+
+from decimal import Decimal
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from execution.domain.orders import Side
+from execution.domain.quantities import cents, tick_above_usd, tick_below_usd
+
+_BPS = Decimal(10_000)
+
+
+class CostModel(BaseModel):
+    """Costs of one fill. By default a flat slippage; with a spread and an impact given, those are modelled instead."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    slippage_bps: Decimal = Field(
+        default=Decimal(10),
+        ge=0,
+        le=1_000,
+        description="Price given up on a fill, in basis points, while spread and impact are not modelled.",
+    )
+    half_spread_bps: Decimal | None = Field(
+        default=None,
+        ge=0,
+        le=1_000,
+        description="Half of the quoted spread in basis points; given with impact_bps, it replaces the flat slippage.",
+    )
+    impact_bps: Decimal | None = Field(
+        default=None,
+        ge=0,
+        le=10_000,
+        description="Price moved by trading a session's whole volume, in basis points; grows with the share's root.",
+    )
+    commission_usd_per_share: Decimal = Field(
+        default=Decimal(0), ge=0, le=1, description="Commission in dollars per share; none by default."
+    )
+    sell_fee_bps: Decimal = Field(
+        default=Decimal(0), ge=0, le=100, description="Fees on the value of a sale in basis points; none by default."
+    )
+    volume_share_max: Decimal = Field(
+        default=Decimal("0.05"),
+        gt=0,
+        le=1,
+        description="Largest part of a session's volume that the account's fills in one symbol may be.",
+    )
+    delisting_haircut_fraction: Decimal = Field(
+        default=Decimal("0.30"),
+        ge=0,
+        le=1,
+        description="Part of the last close that is lost when a held symbol is delisted.",
+    )
+
+    @model_validator(mode="after")
+    def _model_both_or_neither(self) -> Self:
+        if (self.half_spread_bps is None) != (self.impact_bps is None):
+            raise ValueError(
+                f"half_spread_bps is {self.half_spread_bps} and impact_bps is {self.impact_bps}: "
+                "give both to model the costs, or neither for the flat slippage"
+            )
+        return self
+
+    def adverse_bps(self, participation: Decimal) -> Decimal:
+        """Return the price given up on a fill, in basis points.
+
+        Args:
+            participation: the fill's shares as a fraction of the session's volume, in [0, 1].
+
+        Source:
+            Impact grows with the square root of participation: Torre (1997), BARRA Market Impact Model Handbook.
+        """
+        if self.half_spread_bps is None or self.impact_bps is None:
+            return self.slippage_bps
+        return self.half_spread_bps + self.impact_bps * participation.sqrt()
+
+    def execution_price_usd(self, *, side: Side, reference_usd: Decimal, participation: Decimal) -> Decimal:
+        """Return the price of a fill: the reference made worse by the costs, rounded against us to the tick."""
+        share = self.adverse_bps(participation) / _BPS
+        if side == "buy":
+            return tick_above_usd(reference_usd * (1 + share))
+        return tick_below_usd(max(Decimal(0), reference_usd * (1 - share)))
+
+    def fee_usd(self, *, side: Side, quantity_shares: int, price_usd: Decimal) -> Decimal:
+        """Return the fees of one fill in whole cents."""
+        fee = quantity_shares * self.commission_usd_per_share
+        if side == "sell":
+            fee += quantity_shares * price_usd * self.sell_fee_bps / _BPS
+        return cents(fee)
+
+    def round_trip_bps(self, participation: Decimal) -> Decimal:
+        """Return what buying and selling again gives up, in basis points of the value, commissions left out."""
+        return 2 * self.adverse_bps(participation) + self.sell_fee_bps

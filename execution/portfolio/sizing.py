@@ -1,0 +1,146 @@
+"""How large an entry is: what its risk allows, within the caps, shrunk to the room there is."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from execution.domain.quantities import decimal_of, tick_below_usd, whole_shares
+from execution.domain.signals import SymbolSignal
+from execution.portfolio.sizing_policy import SizingPolicy
+from execution.portfolio.stops import protective_stop_usd
+from execution.portfolio.targets import LeftOut, Target
+
+_ZERO: Final = Decimal(0)
+_BPS: Final = Decimal(10_000)
+_WEIGHT_STEP: Final = Decimal("0.000001")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A symbol chosen for an entry, with the weight it would have were there room for all."""
+
+    symbol: str
+    rank: int
+    ranked: int
+    close_usd: Decimal
+    limit_usd: Decimal
+    stop_usd: Decimal
+    wanted_weight: Decimal
+
+
+def candidate(
+    signal: SymbolSignal, *, rank: int, ranked: int, heat: Decimal, policy: SizingPolicy
+) -> Candidate | LeftOut:
+    """Return an entry with the weight its risk allows, or why no size can be reckoned.
+
+    The loss from limit to stop is about a fixed part of equity; a position volatile beyond the target shrinks in
+    proportion, and every position with the market's heat.
+    """
+    close, atr, volatility = signal.close_usd, signal.atr14_usd, signal.volatility_20d
+    is_known = {
+        "close": close is not None and close > 0,
+        "average true range": atr is not None and atr > 0,
+        "volatility": volatility is not None and math.isfinite(volatility) and volatility > 0,
+    }
+    if not all(is_known.values()) or close is None or atr is None or volatility is None:
+        missing = ", ".join(name for name, known in is_known.items() if not known)
+        reason = f"unknown: {missing}, so no size can be reckoned"
+        return LeftOut(symbol=signal.symbol, stage="unknown", reason=reason, rank=rank, is_held=False)
+    stop = protective_stop_usd(entry_usd=close, atr14_usd=atr, atr_multiple=policy.stop_atr_multiple)
+    if stop is None:
+        reason = f"no stop above zero: close {close} USD less {policy.stop_atr_multiple} x {atr} USD"
+        return LeftOut(symbol=signal.symbol, stage="size", reason=reason, rank=rank, is_held=False)
+    limit = tick_below_usd(close * (1 + policy.entry_collar_bps / _BPS))
+    risk_weight = policy.risk_per_trade_fraction * limit / (policy.stop_atr_multiple * atr)
+    calm = min(Decimal(1), policy.volatility_target_daily / decimal_of(volatility))
+    return Candidate(
+        symbol=signal.symbol,
+        rank=rank,
+        ranked=ranked,
+        close_usd=close,
+        limit_usd=limit,
+        stop_usd=stop,
+        wanted_weight=min(policy.position_max_weight, risk_weight) * calm * heat,
+    )
+
+
+def room_weight(
+    *,
+    closes_usd: Mapping[str, Decimal | None],
+    held_shares: Mapping[str, int],
+    equity_usd: Decimal,
+    heat: Decimal,
+    policy: SizingPolicy,
+) -> Decimal:
+    """Return the part of equity that entries may take: what heat and buffer leave beside the holdings.
+
+    A holding nobody can price may be worth anything, so it leaves no room that is known to be free.
+    """
+    if equity_usd <= 0:
+        return _ZERO
+    value = _ZERO
+    for symbol, shares in held_shares.items():
+        close = closes_usd.get(symbol)
+        if close is None:
+            return _ZERO
+        value += abs(shares) * close
+    return max(_ZERO, heat * (1 - policy.cash_buffer_weight) - value / equity_usd)
+
+
+def sized_entries(
+    candidates: Sequence[Candidate], *, equity_usd: Decimal, room: Decimal, policy: SizingPolicy
+) -> tuple[list[Target], list[LeftOut]]:
+    """Return entries that fit the room together, all shrunk in proportion, and the candidates that became too small.
+
+    Args:
+        candidates: by rank, best first; the worst gives way first.
+        equity_usd: cash and positions.
+        room: part of equity that entries may take together.
+        policy: the strategy's numbers.
+    """
+    kept = list(candidates)
+    too_small: list[LeftOut] = []
+    while kept:
+        wanted = sum((each.wanted_weight for each in kept), _ZERO)
+        scale = min(Decimal(1), room / wanted) if wanted > 0 else _ZERO
+        small = [each for each in kept if _is_too_small(each, each.wanted_weight * scale, equity_usd, policy)]
+        if not small:
+            return [_entry(each, each.wanted_weight * scale, equity_usd) for each in kept], too_small
+        # One at a time, the worst ranked: the room it leaves may be enough for the others.
+        worst = small[-1]
+        kept.remove(worst)
+        reason = (
+            f"too small: weight {rounded(worst.wanted_weight * scale)} at {worst.limit_usd} USD a share, at least "
+            f"{policy.position_min_weight} and one share; rank {worst.rank} of {worst.ranked}, room {rounded(room)}"
+        )
+        too_small.append(LeftOut(symbol=worst.symbol, stage="size", reason=reason, rank=worst.rank, is_held=False))
+    return [], too_small
+
+
+def rounded(weight: Decimal) -> Decimal:
+    """Return a weight with six digits after the point."""
+    return weight.quantize(_WEIGHT_STEP)
+
+
+def _is_too_small(each: Candidate, weight: Decimal, equity_usd: Decimal, policy: SizingPolicy) -> bool:
+    return weight < policy.position_min_weight or whole_shares(weight * equity_usd, each.limit_usd) == 0
+
+
+def _entry(each: Candidate, weight: Decimal, equity_usd: Decimal) -> Target:
+    shares = whole_shares(weight * equity_usd, each.limit_usd)
+    return Target(
+        symbol=each.symbol,
+        rank=each.rank,
+        ranked=each.ranked,
+        weight=rounded(shares * each.limit_usd / equity_usd),
+        quantity_shares=shares,
+        close_usd=each.close_usd,
+        limit_usd=each.limit_usd,
+        stop_usd=each.stop_usd,
+        is_held=False,
+        zone="entry",
+        reason=f"bought: rank {each.rank} of {each.ranked}, {shares} shares at up to {each.limit_usd} USD, "
+        f"stop {each.stop_usd} USD",
+    )

@@ -1,0 +1,136 @@
+"""How scores become positions: every number of sizing, entering, holding and leaving in one validated value."""
+
+from decimal import Decimal
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class SizingPolicy(BaseModel):
+    """The policy of one strategy. Weights are fractions of equity."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_names: int = Field(default=20, ge=1, le=500, description="Most symbols held at once.")
+    entry_top_fraction: Decimal = Field(
+        default=Decimal("0.20"), gt=0, le=1, description="Best part of the scored symbols that may be bought."
+    )
+    hold_top_fraction: Decimal = Field(
+        default=Decimal("0.40"),
+        gt=0,
+        le=1,
+        description="Best part of the scored symbols in which a holding may stay until its horizon is over.",
+    )
+    horizon_sessions: int = Field(
+        default=5,
+        ge=1,
+        le=260,
+        description="Sessions after which a holding is sold unless it is still among those that may be bought.",
+    )
+    round_trip_cost_bps: Decimal = Field(
+        default=Decimal(20),
+        ge=0,
+        le=1_000,
+        description="Costs in basis points that an expected return must exceed; unknown expected returns pass.",
+    )
+    risk_per_trade_fraction: Decimal = Field(
+        default=Decimal("0.005"),
+        gt=0,
+        le=Decimal("0.02"),
+        description="Part of equity lost when a position falls from its entry to its stop.",
+    )
+    stop_atr_multiple: Decimal = Field(
+        default=Decimal("1.5"), gt=0, le=10, description="Average true ranges between the entry and its stop."
+    )
+    position_max_weight: Decimal = Field(
+        default=Decimal("0.10"), gt=0, le=1, description="Largest position as a fraction of equity."
+    )
+    position_min_weight: Decimal = Field(
+        default=Decimal("0.005"), ge=0, le=1, description="Smallest entry worth making as a fraction of equity."
+    )
+    volatility_target_daily: Decimal = Field(
+        default=Decimal("0.02"),
+        gt=0,
+        le=1,
+        description="Standard deviation of one-session returns above which a position shrinks in proportion.",
+    )
+    cash_buffer_weight: Decimal = Field(
+        default=Decimal("0.03"), ge=0, lt=1, description="Cash that sizing leaves, as a fraction of equity."
+    )
+    no_trade_band_weight: Decimal = Field(
+        default=Decimal("0.02"),
+        ge=0,
+        le=1,
+        description="Smallest reduction of a kept holding worth making, as a fraction of equity; full exits ignore it.",
+    )
+    entry_collar_bps: Decimal = Field(
+        default=Decimal(150),
+        gt=0,
+        le=5_000,
+        description="How far above the close an entry's limit lies, in basis points.",
+    )
+    exit_collar_bps: Decimal = Field(
+        default=Decimal(450),
+        gt=0,
+        le=5_000,
+        description="How far below the close an exit's limit lies, in basis points.",
+    )
+    heat_bull_calm: Decimal = Field(
+        default=Decimal(1), ge=0, le=1, description="Part of equity at work in this regime."
+    )
+    heat_bull_volatile: Decimal = Field(
+        default=Decimal("0.75"), ge=0, le=1, description="Part of equity at work in this regime."
+    )
+    heat_bear_calm: Decimal = Field(
+        default=Decimal("0.5"), ge=0, le=1, description="Part of equity at work in this regime."
+    )
+    heat_bear_volatile: Decimal = Field(
+        default=Decimal("0.25"), ge=0, le=1, description="Part of equity at work in this regime."
+    )
+    heat_unknown: Decimal = Field(
+        default=Decimal("0.5"), ge=0, le=1, description="Part of equity at work while the regime is unknown."
+    )
+    vix_cautious_points: Decimal = Field(
+        default=Decimal(25), gt=0, le=200, description="Volatility index from which less equity is put to work."
+    )
+    heat_vix_cautious: Decimal = Field(
+        default=Decimal("0.75"), ge=0, le=1, description="Most equity at work from the cautious level on."
+    )
+    vix_alarmed_points: Decimal = Field(
+        default=Decimal(35), gt=0, le=200, description="Volatility index from which much less equity is put to work."
+    )
+    heat_vix_alarmed: Decimal = Field(
+        default=Decimal("0.5"), ge=0, le=1, description="Most equity at work from the alarmed level on."
+    )
+
+    @model_validator(mode="after")
+    def _fit_each_other(self) -> Self:
+        pairs = (
+            ("entry_top_fraction", "hold_top_fraction"),
+            ("position_min_weight", "position_max_weight"),
+            ("vix_cautious_points", "vix_alarmed_points"),
+            ("heat_vix_alarmed", "heat_vix_cautious"),
+        )
+        for smaller, larger in pairs:
+            if getattr(self, smaller) > getattr(self, larger):
+                raise ValueError(
+                    f"{smaller} {getattr(self, smaller)} is above {larger} {getattr(self, larger)}: lower the first"
+                )
+        return self
+
+    def heat(self, *, regime: str | None, vix: float | None) -> Decimal:
+        """Return the part of equity that may be at work: the smaller of what regime and volatility index allow."""
+        by_regime = {
+            "bull_calm": self.heat_bull_calm,
+            "bull_volatile": self.heat_bull_volatile,
+            "bear_calm": self.heat_bear_calm,
+            "bear_volatile": self.heat_bear_volatile,
+        }
+        allowed = by_regime.get(regime or "", self.heat_unknown)
+        if vix is None:
+            return allowed
+        if vix >= self.vix_alarmed_points:
+            return min(allowed, self.heat_vix_alarmed)
+        if vix >= self.vix_cautious_points:
+            return min(allowed, self.heat_vix_cautious)
+        return allowed
