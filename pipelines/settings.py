@@ -11,12 +11,16 @@ from typing import Any
 from pydantic import Field
 
 from assets.ml.policy import LearningPolicy
+from assets.quality.policy import GatePolicy
+from assets.universe_policy import UniversePolicy
 from pipelines.trading_settings import TradingSettings
 
 
 class Settings(TradingSettings):
     """Every setting there is, one section per room that reads it."""
 
+    universe: UniversePolicy = Field(default=UniversePolicy(), description="Which symbols a strategy may consider.")
+    gates: GatePolicy = Field(default=GatePolicy(), description="What data must be like before anything is scored.")
     learning: LearningPolicy = Field(default=LearningPolicy(), description="How the model learns and when it is stale.")
 
 

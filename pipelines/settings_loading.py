@@ -22,6 +22,8 @@ from pipelines.settings_sources import ENVIRONMENT_PREFIX, Given, given_settings
 FILE_VARIABLE: Final = "TOUCHSTONE_SETTINGS"
 LIVE_VARIABLE: Final = "TOUCHSTONE_LIVE_ACCOUNT"
 DEFAULT_FILE: Final = Path("settings.yaml")
+PROFILE: Final = "profile "
+"""Origin of a value that a named profile filled in, before the profile's name."""
 MASK: Final = "**********"
 
 _VARIABLES: Final = (HOME_VARIABLE, FILE_VARIABLE, LIVE_VARIABLE)
@@ -80,6 +82,7 @@ class LoadedSettings(BaseSettings):
         schema = SettingsSchema.shipped()
         _refuse_unknown_variables(environ)
         given = given_settings(path or _named_file(environ), environ, is_text=schema.is_text)
+        cls.lay_profile_under(given)
         _refuse_unknown_keys(given, schema)
         _refuse_secrets_in_files(given, schema)
         others = schema.document["properties"].keys() - cls.model_fields.keys()
@@ -90,6 +93,10 @@ class LoadedSettings(BaseSettings):
         settings._given = given
         settings.refuse_disagreement(environ)
         return settings
+
+    @classmethod
+    def lay_profile_under(cls, given: Given) -> None:
+        """Add the values of a named profile where nothing else was said; before validation, so that hashes see them."""
 
     def refuse_disagreement(self, environ: Mapping[str, str]) -> None:
         """Raise SettingsRefused when the environment must agree with this tree and does not."""
@@ -144,7 +151,7 @@ def _refuse_unknown_keys(given: Given, schema: SettingsSchema) -> None:
 
 def _refuse_secrets_in_files(given: Given, schema: SettingsSchema) -> None:
     for key, origin in given.origins.items():
-        if not origin.startswith(ENVIRONMENT_PREFIX) and schema.is_secret(key):
+        if not origin.startswith((ENVIRONMENT_PREFIX, PROFILE)) and schema.is_secret(key):
             variable = f"{ENVIRONMENT_PREFIX}{key.upper().replace('.', '__')}"
             raise SettingsRefused(
                 f"{key} ({origin}) is a secret in a file; put it into the variable {variable} instead"

@@ -14,8 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from execution.domain.errors import SettingsRefused
 from execution.domain.signals import Mode
-from pipelines.settings_loading import LIVE_VARIABLE, LoadedSettings
+from execution.risk.limits import RiskLimits
+from pipelines.settings_loading import LIVE_VARIABLE, PROFILE, LoadedSettings
 from pipelines.settings_schema import NOT_HASHED
+from pipelines.settings_sources import Given
 
 _NAME = r"^[a-z0-9][a-z0-9-]{0,31}$"
 
@@ -80,6 +82,12 @@ class TradingSettings(LoadedSettings):
         default=None,
         description="First session that is decided; none lets the source choose the first with enough history.",
     )
+    risk_profile: Literal["standard", "strict"] = Field(
+        default="standard", description="Which shipped set of limits holds where `limits` says nothing else."
+    )
+    limits: RiskLimits = Field(
+        default=RiskLimits(), description="What a plan may risk; an order above a limit is blocked."
+    )
     broker_keys: BrokerKeys = Field(default=BrokerKeys(), description="Keys of the paper or live account.")
     log: LogSettings = Field(default=LogSettings(), description="The log.", json_schema_extra=NOT_HASHED)
     daemon: DaemonTimings = Field(
@@ -94,6 +102,18 @@ class TradingSettings(LoadedSettings):
                 "TOUCHSTONE__BROKER_KEYS__KEY_ID and TOUCHSTONE__BROKER_KEYS__SECRET_KEY"
             )
         return self
+
+    @classmethod
+    def lay_profile_under(cls, given: Given) -> None:
+        """Fill in the limits of the profile `strict` that neither files nor environment set."""
+        said = given.tree.setdefault("limits", {})
+        if given.tree.get("risk_profile") != "strict" or not isinstance(said, dict):
+            return
+        standard = RiskLimits.standard().model_dump(mode="json")
+        for name, value in RiskLimits.strict().model_dump(mode="json").items():
+            if value != standard[name] and name not in said:
+                said[name] = value
+                given.origins[f"limits.{name}"] = f"{PROFILE}strict"
 
     def refuse_disagreement(self, environ: Mapping[str, str]) -> None:
         """Refuse live trading unless TOUCHSTONE_LIVE_ACCOUNT names the same account as the tree.

@@ -6,6 +6,7 @@ import pytest
 
 import pipelines.settings as settings_module
 from execution.domain.errors import SettingsRefused
+from execution.risk.limits import RiskLimits
 from pipelines.settings import load_settings, schema_document
 from pipelines.settings_schema import SettingsSchema
 from pipelines.trading_settings import load_trading_settings
@@ -174,3 +175,20 @@ def test_every_number_in_the_tree_is_bounded_below_and_above():
         and not ({"minimum", "exclusiveMinimum"} & shape.keys() and {"maximum", "exclusiveMaximum"} & shape.keys())
     ]
     assert unbounded == []
+
+
+def test_the_strict_profile_fills_in_its_limits_and_says_so():
+    settings = load_trading_settings(environ={"TOUCHSTONE__RISK_PROFILE": "strict"})
+    assert settings.limits == RiskLimits.strict()
+    assert ("limits.names_max", "5", "profile strict") in settings.origins()
+
+
+def test_a_limit_said_aloud_wins_over_the_profile():
+    environ = {"TOUCHSTONE__RISK_PROFILE": "strict", "TOUCHSTONE__LIMITS__NAMES_MAX": "7"}
+    assert load_settings(environ=environ).limits == RiskLimits.strict().model_copy(update={"names_max": 7})
+
+
+def test_the_hash_tells_a_profile_from_the_standard_value_said_under_it():
+    strict = {"TOUCHSTONE__RISK_PROFILE": "strict"}
+    said = strict | {"TOUCHSTONE__LIMITS__NAMES_MAX": str(RiskLimits.standard().names_max)}
+    assert load_settings(environ=strict).settings_hash != load_settings(environ=said).settings_hash

@@ -1,0 +1,74 @@
+#!/bin/sh
+# Create or bring up to date the environment in .venv, wholly from hash-pinned locks.
+#
+# Usage: deploy/make_environment.sh run|dev
+#
+# Needs Python 3.11 and a package index, whichever one this machine is configured for. uv is used when it is on the
+# PATH; otherwise it is installed into .venv, from the lock as well.
+set -eu
+
+kind=${1:?usage: deploy/make_environment.sh run|dev}
+cd "$(dirname "$0")/.."
+
+say() { printf '%s\n' "touchstone: $*" >&2; }
+
+find_python() {
+    for candidate in ${PYTHON:-} python3.11 python3 python; do
+        if command -v "$candidate" >/dev/null 2>&1 &&
+            "$candidate" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' >/dev/null 2>&1; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    return 1
+}
+
+if ! python=$(find_python); then
+    say "Python 3.11 was not found. Install it, or name it: make PYTHON=<path to python3.11> ..."
+    exit 1
+fi
+
+# A machine whose index is configured for pip alone is configured well enough: uv does not read pip's files.
+if [ -z "${UV_DEFAULT_INDEX:-}${UV_INDEX_URL:-}" ]; then
+    index=${PIP_INDEX_URL:-$("$python" -m pip config get global.index-url 2>/dev/null || true)}
+    if [ -n "$index" ]; then
+        UV_DEFAULT_INDEX=$index
+        export UV_DEFAULT_INDEX
+    fi
+fi
+
+if [ -x .venv/bin/python ] && ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'; then
+    say ".venv holds another Python than 3.11. Remove the folder and run make again."
+    exit 1
+fi
+
+# A uv that is there but cannot start (a shim without a version behind it) is no uv.
+if uv=$(command -v uv) && "$uv" --version >/dev/null 2>&1; then
+    [ -x .venv/bin/python ] || "$uv" venv --quiet --python "$python" --no-python-downloads .venv
+else
+    uv=.venv/bin/uv
+    if [ ! -x "$uv" ]; then
+        say "uv is not on the PATH; installing it into .venv"
+        if ! "$python" -m venv .venv ||
+            ! .venv/bin/python -m pip install --quiet --require-hashes --requirement requirements-build.lock; then
+            say "uv could not be installed. Do one of these, then run make again:" \
+                "install uv and put it on the PATH; install Python's venv module (Debian: python3.11-venv);" \
+                "or configure a package index for pip (pip config set global.index-url <your index>)."
+            exit 1
+        fi
+    fi
+fi
+
+case $kind in
+    run) lock=requirements.lock ;;
+    dev) lock=requirements-dev.lock ;;
+    *) say "expected run or dev, found $kind"; exit 2 ;;
+esac
+
+say "installing what $lock names"
+if ! "$uv" pip sync --quiet --python .venv/bin/python --require-hashes "$lock" requirements-build.lock; then
+    say "the packages of $lock could not be installed; uv's message above says why." \
+        "Without a reachable package index, set UV_DEFAULT_INDEX to one that is."
+    exit 1
+fi
+"$uv" pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
