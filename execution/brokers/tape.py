@@ -44,6 +44,8 @@ _SESSIONS_KEPT: Final = 32
 class TapeRow:
     """One symbol on one session, as the world will have it.
 
+    A split, dividend or delisting needs its row: on a day without trading that is a row in a halt, prices carried.
+
     Attributes:
         session: the exchange day.
         symbol: exchange symbol.

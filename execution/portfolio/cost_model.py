@@ -1,12 +1,12 @@
 """What trading costs: slippage, or spread and impact, and fees. Sizing and the simulated venue share it."""
 
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from execution.domain.orders import Side
-from execution.domain.quantities import cents, tick_above_usd, tick_below_usd
+from execution.domain.quantities import CENT, tick_above_usd, tick_below_usd
 
 _BPS = Decimal(10_000)
 
@@ -83,11 +83,13 @@ class CostModel(BaseModel):
         return tick_below_usd(max(Decimal(0), reference_usd * (1 - share)))
 
     def fee_usd(self, *, side: Side, quantity_shares: int, price_usd: Decimal) -> Decimal:
-        """Return the fees of one fill in whole cents."""
+        """Return the fees of one fill in whole cents, parts of a cent dropped; never more than a sale brings in."""
         fee = quantity_shares * self.commission_usd_per_share
         if side == "sell":
-            fee += quantity_shares * price_usd * self.sell_fee_bps / _BPS
-        return cents(fee)
+            value = quantity_shares * price_usd
+            fee = min(value, fee + value * self.sell_fee_bps / _BPS)
+        # Rounded down, so that the fees of many partial fills never exceed what was set aside for the whole order.
+        return fee.quantize(CENT, rounding=ROUND_DOWN)
 
     def round_trip_bps(self, participation: Decimal) -> Decimal:
         """Return what buying and selling again gives up, in basis points of the value, commissions left out."""

@@ -1,0 +1,100 @@
+"""When and at what price an order fills on a daily bar. Pure rules; the simulated venue and nothing else applies them.
+
+A daily bar knows four prices and no order of events between them, so each rule takes the reading that is worse for us:
+a stop fills before a target on the same bar, a resting limit wants the price to trade through it, and an order that
+takes liquidity pays the costs on top of the open. A fill price may lie outside the bar by those costs, never better.
+Whenever an order was sent during a session, the only price known to have traded after it is taken to be the open.
+"""
+
+from dataclasses import dataclass
+from decimal import ROUND_DOWN, Decimal
+
+from execution.brokers.tape import TapeRow
+from execution.domain.orders import OrderType, Side
+from execution.portfolio.cost_model import CostModel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkingOrder:
+    """What the rules need of an order: `remaining_shares` is above zero; a triggered stop is a market order."""
+
+    side: Side
+    order_type: OrderType
+    remaining_shares: int
+    limit_usd: Decimal | None
+    stop_usd: Decimal | None
+    is_triggered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """Whole shares, above zero, at one price."""
+
+    quantity_shares: int
+    price_usd: Decimal
+
+
+def available_shares(row: TapeRow | None, *, filled_shares: int, costs: CostModel) -> int:
+    """Return how many more shares the session lets us have in a symbol: none without a bar or in a halt.
+
+    Args:
+        row: the symbol's bar of the session; None when it has none.
+        filled_shares: our fills in the symbol in this session so far, both sides together.
+        costs: names the largest part of the session's volume that is ours.
+    """
+    if row is None or row.is_halted:
+        return 0
+    cap = int((costs.volume_share_max * row.volume_shares).to_integral_value(rounding=ROUND_DOWN))
+    return max(0, cap - filled_shares)
+
+
+def fill_at_open(order: WorkingOrder, row: TapeRow, *, available: int, costs: CostModel) -> Fill | None:
+    """Return the fill of an order that meets the open: market orders, triggered stops, and marketable limits.
+
+    A limit is marketable when the open made worse by the costs is still within it.
+    """
+    if order.order_type == "stop" and not order.is_triggered:
+        return None
+    fill = _taking(order, row, reference_usd=row.open_usd, available=available, costs=costs)
+    return fill if fill is None or _is_within_limit(order, fill.price_usd) else None
+
+
+def is_stop_reached(order: WorkingOrder, row: TapeRow | None) -> bool:
+    """Return whether the session's low reached the stop of a sell order; never in a halt or without a bar."""
+    if row is None or row.is_halted or order.order_type != "stop" or order.stop_usd is None:
+        return False
+    return row.low_usd <= order.stop_usd
+
+
+def fill_of_stop(order: WorkingOrder, row: TapeRow, *, available: int, costs: CostModel) -> Fill | None:
+    """Return the fill of a stop that was reached: at the stop, or at the open when the session began below it."""
+    if order.stop_usd is None:
+        return None
+    return _taking(order, row, reference_usd=min(row.open_usd, order.stop_usd), available=available, costs=costs)
+
+
+def fill_of_resting_limit(order: WorkingOrder, row: TapeRow, *, available: int) -> Fill | None:
+    """Return the fill of a limit that rests: at the limit, once the price has traded through it."""
+    if order.order_type != "limit" or order.limit_usd is None:
+        return None
+    traded_through = row.low_usd < order.limit_usd if order.side == "buy" else row.high_usd > order.limit_usd
+    quantity = min(order.remaining_shares, available)
+    return Fill(quantity, order.limit_usd) if traded_through and quantity > 0 else None
+
+
+def _taking(
+    order: WorkingOrder, row: TapeRow, *, reference_usd: Decimal, available: int, costs: CostModel
+) -> Fill | None:
+    quantity = min(order.remaining_shares, available)
+    if quantity <= 0:
+        return None
+    participation = Decimal(quantity) / row.volume_shares
+    price = costs.execution_price_usd(side=order.side, reference_usd=reference_usd, participation=participation)
+    # A sale of a symbol worth less than its costs has no price left; the venue gives nothing for it.
+    return Fill(quantity, price) if price > 0 else None
+
+
+def _is_within_limit(order: WorkingOrder, price_usd: Decimal) -> bool:
+    if order.limit_usd is None or order.order_type != "limit":
+        return True
+    return price_usd <= order.limit_usd if order.side == "buy" else price_usd >= order.limit_usd

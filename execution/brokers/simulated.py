@@ -1,0 +1,293 @@
+"""A venue that lives on the tape, behind the Broker and Quotes ports, with a store of its own that survives restarts.
+
+It is a cash account: no shorts, no credit. It has no thread and no time of its own: each call first lives through the
+sessions between the last call and the clock's instant, one transaction per event, so that a crash between any two
+leaves a whole state. Same tape, same orders at the same instants: same fills with the same ids, to the cent.
+
+What it does not model: the path of prices within a session, queues at a price, auctions, other people's reaction.
+"""
+
+import threading
+from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Final, Literal
+
+from execution.brokers.tape import Tape, TapeRow
+from execution.brokers.venue_day import CASH, VenueDay, venue_order_id
+from execution.brokers.venue_order import VenueOrder, order_fault
+from execution.brokers.venue_store import VenueStore, stored_instant
+from execution.domain.errors import DataError, SettingsRefused
+from execution.domain.orders import (
+    Accepted,
+    AccountSnapshot,
+    BrokerFill,
+    CorporateActionEntry,
+    OrderRequest,
+    OrderState,
+    Refused,
+    SubmitOutcome,
+)
+from execution.domain.quantities import tick_above_usd
+from execution.portfolio.cost_model import CostModel
+from execution.ports import Clock
+from execution.trading_calendar import TradingCalendar
+
+_INITIAL_CASH: Final = "initial_cash_usd"
+_LIVED_UNTIL: Final = "lived_until"
+# A market order has no worst price; it sets aside this much above the last one, as a broker's risk desk would.
+_MARKET_RESERVE: Final = Decimal("1.05")
+# A last price older than this many sessions is no price.
+_SESSIONS_LOOKED_BACK: Final = 20
+
+
+class SimulatedBroker:
+    """One account at the simulated venue.
+
+    Args:
+        path: the venue's own file, made when absent; `:memory:` for a venue that dies with the object.
+        tape: the world.
+        clock: the instant up to which the venue lives.
+        calendar: exchange sessions.
+        costs: what a fill costs, how much of a session's volume is ours, what a delisting leaves.
+        initial_cash_usd: cash of a new account, above zero; an old one must have begun with the same.
+    """
+
+    def __init__(  # noqa: PLR0917 - the composition root names every argument
+        self,
+        path: Path | Literal[":memory:"],
+        tape: Tape,
+        clock: Clock,
+        calendar: TradingCalendar,
+        costs: CostModel,
+        initial_cash_usd: Decimal,
+    ) -> None:
+        self._tape = tape
+        self._clock = clock
+        self._calendar = calendar
+        self._costs = costs
+        self._store = VenueStore(path)
+        self._lock = threading.RLock()
+        with self._store.transaction():
+            began_with = self._store.value(_INITIAL_CASH)
+            if began_with is None:
+                self._store.set_value(_INITIAL_CASH, str(initial_cash_usd))
+                self._store.set_value(CASH, str(initial_cash_usd))
+            elif Decimal(began_with) != initial_cash_usd:
+                raise SettingsRefused(
+                    f"the simulated account began with {began_with} USD and settings say {initial_cash_usd} USD; "
+                    "set the former value back, or start a new home"
+                )
+
+    def close(self) -> None:
+        """Close the venue's file."""
+        self._store.close()
+
+    def submit(self, order: OrderRequest) -> SubmitOutcome:
+        """Take an order, or refuse it with a reason; during a session it meets the open's price at once.
+
+        An id is used up for ever by the order that was accepted under it; a refused order leaves no trace.
+        """
+        with self._present() as now, self._store.transaction():
+            running = self._running_session(now)
+            refusal = order_fault(order) or self._refusal(order, now)
+            if refusal is not None:
+                return Refused(refusal)
+            stored = self._store.add_order(self._venue_order(order))
+            self._store.set_value(_LIVED_UNTIL, stored_instant(now))
+            if running is not None:
+                self._day(running).fill_at_open(stored, now)
+            return Accepted(stored.broker_order_id)
+
+    def cancel(self, client_order_id: str) -> None:
+        """Cancel what is left of an order; an unknown or ended one is left alone."""
+        with self._present(), self._store.transaction():
+            order = self._store.order(client_order_id)
+            if order is not None and order.status == "open":
+                self._store.update_order(order.ended("cancelled", "cancelled on request"))
+
+    def order(self, client_order_id: str) -> OrderState | None:
+        """Return an order by its client order id, or None."""
+        with self._present():
+            order = self._store.order(client_order_id)
+            return None if order is None else order.state
+
+    def open_orders(self) -> tuple[OrderState, ...]:
+        """Return working orders by client order id."""
+        with self._present():
+            return tuple(sorted((o.state for o in self._store.open_orders()), key=lambda o: o.client_order_id))
+
+    def fills(self, *, since: datetime) -> tuple[BrokerFill, ...]:
+        """Return executions at or after an instant, oldest first."""
+        with self._present():
+            return self._store.fills(since)
+
+    def corporate_actions(self, *, since: datetime) -> tuple[CorporateActionEntry, ...]:
+        """Return splits, dividends and delistings booked at or after an instant, oldest first."""
+        with self._present():
+            return self._store.actions(since)
+
+    def account(self) -> AccountSnapshot:
+        """Return cash and positions now."""
+        with self._present():
+            return AccountSnapshot(cash_usd=self._cash(), positions_shares=self._store.positions())
+
+    def last_usd(self, symbol: str) -> Decimal | None:
+        """Return the open of the running session, else the newest close of the last 20 sessions; None without either.
+
+        A symbol that was delisted has no price any more.
+        """
+        now = self._clock.now()
+        running = self._running_session(now)
+        if running is not None:
+            row = self._tape.row(running, symbol)
+            if row is not None and not row.is_halted:
+                return row.open_usd
+        row = self._last_ended_row(symbol, now)
+        return None if row is None or row.is_last_session else row.close_usd
+
+    def close_usd(self, symbol: str, session: date) -> Decimal | None:
+        """Return the close of an ended session, None without a bar; in a halt it is the close carried forward.
+
+        Raises:
+            DataError: the session has not ended by the clock, or has no tape.
+        """
+        ends_at, now = self._calendar.closes_at(session), self._clock.now()
+        if now < ends_at:
+            raise DataError(
+                f"the close of {session} is not known at {now.isoformat()}: it ends at {ends_at.isoformat()}; "
+                "advance the clock first"
+            )
+        row = self._tape.row(session, symbol)
+        return None if row is None else row.close_usd
+
+    @contextmanager
+    def _present(self) -> Iterator[datetime]:
+        with self._lock:
+            now = self._clock.now()
+            self._live_until(now)
+            yield now
+
+    def _live_until(self, now: datetime) -> None:
+        lived = self._lived_until(now)
+        if now < lived:
+            raise DataError(
+                f"the clock says {now.isoformat()}, but the venue has lived until {lived.isoformat()}: time cannot go "
+                "back; use the clock file that belongs to this venue, or start a new home"
+            )
+        while self._next_event(lived, now) is not None:
+            with self._store.transaction():
+                # Another process may have lived through it since: look again under the lock.
+                lived = self._lived_until(now)
+                event = self._next_event(lived, now)
+                if event is not None:
+                    lived = self._live_through(*event, now=now)
+
+    def _lived_until(self, now: datetime) -> datetime:
+        lived = self._store.value(_LIVED_UNTIL)
+        if lived is None:
+            # A new account has no past: it begins at the first call.
+            self._store.set_value(_LIVED_UNTIL, stored_instant(now))
+            return now
+        return datetime.fromisoformat(lived)
+
+    def _next_event(self, lived: datetime, now: datetime) -> tuple[Literal["open", "close"], date, datetime] | None:
+        calendar = self._calendar
+        index = bisect_right(calendar.closes, lived)
+        if index == len(calendar.sessions):
+            return None
+        session = calendar.sessions[index]
+        if calendar.opens[index] > lived:
+            return ("open", session, calendar.opens[index]) if calendar.opens[index] <= now else None
+        return ("close", session, calendar.closes[index]) if calendar.closes[index] <= now else None
+
+    def _live_through(self, phase: Literal["open", "close"], session: date, at: datetime, *, now: datetime) -> datetime:
+        is_idle = not self._store.positions() and not self._store.open_orders()
+        # With nothing held and nothing working, no session can change anything, with or without a tape.
+        until = now if is_idle else at
+        if not is_idle:
+            day = self._day(session)
+            if phase == "open":
+                day.open(at)
+            else:
+                day.close(at)
+        self._store.set_value(_LIVED_UNTIL, stored_instant(until))
+        return until
+
+    def _day(self, session: date) -> VenueDay:
+        return VenueDay(self._store, session, self._tape.rows(session), self._costs)
+
+    def _running_session(self, now: datetime) -> date | None:
+        index = bisect_right(self._calendar.opens, now) - 1
+        if index < 0 or now >= self._calendar.closes[index]:
+            return None
+        return self._calendar.sessions[index]
+
+    def _last_ended_row(self, symbol: str, now: datetime) -> TapeRow | None:
+        index = bisect_right(self._calendar.closes, now)
+        for session in reversed(self._calendar.sessions[max(0, index - _SESSIONS_LOOKED_BACK) : index]):
+            if not self._tape.has(session):
+                return None
+            row = self._tape.row(session, symbol)
+            if row is not None:
+                return row
+        return None
+
+    def _cash(self) -> Decimal:
+        return Decimal(self._store.value(CASH) or 0)
+
+    def _refusal(self, order: OrderRequest, now: datetime) -> str | None:
+        if self._store.order(order.client_order_id) is not None:
+            return f"duplicate client_order_id {order.client_order_id}: it was accepted before"
+        working = self._store.open_orders()
+        if order.side == "sell":
+            held = self._store.positions().get(order.symbol, 0)
+            in_sells = sum(o.remaining_shares for o in working if o.symbol == order.symbol and o.side == "sell")
+            if order.quantity_shares > held - in_sells:
+                return (
+                    f"insufficient shares: {order.quantity_shares} to sell of {order.symbol}, {held} held, "
+                    f"{in_sells} in working sell orders; this account only reduces what it holds"
+                )
+            return None
+        last = self.last_usd(order.symbol)
+        if last is None:
+            return f"unknown symbol {order.symbol}: it has no price at {now.isoformat()}"
+        needed = self._cost(order.quantity_shares, _reserve_usd(order, last))
+        in_buys = sum((self._cost(o.remaining_shares, o.reserve_usd) for o in working if o.side == "buy"), Decimal(0))
+        if needed > self._cash() - in_buys:
+            return (
+                f"insufficient cash: {needed} USD needed, {self._cash()} USD held, {in_buys} USD in working buy orders"
+            )
+        return None
+
+    def _cost(self, shares: int, reserve_usd: Decimal) -> Decimal:
+        return shares * (reserve_usd + self._costs.commission_usd_per_share)
+
+    def _venue_order(self, order: OrderRequest) -> VenueOrder:
+        last = self.last_usd(order.symbol) or Decimal(0)
+        return VenueOrder(
+            sequence=0,
+            client_order_id=order.client_order_id,
+            broker_order_id=venue_order_id(order.client_order_id),
+            symbol=order.symbol,
+            side=order.side,
+            order_type=order.order_type,
+            time_in_force=order.time_in_force,
+            quantity_shares=order.quantity_shares,
+            filled_shares=0,
+            limit_usd=order.limit_usd,
+            stop_usd=order.stop_usd,
+            reserve_usd=_reserve_usd(order, last),
+            is_triggered=False,
+            status="open",
+            reason="",
+        )
+
+
+def _reserve_usd(order: OrderRequest, last_usd: Decimal) -> Decimal:
+    if order.side == "sell":
+        return Decimal(0)
+    return tick_above_usd(last_usd * _MARKET_RESERVE) if order.limit_usd is None else order.limit_usd

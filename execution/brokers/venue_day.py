@@ -1,0 +1,201 @@
+"""What happens at the simulated venue when a session opens and when it closes; each in one transaction of the caller.
+
+At the open: dividends, splits, then orders that meet the open. At the close: stops, then resting limits, then the end
+of day orders, then delistings. Nothing happens in between, so nothing depends on how often the venue is asked.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Final, Literal
+
+from execution.brokers.fill_model import (
+    Fill,
+    available_shares,
+    fill_at_open,
+    fill_of_resting_limit,
+    fill_of_stop,
+    is_stop_reached,
+)
+from execution.brokers.tape import TapeRow
+from execution.brokers.venue_order import VenueOrder
+from execution.brokers.venue_store import VenueStore
+from execution.domain.canonical import content_hash
+from execution.domain.orders import BrokerFill, CorporateActionEntry
+from execution.domain.quantities import cents, whole_shares
+from execution.portfolio.cost_model import CostModel
+from execution.portfolio.stops import split_adjusted_shares, split_adjusted_stop_usd
+
+CASH: Final = "cash_usd"
+_NO_SPLIT: Final = Decimal(1)
+
+
+@dataclass(frozen=True, slots=True)
+class VenueDay:
+    """One session at the venue: its bars, its rules, and the store they act on."""
+
+    store: VenueStore
+    session: date
+    rows: Mapping[str, TapeRow]
+    costs: CostModel
+
+    def open(self, at: datetime) -> None:
+        """Book dividends and splits, then fill what meets the open."""
+        for symbol, row in self._rows_at_stake():
+            if row.dividend_usd > 0:
+                self._pay_dividend(symbol, row, at)
+            if row.split_ratio != _NO_SPLIT:
+                self._split(symbol, row, at)
+        for order in self.store.open_orders():
+            self.fill_at_open(order, at)
+
+    def close(self, at: datetime) -> None:
+        """Fill stops and resting limits on the session's bar, expire day orders, then close what is delisted."""
+        for order in self.store.open_orders():
+            if not order.is_triggered and is_stop_reached(order.working, self.rows.get(order.symbol)):
+                row = self.rows[order.symbol]
+                available = self._available(order.symbol)
+                fill = fill_of_stop(order.working, row, available=available, costs=self.costs)
+                self.store.update_order(replace(order, is_triggered=True))
+                self._book(replace(order, is_triggered=True), fill, at)
+        for order in self.store.open_orders():
+            resting_row = self.rows.get(order.symbol)
+            if resting_row is not None:
+                available = self._available(order.symbol)
+                self._book(order, fill_of_resting_limit(order.working, resting_row, available=available), at)
+        for order in self.store.open_orders():
+            if order.time_in_force == "day":
+                self.store.update_order(order.ended("expired", f"day order not filled by the close of {self.session}"))
+        for symbol, row in self._rows_at_stake():
+            if row.is_last_session:
+                self._delist(symbol, row, at)
+
+    def fill_at_open(self, order: VenueOrder, at: datetime) -> None:
+        """Fill an order as far as the open, the volume left and the cash allow."""
+        row = self.rows.get(order.symbol)
+        if row is not None:
+            available = self._available(order.symbol)
+            self._book(order, fill_at_open(order.working, row, available=available, costs=self.costs), at)
+
+    def _rows_at_stake(self) -> list[tuple[str, TapeRow]]:
+        symbols = self.store.positions().keys() | {order.symbol for order in self.store.open_orders()}
+        return [(symbol, self.rows[symbol]) for symbol in sorted(symbols) if symbol in self.rows]
+
+    def _available(self, symbol: str) -> int:
+        filled = self.store.filled_shares(self.session, symbol)
+        return available_shares(self.rows.get(symbol), filled_shares=filled, costs=self.costs)
+
+    def _book(self, order: VenueOrder, fill: Fill | None, at: datetime) -> None:
+        if fill is None:
+            return
+        held = self.store.positions().get(order.symbol, 0)
+        quantity = fill.quantity_shares
+        if order.side == "buy":
+            # A limit was set aside when the order came; only a market order can meet a price above its reserve.
+            per_share = fill.price_usd + self.costs.commission_usd_per_share
+            quantity = min(quantity, whole_shares(_cash(self.store), per_share))
+        else:
+            quantity = min(quantity, held)
+        if quantity == 0:
+            return
+        fee = self.costs.fee_usd(side=order.side, quantity_shares=quantity, price_usd=fill.price_usd)
+        sign = 1 if order.side == "buy" else -1
+        self.store.set_position(order.symbol, held + sign * quantity)
+        _add_cash(self.store, -sign * quantity * fill.price_usd - fee)
+        number = self.store.fill_count(order.client_order_id) + 1
+        booked = BrokerFill(
+            execution_id=_derived("x1", order.client_order_id, number),
+            client_order_id=order.client_order_id,
+            symbol=order.symbol,
+            side=order.side,
+            quantity_shares=quantity,
+            price_usd=fill.price_usd,
+            fee_usd=fee,
+            filled_at=at,
+        )
+        self.store.add_fill(booked, self.session)
+        after = replace(order, filled_shares=order.filled_shares + quantity)
+        self.store.update_order(after if after.remaining_shares else after.ended("filled", ""))
+
+    def _pay_dividend(self, symbol: str, row: TapeRow, at: datetime) -> None:
+        held = self.store.positions().get(symbol, 0)
+        if held:
+            self._book_action(
+                "dividend", symbol, at, delta_shares=0, cash_usd=cents(held * row.dividend_usd), ratio=None
+            )
+
+    def _split(self, symbol: str, row: TapeRow, at: datetime) -> None:
+        held = self.store.positions().get(symbol, 0)
+        if held:
+            after = split_adjusted_shares(held, row.split_ratio)
+            cash = cents(after.fraction * row.open_usd)
+            delta = after.whole - held
+            self._book_action("split", symbol, at, delta_shares=delta, cash_usd=cash, ratio=row.split_ratio)
+        for order in self.store.open_orders():
+            if order.symbol == symbol:
+                self.store.update_order(_split_order(order, row.split_ratio))
+
+    def _delist(self, symbol: str, row: TapeRow, at: datetime) -> None:
+        for order in self.store.open_orders():
+            if order.symbol == symbol:
+                self.store.update_order(order.ended("cancelled", f"{symbol} was delisted after {self.session}"))
+        held = self.store.positions().get(symbol, 0)
+        if held:
+            cash = cents(held * row.close_usd * (1 - self.costs.delisting_haircut_fraction))
+            self._book_action("delisting", symbol, at, delta_shares=-held, cash_usd=cash, ratio=None)
+
+    def _book_action(
+        self,
+        kind: Literal["split", "dividend", "delisting"],
+        symbol: str,
+        at: datetime,
+        *,
+        delta_shares: int,
+        cash_usd: Decimal,
+        ratio: Decimal | None,
+    ) -> None:
+        held = self.store.positions().get(symbol, 0)
+        self.store.set_position(symbol, held + delta_shares)
+        _add_cash(self.store, cash_usd)
+        self.store.add_action(
+            CorporateActionEntry(
+                entry_id=_derived("c1", symbol, self.session.isoformat(), kind),
+                kind=kind,
+                symbol=symbol,
+                session=self.session,
+                quantity_delta_shares=delta_shares,
+                cash_usd=cash_usd,
+                ratio=ratio,
+                booked_at=at,
+            )
+        )
+
+
+def venue_order_id(client_order_id: str) -> str:
+    """Return the venue's own id of an order: derived, so that a day lived twice gives the same ids."""
+    return _derived("v1", client_order_id)
+
+
+def _derived(prefix: str, *parts: str | int) -> str:
+    return prefix + content_hash([prefix, *parts])[:26]
+
+
+def _cash(store: VenueStore) -> Decimal:
+    return Decimal(store.value(CASH) or 0)
+
+
+def _add_cash(store: VenueStore, amount_usd: Decimal) -> None:
+    store.set_value(CASH, str(_cash(store) + amount_usd))
+
+
+def _split_order(order: VenueOrder, ratio: Decimal) -> VenueOrder:
+    remaining = split_adjusted_shares(order.remaining_shares, ratio).whole
+    after = replace(
+        order,
+        quantity_shares=order.filled_shares + remaining,
+        limit_usd=None if order.limit_usd is None else split_adjusted_stop_usd(order.limit_usd, ratio),
+        stop_usd=None if order.stop_usd is None else split_adjusted_stop_usd(order.stop_usd, ratio),
+        reserve_usd=split_adjusted_stop_usd(order.reserve_usd, ratio),
+    )
+    return after if remaining else after.ended("cancelled", f"a split of {ratio} left less than one share")
