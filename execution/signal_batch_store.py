@@ -60,6 +60,11 @@ class SignalBatchStore:
         """Return the hashes of a session's batches in publication order; the newest is the last."""
         return self._noted(session, "batch")
 
+    def sessions(self) -> tuple[date, ...]:
+        """Return every session something was published for, oldest first."""
+        folder = self._root / PUBLICATIONS_FOLDER
+        return tuple(sorted(date.fromisoformat(path.name) for path in folder.glob("*-*-*")))
+
     def publish_certificate(self, certificate: GateCertificate) -> str:
         """Store a certificate, green or red, note it and return its hash; the newest one again adds nothing."""
         digest = write_by_hash(self._root / CERTIFICATES_FOLDER, canonical_bytes(certificate), suffix=_JSON)

@@ -4,6 +4,7 @@ A run key is remembered for ever, so a failed run with a bare key would never be
 lost. The key therefore ends with the number of the attempt, and attempts are bounded.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 import dagster as dg
@@ -39,14 +40,14 @@ def is_exhausted(instance: dg.DagsterInstance, work: Work) -> bool:
 
 
 def run_request(
-    instance: dg.DagsterInstance, work: Work, *, job_name: str, run_config: dict[str, object]
+    instance: dg.DagsterInstance, work: Work, *, job_name: str, run_config: Mapping[str, object]
 ) -> dg.RunRequest:
     """Return the request for the next attempt at a piece of work."""
     return dg.RunRequest(
         run_key=f"{work.name}:{ended_attempts(instance, work)}",
         job_name=job_name,
         partition_key=work.session.isoformat(),
-        run_config=run_config,
+        run_config=dict(run_config),
         tags={WORK_TAG: work.name},
     )
 

@@ -1,9 +1,12 @@
-"""A sensor that starts the work a rule calls due, one bounded attempt after another."""
+"""Sensors and schedules that start the work a rule calls due, one bounded attempt after another."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
 
 import dagster as dg
+
+# The type of an asset job has no public name; it is only named here, never constructed.
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from sensors import attempts
 from sensors.rules import Act, Work
@@ -11,13 +14,13 @@ from sensors.rules import Act, Work
 SECONDS_BETWEEN_TICKS: Final = 1
 
 
-def due_work(
+def due_work_sensor(
     *,
     name: str,
     description: str,
-    jobs: Mapping[Act, dg.UnresolvedAssetJobDefinition],
+    jobs: Mapping[Act, UnresolvedAssetJobDefinition],
     due: Callable[[], tuple[Work, ...]],
-    run_config: Callable[[Work], dict[str, object]],
+    run_config: Callable[[Work], Mapping[str, object]],
     starts_running: bool,
 ) -> dg.SensorDefinition:
     """Return a sensor that requests the most urgent due work among its jobs, one piece at a time.
@@ -35,17 +38,7 @@ def due_work(
     """
 
     def tick(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        waiting = [work for work in due() if work.act in jobs]
-        for work in waiting:
-            if attempts.is_running(context.instance, work):
-                return dg.SkipReason(f"{work.name} is under way")
-            if not attempts.is_exhausted(context.instance, work):
-                job_name = jobs[work.act].name
-                return attempts.run_request(context.instance, work, job_name=job_name, run_config=run_config(work))
-        if waiting:
-            names = ", ".join(work.name for work in waiting)
-            return dg.SkipReason(f"given up after {attempts.MOST_ATTEMPTS} attempts: {names}; see their runs")
-        return dg.SkipReason("nothing is due")
+        return _next_request(context.instance, due(), jobs, run_config)
 
     return dg.SensorDefinition(
         name=name,
@@ -55,3 +48,60 @@ def due_work(
         minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
         default_status=dg.DefaultSensorStatus.RUNNING if starts_running else dg.DefaultSensorStatus.STOPPED,
     )
+
+
+def due_work_schedule(
+    *,
+    name: str,
+    description: str,
+    act: Act,
+    job: UnresolvedAssetJobDefinition,
+    cron: str,
+    due: Callable[[], tuple[Work, ...]],
+    starts_running: bool,
+) -> dg.ScheduleDefinition:
+    """Return a schedule that asks on the wall clock, in New York time, whether one act is due.
+
+    Cron knows no holiday and no early close, so it only asks; the rule, which knows both, answers.
+
+    Args:
+        name: as the UI shows it.
+        description: one sentence for the UI.
+        act: the act it may start.
+        job: the job of that act.
+        cron: when to ask.
+        due: facts and rule together; called once a tick.
+        starts_running: whether it ticks without being switched on.
+    """
+
+    def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        return _next_request(context.instance, due(), {act: job}, lambda _work: {})
+
+    return dg.ScheduleDefinition(
+        name=name,
+        description=description,
+        job=job,
+        cron_schedule=cron,
+        execution_timezone="America/New_York",
+        execution_fn=tick,
+        default_status=dg.DefaultScheduleStatus.RUNNING if starts_running else dg.DefaultScheduleStatus.STOPPED,
+    )
+
+
+def _next_request(
+    instance: dg.DagsterInstance,
+    due: tuple[Work, ...],
+    jobs: Mapping[Act, UnresolvedAssetJobDefinition],
+    run_config: Callable[[Work], Mapping[str, object]],
+) -> dg.RunRequest | dg.SkipReason:
+    waiting = [work for work in due if work.act in jobs]
+    for work in waiting:
+        if attempts.is_running(instance, work):
+            return dg.SkipReason(f"{work.name} is under way")
+        if not attempts.is_exhausted(instance, work):
+            job_name = jobs[work.act].name
+            return attempts.run_request(instance, work, job_name=job_name, run_config=run_config(work))
+    if waiting:
+        names = ", ".join(work.name for work in waiting)
+        return dg.SkipReason(f"given up after {attempts.MOST_ATTEMPTS} attempts: {names}; see their runs")
+    return dg.SkipReason("nothing is due")

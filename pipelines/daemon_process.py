@@ -1,0 +1,92 @@
+"""The real Dagster daemon as a child process, and what its runs have done so far."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import dagster as dg
+
+WORKSPACE: Final = Path(__file__).parent.parent / "workspace.yaml"
+SECONDS_TO_STOP: Final = 20
+
+
+@contextmanager
+def running_daemon(*, environment: Mapping[str, str], log_file: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the daemon with both code locations until the block ends.
+
+    Args:
+        environment: of the child; names the home and the Dagster instance.
+        log_file: where its output goes.
+
+    Yields:
+        The child process; `poll()` tells whether it has died.
+    """
+    command = [sys.executable, "-m", "dagster._daemon", "run", "--workspace", str(WORKSPACE)]
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    with log_file.open("ab") as log:
+        child = subprocess.Popen(  # noqa: S603 - the command is our own
+            command, env=dict(environment), cwd=WORKSPACE.parent, stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            yield child
+        finally:
+            child.send_signal(signal.SIGINT)
+            try:
+                child.wait(timeout=SECONDS_TO_STOP)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class StepDone:
+    """A step that ended: in which job, whether well, and how long it took."""
+
+    job: str
+    step: str
+    is_success: bool
+    seconds: float
+
+
+class RunWatcher:
+    """Reads an instance's event log and tells each finished step once."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        self._instance = instance
+        self._told: set[tuple[str, str, bool]] = set()
+
+    def news(self) -> list[StepDone]:
+        """Return the steps that have ended since the last call, oldest run first."""
+        fresh: list[StepDone] = []
+        for run in reversed(self._instance.get_runs(limit=200)):
+            for entry in self._instance.all_logs(
+                run.run_id, of_type={dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE}
+            ):
+                event = entry.get_dagster_event()
+                key = (run.run_id, str(event.step_key), event.is_step_success)
+                if key not in self._told:
+                    self._told.add(key)
+                    seconds = event.step_success_data.duration_ms / 1000 if event.is_step_success else 0.0
+                    fresh.append(StepDone(run.job_name, str(event.step_key), event.is_step_success, seconds))
+        return fresh
+
+    def unfinished_runs(self) -> int:
+        """Return how many runs are queued or under way."""
+        ended = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+        return self._instance.get_runs_count(
+            dg.RunsFilter(statuses=[status for status in dg.DagsterRunStatus if status not in ended])
+        )
+
+    def job_seconds(self) -> list[tuple[str, float, float]]:
+        """Return job, seconds from request to start, and seconds from start to end, of each ended run, oldest first."""
+        rows = []
+        for record in reversed(self._instance.get_run_records(limit=200)):
+            if record.start_time is not None and record.end_time is not None:
+                waited = record.start_time - record.create_timestamp.timestamp()
+                rows.append((record.dagster_run.job_name, waited, record.end_time - record.start_time))
+        return rows

@@ -1,0 +1,64 @@
+"""What the ledger and the published batches say of the trading side, as the facts its rules ask for."""
+
+from collections.abc import Callable, Collection
+from datetime import date, datetime
+
+from execution.domain.events import PlanMissed
+from execution.ledger.book import Book
+from execution.signal_batch_store import SignalBatchStore
+from execution.trading_calendar import TradingCalendar
+from sensors.rules import TradingFacts, tradable_session
+
+
+def trading_facts(
+    *,
+    book: Book,
+    batches: SignalBatchStore,
+    calendar: TradingCalendar,
+    now: datetime,
+    is_given_up: Callable[[date, str], bool] = lambda _session, _batch_hash: False,
+) -> TradingFacts | None:
+    """Return the facts, or None before analysis has judged its first session: then nothing can be due.
+
+    Args:
+        book: the folded ledger.
+        batches: where analysis publishes.
+        calendar: exchange sessions.
+        now: the clock's instant.
+        is_given_up: whether planning a batch was tried as often as it may be; such a batch counts as not published, so
+            that the session still gets a plan that manages its positions.
+    """
+    judged = batches.sessions()
+    if not judged:
+        return None
+    tradable = tradable_session(now=now, calendar=calendar)
+    published = batches.published(tradable) if tradable is not None else ()
+    cycles = book.cycles.values()
+    return TradingFacts(
+        first_session=judged[0],
+        planned=frozenset(cycle.session for cycle in cycles),
+        published=tuple(b for b in published if tradable is not None and not is_given_up(tradable, b)),
+        recorded=_recorded(book, tradable),
+        submitted=frozenset(cycle.session for cycle in cycles if cycle.is_submitted),
+        open_entries=frozenset(
+            record.session for record in book.orders.values() if record.order.leg == "entry" and record.exposed_shares
+        ),
+        settled=frozenset(
+            cycle.session for cycle in cycles if cycle.settled is not None or isinstance(cycle.plan, PlanMissed)
+        ),
+    )
+
+
+def settled_sessions(book: Book) -> Collection[date]:
+    """Return the sessions whose fills are booked and positions marked."""
+    return frozenset(cycle.session for cycle in book.cycles.values() if cycle.settled is not None)
+
+
+def _recorded(book: Book, session: date | None) -> frozenset[str]:
+    return frozenset(
+        batch_hash
+        for cycle in book.cycles.values()
+        if cycle.session == session
+        for batch_hash in (cycle.batch_hash, *cycle.superseded)
+        if batch_hash is not None
+    )
