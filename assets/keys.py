@@ -27,6 +27,7 @@ FEATURES_NEWS: Final[Key] = ("features", "news_sentiment")
 FEATURES_MART: Final[Key] = ("features", "fct_features")
 FEATURES_UNIVERSE: Final[Key] = ("features", "fct_universe")
 FEATURES_MARKET_CONTEXT: Final[Key] = ("features", "fct_market_context")
+FEATURES_TRADING_FACTS: Final[Key] = ("features", "fct_trading_facts")
 FEATURES_TOTAL_RETURNS: Final[Key] = ("features", "fct_total_returns")
 FEATURES_GATE_CERTIFICATE: Final[Key] = ("features", "gate_certificate")
 

@@ -1,0 +1,274 @@
+"""What a model learns from: features as they were known, and labels that had fully happened by the cut-off.
+
+The label of a decision on session S is the total return from the close of S+1 to the close of S+1+horizon, net of the
+equal-weight mean of the session's labelled members, turned into a Gaussian rank within the session. S+1 is skipped on
+purpose: orders of S go out after the open of S+1, so the night between them cannot be earned; starting at the close of
+S+1 never credits it, at the price of also ignoring what S+1 itself brings after the open. Nothing here reads a row of a
+session after the cut-off.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from assets.ml.policy import LearningPolicy
+from assets.warehouse import Warehouse
+from execution.domain.canonical import canonical_bytes
+from execution.domain.errors import DataError
+from execution.trading_calendar import AS_OF_AFTER_CLOSE, TradingCalendar
+
+ENTRY_LAG_SESSIONS: Final = 1
+"""Sessions between a decision and the close its label starts from."""
+
+Floats = npt.NDArray[np.float64]
+Singles = npt.NDArray[np.float32]
+Days = npt.NDArray[np.datetime64]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class TrainingSet:
+    """Rows of (session, symbol), sorted by session and symbol; every array has one entry per row.
+
+    Attributes:
+        cut_off: newest session of which anything was read; every label ended on or before it.
+        horizon_sessions: sessions a label spans.
+        feature_names: columns of `features`, in order.
+        sessions: decision sessions, ascending.
+        symbols: exchange symbols, ascending within a session.
+        features: (n_rows, n_features) float32; NaN where a feature was not known.
+        label: Gaussian rank of `net_return` within its session, float32.
+        net_return: forward total return net of the session's equal-weight mean, as a fraction.
+        label_end: session on whose close the label was complete.
+        volatility_20d: standard deviation of the last 20 one-session returns at the decision; NaN where unknown.
+    """
+
+    cut_off: date
+    horizon_sessions: int
+    feature_names: tuple[str, ...]
+    sessions: Days
+    symbols: npt.NDArray[np.object_]
+    features: Singles
+    label: Singles
+    net_return: Floats
+    label_end: Days
+    volatility_20d: Floats
+
+    @property
+    def days(self) -> Days:
+        """The distinct decision sessions, ascending."""
+        return np.unique(self.sessions)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 over names and array bytes: the same rows give the same hash in any process."""
+        digest = hashlib.sha256(
+            canonical_bytes(
+                {
+                    "cut_off": self.cut_off,
+                    "horizon_sessions": self.horizon_sessions,
+                    "feature_names": self.feature_names,
+                    "symbols": "\n".join(self.symbols.tolist()),
+                    "rows": len(self.symbols),
+                }
+            )
+        )
+        for days in (self.sessions, self.label_end):
+            digest.update(np.ascontiguousarray(days.astype("datetime64[D]").astype("<i8")).tobytes())
+        digest.update(np.ascontiguousarray(self.features, dtype="<f4").tobytes())
+        digest.update(np.ascontiguousarray(self.label, dtype="<f4").tobytes())
+        for numbers in (self.net_return, self.volatility_20d):
+            digest.update(np.ascontiguousarray(numbers, dtype="<f8").tobytes())
+        return digest.hexdigest()
+
+
+def training_cut_off(warehouse: Warehouse, *, now: datetime, calendar: TradingCalendar) -> date:
+    """Return the newest session with features whose own cut-off had passed at an instant.
+
+    Args:
+        warehouse: where the marts are.
+        now: the clock's instant, in UTC.
+        calendar: the exchange's sessions.
+
+    Raises:
+        DataError: no session with features is that old.
+    """
+    newest = calendar.last_closed(now - AS_OF_AFTER_CLOSE)
+    rows = warehouse.read(
+        "select max(session) as session from marts.fct_features where session <= $newest", {"newest": newest}
+    )
+    found = rows.column("session")[0].as_py()
+    if not isinstance(found, date):
+        raise DataError(f"found no features on or before {newest}, expected at least one session: run a cycle first")
+    return found
+
+
+def build_training_set(
+    warehouse: Warehouse,
+    *,
+    cut_off: date,
+    feature_names: Sequence[str],
+    policy: LearningPolicy,
+    calendar: TradingCalendar,
+) -> TrainingSet:
+    """Return every universe member's features joined with the label that was complete at the cut-off.
+
+    Args:
+        warehouse: holds the marts; nothing after the cut-off is read from it.
+        cut_off: session whose close is the last fact a label may know.
+        feature_names: columns of `marts.fct_features` to learn from.
+        policy: horizon and bounds of the history.
+        calendar: the exchange's sessions; labels count these, so a day without data never stretches a horizon.
+
+    Raises:
+        DataError: fewer labelled sessions than the policy demands.
+    """
+    first = calendar.sessions[max(0, calendar.index(cut_off) + 1 - policy.max_history_sessions)]
+    grid = calendar.between(first, cut_off)
+    returns = _forward_returns(warehouse, grid=grid, horizon_sessions=policy.horizon_sessions)
+    rows = warehouse.read(_members_sql(feature_names), {"first": first, "last": cut_off})
+    day = np.searchsorted(np.array(grid, dtype="datetime64[D]"), _days(rows, "session"))
+    forward = returns.of(day, rows.column("symbol"))
+    sizes = np.bincount(day[np.isfinite(forward)], minlength=len(grid))
+    keep = np.isfinite(forward) & (sizes[day] >= policy.min_names_per_session)
+    labelled = int(np.unique(day[keep]).size)
+    if labelled < policy.min_history_sessions:
+        raise DataError(
+            f"found {labelled} labelled sessions up to {cut_off}, expected at least {policy.min_history_sessions}: "
+            "take in more history, or lower min_history_sessions"
+        )
+    kept_day = day[keep]
+    net = forward[keep] - (_sum_by(kept_day, forward[keep], len(grid)) / np.maximum(sizes, 1))[kept_day]
+    sessions = np.array(grid, dtype="datetime64[D]")
+    return TrainingSet(
+        cut_off=cut_off,
+        horizon_sessions=policy.horizon_sessions,
+        feature_names=tuple(feature_names),
+        sessions=sessions[kept_day],
+        symbols=np.asarray(rows.column("symbol").to_pylist(), dtype=np.object_)[keep],
+        features=feature_matrix(rows, feature_names)[keep],
+        label=gaussian_rank(net, kept_day).astype(np.float32),
+        net_return=net,
+        label_end=sessions[kept_day + ENTRY_LAG_SESSIONS + policy.horizon_sessions],
+        volatility_20d=_numbers(rows, "fact_volatility_20d")[keep],
+    )
+
+
+def feature_matrix(rows: pa.Table, feature_names: Sequence[str]) -> Singles:
+    """Return features as (n_rows, n_features) float32, C-ordered, with NaN for null and for anything not finite.
+
+    Raises:
+        DataError: a named feature is no column of the rows.
+    """
+    absent = [name for name in feature_names if name not in rows.column_names]
+    if absent:
+        raise DataError(f"found no feature column {', '.join(absent)}: rebuild the marts, or train a new model")
+    matrix = np.empty((rows.num_rows, len(feature_names)), dtype=np.float32)
+    with np.errstate(over="ignore"):  # beyond single precision becomes infinite here and missing below
+        for position, name in enumerate(feature_names):
+            matrix[:, position] = _numbers(rows, name)
+    matrix[~np.isfinite(matrix)] = np.nan
+    return matrix
+
+
+def gaussian_rank(values: Floats, groups: npt.NDArray[np.int64]) -> Floats:
+    """Return each value's normal quantile of its mid-rank within its group; ties share their mean rank.
+
+    Args:
+        values: (n,) finite numbers.
+        groups: (n,) non-decreasing group numbers, one group per session.
+
+    Source:
+        Van der Waerden scores with the Hazen plotting position (rank - 1/2) / n.
+    """
+    from scipy.special import ndtri  # noqa: PLC0415 - definitions import this module; the library loads in training
+
+    starts = np.flatnonzero(np.r_[True, groups[1:] != groups[:-1]]) if len(groups) else np.array([], dtype=np.int64)
+    quantiles = np.empty(len(values))
+    for first, last in zip(starts, [*starts[1:], len(values)], strict=True):
+        quantiles[first:last] = (mean_ranks(values[first:last]) - 0.5) / (last - first)
+    normal: Floats = ndtri(quantiles)
+    return normal
+
+
+def mean_ranks(values: Floats) -> Floats:
+    """Return ranks from 1, smallest first; ties share the mean of the ranks they cover."""
+    distinct, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    if len(distinct) == len(values):
+        return (inverse + 1).astype(np.float64)
+    last = np.cumsum(counts)
+    ranks: Floats = (last - (counts - 1) / 2.0)[inverse]
+    return ranks
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _ForwardReturns:
+    """(n_sessions, n_symbols) forward returns; NaN where a name could not be entered or its label is not complete."""
+
+    symbols: tuple[str, ...]
+    matrix: Floats
+
+    def of(self, day: npt.NDArray[np.int64], symbols: pa.ChunkedArray) -> Floats:
+        position = {symbol: column for column, symbol in enumerate(self.symbols)}
+        column = np.array([position.get(symbol, -1) for symbol in symbols.to_pylist()], dtype=np.int64)
+        found: Floats = np.where(column >= 0, self.matrix[day, column], np.nan)
+        return found
+
+
+def _forward_returns(warehouse: Warehouse, *, grid: Sequence[date], horizon_sessions: int) -> _ForwardReturns:
+    rows = warehouse.read(
+        "select session, symbol, total_return from marts.fct_total_returns "
+        "where session between $first and $last order by session, symbol",
+        {"first": grid[0], "last": grid[-1]},
+    )
+    names = tuple(sorted(set(rows.column("symbol").to_pylist())))
+    position = {symbol: column for column, symbol in enumerate(names)}
+    day = np.searchsorted(np.array(grid, dtype="datetime64[D]"), _days(rows, "session"))
+    column = np.array([position[symbol] for symbol in rows.column("symbol").to_pylist()], dtype=np.int64)
+    # No bar, no change: the next bar's return spans the gap, and after the last bar the proceeds lie in cash.
+    growth = np.ones((len(grid), max(1, len(names))))
+    has_bar = np.zeros(growth.shape, dtype=np.bool_)
+    growth[day, column] = 1.0 + _numbers(rows, "total_return")
+    has_bar[day, column] = True
+    forward = np.full(growth.shape, np.nan)
+    complete = len(grid) - ENTRY_LAG_SESSIONS - horizon_sessions
+    if complete > 0:
+        product = np.ones((complete, growth.shape[1]))
+        is_held = np.zeros(product.shape, dtype=np.bool_)
+        for ahead in range(ENTRY_LAG_SESSIONS + 1, ENTRY_LAG_SESSIONS + 1 + horizon_sessions):
+            product *= growth[ahead : ahead + complete]
+            is_held |= has_bar[ahead : ahead + complete]
+        # Without a bar on the entry session nothing could be bought; without a later one nothing was earned or lost.
+        may_enter = has_bar[ENTRY_LAG_SESSIONS : ENTRY_LAG_SESSIONS + complete]
+        forward[:complete] = np.where(may_enter & is_held, product - 1.0, np.nan)
+    return _ForwardReturns(names, forward)
+
+
+def _members_sql(feature_names: Sequence[str]) -> str:
+    columns = ", ".join(f'f."{name}"' for name in feature_names)
+    return (
+        f"select f.session, f.symbol, t.volatility_20d as fact_volatility_20d, {columns} "  # noqa: S608 - names come from the catalogue
+        "from marts.fct_features as f "
+        "inner join marts.fct_universe as u on u.session = f.session and u.symbol = f.symbol "
+        "left join marts.fct_trading_facts as t on t.session = f.session and t.symbol = f.symbol "
+        "where u.is_member and f.session between $first and $last order by f.session, f.symbol"
+    )
+
+
+def _days(rows: pa.Table, name: str) -> Days:
+    days: Days = rows.column(name).to_numpy().astype("datetime64[D]")
+    return days
+
+
+def _numbers(rows: pa.Table, name: str) -> Floats:
+    return np.asarray(rows.column(name).to_numpy(), dtype=np.float64)
+
+
+def _sum_by(groups: npt.NDArray[np.int64], values: Floats, size: int) -> Floats:
+    # bincount adds in row order, one by one: the same rows give the same last bit.
+    return np.bincount(groups, weights=values, minlength=size).astype(np.float64)

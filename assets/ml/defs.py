@@ -1,0 +1,180 @@
+"""Dagster face of learning: training on a schedule of its own, scores and the signal batch once a session.
+
+Scoring asks for the gate certificate itself, so a red gate holds in a later run too.
+"""
+
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import dagster as dg
+
+from assets import keys
+from assets.feature_catalogue import NAMES
+from assets.identity import RunIdentity
+from assets.ml import pages
+from assets.ml.dataset import build_training_set, training_cut_off
+from assets.ml.model_registry import ModelRegistry, settle_promotion
+from assets.ml.policy import LearningPolicy
+from assets.ml.score_store import ScoreStore
+from assets.ml.scoring import proven, score
+from assets.ml.signal_batch import build_signal_batch
+from assets.ml.train import train
+from assets.ml.training_sets import TrainingSetStore
+from assets.partitions import SESSIONS
+from assets.snapshots import SnapshotStore
+from assets.warehouse import POOL, Warehouse
+from execution.ports import Clock
+from execution.signal_batch_store import SignalBatchStore
+from execution.trading_calendar import TradingCalendar
+
+TRAINING_SETS: Final = "training_sets"
+SCORES: Final = "scores"
+_SCORED_MARTS: Final = (
+    keys.FEATURES_MART,
+    keys.FEATURES_UNIVERSE,
+    keys.FEATURES_MARKET_CONTEXT,
+    keys.FEATURES_TOTAL_RETURNS,
+    keys.FEATURES_TRADING_FACTS,
+    keys.FEATURES_GATE_CERTIFICATE,
+)
+
+
+def _keys(*names: keys.Key) -> list[dg.AssetKey]:
+    return [dg.AssetKey(list(name)) for name in names]
+
+
+@dg.asset(
+    key=list(keys.ML_TRAINING_SET),
+    group_name=keys.ML,
+    pool=POOL,
+    deps=_keys(keys.FEATURES_MART, keys.FEATURES_TOTAL_RETURNS, keys.FEATURES_GATE_CERTIFICATE),
+)
+def training_set(
+    *,
+    warehouse: dg.ResourceParam[Warehouse],
+    clock: dg.ResourceParam[Clock],
+    learning_policy: dg.ResourceParam[LearningPolicy],
+    artifacts_root: dg.ResourceParam[Path],
+) -> dg.MaterializeResult[None]:
+    """Features of every member and session with the labels that were complete at the newest cut-off."""
+    calendar = TradingCalendar.shipped()
+    made = build_training_set(
+        warehouse,
+        cut_off=training_cut_off(warehouse, now=clock.now(), calendar=calendar),
+        feature_names=NAMES,
+        policy=learning_policy,
+        calendar=calendar,
+    )
+    dataset_hash = TrainingSetStore(artifacts_root / TRAINING_SETS).publish(made)
+    return dg.MaterializeResult(
+        metadata=pages.training_set_facts(made, dataset_hash=dataset_hash) | _markdown(labels=pages.return_chart(made))
+    )
+
+
+@dg.asset(key=list(keys.ML_MODEL), group_name=keys.ML, pool=POOL, deps=_keys(keys.ML_TRAINING_SET))
+def model(
+    *,
+    warehouse: dg.ResourceParam[Warehouse],
+    clock: dg.ResourceParam[Clock],
+    models: dg.ResourceParam[ModelRegistry],
+    learning_policy: dg.ResourceParam[LearningPolicy],
+    identity: dg.ResourceParam[RunIdentity],
+    artifacts_root: dg.ResourceParam[Path],
+) -> dg.MaterializeResult[None]:
+    """LightGBM taught by the newest training set, judged by walk-forward, stored by hash, promoted or not."""
+    calendar = TradingCalendar.shipped()
+    cut_off = training_cut_off(warehouse, now=clock.now(), calendar=calendar)
+    rows = TrainingSetStore(artifacts_root / TRAINING_SETS).newest(cut_off)
+    trained = train(
+        rows,
+        policy=learning_policy,
+        trained_as_of=calendar.as_of(cut_off),
+        code_hash=identity.code_hash,
+        is_synthetic=identity.is_synthetic,
+    )
+    model_hash = models.publish(trained)
+    verdict = settle_promotion(models, model_hash, policy=learning_policy, at=clock.now())
+    return dg.MaterializeResult(
+        metadata=pages.model_facts(trained.card, model_hash=model_hash, verdict=verdict)
+        | _markdown(**pages.model_pages(trained.card))
+    )
+
+
+@dg.asset(
+    key=list(keys.ML_SCORES),
+    group_name=keys.ML,
+    partitions_def=SESSIONS,
+    pool=POOL,
+    deps=[*_keys(*_SCORED_MARTS, keys.ML_MODEL)],
+)
+def scores(
+    context: dg.AssetExecutionContext,
+    *,
+    warehouse: dg.ResourceParam[Warehouse],
+    batches: dg.ResourceParam[SignalBatchStore],
+    snapshots: dg.ResourceParam[SnapshotStore],
+    models: dg.ResourceParam[ModelRegistry],
+    clock: dg.ResourceParam[Clock],
+    learning_policy: dg.ResourceParam[LearningPolicy],
+    identity: dg.ResourceParam[RunIdentity],
+    artifacts_root: dg.ResourceParam[Path],
+) -> dg.MaterializeResult[None]:
+    """One score per member of the universe, by the champion or the rule; none without a green certificate."""
+    session = date.fromisoformat(context.partition_key)
+    certificate = proven(warehouse, batches, session=session, snapshot_hash=snapshots.pinned(session).hash)
+    made = score(
+        warehouse,
+        ScoreStore(artifacts_root / SCORES),
+        models,
+        certificate=certificate,
+        mode=identity.mode,
+        now=clock.now(),
+        policy=learning_policy,
+        calendar=TradingCalendar.shipped(),
+    )
+    return dg.MaterializeResult(metadata=pages.scoring_facts(made) | _markdown(**pages.score_pages(made.scores)))
+
+
+@dg.asset(
+    key=list(keys.ML_SIGNAL_BATCH),
+    group_name=keys.ML,
+    partitions_def=SESSIONS,
+    pool=POOL,
+    deps=_keys(keys.ML_SCORES),
+)
+def signal_batch(
+    context: dg.AssetExecutionContext,
+    *,
+    warehouse: dg.ResourceParam[Warehouse],
+    batches: dg.ResourceParam[SignalBatchStore],
+    snapshots: dg.ResourceParam[SnapshotStore],
+    learning_policy: dg.ResourceParam[LearningPolicy],
+    identity: dg.ResourceParam[RunIdentity],
+    artifacts_root: dg.ResourceParam[Path],
+) -> dg.MaterializeResult[None]:
+    """The hand-over to trading, published by hash; nothing is published while the session is on hold."""
+    session = date.fromisoformat(context.partition_key)
+    store = ScoreStore(artifacts_root / SCORES)
+    note = store.noted(session)
+    if note.scores_hash is None:
+        return dg.MaterializeResult(metadata={"published": "nothing", "decision": note.source, "why": note.reason})
+    snapshot_hash = snapshots.pinned(session).hash
+    batch = build_signal_batch(
+        warehouse,
+        certificate=proven(warehouse, batches, session=session, snapshot_hash=snapshot_hash),
+        snapshot_hash=snapshot_hash,
+        note=note,
+        scores=store.load(note.scores_hash),
+        identity=identity,
+        horizon_sessions=learning_policy.horizon_sessions,
+        calendar=TradingCalendar.shipped(),
+    )
+    return dg.MaterializeResult(metadata=pages.batch_facts(batch, batch_hash=batches.publish(batch)))
+
+
+def _markdown(**pages_by_name: str) -> dict[str, Any]:
+    return {name: dg.MetadataValue.md(page) for name, page in pages_by_name.items()}
+
+
+DEFINITIONS: Final = dg.Definitions(assets=[training_set, model, scores, signal_batch])

@@ -1,0 +1,59 @@
+"""What learning may do: horizon, folds, trees, ages. One frozen value; the settings tree composes it."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class LearningPolicy(BaseModel):
+    """How a model is taught, judged, promoted and retired. Counts of sessions are exchange days."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    horizon_sessions: int = Field(default=5, ge=1, le=63, description="Sessions a position is meant to be held.")
+    max_history_sessions: int = Field(
+        default=756, ge=64, le=5040, description="Newest sessions a model may learn from; older ones are left out."
+    )
+    min_history_sessions: int = Field(
+        default=252, ge=40, le=5040, description="Labelled sessions below which no model is trained."
+    )
+    min_names_per_session: int = Field(
+        default=5, ge=2, le=1000, description="Labelled names below which a session teaches nothing and is left out."
+    )
+    sealed_share: float = Field(
+        default=0.2,
+        ge=0.0,
+        le=0.5,
+        description="Newest share of sessions that no fold, calibration or promotion may look at.",
+    )
+    folds: int = Field(default=3, ge=2, le=40, description="Walk-forward folds, each tested on sessions after its own.")
+    first_train_share: float = Field(
+        default=0.5, ge=0.2, le=0.9, description="Share of the unsealed sessions the first fold learns from."
+    )
+    embargo_sessions: int = Field(
+        default=5, ge=0, le=63, description="Sessions left out between training and test beyond the labels' own length."
+    )
+    num_trees: int = Field(default=200, ge=1, le=5000, description="Boosted trees; fixed, without early stopping.")
+    num_leaves: int = Field(default=31, ge=2, le=1024, description="Most leaves of one tree.")
+    learning_rate: float = Field(default=0.03, gt=0.0, le=1.0, description="Shrinkage of each tree.")
+    min_rows_per_leaf: int = Field(default=100, ge=1, le=100_000, description="Fewest training rows in a leaf.")
+    feature_share_per_tree: float = Field(
+        default=0.5, gt=0.0, le=1.0, description="Share of features drawn, by seed, for each tree."
+    )
+    l2_penalty: float = Field(default=10.0, ge=0.0, le=1e6, description="L2 penalty on leaf values.")
+    max_bins: int = Field(default=63, ge=15, le=255, description="Histogram bins of one feature.")
+    num_threads: int = Field(default=1, ge=1, le=64, description="Training threads; part of what makes bytes repeat.")
+    seed: int = Field(default=7, ge=0, le=2**31 - 1, description="Seed of every draw in training.")
+    calibration_bins: int = Field(
+        default=20, ge=2, le=200, description="Equal-count bins of out-of-fold scores the probability is fitted on."
+    )
+    min_feature_share: float = Field(
+        default=0.5, ge=0.0, le=1.0, description="Share of the model's features a name needs to be scored."
+    )
+    max_model_age_days: int = Field(
+        default=30, ge=1, le=366, description="Days after the end of its training data at which a model is stale."
+    )
+    promotion_tolerance_rank_ic: float = Field(
+        default=0.01,
+        ge=0.0,
+        le=1.0,
+        description="Rank IC by which a newer model may trail the champion and replace it.",
+    )

@@ -1,0 +1,48 @@
+"""Who decides a session: the champion, the rule that stands in for it, or nobody. Pure: facts in, a decision out."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from assets.ml.model_registry import ModelRecord
+from assets.ml.policy import LearningPolicy
+from execution.domain.signals import Mode
+
+Source = Literal["model", "momentum_12_1", "hold"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Which source scores a session, and why, as one sentence."""
+
+    source: Source
+    reason: str
+
+
+def decide_source(*, mode: Mode, champion: ModelRecord | None, now: datetime, policy: LearningPolicy) -> Decision:
+    """Return who scores.
+
+    With a champion whose newest fact is at most `max_model_age_days` old the model decides. Without one, a simulated
+    or recorded market is scored by the rule; real money holds, because nobody chose the rule for it.
+
+    Args:
+        mode: the mode the run is in.
+        champion: the champion that knows nothing after the session's cut-off; None when there is none.
+        now: the clock's instant, in UTC.
+        policy: the greatest age.
+    """
+    # The reason is part of the batch, so it names instants that stay and never the age at this moment.
+    if champion is None:
+        lack = "there is no champion"
+    else:
+        known = f"champion {champion.model_hash[:12]}, taught up to {champion.card.trained_as_of.isoformat()}"
+        age_days = champion.age_days(now)
+        if age_days < 0:
+            lack = f"{known}, knows what lies after this instant"
+        elif age_days > policy.max_model_age_days:
+            lack = f"{known}, is older than {policy.max_model_age_days} days"
+        else:
+            return Decision("model", f"{known}, is at most {policy.max_model_age_days} days old")
+    if mode in ("simulated", "files"):
+        return Decision("momentum_12_1", f"{lack}; the rule decides in {mode} mode")
+    return Decision("hold", f"{lack}; {mode} mode holds until a model is trained and promoted")

@@ -1,0 +1,180 @@
+"""Teach one model: LightGBM on Gaussian ranks, judged by walk-forward, calibrated on what it had not seen.
+
+The same training set, policy and code give the same bytes in any process: one fixed number of threads, row-wise
+histograms, sorted single-precision rows and one seed. No wall time enters the model or its card.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import numpy as np
+
+from assets.ml.calibration import Calibration, fit_calibration
+from assets.ml.dataset import Floats, Singles, TrainingSet
+from assets.ml.policy import LearningPolicy
+from assets.ml.walk_forward import Fold, FoldMetrics, fold_metrics, folds, mean_rank_ic, standardised_by_day
+from execution.domain.errors import DataError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard:
+    """What a model is and how it did, for people and for the rules that decide about it.
+
+    Attributes:
+        dataset_hash: content hash of the training set.
+        code_hash: content hash of the program's own source.
+        is_synthetic: it learned from a simulated market.
+        trained_as_of: cut-off of its newest fact, in UTC; its age counts from here.
+        train_first: first decision session learned from.
+        train_last: last decision session learned from; later ones had no complete label.
+        train_rows: rows learned from.
+        train_symbols: distinct symbols learned from.
+        horizon_sessions: sessions a label spans.
+        features: columns the model reads, in order.
+        dropped_features: columns that were offered and not used, each with the reason.
+        folds: measures of each walk-forward fold, oldest first.
+        rank_ic: mean rank IC over the folds.
+        sealed_first: first session no fold looked at; None when nothing is sealed.
+        params: every setting of the learner, as text.
+    """
+
+    dataset_hash: str
+    code_hash: str
+    is_synthetic: bool
+    trained_as_of: datetime
+    train_first: date
+    train_last: date
+    train_rows: int
+    train_symbols: int
+    horizon_sessions: int
+    features: tuple[str, ...]
+    dropped_features: Mapping[str, str]
+    folds: tuple[FoldMetrics, ...]
+    rank_ic: float
+    sealed_first: date | None
+    params: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedModel:
+    """A model as it is published: LightGBM's own text, its calibration and its card."""
+
+    text: str
+    calibration: Calibration
+    card: ModelCard
+
+
+def train(
+    training_set: TrainingSet,
+    *,
+    policy: LearningPolicy,
+    trained_as_of: datetime,
+    code_hash: str,
+    is_synthetic: bool,
+) -> TrainedModel:
+    """Return a model of every row, with the measures of walk-forward folds that looked at none of the sealed sessions.
+
+    Args:
+        training_set: rows sorted by session and symbol.
+        policy: folds and learner.
+        trained_as_of: cut-off instant of the training set's last session, in UTC.
+        code_hash: content hash of the program.
+        is_synthetic: whether the market is simulated.
+
+    Raises:
+        DataError: no feature varies, or there are too few sessions for the folds.
+    """
+    dropped = unusable_features(training_set)
+    used = tuple(name for name in training_set.feature_names if name not in dropped)
+    if not used:
+        raise DataError(f"found no feature that varies among {len(dropped)}, expected at least one: check the marts")
+    features = training_set.features[:, [training_set.feature_names.index(name) for name in used]]
+    made = folds(training_set, policy)
+    fold_scores = [_out_of_fold(training_set, features, used, fold, policy) for fold in made]
+    metrics = tuple(
+        fold_metrics(training_set, fold, scores, coverage=_coverage(features[fold.test], policy))
+        for fold, scores in zip(made, fold_scores, strict=True)
+    )
+    judged = np.concatenate([fold.test for fold in made])
+    rank_ic = mean_rank_ic(metrics)
+    calibration = fit_calibration(
+        z=standardised_by_day(training_set.sessions[judged], np.concatenate(fold_scores)),
+        net_return=training_set.net_return[judged],
+        volatility_20d=training_set.volatility_20d[judged],
+        rank_ic=rank_ic,
+        horizon_sessions=training_set.horizon_sessions,
+        bins=policy.calibration_bins,
+    )
+    days = training_set.days
+    sealed = days[days > training_set.sessions[judged[-1]]]
+    card = ModelCard(
+        dataset_hash=training_set.hash,
+        code_hash=code_hash,
+        is_synthetic=is_synthetic,
+        trained_as_of=trained_as_of,
+        train_first=days[0].item(),
+        train_last=days[-1].item(),
+        train_rows=len(training_set.label),
+        train_symbols=len(set(training_set.symbols.tolist())),
+        horizon_sessions=training_set.horizon_sessions,
+        features=used,
+        dropped_features=dropped,
+        folds=metrics,
+        rank_ic=rank_ic,
+        sealed_first=sealed[0].item() if len(sealed) else None,
+        params={name: str(value) for name, value in (learner_params(policy) | {"num_trees": policy.num_trees}).items()},
+    )
+    text = _fit(features, training_set.label, used, policy).model_to_string(num_iteration=policy.num_trees)
+    return TrainedModel(text=text, calibration=calibration, card=card)
+
+
+def learner_params(policy: LearningPolicy) -> dict[str, Any]:
+    """Return LightGBM's parameters, those that make its bytes repeat among them."""
+    return {
+        "objective": "regression",
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": policy.num_threads,
+        "seed": policy.seed,
+        "max_bin": policy.max_bins,
+        "num_leaves": policy.num_leaves,
+        "learning_rate": policy.learning_rate,
+        "min_data_in_leaf": policy.min_rows_per_leaf,
+        "feature_fraction": policy.feature_share_per_tree,
+        "lambda_l2": policy.l2_penalty,
+        "verbosity": -1,
+    }
+
+
+def unusable_features(training_set: TrainingSet) -> dict[str, str]:
+    """Return the features that cannot teach anything, each with the reason: never known, or always the same."""
+    reasons: dict[str, str] = {}
+    for position, name in enumerate(training_set.feature_names):
+        column = training_set.features[:, position]
+        known = column[np.isfinite(column)]
+        if len(known) == 0:
+            reasons[name] = "never known: its source is absent in the training range"
+        elif known.min() == known.max():
+            reasons[name] = "constant in the training range"
+    return reasons
+
+
+def _out_of_fold(
+    training_set: TrainingSet, features: Singles, names: tuple[str, ...], fold: Fold, policy: LearningPolicy
+) -> Floats:
+    booster = _fit(features[fold.train], training_set.label[fold.train], names, policy)
+    return np.asarray(booster.predict(features[fold.test], num_threads=policy.num_threads), dtype=np.float64)
+
+
+def _fit(features: Singles, label: Singles, names: tuple[str, ...], policy: LearningPolicy) -> Any:
+    import lightgbm  # noqa: PLC0415 - definitions import this module; the library loads in training
+
+    params = learner_params(policy)
+    data = lightgbm.Dataset(features, label=label, feature_name=list(names), params=params, free_raw_data=True)
+    return lightgbm.train(params, data, num_boost_round=policy.num_trees)
+
+
+def _coverage(features: Singles, policy: LearningPolicy) -> float:
+    return float((np.isfinite(features).mean(axis=1) >= policy.min_feature_share).mean())

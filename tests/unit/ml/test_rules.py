@@ -1,0 +1,63 @@
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from assets.ml.model_registry import ModelRecord, ModelRegistry
+from assets.ml.rules import decide_source
+from tests.unit.ml.marts_builder import CALENDAR, a_policy
+from tests.unit.ml.test_model_registry import AS_OF, a_model
+
+POLICY = a_policy(max_model_age_days=30)
+
+
+@pytest.fixture
+def champion(tmp_path) -> ModelRecord:
+    registry = ModelRegistry(tmp_path)
+    return registry.load(registry.publish(a_model()))
+
+
+@pytest.mark.parametrize("mode", ["simulated", "files", "paper", "live"])
+def test_a_fresh_champion_decides_in_every_mode(champion, mode):
+    decision = decide_source(mode=mode, champion=champion, now=AS_OF + timedelta(days=30), policy=POLICY)
+    assert decision.source == "model"
+
+
+@pytest.mark.parametrize("mode", ["simulated", "files"])
+def test_without_a_champion_the_rule_decides_where_no_money_is_real(mode):
+    decision = decide_source(mode=mode, champion=None, now=AS_OF, policy=POLICY)
+    assert decision.source == "momentum_12_1"
+    assert "no champion" in decision.reason
+
+
+@pytest.mark.parametrize("mode", ["paper", "live"])
+def test_without_a_champion_paper_and_live_hold(mode):
+    decision = decide_source(mode=mode, champion=None, now=AS_OF, policy=POLICY)
+    assert decision.source == "hold"
+    assert "trained and promoted" in decision.reason
+
+
+@pytest.mark.parametrize(("mode", "source"), [("simulated", "momentum_12_1"), ("live", "hold")])
+def test_a_stale_champion_decides_nothing_and_says_so(champion, mode, source):
+    decision = decide_source(mode=mode, champion=champion, now=AS_OF + timedelta(days=31), policy=POLICY)
+    assert decision.source == source
+    assert "is older than 30 days" in decision.reason
+
+
+def test_a_champion_from_the_future_decides_nothing(champion):
+    decision = decide_source(mode="simulated", champion=champion, now=AS_OF - timedelta(seconds=1), policy=POLICY)
+    assert decision.source == "momentum_12_1"
+    assert "knows what lies after this instant" in decision.reason
+
+
+def test_age_is_counted_from_the_training_data_not_from_the_promotion(champion):
+    older = replace(champion, card=replace(champion.card, trained_as_of=CALENDAR.as_of(CALENDAR.sessions[2000])))
+    assert decide_source(mode="live", champion=older, now=AS_OF, policy=POLICY).source == "hold"
+
+
+def test_the_reason_does_not_change_while_the_champion_stays_fresh(champion):
+    reasons = {
+        decide_source(mode="simulated", champion=champion, now=AS_OF + timedelta(hours=hours), policy=POLICY).reason
+        for hours in (0, 5, 50)
+    }
+    assert len(reasons) == 1
