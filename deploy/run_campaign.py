@@ -14,7 +14,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree as ET  # noqa: S405 - pytest's own report, written a moment ago
+from xml.etree import ElementTree as ET
 
 from pipelines.code_hash import checkout_root, code_hash, is_dirty
 

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from assets.ingest.simulated_market import SimulatedMarketSettings
 from assets.ml.policy import LearningPolicy
 from assets.quality.policy import GatePolicy
 from assets.universe_policy import UniversePolicy
@@ -19,9 +20,21 @@ from pipelines.trading_settings import TradingSettings
 class Settings(TradingSettings):
     """Every setting there is, one section per room that reads it."""
 
+    simulated: SimulatedMarketSettings = Field(
+        default=SimulatedMarketSettings(), description="The market that is made in simulated mode."
+    )
     universe: UniversePolicy = Field(default=UniversePolicy(), description="Which symbols a strategy may consider.")
     gates: GatePolicy = Field(default=GatePolicy(), description="What data must be like before anything is scored.")
     learning: LearningPolicy = Field(default=LearningPolicy(), description="How the model learns and when it is stale.")
+
+    @model_validator(mode="after")
+    def _hold_what_is_predicted(self) -> "Settings":
+        if self.learning.horizon_sessions != self.sizing.horizon_sessions:
+            raise ValueError(
+                f"learning.horizon_sessions is {self.learning.horizon_sessions} and sizing.horizon_sessions is "
+                f"{self.sizing.horizon_sessions}: hold positions as long as they are predicted for"
+            )
+        return self
 
 
 def load_settings(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:

@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from execution.domain.errors import SettingsRefused
 from execution.domain.signals import Mode
+from execution.portfolio.cost_model import CostModel
+from execution.portfolio.sizing_policy import SizingPolicy
 from execution.risk.limits import RiskLimits
 from pipelines.settings_loading import LIVE_VARIABLE, PROFILE, LoadedSettings
 from pipelines.settings_schema import NOT_HASHED
@@ -87,6 +89,10 @@ class TradingSettings(LoadedSettings):
     )
     limits: RiskLimits = Field(
         default=RiskLimits(), description="What a plan may risk; an order above a limit is blocked."
+    )
+    sizing: SizingPolicy = Field(default=SizingPolicy(), description="How scores become target weights and shares.")
+    costs: CostModel = Field(
+        default=CostModel(), description="What a trade is expected to cost, at the venue and in sizing."
     )
     broker_keys: BrokerKeys = Field(default=BrokerKeys(), description="Keys of the paper or live account.")
     log: LogSettings = Field(default=LogSettings(), description="The log.", json_schema_extra=NOT_HASHED)

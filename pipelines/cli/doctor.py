@@ -1,0 +1,164 @@
+"""`touchstone doctor`: is this machine, this home and this tree fit to trade? Looks at everything, changes nothing."""
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from execution.domain.errors import TouchstoneError
+from pipelines.code_hash import checkout_root, code_hash, is_dirty
+from pipelines.home import Home
+
+Verdict = Literal["ok", "warning", "failed"]
+
+_DISK_FREE_MIN_BYTES: Final = 2 * 1024**3
+_PACKAGES: Final = ("dagster", "dagster-webserver", "dbt-core", "dbt-duckdb", "duckdb", "lightgbm", "numba", "ta-lib")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        subject: what was looked at, in one or two words.
+        verdict: ok, warning (works, but say so) or failed (do not trade).
+        detail: what was found, and what to do when it is not ok.
+    """
+
+    subject: str
+    verdict: Verdict
+    detail: str
+
+
+def examine(home: Home, settings_path: Path | None, environ: Mapping[str, str] | None = None) -> Iterator[Finding]:
+    """Yield one finding after the other, cheap ones first; a failure of one does not hide the next.
+
+    Args:
+        home: the home to look at; it need not exist.
+        settings_path: the settings file; None for the usual one.
+        environ: the environment; None for the process's own.
+    """
+    looks: list[tuple[str, Callable[[], Finding]]] = [
+        ("python", _python),
+        ("packages", lambda: _packages(checkout_root() / "requirements.lock")),
+        ("code", _code),
+        ("settings", lambda: _settings(settings_path, environ)),
+        ("home", lambda: _home(home)),
+        ("disk", lambda: _disk(home)),
+        ("dbt manifest", lambda: _manifest(checkout_root())),
+        ("clock", lambda: _clock(home)),
+        ("kill switch", lambda: _kill_switch(home)),
+        ("ledger", lambda: _ledger(home)),
+    ]
+    for subject, look in looks:
+        try:
+            yield look()
+        except (TouchstoneError, OSError) as error:
+            yield Finding(subject, "failed", str(error))
+
+
+def _python() -> Finding:
+    found = platform.python_version()
+    if found.startswith("3.11."):
+        return Finding("python", "ok", found)
+    return Finding("python", "failed", f"found {found}, expected 3.11; make the environment again with `make demo`")
+
+
+def _packages(lock: Path) -> Finding:
+    pinned = dict(
+        line.split(" ", 1)[0].split("==", 1)
+        for line in lock.read_text(encoding="utf-8").splitlines()
+        if "==" in line and not line.startswith((" ", "#"))
+    )
+    wrong = []
+    for name in _PACKAGES:
+        try:
+            found = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found = "nothing"
+        if found != pinned.get(name):
+            wrong.append(f"{name} {found} instead of {pinned.get(name)}")
+    if wrong:
+        return Finding("packages", "failed", f"{', '.join(wrong)}; run `make demo`, which installs the lock")
+    return Finding("packages", "ok", f"{len(_PACKAGES)} looked at, all as locked")
+
+
+def _code() -> Finding:
+    root = checkout_root()
+    digest, dirty = code_hash(root), is_dirty(root)
+    if dirty is None:
+        return Finding("code", "warning", f"{digest[:12]}; no git history here, so nobody can say what was changed")
+    if dirty:
+        return Finding(
+            "code", "warning", f"{digest[:12]}, changed since its commit: may trade in simulated and files only"
+        )
+    return Finding("code", "ok", f"{digest[:12]}, as committed")
+
+
+def _settings(path: Path | None, environ: Mapping[str, str] | None) -> Finding:
+    from pipelines.settings import load_settings  # noqa: PLC0415 - imports the data rooms; the other looks need none
+
+    settings = load_settings(path, environ)
+    files = ", ".join(file.name for file in settings.files) or "defaults"
+    return Finding("settings", "ok", f"mode {settings.mode}, from {files}, hash {settings.settings_hash[:12]}")
+
+
+def _home(home: Home) -> Finding:
+    if not home.root.exists():
+        return Finding("home", "warning", f"{home.root} does not exist yet; `touchstone init` makes it")
+    with tempfile.TemporaryFile(dir=home.root) as probe:
+        probe.write(b"probe")
+        os.fsync(probe.fileno())
+    return Finding("home", "ok", f"{home.root} can be written")
+
+
+def _disk(home: Home) -> Finding:
+    place = next(folder for folder in (home.root, *home.root.parents) if folder.exists())
+    free = shutil.disk_usage(place).free
+    detail = f"{free / 1024**3:.1f} GiB free"
+    if free < _DISK_FREE_MIN_BYTES:
+        return Finding(
+            "disk", "failed", f"{detail}, expected at least {_DISK_FREE_MIN_BYTES // 1024**3}; free some first"
+        )
+    return Finding("disk", "ok", detail)
+
+
+def _manifest(root: Path) -> Finding:
+    project = root / "dbt_project"
+    manifest = project / "target" / "manifest.json"
+    if not manifest.exists():
+        return Finding("dbt manifest", "failed", "there is none, so the definitions cannot load; run `make manifest`")
+    models = [path for path in project.rglob("*") if path.is_file() and not {"target", "logs"} & set(path.parts)]
+    if any(path.stat().st_mtime > manifest.stat().st_mtime for path in models):
+        return Finding("dbt manifest", "failed", "the models are newer than it; run `make manifest`")
+    return Finding("dbt manifest", "ok", "newer than every model")
+
+
+def _clock(home: Home) -> Finding:
+    from execution.clock import FileClock  # noqa: PLC0415 - as above
+
+    if not home.clock.exists():
+        return Finding("clock", "ok", "the machine's own, or not set yet")
+    return Finding("clock", "ok", f"stands at {FileClock(home.clock).now().isoformat()}")
+
+
+def _kill_switch(home: Home) -> Finding:
+    if home.kill.exists():
+        return Finding(
+            "kill switch", "failed", f"engaged by {home.kill.name} in the home: nothing is sent while it is there"
+        )
+    return Finding("kill switch", "ok", "released")
+
+
+def _ledger(home: Home) -> Finding:
+    from execution.ledger.sqlite_ledger import SqliteLedger  # noqa: PLC0415 - as above
+
+    if not home.ledger.exists():
+        return Finding("ledger", "ok", "none yet")
+    head = SqliteLedger(home.ledger).verify_chain()
+    return Finding("ledger", "ok", f"{head.sequence} rows, chain holds, head {head.hash[:12]}")

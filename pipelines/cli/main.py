@@ -1,0 +1,248 @@
+"""The verb table of `touchstone`: one function per verb, one call each. Heavy imports wait until their verb is called.
+
+Exit codes: 0 done, 1 refused or failed with one clear line, 2 a wrong command line.
+"""
+
+import sys
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from execution.domain.errors import SettingsRefused, TouchstoneError
+
+if TYPE_CHECKING:
+    from execution.clock import FileClock
+    from execution.ledger.sqlite_ledger import SqliteLedger
+
+# ruff: noqa: PLC0415 - a verb imports what it needs when it is called, so that help and halt stay quick
+
+app = typer.Typer(
+    name="touchstone",
+    help="A trading pipeline for US equities: no order without proof.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+config = typer.Typer(help="The settings tree.", no_args_is_help=True)
+clock = typer.Typer(help="The clock of simulated and files mode.", no_args_is_help=True)
+ledger = typer.Typer(help="The append-only, hash-chained ledger.", no_args_is_help=True)
+app.add_typer(config, name="config")
+app.add_typer(clock, name="clock")
+app.add_typer(ledger, name="ledger")
+
+SettingsFile = Annotated[
+    Optional[Path],  # noqa: UP045 - typer reads this annotation at run time
+    typer.Option("--settings", help="Settings file; else TOUCHSTONE_SETTINGS, else ./settings.yaml, else defaults."),
+]
+Session = Annotated[
+    Optional[datetime],  # noqa: UP045 - as above
+    typer.Option("--session", formats=["%Y-%m-%d"], help="Decision session, an exchange day."),
+]
+
+
+@app.command()
+def demo(settings: SettingsFile = None) -> None:
+    """Live one simulated trading day, from raw rows to fills, through the real daemon."""
+    from pipelines.cli.demo import run_demo
+    from pipelines.home import Home
+
+    sys.exit(run_demo(home=Home.from_environment(), settings_path=settings))
+
+
+@app.command()
+def init(settings: SettingsFile = None) -> None:
+    """Create the home: folders, clock and orchestrator files. Harmless to repeat."""
+    from pipelines.cli.init import create_home
+    from pipelines.home import Home
+    from pipelines.settings import load_settings
+
+    print(create_home(load_settings(settings), Home.from_environment()))
+
+
+@app.command()
+def doctor(settings: SettingsFile = None) -> None:
+    """Say whether this machine, this home and this tree are fit to trade."""
+    from pipelines.cli.doctor import examine
+    from pipelines.home import Home
+
+    is_fit = True
+    for finding in examine(Home.from_environment(), settings):
+        print(f"{finding.verdict:<8} {finding.subject:<13} {finding.detail}")
+        is_fit = is_fit and finding.verdict != "failed"
+    if not is_fit:
+        raise typer.Exit(1)
+
+
+@app.command()
+def status(settings: SettingsFile = None) -> None:
+    """Show the clock, the last sessions, and what is held."""
+    from pipelines.cli.status import status_page
+    from pipelines.home import Home
+    from pipelines.trading_settings import load_trading_settings
+
+    print(status_page(load_trading_settings(settings), Home.from_environment()))
+
+
+@app.command()
+def ui(
+    settings: SettingsFile = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine's loopback.")] = 3000,
+) -> None:
+    """Start the web page and the daemon on this machine only, until Ctrl-C."""
+    from pipelines.cli.ui import serve
+    from pipelines.home import Home
+    from pipelines.settings import load_settings
+
+    load_settings(settings)
+    sys.exit(serve(Home.from_environment(), port=port))
+
+
+@app.command()
+def cycle(settings: SettingsFile = None, session: Session = None) -> None:
+    """Run the analysis of one session in this process, without the daemon: raw rows to signal batch. Never trains."""
+    _run_analysis("cycle", settings, session)
+
+
+@app.command()
+def train(settings: SettingsFile = None, session: Session = None) -> None:
+    """Train and judge a challenger on what is known at a session's cut-off, in this process."""
+    _run_analysis("train", settings, session)
+
+
+@app.command()
+def why(
+    symbol: Annotated[str, typer.Argument(help="Exchange symbol.")],
+    session: Session = None,
+) -> None:
+    """Say what happened to one symbol in one session, and why."""
+    from pipelines.cli.why import why_page
+    from pipelines.home import Home
+
+    print(why_page(Home.from_environment(), symbol.upper(), _day(session)))
+
+
+@app.command()
+def orders(session: Session = None) -> None:
+    """List the orders of the ledger, or of one decision session."""
+    from pipelines.cli.ledger_pages import orders_page
+
+    print(orders_page(_ledger().book(), _day(session)))
+
+
+@config.command("show")
+def config_show(settings: SettingsFile = None) -> None:
+    """Print every setting with its value and where it came from; secrets are masked."""
+    from pipelines.cli.text_table import text_table
+    from pipelines.settings import load_settings
+
+    tree = load_settings(settings)
+    print(text_table(("setting", "value", "origin"), tree.origins()))
+    print(f"\nsettings hash {tree.settings_hash}")
+
+
+@clock.command("show")
+def clock_show(settings: SettingsFile = None) -> None:
+    """Show where the clock stands and what comes next."""
+    from execution.trading_calendar import TradingCalendar
+    from pipelines.cli.clock import clock_page
+
+    print(clock_page(_clock(settings), TradingCalendar.shipped()))
+
+
+@clock.command("advance")
+def clock_advance(
+    settings: SettingsFile = None,
+    to: Annotated[Optional[str], typer.Option(help="Session (its cut-off) or instant with a zone.")] = None,  # noqa: UP045 - typer reads it
+    next_event: Annotated[bool, typer.Option("--next-event", help="Move to the next instant work can be due.")] = False,
+) -> None:
+    """Move the clock forward at once; what becomes due is found by the daemon or by `touchstone cycle`."""
+    from execution.trading_calendar import TradingCalendar
+    from pipelines.cli.clock import clock_page, moment
+    from sensors.rules import next_instant
+
+    if (to is not None) == next_event:
+        raise typer.BadParameter("give one of --to and --next-event")
+    calendar, moved = TradingCalendar.shipped(), _clock(settings)
+    moved.advance_to(next_instant(now=moved.now(), calendar=calendar) if to is None else moment(to, calendar))
+    print(clock_page(moved, calendar))
+
+
+@clock.command("live")
+def clock_live(
+    settings: SettingsFile = None,
+    to: Annotated[Optional[str], typer.Option(help="Session (its cut-off) or instant with a zone.")] = None,  # noqa: UP045 - typer reads it
+    sessions: Annotated[Optional[int], typer.Option(min=1, max=2000, help="So many sessions more.")] = None,  # noqa: UP045 - typer reads it
+) -> None:
+    """Let a running daemon live on, one event after the other, up to a moment."""
+    from execution.trading_calendar import TradingCalendar
+    from pipelines.cli.clock import after_sessions, clock_page, moment
+
+    if (to is None) == (sessions is None):
+        raise typer.BadParameter("give one of --to and --sessions")
+    calendar, allowed = TradingCalendar.shipped(), _clock(settings)
+    limit = moment(to, calendar) if to is not None else after_sessions(allowed, sessions or 1, calendar)
+    allowed.live_until(limit)
+    print(clock_page(allowed, calendar))
+
+
+@ledger.command("verify")
+def ledger_verify() -> None:
+    """Hash every row again and compare; exit code 1 when the chain is broken."""
+    store = _ledger()
+    head = store.verify_chain()
+    print(f"the chain holds: {head.sequence} rows, head {head.hash}")
+    print(f"trading events alone: {store.trading_hash()}")
+
+
+@ledger.command("show")
+def ledger_show(last: Annotated[int, typer.Option(min=0, help="Only so many newest rows; 0 for all.")] = 50) -> None:
+    """Print the ledger's rows, oldest first."""
+    from pipelines.cli.ledger_pages import events_page
+
+    print(events_page(list(_ledger().events())[-last:]))
+
+
+def main() -> None:
+    """Run the command line; a refusal is one line on stderr and exit code 1."""
+    try:
+        app()
+    except TouchstoneError as error:
+        print(f"touchstone: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _day(session: datetime | None) -> date | None:
+    return None if session is None else session.date()
+
+
+def _clock(settings: Path | None) -> "FileClock":
+    from pipelines.cli.clock import movable_clock
+    from pipelines.home import Home
+    from pipelines.trading_settings import load_trading_settings
+
+    return movable_clock(load_trading_settings(settings), Home.from_environment())
+
+
+def _ledger() -> "SqliteLedger":
+    from execution.ledger.sqlite_ledger import SqliteLedger
+    from pipelines.home import Home
+
+    path = Home.from_environment().ledger
+    if not path.exists():
+        raise SettingsRefused(f"there is no ledger at {path}; run `make demo`, or name the home with TOUCHSTONE_HOME")
+    return SqliteLedger(path)
+
+
+def _run_analysis(act: str, settings: Path | None, session: datetime | None) -> None:
+    from pipelines.cli.analysis_run import run_analysis
+    from pipelines.home import Home
+    from pipelines.settings import load_settings
+
+    print(run_analysis(act, load_settings(settings), Home.from_environment(), _day(session)))
+
+
+if __name__ == "__main__":
+    main()

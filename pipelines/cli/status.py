@@ -1,0 +1,28 @@
+"""`touchstone status`: the clock, the kill switch, the last sessions and what is held, on one screen."""
+
+from execution.ledger.sqlite_ledger import SqliteLedger
+from execution.trading_calendar import TradingCalendar
+from pipelines.cli.clock import clock_page, movable_clock
+from pipelines.cli.ledger_pages import cycles_page, positions_page
+from pipelines.home import Home
+from pipelines.trading_settings import TradingSettings
+
+
+def status_page(settings: TradingSettings, home: Home) -> str:
+    """Return the state of a home; reads only, and never creates what is missing.
+
+    Args:
+        settings: names mode, account and strategy.
+        home: the home to look at.
+    """
+    parts = [
+        f"home          {home.root}\nmode          {settings.mode}, account {settings.account}, {settings.strategy}"
+    ]
+    if home.kill.exists():
+        parts.append(f"KILL SWITCH   engaged by {home.kill}: nothing is sent")
+    if settings.mode in {"simulated", "files"} and home.clock.exists():
+        parts.append(clock_page(movable_clock(settings, home), TradingCalendar.shipped()))
+    if not home.ledger.exists():
+        return "\n".join([*parts, "ledger        none yet; `make demo` lives a first day"])
+    book = SqliteLedger(home.ledger).book()
+    return "\n".join(parts) + f"\n\n{cycles_page(book)}\n\n{positions_page(book)}"

@@ -1,0 +1,120 @@
+"""`touchstone ui`: the web page and the daemon as children of this process, on loopback, until Ctrl-C."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import dagster as dg
+
+from execution.domain.errors import SettingsRefused, TouchstoneError
+from pipelines.daemon_process import SECONDS_TO_STOP, WORKSPACE, running_daemon
+from pipelines.dagster_instance import prepare_instance, process_environment
+from pipelines.home import Home
+
+LOOPBACK: Final = "127.0.0.1"
+SECONDS_TO_START: Final = 180.0
+
+
+class PageFailed(TouchstoneError):
+    """The web page or the daemon ended, or never came up."""
+
+
+def serve(home: Home, *, port: int, tell: Callable[[str], None] = print) -> int:
+    """Serve until interrupted and return the exit code.
+
+    A page that answers proves nothing about the daemon, so both are waited for and both are watched.
+
+    Args:
+        home: its instance is made when missing.
+        port: on loopback; refused when something else listens there.
+        tell: takes one line for the person at the terminal.
+
+    Raises:
+        SettingsRefused: the port is taken.
+        PageFailed: a child ended by itself or did not come up in time.
+    """
+    _refuse_taken(port)
+    prepare_instance(home)
+    environment = process_environment(home)
+    logs = {name: home.logs / f"{name}.log" for name in ("daemon", "webserver")}
+    with (
+        running_daemon(environment=environment, log_file=logs["daemon"]) as daemon,
+        running_webserver(environment=environment, log_file=logs["webserver"], port=port) as webserver,
+        dg.DagsterInstance.from_config(str(home.dagster)) as instance,
+    ):
+        children = {"daemon": daemon, "webserver": webserver}
+        tell(f"starting the page and the daemon; logs are in {home.logs}")
+        try:
+            deadline = time.monotonic() + SECONDS_TO_START
+            while not (_answers(port) and _is_daemon_alive(instance)):
+                _refuse_dead(children, logs)
+                if time.monotonic() > deadline:
+                    raise PageFailed(f"not up after {SECONDS_TO_START:.0f} s; see the logs in {home.logs}")
+                time.sleep(0.5)
+            tell(f"the page is at http://{LOOPBACK}:{port} and the daemon's heart beats; Ctrl-C stops both")
+            while True:
+                _refuse_dead(children, logs)
+                time.sleep(1)
+        except KeyboardInterrupt:
+            tell("stopping")
+            return 0
+
+
+@contextmanager
+def running_webserver(
+    *, environment: Mapping[str, str], log_file: Path, port: int
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the web page on loopback until the block ends.
+
+    Args:
+        environment: of the child; names the home and the Dagster instance.
+        log_file: where its output goes.
+        port: to listen on.
+
+    Yields:
+        The child process.
+    """
+    command = [sys.executable, "-m", "dagster_webserver", "--workspace", str(WORKSPACE)]
+    command += ["--host", LOOPBACK, "--port", str(port)]
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    with log_file.open("ab") as log:
+        child = subprocess.Popen(  # noqa: S603 - the command is our own
+            command, env=dict(environment), cwd=WORKSPACE.parent, stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            yield child
+        finally:
+            child.terminate()
+            try:
+                child.wait(timeout=SECONDS_TO_STOP)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+
+def _refuse_taken(port: int) -> None:
+    if _answers(port):
+        raise SettingsRefused(f"port {port} is taken by another program; choose one with `touchstone ui --port`")
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((LOOPBACK, port)) == 0
+
+
+def _is_daemon_alive(instance: dg.DagsterInstance) -> bool:
+    statuses = instance.get_daemon_statuses().values()
+    return bool(statuses) and all(status.healthy for status in statuses if status.required)
+
+
+def _refuse_dead(children: Mapping[str, subprocess.Popen[bytes]], logs: Mapping[str, Path]) -> None:
+    for name, child in children.items():
+        if child.poll() is not None:
+            tail = logs[name].read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
+            raise PageFailed(f"the {name} ended by itself: {' '.join(tail) or 'it said nothing'}; see {logs[name]}")

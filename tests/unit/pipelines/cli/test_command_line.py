@@ -1,0 +1,94 @@
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from pipelines.cli.main import app, main
+
+SUMMARY_SECONDS = 60
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TOUCHSTONE_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def call(*arguments, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["touchstone", *arguments])
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    captured = capsys.readouterr()
+    return exit_.value.code, captured.out, captured.err
+
+
+def test_config_show_prints_values_with_their_origins(capsys, monkeypatch):
+    monkeypatch.setenv("TOUCHSTONE__RISK_PROFILE", "strict")
+    code, out, _ = call("config", "show", capsys=capsys, monkeypatch=monkeypatch)
+    assert code == 0
+    lines = [line.split() for line in out.splitlines()]
+    assert ["risk_profile", "strict", "TOUCHSTONE__RISK_PROFILE"] in lines
+    assert ["limits.names_max", "5", "profile", "strict"] in lines
+    assert ["account", "main", "default"] in lines
+
+
+def test_a_refused_setting_is_one_line_and_exit_code_one(capsys, monkeypatch):
+    monkeypatch.setenv("TOUCHSTONE__MODE", "liv")
+    code, out, err = call("config", "show", capsys=capsys, monkeypatch=monkeypatch)
+    assert (code, out) == (1, "")
+    assert err.startswith("touchstone: mode (TOUCHSTONE__MODE): found 'liv'")
+    assert len(err.splitlines()) == 1
+
+
+def test_an_unknown_verb_is_exit_code_two(capsys, monkeypatch):
+    code, _, err = call("sell-everything", capsys=capsys, monkeypatch=monkeypatch)
+    assert code == 2
+    assert "No such command" in err
+
+
+def test_advance_wants_exactly_one_way(capsys, monkeypatch):
+    for arguments in ((), ("--to", "2024-03-01", "--next-event")):
+        code, _, err = call("clock", "advance", *arguments, capsys=capsys, monkeypatch=monkeypatch)
+        assert code == 2
+        assert "give one of --to and --next-event" in err
+
+
+def test_without_a_ledger_the_verbs_say_where_they_looked(capsys, monkeypatch, home):
+    for verb in (("ledger", "verify"), ("ledger", "show"), ("orders",), ("why", "AAPL")):
+        code, _, err = call(*verb, capsys=capsys, monkeypatch=monkeypatch)
+        assert code == 1
+        assert f"there is no ledger at {home / 'ledger.db'}" in err
+    assert not home.exists()
+
+
+def test_status_of_no_home_is_no_error_and_creates_nothing(capsys, monkeypatch, home):
+    code, out, _ = call("status", capsys=capsys, monkeypatch=monkeypatch)
+    assert code == 0
+    assert "none yet" in out
+    assert not home.exists()
+
+
+def test_every_verb_explains_itself():
+    runner = CliRunner()
+    for arguments in ([], ["config"], ["clock"], ["ledger"]):
+        text = runner.invoke(app, [*arguments, "--help"]).output
+        commands = [line for line in text.partition("Commands:")[2].splitlines() if line.strip()]
+        assert commands
+        assert all(len(line.split()) > 1 for line in commands)
+
+
+def test_help_loads_nothing_heavy():
+    program = (
+        "import sys; sys.argv = ['touchstone', '--help']\n"
+        "from pipelines.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'dagster', 'duckdb', 'pandas', 'numpy', 'pyarrow', 'pydantic', 'yaml', 'lightgbm', 'dbt'}\n"
+        "print('LOADED', sorted(heavy & sys.modules.keys()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=SUMMARY_SECONDS
+    )
+    assert done.stdout.splitlines()[-1] == "LOADED []"
