@@ -4,56 +4,31 @@ Scoring asks here before it reads a feature, so that a red gate holds in a later
 published certificates; the orchestrator's check records are never asked.
 """
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from typing import Final, Protocol
+from typing import Protocol
 
-import pyarrow as pa
-
-from assets.table_hash import table_hash
 from execution.domain.errors import CertificateRefused
 from execution.domain.provenance import GateCertificate
 
-# Everything a signal batch is made from, each with the order that makes its rows unique.
-JUDGED_MARTS: Final[Mapping[str, str]] = {
-    "fct_features": "symbol",
-    "fct_market_context": "session",
-    "fct_total_returns": "symbol",
-    "fct_trading_facts": "symbol",
-    "fct_universe": "symbol",
-}
-
 
 class Certificates(Protocol):
-    """Where certificates are published."""
+    """Where certificates are published; `execution.signal_batch_store.SignalBatchStore` is one."""
 
     def certificates(self, session: date) -> tuple[GateCertificate, ...]:
         """Return the certificates of a session in the order of their publication."""
         ...
 
 
-def judged_features_hash(read: Callable[[str, Sequence[date]], pa.Table], session: date) -> str:
-    """Return the hash that names the rows of one session in every judged mart.
-
-    Args:
-        read: runs a query with positional parameters, as `Warehouse.read` does.
-        session: the exchange day.
-
-    Returns:
-        64 hexadecimal digits; equal rows give equal digits in any process.
-    """
-    digest = hashlib.sha256()
-    for mart, order in JUDGED_MARTS.items():
-        rows = read(f"select * from marts.{mart} where session = ? order by {order}", [session])  # noqa: S608 - names are constants
-        digest.update(f"{mart}={table_hash(rows)};".encode())
-    return digest.hexdigest()
-
-
 def require_green(batches: Certificates, *, session: date, snapshot_hash: str, features_hash: str) -> GateCertificate:
     """Return the green certificate of exactly these data.
 
-    The newest certificate of the same snapshot decides: a red one published after a green one withdraws it.
+    The newest certificate of the same data decides: a red one published after a green one withdraws it.
+
+    Args:
+        batches: where certificates are published.
+        session: the exchange day the data are of.
+        snapshot_hash: hash of the pinned snapshot the features were built from.
+        features_hash: `assets.judged_rows.judged_features_hash` of the rows about to be used.
 
     Raises:
         CertificateRefused: no certificate judges these data, or the newest that does is red.

@@ -69,6 +69,9 @@ class GatePolicy(BaseModel):
     filings_window_sessions: int = Field(
         default=130, ge=1, le=1_000, description="The fundamental family is demanded when a filing is this recent."
     )
+    min_symbols: int = Field(
+        default=2, ge=1, le=100_000, description="Fewest symbols with features that make a cross-section to rank."
+    )
     min_symbol_feature_share: Share = Field(
         default=0.70, description="Smallest share of a symbol's features that must be present for it to be scored."
     )

@@ -6,11 +6,13 @@ not known to be right is not right.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from execution.domain.provenance import CheckOutcome
 
 EvidenceT = TypeVar("EvidenceT")
+EVIDENCE_ROWS: Final = 20
+"""How many offending rows a verdict shows; the count is in its value."""
 Row = Mapping[str, str]
 
 
