@@ -1,0 +1,126 @@
+"""Take in what is new of every raw table up to a session's cut-off, and write the tape of its trading.
+
+The first time that is the whole history, in one part per calendar year; later one part per session that brought
+something. Sessions nobody asked for are caught up with the next one that is. Asking again finds nothing new.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import groupby
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from assets.ingest.sources import MarketSources
+from assets.raw_part import Part
+from assets.raw_store import RawStore
+from assets.schemas import RawTable
+from assets.snapshots import DataSnapshot, SnapshotStore
+from execution.brokers.tape import write_tape
+from execution.domain.errors import DataError
+from execution.trading_calendar import TradingCalendar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """What one session's intake of one raw table did.
+
+    Attributes:
+        table: name of the raw table.
+        session: the session asked for.
+        has_source: whether there is a source for the table at all.
+        offered_rows: how many rows the source delivered.
+        parts: the parts stored, oldest first; empty when nothing was new.
+    """
+
+    table: str
+    session: date
+    has_source: bool
+    offered_rows: int
+    parts: tuple[Part, ...]
+
+    @property
+    def new_rows(self) -> int:
+        """How many rows were stored."""
+        return sum(part.rows for part in self.parts)
+
+
+def take_in(
+    sources: MarketSources,
+    store: RawStore,
+    table: RawTable,
+    *,
+    session: date,
+    recorded_at: datetime,
+    calendar: TradingCalendar,
+) -> Intake:
+    """Store everything new of one table that was known at a session's cut-off.
+
+    A source whose past may have changed since the last intake (an edited file) is read from its beginning again; what
+    it repeats is dropped, what it contradicts becomes known at `recorded_at`.
+
+    Raises:
+        DataError: the source broke its contract, or the session lies before the source's first.
+    """
+    if session < sources.first_session:
+        raise DataError(f"{sources.name} begins with {sources.first_session}: {session} cannot be taken in")
+    revision = sources.revision(table)
+    latest = store.latest_session(table)
+    is_revised = latest is not None and revision != store.latest_revision(table)
+    spans = (
+        [(None, session)]
+        if is_revised
+        else _spans(calendar, first=sources.first_session, latest=latest, session=session)
+    )
+    offered, parts = 0, []
+    for after, until in spans:
+        rows = _asked(sources, table, after=after, upto=calendar.as_of(until))
+        offered += rows.num_rows
+        part = store.append(table, rows, session=until, recorded_at=recorded_at, revision=revision)
+        parts += [part] if part is not None else []
+    return Intake(
+        table=table.name, session=session, has_source=sources.has(table), offered_rows=offered, parts=tuple(parts)
+    )
+
+
+def pin_snapshot(
+    store: RawStore, snapshots: SnapshotStore, *, session: date, calendar: TradingCalendar
+) -> DataSnapshot:
+    """Pin the parts a session may read, as of its cut-off, and return the list."""
+    snapshot = store.snapshot(session=session, as_of=calendar.as_of(session))
+    snapshots.pin(snapshot)
+    return snapshot
+
+
+def write_tapes(sources: MarketSources, root: Path, *, session: date, calendar: TradingCalendar) -> tuple[Path, ...]:
+    """Write the tapes of a session and the next one, where its orders meet the market; fewer past the source's end."""
+    tapes = ((day, sources.tape_rows(day)) for day in (session, calendar.next(session)))
+    return tuple(write_tape(root, day, rows) for day, rows in tapes if rows)
+
+
+def _spans(
+    calendar: TradingCalendar, *, first: date, latest: date | None, session: date
+) -> Iterator[tuple[datetime | None, date]]:
+    """Yield (after, last session) of each stretch to ask for: one per calendar year not yet taken in."""
+    if latest is not None and latest >= session:
+        return
+    after = None if latest is None else calendar.as_of(latest)
+    missing = calendar.between(first if latest is None else calendar.next(latest), session)
+    for _, year in groupby(missing, key=lambda day: day.year):
+        *_, until = year
+        yield after, until
+        after = calendar.as_of(until)
+
+
+def _asked(sources: MarketSources, table: RawTable, *, after: datetime | None, upto: datetime) -> pa.Table:
+    rows = sources.rows(table, after=after, upto=upto)
+    if rows.num_rows:
+        known = pc.min_max(rows.column("known_at")).as_py()
+        if known["max"] > upto or (after is not None and known["min"] <= after):
+            raise DataError(
+                f"{sources.name} delivered rows of raw/{table.name} known from {known['min']} to {known['max']}, "
+                f"asked for later than {after} and no later than {upto}: fix the source"
+            )
+    return rows

@@ -1,0 +1,147 @@
+"""Intake: the whole history once, then what is new, never the future, and the same again changes nothing."""
+
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from assets import schemas
+from assets.ingest.collect import Intake, pin_snapshot, take_in, write_tapes
+from assets.ingest.simulated_market import SimulatedMarket, SimulatedMarketSettings
+from assets.ingest.sources import MarketSources, simulated_sources
+from assets.raw_store import RawStore
+from assets.schemas import DAILY_BARS, NEWS, RawTable
+from assets.snapshots import SnapshotStore
+from execution.brokers.tape import Tape
+from execution.domain.errors import DataError
+from execution.trading_calendar import TradingCalendar
+
+CALENDAR = TradingCalendar.shipped()
+FIRST, LAST = date(2021, 11, 1), date(2022, 3, 31)
+SESSION = date(2022, 2, 15)
+SOURCES = simulated_sources(
+    SimulatedMarket(SimulatedMarketSettings(seed=3, symbols=12, first_session=FIRST, last_session=LAST))
+)
+
+
+def taken(store: RawStore, session: date, sources: MarketSources = SOURCES, table: RawTable = DAILY_BARS) -> Intake:
+    return take_in(sources, store, table, session=session, recorded_at=CALENDAR.as_of(session), calendar=CALENDAR)
+
+
+def stored(store: RawStore, table: RawTable = DAILY_BARS) -> list[tuple[object, ...]]:
+    rows = store.read(table, as_of=CALENDAR.as_of(LAST))
+    return sorted(tuple(map(str, row.values())) for row in rows.to_pylist())
+
+
+def test_the_first_intake_takes_the_whole_history_in_one_part_per_year(tmp_path: Path) -> None:
+    intake = taken(RawStore(tmp_path), SESSION)
+    assert [part.session for part in intake.parts] == [date(2021, 12, 31), SESSION]
+    assert intake.new_rows == intake.offered_rows > 12 * 60
+
+
+def test_the_next_intake_takes_one_session(tmp_path: Path) -> None:
+    store = RawStore(tmp_path)
+    taken(store, SESSION)
+    intake = taken(store, CALENDAR.next(SESSION))
+    assert len(intake.parts) == 1
+    assert intake.parts[0].min_known_at > CALENDAR.as_of(SESSION)
+
+
+def test_the_same_session_again_takes_nothing(tmp_path: Path) -> None:
+    store = RawStore(tmp_path)
+    taken(store, SESSION)
+    assert taken(store, SESSION).parts == ()
+
+
+def test_an_older_session_asked_for_later_takes_nothing(tmp_path: Path) -> None:
+    store = RawStore(tmp_path)
+    taken(store, SESSION)
+    assert taken(store, CALENDAR.offset(SESSION, -5)).parts == ()
+
+
+@pytest.mark.parametrize("table", schemas.ALL, ids=lambda table: table.name)
+def test_missed_sessions_are_caught_up_to_the_same_rows(tmp_path: Path, table: RawTable) -> None:
+    daily, late = RawStore(tmp_path / "daily"), RawStore(tmp_path / "late")
+    for session in CALENDAR.between(date(2022, 2, 1), SESSION):
+        taken(daily, session, table=table)
+    taken(late, date(2022, 2, 1), table=table)
+    taken(late, SESSION, table=table)
+    assert stored(daily, table) == stored(late, table)
+
+
+def test_nothing_known_after_the_cut_off_is_taken_in(tmp_path: Path) -> None:
+    store = RawStore(tmp_path)
+    for table in schemas.ALL:
+        taken(store, SESSION, table=table)
+        known = store.read(table, as_of=CALENDAR.as_of(LAST), columns=["known_at"]).column("known_at")
+        assert len(known) == 0 or pc.max(known).as_py() <= CALENDAR.as_of(SESSION)
+
+
+def test_a_table_without_a_source_stays_empty_and_says_so(tmp_path: Path) -> None:
+    intake = taken(RawStore(tmp_path), SESSION, replace(SOURCES, news=None), NEWS)
+    assert (intake.has_source, intake.offered_rows, intake.parts) == (False, 0, ())
+
+
+class EagerPrices:
+    """A source that tells the future."""
+
+    def bars(self, *, after: datetime | None, upto: datetime) -> pa.Table:
+        return SOURCES.prices.bars(after=after, upto=upto + timedelta(days=7))
+
+
+def test_a_source_that_tells_the_future_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="fix the source"):
+        taken(RawStore(tmp_path), SESSION, replace(SOURCES, prices=EagerPrices()))
+    assert RawStore(tmp_path).parts(DAILY_BARS) == ()
+
+
+def test_a_session_before_the_source_begins_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="2021-11-01"):
+        taken(RawStore(tmp_path), date(2021, 10, 29))
+
+
+class RevisedPrices:
+    """A source whose past was edited: one close of long ago is another."""
+
+    def bars(self, *, after: datetime | None, upto: datetime) -> pa.Table:
+        rows = SOURCES.prices.bars(after=after, upto=upto)
+        volumes = rows.column("volume_shares").to_pylist()
+        is_hit = [
+            row["symbol"] == "SIM0005" and row["session"] == date(2021, 11, 5)
+            for row in rows.select([0, 1]).to_pylist()
+        ]
+        edited = [volume + 1 if hit else volume for volume, hit in zip(volumes, is_hit, strict=True)]
+        return rows.set_column(6, rows.schema.field(6), pa.array(edited, pa.int64()))
+
+
+def test_an_edited_past_becomes_a_correction_known_when_it_was_recorded(tmp_path: Path) -> None:
+    store = RawStore(tmp_path)
+    taken(store, SESSION, replace(SOURCES, revisions=lambda _: "one"))
+    later = CALENDAR.next(SESSION)
+    taken(store, later, replace(SOURCES, prices=RevisedPrices(), revisions=lambda _: "two"))
+    rows = store.read(DAILY_BARS, as_of=CALENDAR.as_of(LAST))
+    hit = [row for row in rows.to_pylist() if (row["symbol"], row["session"]) == ("SIM0005", date(2021, 11, 5))]
+    assert [row["known_at"] for row in hit] == [CALENDAR.bars_known_at(date(2021, 11, 5)), CALENDAR.as_of(later)]
+
+
+def test_the_pinned_snapshot_names_every_part_known_by_then(tmp_path: Path) -> None:
+    store, snapshots = RawStore(tmp_path / "raw"), SnapshotStore(tmp_path / "snapshots")
+    intake = taken(store, SESSION)
+    taken(store, CALENDAR.next(SESSION))
+    pin_snapshot(store, snapshots, session=SESSION, calendar=CALENDAR)
+    assert set(snapshots.pinned(SESSION).hashes("daily_bars")) == {part.hash for part in intake.parts}
+
+
+def test_the_tapes_of_the_session_and_the_next_are_written(tmp_path: Path) -> None:
+    write_tapes(SOURCES, tmp_path, session=SESSION, calendar=CALENDAR)
+    tape = Tape(tmp_path)
+    assert tape.has(SESSION)
+    assert tape.has(CALENDAR.next(SESSION))
+    assert not tape.has(CALENDAR.offset(SESSION, 2))
+
+
+def test_the_last_session_of_a_source_has_no_next_tape(tmp_path: Path) -> None:
+    assert len(write_tapes(SOURCES, tmp_path, session=LAST, calendar=CALENDAR)) == 1
