@@ -1,0 +1,194 @@
+"""The face of learning in a real Dagster run: keys, partitions, resources, proof and what a person sees."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from assets import keys
+from assets.identity import RunIdentity
+from assets.ml import defs
+from assets.ml.model_registry import ModelRegistry
+from assets.ml.score_store import ScoreStore
+from assets.partitions import SESSIONS
+from assets.snapshots import DataSnapshot, SnapshotStore
+from assets.warehouse import POOL, Warehouse
+from execution.domain.errors import CertificateRefused
+from execution.signal_batch_store import SignalBatchStore
+from tests.unit.ml.marts_builder import CALENDAR, IDENTITY, Market, a_certificate, a_market, a_policy
+
+TRAINING = [defs.training_set, defs.model]
+SCORING = [defs.scores, defs.signal_batch]
+NOTHING = dict.fromkeys(
+    ("warehouse", "batches", "snapshots", "models", "clock", "learning_policy", "identity", "artifacts_root"), object()
+)
+
+
+@dataclass
+class StoppedClock:
+    instant: datetime
+
+    def now(self) -> datetime:
+        return self.instant
+
+    def monotonic_seconds(self) -> float:
+        return 0.0
+
+
+@dataclass
+class Home:
+    """One home with a pinned snapshot and, when a test says so, its certificate."""
+
+    root: Path
+    market: Market
+    instance: dg.DagsterInstance
+    identity: RunIdentity = IDENTITY
+    now_after: timedelta = timedelta(0)
+    batches: SignalBatchStore = field(init=False)
+    models: ModelRegistry = field(init=False)
+    warehouse: Warehouse = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.warehouse = self.market.write(self.root / "warehouse.duckdb")
+        self.batches = SignalBatchStore(self.root / "artifacts")
+        self.models = ModelRegistry(self.root / "artifacts")
+        self.snapshot = DataSnapshot(session=self.session, as_of=CALENDAR.as_of(self.session), parts=())
+        SnapshotStore(self.root / "snapshots").pin(self.snapshot)
+
+    @property
+    def session(self):
+        return self.market.sessions[-1]
+
+    def certify(self, **changes: Any) -> None:
+        self.batches.publish_certificate(
+            a_certificate(self.warehouse, self.session, snapshot_hash=self.snapshot.hash, **changes)
+        )
+
+    def resources(self) -> dict[str, Any]:
+        return {
+            "warehouse": self.warehouse,
+            "batches": self.batches,
+            "snapshots": SnapshotStore(self.root / "snapshots"),
+            "models": self.models,
+            "clock": StoppedClock(CALENDAR.as_of(self.session) + self.now_after),
+            "learning_policy": a_policy(),
+            "identity": self.identity,
+            "artifacts_root": self.root / "artifacts",
+        }
+
+    def run(self, assets: list[dg.AssetsDefinition]) -> dg.ExecuteInProcessResult:
+        partition = self.session.isoformat() if any(asset in SCORING for asset in assets) else None
+        return dg.materialize(assets, partition_key=partition, resources=self.resources(), instance=self.instance)
+
+
+def seen(result: dg.ExecuteInProcessResult, key: keys.Key) -> dict[str, Any]:
+    (event,) = result.asset_materializations_for_node("__".join(key))
+    return {name: value.value for name, value in event.metadata.items()}
+
+
+@pytest.fixture
+def home(tmp_path):
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Home(tmp_path, a_market(symbols=12, sessions=110), instance)
+
+
+def test_training_stores_a_champion_and_shows_its_folds(home):
+    result = home.run(TRAINING)
+    shown = seen(result, keys.ML_MODEL)
+    champion = home.models.champion()
+    assert champion is not None
+    assert champion.model_hash == shown["model_hash"]
+    assert champion.card.dataset_hash == seen(result, keys.ML_TRAINING_SET)["dataset_hash"]
+    assert champion.card.trained_as_of == CALENDAR.as_of(home.session)
+    assert shown["verdict"] == "promoted"
+    assert "| test |" in shown["folds"]
+    assert "data:image/png" in shown["rank_ic_by_fold"]
+
+
+def test_training_twice_gives_the_same_model_and_one_promotion(home):
+    first, second = home.run(TRAINING), home.run(TRAINING)
+    assert seen(first, keys.ML_MODEL)["model_hash"] == seen(second, keys.ML_MODEL)["model_hash"]
+    assert len(home.models.history()) == 1
+
+
+def test_a_proven_session_becomes_a_published_batch(home):
+    home.certify()
+    home.run(TRAINING)
+    result = home.run(SCORING)
+    shown = seen(result, keys.ML_SIGNAL_BATCH)
+    batch = home.batches.load(shown["published"])
+    assert home.batches.published(home.session) == (shown["published"],)
+    assert batch.decision_source == "model"
+    assert batch.snapshot_hash == home.snapshot.hash
+    assert "data:image/png" in seen(result, keys.ML_SCORES)["score_distribution"]
+    assert len(seen(result, keys.ML_SCORES)["best_and_worst"].splitlines()) == 12
+
+
+def test_running_again_publishes_nothing_new(home):
+    home.certify()
+    home.run(TRAINING)
+    home.run(SCORING)
+    home.now_after = timedelta(hours=3)
+    home.run(SCORING)
+    assert len(home.batches.published(home.session)) == 1
+
+
+def test_without_a_certificate_scoring_alone_is_refused(home):
+    with pytest.raises(CertificateRefused, match="materialize features/gate_certificate"):
+        home.run([defs.scores])
+
+
+def test_a_red_gate_refuses_scoring_in_a_later_run(home):
+    home.certify()
+    home.certify(failed=["leakage"])
+    with pytest.raises(CertificateRefused, match="leakage"):
+        home.run([defs.scores])
+    assert home.batches.published(home.session) == ()
+
+
+def test_a_gate_that_turned_red_after_scoring_refuses_the_batch(home):
+    home.certify()
+    home.run([defs.scores])
+    home.certify(failed=["leakage"])
+    with pytest.raises(CertificateRefused, match="leakage"):
+        home.run([defs.signal_batch])
+    assert home.batches.published(home.session) == ()
+
+
+def test_without_a_champion_the_rule_decides_and_the_batch_says_so(home):
+    home.certify()
+    result = home.run(SCORING)
+    batch = home.batches.load(seen(result, keys.ML_SIGNAL_BATCH)["published"])
+    assert batch.decision_source == "momentum_12_1"
+    assert batch.model_hash is None
+    assert "no champion" in batch.decision_reason
+
+
+def test_without_a_champion_paper_publishes_nothing_and_says_why(home):
+    home.certify()
+    home.identity = replace(IDENTITY, mode="paper", is_synthetic=False)
+    result = home.run(SCORING)
+    assert home.batches.published(home.session) == ()
+    assert seen(result, keys.ML_SIGNAL_BATCH)["published"] == "nothing"
+    assert "no champion" in seen(result, keys.ML_SIGNAL_BATCH)["why"]
+    assert ScoreStore(home.root / "artifacts" / "scores").noted(home.session).source == "hold"
+
+
+def test_scores_and_batch_are_partitioned_and_training_is_not():
+    assert all(asset.partitions_def == SESSIONS for asset in SCORING)
+    assert all(asset.partitions_def is None for asset in TRAINING)
+
+
+def test_what_opens_the_warehouse_declares_its_pool():
+    assert all(asset.op.pool == POOL for asset in [*TRAINING, *SCORING])
+
+
+def test_lineage_reaches_from_the_gate_to_the_batch():
+    graph = dg.Definitions(assets=defs.DEFINITIONS.assets, resources=NOTHING).resolve_asset_graph()
+    above = graph.get(dg.AssetKey(list(keys.ML_SIGNAL_BATCH))).parent_keys
+    assert above == {dg.AssetKey(list(keys.ML_SCORES))}
+    above = graph.get(dg.AssetKey(list(keys.ML_SCORES))).parent_keys
+    assert {dg.AssetKey(list(key)) for key in (keys.FEATURES_GATE_CERTIFICATE, keys.ML_MODEL)} <= above
