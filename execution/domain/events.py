@@ -88,6 +88,8 @@ class OrderIntended:
         leg: entry, exit, stop, or a numbered leg; unique with cycle, symbol and side.
         order: the order as it would go out; fewer shares may be sent, never more.
         reason: why, one sentence.
+        reference_price_usd: the price the size was reckoned from; None where none was.
+        protective_stop_usd: for an entry, the stop belonging to that price; the filled entry keeps the distance.
     """
 
     at: datetime
@@ -95,6 +97,8 @@ class OrderIntended:
     leg: str
     order: OrderRequest
     reason: str
+    reference_price_usd: Decimal | None = None
+    protective_stop_usd: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ equals opening cash plus what was realised, to the last digit. Dividends and pay
 """
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
@@ -22,12 +23,14 @@ class Position:
         shares: signed whole shares; negative only when somebody else sold short on the account.
         cost_usd: what the shares held cost, fees included; negative for a short position.
         realised_usd: earned so far on shares no longer held, plus dividends.
+        entered_at: the fill that opened what is held now; None when nothing is held.
     """
 
     symbol: str
     shares: int = 0
     cost_usd: Decimal = Decimal(0)
     realised_usd: Decimal = Decimal(0)
+    entered_at: datetime | None = None
 
     @property
     def average_cost_usd(self) -> Decimal:
@@ -63,11 +66,11 @@ def after_fill(position: Position, fill: BrokerFill) -> Position:
         fee = Decimal(0)
     if opening:
         cost += direction * opening * fill.price_usd + fee
+    shares = position.shares + direction * fill.quantity_shares
+    is_opened = shares != 0 and position.shares * shares <= 0
+    entered_at = fill.filled_at if is_opened else position.entered_at
     return replace(
-        position,
-        shares=position.shares + direction * fill.quantity_shares,
-        cost_usd=cost,
-        realised_usd=realised,
+        position, shares=shares, cost_usd=cost, realised_usd=realised, entered_at=entered_at if shares else None
     )
 
 
@@ -80,7 +83,7 @@ def after_action(position: Position, entry: CorporateActionEntry) -> Position:
     shares = position.shares + entry.quantity_delta_shares
     realised = position.realised_usd + entry.cash_usd
     if shares == 0:
-        return replace(position, shares=0, cost_usd=Decimal(0), realised_usd=realised - position.cost_usd)
+        return Position(symbol=position.symbol, realised_usd=realised - position.cost_usd)
     return replace(position, shares=shares, realised_usd=realised)
 
 

@@ -108,6 +108,17 @@ class Book:
         return sum((held.realised_usd for held in self.positions.values()), Decimal(0))
 
     @property
+    def foreign_symbols(self) -> frozenset[str]:
+        """Symbols somebody else traded on the account: their positions are counted, but never managed."""
+        return frozenset(b.fill.symbol for b in self.fills.values() if b.fill.client_order_id not in self.orders)
+
+    @property
+    def last_settled(self) -> SettleFinished | None:
+        """The newest settle; None before the first."""
+        settled = [cycle.settled for cycle in self.cycles.values() if cycle.settled is not None]
+        return max(settled, key=lambda event: event.at, default=None)
+
+    @property
     def unproven_orders(self) -> tuple[OrderRecord, ...]:
         """Orders ever sent whose end the venue has not proven, in the order they were decided."""
         return tuple(record for record in self.orders.values() if record.is_unproven)

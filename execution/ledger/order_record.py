@@ -54,7 +54,7 @@ MAY_FOLLOW: Final[dict[type[OrderEvent], frozenset[str]]] = {
     SubmissionStarted: frozenset({"intended"}),
     OrderVoided: frozenset({"intended"}),
     OrderAccepted: frozenset({"in_flight", "unknown", "missed"}),
-    OrderRefused: frozenset({"in_flight"}),
+    OrderRefused: frozenset({"in_flight", "unknown"}),
     OutcomeUnknown: frozenset({"in_flight"}),
     OrderMissed: frozenset({"in_flight", "unknown"}),
     CancelRequested: UNPROVEN,
@@ -78,6 +78,7 @@ class OrderRecord:
         leg: entry, exit, stop, or a numbered leg.
         order: as intended, with the quantity sent and what the venue amended.
         sent_at: when the write-ahead row was written; None when it never was.
+        terms_at: when quantity and prices were last stated: when it was sent, or amended by the venue.
         filled_usd: sum of shares times price over its fills.
         note: why it was refused, unknown, voided or ended; empty otherwise.
     """
@@ -88,8 +89,11 @@ class OrderRecord:
     order: OrderRequest
     reason: str
     intended_at: datetime
+    reference_price_usd: Decimal | None = None
+    protective_stop_usd: Decimal | None = None
     state: LedgerOrderState = "intended"
     sent_at: datetime | None = None
+    terms_at: datetime | None = None
     broker_order_id: str | None = None
     filled_shares: int = 0
     filled_usd: Decimal = Decimal(0)
@@ -107,12 +111,19 @@ class OrderRecord:
             order=event.order,
             reason=event.reason,
             intended_at=event.at,
+            reference_price_usd=event.reference_price_usd,
+            protective_stop_usd=event.protective_stop_usd,
         )
 
     @property
     def is_unproven(self) -> bool:
         """Whether it was ever sent and the venue has not proven its end."""
         return self.state in UNPROVEN
+
+    @property
+    def average_fill_usd(self) -> Decimal | None:
+        """Mean price of its fills, not rounded; None without any."""
+        return self.filled_usd / self.filled_shares if self.filled_shares else None
 
     @property
     def exposed_shares(self) -> int:
@@ -141,7 +152,8 @@ class OrderRecord:
                 return replace(self, is_cancel_requested=True)
             case OrderAmended():
                 order = replace(self.order, quantity_shares=event.quantity_shares)
-                return replace(self, order=replace(order, limit_usd=event.limit_usd, stop_usd=event.stop_usd))
+                order = replace(order, limit_usd=event.limit_usd, stop_usd=event.stop_usd)
+                return replace(self, order=order, terms_at=event.at)
             case _:
                 return replace(self, state=_STATE_AFTER[type(event)], note=event.reason)
 
@@ -152,7 +164,7 @@ class OrderRecord:
                 f"{self.order.quantity_shares} were decided; fewer may go out, never more"
             )
         order = replace(self.order, quantity_shares=event.quantity_shares)
-        return replace(self, state="in_flight", order=order, sent_at=event.at)
+        return replace(self, state="in_flight", order=order, sent_at=event.at, terms_at=event.at)
 
     def _ended(self, event: OrderEnded) -> "OrderRecord":
         if event.filled_shares != self.filled_shares:

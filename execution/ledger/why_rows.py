@@ -1,0 +1,121 @@
+"""Why-rows as Parquet files named by the hash of their bytes; equal rows give equal bytes.
+
+The plan writes one file, the settle a second that repeats the rows with what came of them; the second names the first.
+"""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from execution.artifact_files import read_by_hash, write_by_hash
+from execution.domain.canonical import canonical_bytes
+from execution.domain.decisions import WhyRow
+
+FOLDER: Final = "why_rows"
+_SUFFIX: Final = ".parquet"
+_MONEY: Final = pa.decimal128(18, 6)
+_TEXT: Final = pa.string()
+_JSON_COLUMNS: Final = ("contributions", "features", "checks")
+
+SCHEMA: Final = pa.schema(
+    [
+        pa.field("session", pa.date32(), nullable=False),
+        pa.field("symbol", _TEXT, nullable=False),
+        pa.field("outcome", _TEXT, nullable=False),
+        pa.field("stage", _TEXT, nullable=False),
+        pa.field("reason", _TEXT, nullable=False),
+        pa.field("checks", _TEXT, nullable=False),
+        pa.field("score", pa.float64()),
+        pa.field("expected_return_bps", pa.float64()),
+        pa.field("probability_up", pa.float64()),
+        pa.field("contributions", _TEXT, nullable=False),
+        pa.field("features", _TEXT, nullable=False),
+        pa.field("features_hash", _TEXT),
+        pa.field("sector", _TEXT),
+        pa.field("regime", _TEXT),
+        pa.field("vix", pa.float64()),
+        pa.field("close_usd", _MONEY),
+        pa.field("atr14_usd", _MONEY),
+        pa.field("target_weight", _MONEY),
+        pa.field("held_shares", pa.int64(), nullable=False),
+        pa.field("shares", pa.int64(), nullable=False),
+        pa.field("limit_usd", _MONEY),
+        pa.field("stop_usd", _MONEY),
+        pa.field("client_order_id", _TEXT),
+        pa.field("filled_shares", pa.int64()),
+        pa.field("average_fill_usd", _MONEY),
+        pa.field("fee_usd", _MONEY),
+        pa.field("not_filled_reason", _TEXT),
+        pa.field("decision_source", _TEXT),
+        pa.field("batch_hash", _TEXT),
+        pa.field("model_hash", _TEXT),
+        pa.field("certificate_hash", _TEXT),
+        pa.field("snapshot_hash", _TEXT),
+        pa.field("settings_hash", _TEXT, nullable=False),
+        pa.field("code_hash", _TEXT, nullable=False),
+        pa.field("limits_hash", _TEXT, nullable=False),
+        pa.field("plan_hash", _TEXT, nullable=False),
+    ]
+)
+
+
+def parquet_bytes(table: pa.Table) -> bytes:
+    """Return a table as Parquet bytes that depend on its content and the pinned pyarrow only."""
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd", version="2.6")
+    return buffer.getvalue()
+
+
+def write_why_rows(artifacts_root: Path, rows: Sequence[WhyRow], *, previous_hash: str | None = None) -> str:
+    """Store rows sorted by symbol and return the hash of the file.
+
+    Args:
+        artifacts_root: folder of all artifacts.
+        rows: one row per symbol.
+        previous_hash: the file these rows finish; None for a plan's own.
+    """
+    ordered = [_columns(row) for row in sorted(rows, key=lambda row: row.symbol)]
+    table = pa.Table.from_pylist(ordered, schema=SCHEMA.with_metadata({"previous": previous_hash or ""}))
+    return write_by_hash(artifacts_root / FOLDER, parquet_bytes(table), suffix=_SUFFIX)
+
+
+def read_why_rows(artifacts_root: Path, artifact_hash: str) -> tuple[WhyRow, ...]:
+    """Return the rows of a hash, sorted by symbol.
+
+    Raises:
+        CorruptArtifact: the file is missing, or its bytes have another hash.
+    """
+    table = why_table(artifacts_root, artifact_hash)
+    return tuple(_row(columns) for columns in table.to_pylist())
+
+
+def why_table(artifacts_root: Path, artifact_hash: str) -> pa.Table:
+    """Return the rows of a hash as a table; its metadata names the file it finishes under `previous`.
+
+    Raises:
+        CorruptArtifact: the file is missing, or its bytes have another hash.
+    """
+    data = read_by_hash(artifacts_root / FOLDER, artifact_hash, suffix=_SUFFIX)
+    return pq.read_table(pa.BufferReader(data))
+
+
+def _columns(row: WhyRow) -> dict[str, Any]:
+    columns: dict[str, Any] = {field.name: getattr(row, field.name) for field in SCHEMA}
+    for name in _JSON_COLUMNS:
+        columns[name] = canonical_bytes(columns[name]).decode()
+    for field in SCHEMA:
+        if field.type == _MONEY and columns[field.name] is not None:
+            # Six decimals are what the column holds; the mean of several fills may have more.
+            columns[field.name] = round(columns[field.name], 6)
+    return columns
+
+
+def _row(columns: dict[str, Any]) -> WhyRow:
+    plain = {**columns, **{name: orjson.loads(columns[name]) for name in _JSON_COLUMNS}}
+    return msgspec.convert(plain, WhyRow, strict=False)

@@ -1,0 +1,114 @@
+"""The desk: everything one strategy on one account needs to trade, gathered at the composition root."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+from execution.domain.canonical import content_hash
+from execution.domain.errors import Halted
+from execution.domain.orders import Side, client_order_id
+from execution.domain.signals import Mode
+from execution.ledger.store import LedgerStore
+from execution.portfolio.sizing_policy import SizingPolicy
+from execution.ports import Broker, Clock, Quotes
+from execution.risk.limits import RiskLimits
+from execution.signal_batch_store import SignalBatchStore
+from execution.trading_calendar import TradingCalendar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What the acts of a session work with; the same for backtest, paper and live, with other ports.
+
+    Attributes:
+        account: account name from settings.
+        strategy: strategy name; batches of another one are refused.
+        mode: simulated, files, paper or live; batches of another one are held.
+        epoch: part of every order id; rises only when the ledger is restored from a backup.
+        initial_cash_usd: cash the ledger opens with.
+        artifacts_root: folder of plans and why-rows, each in a file named by its hash.
+        kill_file: while it exists, or cannot be read, nothing is sent.
+        settings_hash: content hash of the settings tree without paths and secrets.
+        code_hash: content hash of the program.
+        actor: who asked, for notes; empty when nobody did.
+        run_id: the run this desk serves, for notes; empty outside of one.
+    """
+
+    account: str
+    strategy: str
+    mode: Mode
+    calendar: TradingCalendar
+    clock: Clock
+    broker: Broker
+    quotes: Quotes
+    ledger: LedgerStore
+    batches: SignalBatchStore
+    artifacts_root: Path
+    kill_file: Path
+    sizing: SizingPolicy
+    limits: RiskLimits
+    settings_hash: str
+    code_hash: str
+    initial_cash_usd: Decimal
+    epoch: int = 0
+    actor: str = ""
+    run_id: str = ""
+
+    @property
+    def limits_hash(self) -> str:
+        """Content hash of the risk limits."""
+        return content_hash(self.limits.model_dump())
+
+    def cycle_id(self, session: date) -> str:
+        """Return the id of a session's cycle: one plan each, for ever."""
+        return f"{self.account}:{self.strategy}:{session.isoformat()}"
+
+    def order_id(self, session: date, *, symbol: str, side: Side, leg: str) -> str:
+        """Return the derived client order id of one leg of a session's cycle."""
+        return client_order_id(
+            account=self.account,
+            epoch=self.epoch,
+            cycle_id=self.cycle_id(session),
+            strategy=self.strategy,
+            symbol=symbol,
+            side=side,
+            leg=leg,
+        )
+
+    def tradable_session(self) -> date | None:
+        """Return the newest session whose cut-off has come, unless its submit window is over; None in between."""
+        now = self.clock.now()
+        session = self.calendar.last_closed(now)
+        if session is None:
+            return None
+        if self.calendar.as_of(session) > now:
+            session = self.calendar.previous(session)
+        return session if now < self.submit_until(session) else None
+
+    def submit_until(self, session: date) -> datetime:
+        """Return the deadline of a session's orders."""
+        return self.calendar.submit_window(session)[1]
+
+    def submit_has_ended(self, session: date) -> bool:
+        """Return whether the deadline of a session's orders has passed at the clock's instant."""
+        return self.clock.now() >= self.submit_until(session)
+
+    def is_in_submit_window(self, session: date) -> bool:
+        """Return whether a session's orders may be sent at the clock's instant."""
+        opens, closes = self.calendar.submit_window(session)
+        return opens <= self.clock.now() < closes
+
+    def refuse_when_killed(self) -> None:
+        """Do nothing while the kill switch is off.
+
+        Raises:
+            Halted: the kill file exists, or nobody can tell.
+        """
+        try:
+            self.kill_file.lstat()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise Halted(f"the kill file {self.kill_file.name} cannot be read: {error}; nothing is sent") from error
+        raise Halted(f"the kill file {self.kill_file.name} exists: nothing is sent; `touchstone resume` takes it away")

@@ -1,0 +1,267 @@
+"""The evening act: believe a batch or hold, decide on every symbol, freeze the plan under its hash. Sends nothing."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final, Literal
+
+from execution.artifact_files import write_by_hash
+from execution.domain.canonical import canonical_bytes
+from execution.domain.errors import LedgerError
+from execution.domain.events import (
+    BatchSuperseded,
+    Event,
+    OrderIntended,
+    PlanHeld,
+    PlanMissed,
+    PlanRecorded,
+    WhyRowsRecorded,
+)
+from execution.domain.orders import OrderRequest
+from execution.ledger.book import Book, CycleRecord
+from execution.ledger.why_rows import write_why_rows
+from execution.session.account_view import context_of, holdings_of
+from execution.session.approval import automatic_approval
+from execution.session.basis import Basis, basis_of
+from execution.session.decide import Decisions, SymbolDecision, decided_on_batch, decided_to_hold
+from execution.session.desk import Desk
+from execution.session.notes import note_once
+from execution.session.proof import believed_signals
+from execution.session.reconcile import Reconciled, reconcile
+from execution.session.why_plan import known_symbols, missed_rows, planned_rows
+
+PLANS_FOLDER: Final = "plans"
+PlanStatus = Literal["planned", "held", "missed", "already_planned", "superseded", "not_tradable"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanReport:
+    """What came of asking for a plan.
+
+    Attributes:
+        status: `planned` and `held` made the cycle's plan now; `missed` closed a session that went by; the others
+            changed nothing but, at most, a note.
+        reason: why there is no new plan, or why it holds; empty for `planned`.
+        plan_hash: the cycle's plan; None when it has none.
+        batch_hash: the batch the cycle's plan was made of or refused.
+        why_rows_hash: the plan's why-rows; None when it has none.
+        entries: orders that open a position.
+        exits: orders that reduce or close one.
+        is_approved: whether the orders may go out.
+    """
+
+    session: date
+    status: PlanStatus
+    reason: str
+    plan_hash: str | None
+    batch_hash: str | None
+    why_rows_hash: str | None
+    entries: int
+    exits: int
+    is_approved: bool
+
+
+def plan(desk: Desk, *, session: date, batch_hash: str | None) -> PlanReport:
+    """Make the plan of a session's cycle from a batch, or from none to manage what is held; once for ever.
+
+    Raises:
+        BatchRefused: the batch is for another session or strategy.
+        ChainBroken: the ledger was changed by hand.
+    """
+    desk.ledger.verify_chain()
+    cycle = desk.ledger.book().cycles.get(desk.cycle_id(session))
+    if cycle is not None:
+        return _of_planned(desk, cycle, batch_hash)
+    if session != desk.tradable_session():
+        return _of_untradable(desk, session, batch_hash)
+    reconciled = reconcile(desk)
+    basis = basis_of(desk, reconciled, session, batch_hash)
+    decisions = _decisions(desk, reconciled, basis, session)
+    orders = _intended(desk, decisions, session)
+    plan_hash = _frozen(desk, reconciled, basis, orders, session)
+    why_hash = write_why_rows(
+        desk.artifacts_root,
+        planned_rows(
+            desk,
+            decisions,
+            session=session,
+            batch=basis.batch,
+            batch_hash=basis.batch_hash,
+            held_shares=reconciled.book.held_shares,
+            plan_hash=plan_hash,
+        ),
+    )
+    told = WhyRowsRecorded(
+        at=desk.clock.now(),
+        cycle_id=desk.cycle_id(session),
+        session=session,
+        stage="plan",
+        artifact_hash=why_hash,
+        rows=len(decisions.by_symbol),
+    )
+    events = (_planned(desk, basis, session, plan_hash), *orders, told)
+    approval = automatic_approval(desk, session=session, plan_hash=plan_hash, has_orders=bool(orders))
+    desk.ledger.record(lambda book: _unless_taken(book, reconciled, desk.cycle_id(session), (*events, *approval)))
+    cycle = desk.ledger.book().cycles[desk.cycle_id(session)]
+    if cycle.plan_hash != plan_hash:  # Another process was first.
+        return _of_planned(desk, cycle, batch_hash)
+    return _report(desk, cycle, "planned" if basis.batch else "held", basis.hold_reason)
+
+
+def _of_planned(desk: Desk, cycle: CycleRecord, batch_hash: str | None) -> PlanReport:
+    """Return the report of a cycle that has its plan; a batch it was not made of is noted once."""
+    if batch_hash is None or batch_hash == cycle.batch_hash:
+        return _report(desk, cycle, "already_planned", "the cycle has its plan already")
+    reason = f"not traded: the cycle already has a plan, of {cycle.batch_hash or 'no batch'}"
+    superseded = BatchSuperseded(
+        at=desk.clock.now(),
+        cycle_id=cycle.cycle_id,
+        session=cycle.session,
+        batch_hash=batch_hash,
+        reason=reason,
+    )
+    desk.ledger.record(lambda book: () if batch_hash in book.cycles[cycle.cycle_id].superseded else (superseded,))
+    return _report(desk, cycle, "superseded", reason)
+
+
+def _of_untradable(desk: Desk, session: date, batch_hash: str | None) -> PlanReport:
+    """Return the report of a session that may not be planned now; one that went by is closed for ever."""
+    current = desk.tradable_session()
+    reason = f"session {session} may not be traded now: " + (
+        f"the tradable session is {current}" if current else "no session may be traded at this instant"
+    )
+    note_once(desk, topic="not_tradable", session=session, subject=batch_hash or session.isoformat(), detail=reason)
+    if desk.submit_has_ended(session):
+        return _missed(desk, session, reason)
+    return PlanReport(
+        session=session,
+        status="not_tradable",
+        reason=reason,
+        plan_hash=None,
+        batch_hash=None,
+        why_rows_hash=None,
+        entries=0,
+        exits=0,
+        is_approved=False,
+    )
+
+
+def _missed(desk: Desk, session: date, reason: str) -> PlanReport:
+    reconciled = reconcile(desk)
+    rows = missed_rows(desk, session=session, reason=reason, held_shares=reconciled.book.held_shares)
+    why_hash = write_why_rows(desk.artifacts_root, rows)
+    identity: dict[str, Any] = {"at": desk.clock.now(), "cycle_id": desk.cycle_id(session), "session": session}
+    events = (
+        PlanMissed(**identity, reason=reason),
+        WhyRowsRecorded(**identity, stage="plan", artifact_hash=why_hash, rows=len(rows)),
+    )
+    desk.ledger.record(lambda book: () if desk.cycle_id(session) in book.cycles else events)
+    return _report(desk, desk.ledger.book().cycles[desk.cycle_id(session)], "missed", reason)
+
+
+def _decisions(desk: Desk, reconciled: Reconciled, basis: Basis, session: date) -> Decisions:
+    holdings = holdings_of(reconciled.book, desk.calendar, session)
+    if basis.batch is None:
+        return decided_to_hold(
+            reason=basis.hold_reason,
+            stage=basis.hold_stage,
+            symbols=known_symbols(desk, session, basis.batch_hash),
+            holdings={} if reconciled.differences else holdings,
+            context=context_of(desk, reconciled, session=session, signals={}),
+            sizing=desk.sizing,
+            limits=desk.limits,
+        )
+    signals = believed_signals(basis.batch)
+    by_symbol = {signal.symbol: signal for signal in signals}
+    return decided_on_batch(
+        signals=signals,
+        regime=basis.batch.regime,
+        vix=basis.batch.vix,
+        holdings=holdings,
+        context=context_of(desk, reconciled, session=session, signals=by_symbol),
+        sizing=desk.sizing,
+        limits=desk.limits,
+    )
+
+
+def _intended(desk: Desk, decisions: Decisions, session: date) -> tuple[OrderIntended, ...]:
+    return tuple(_intent(desk, decision, session) for decision in decisions.orders)
+
+
+def _intent(desk: Desk, decision: SymbolDecision, session: date) -> OrderIntended:
+    proposed = decision.order
+    assert proposed is not None  # noqa: S101 - decisions.orders holds only decisions with an order
+    order = OrderRequest(
+        client_order_id=desk.order_id(session, symbol=proposed.symbol, side=proposed.side, leg=proposed.leg),
+        symbol=proposed.symbol,
+        side=proposed.side,
+        leg=proposed.leg,
+        quantity_shares=decision.shares,
+        order_type="market" if proposed.limit_usd is None else "limit",
+        time_in_force="day",
+        limit_usd=proposed.limit_usd,
+        is_reduce_only=proposed.leg != "entry",
+    )
+    return OrderIntended(
+        at=desk.clock.now(),
+        cycle_id=desk.cycle_id(session),
+        leg=proposed.leg,
+        order=order,
+        reason=decision.reason,
+        reference_price_usd=proposed.reference_price_usd,
+        protective_stop_usd=proposed.stop_usd,
+    )
+
+
+def _frozen(desk: Desk, reconciled: Reconciled, basis: Basis, orders: tuple[OrderIntended, ...], session: date) -> str:
+    """Store everything the plan rests on and orders, and return its hash; no instant and no path is in it."""
+    content = {
+        "cycle_id": desk.cycle_id(session),
+        "session": session,
+        "batch_hash": basis.batch_hash,
+        "hold_reason": basis.hold_reason,
+        "limits_hash": desk.limits_hash,
+        "sizing": desk.sizing.model_dump(),
+        "settings_hash": desk.settings_hash,
+        "code_hash": desk.code_hash,
+        "cash_usd": reconciled.account.cash_usd,
+        "positions_shares": dict(reconciled.account.positions_shares),
+        "orders": [{"order": intent.order, "stop_usd": intent.protective_stop_usd} for intent in orders],
+    }
+    return write_by_hash(desk.artifacts_root / PLANS_FOLDER, canonical_bytes(content), suffix=".json")
+
+
+def _planned(desk: Desk, basis: Basis, session: date, plan_hash: str) -> Event:
+    identity: dict[str, Any] = {
+        "at": desk.clock.now(),
+        "cycle_id": desk.cycle_id(session),
+        "session": session,
+        "plan_hash": plan_hash,
+        "limits_hash": desk.limits_hash,
+    }
+    if basis.batch is None or basis.batch_hash is None:
+        return PlanHeld(**identity, batch_hash=basis.batch_hash, reason=basis.hold_reason)
+    return PlanRecorded(**identity, batch_hash=basis.batch_hash, decision_source=basis.batch.decision_source)
+
+
+def _unless_taken(book: Book, reconciled: Reconciled, cycle_id: str, events: Iterable[Event]) -> tuple[Event, ...]:
+    if cycle_id in book.cycles:
+        return ()
+    if (book.held_shares, book.cash_usd) != (reconciled.book.held_shares, reconciled.book.cash_usd):
+        raise LedgerError("cash or positions changed while the plan was made: plan again")
+    return tuple(events)
+
+
+def _report(desk: Desk, cycle: CycleRecord, status: PlanStatus, reason: str) -> PlanReport:
+    orders = desk.ledger.book().orders_of(cycle.cycle_id)
+    return PlanReport(
+        session=cycle.session,
+        status=status,
+        reason=reason,
+        plan_hash=cycle.plan_hash,
+        batch_hash=cycle.batch_hash,
+        why_rows_hash=cycle.why_rows[0].artifact_hash if cycle.why_rows else None,
+        entries=sum(record.order.leg == "entry" for record in orders),
+        exits=sum(record.order.leg == "exit" for record in orders),
+        is_approved=cycle.approval is not None,
+    )

@@ -1,0 +1,99 @@
+"""Stops: which positions no open exit covers, and at what price the missing stop belongs. Pure over the book."""
+
+from datetime import date
+from decimal import Decimal
+
+from execution.domain.events import OrderIntended
+from execution.domain.orders import OrderRequest
+from execution.domain.quantities import tick_below_usd
+from execution.ledger.book import Book
+from execution.ledger.order_record import OrderRecord
+from execution.portfolio.stops import split_adjusted_stop_usd
+from execution.session.desk import Desk
+
+
+def unprotected(book: Book) -> tuple[str, ...]:
+    """Return symbols of our own long positions of which some share has no open exit or stop, sorted."""
+    foreign = book.foreign_symbols
+    return tuple(symbol for symbol in book.held_shares if symbol not in foreign and uncovered_shares(book, symbol) > 0)
+
+
+def uncovered_shares(book: Book, symbol: str) -> int:
+    """Return shares of a long position that no open exit or stop would sell."""
+    return book.held_shares.get(symbol, 0) - book.exposed_shares(symbol, side="sell")
+
+
+def next_stop(desk: Desk, book: Book, *, session: date, symbol: str) -> OrderIntended | None:
+    """Return the stop that covers what is uncovered of a symbol, as a leg of a session's cycle.
+
+    Several stops of one cycle are legs of their own: `stop`, `stop_2` and so on; one decided and never sent is taken up
+    again. Nothing is returned while an exit of the cycle waits to be sent, after a refusal of the cycle's newest stop
+    (the same order would be refused again until the next session), and where no stop price is known.
+    """
+    cycle_orders = [record for record in book.orders_of(desk.cycle_id(session)) if record.order.symbol == symbol]
+    if any(record.order.leg == "exit" and record.state == "intended" for record in cycle_orders):
+        return None
+    stops = [record for record in cycle_orders if record.order.leg == "stop"]
+    if stops and stops[-1].state == "refused":
+        return None
+    is_resumed = bool(stops) and stops[-1].state == "intended"
+    number = len(stops) + (0 if is_resumed else 1)
+    leg = "stop" if number == 1 else f"stop_{number}"
+    stop_usd = stop_price(book, symbol)
+    if stop_usd is None:
+        return None
+    quantity = uncovered_shares(book, symbol)
+    if is_resumed:
+        quantity = min(quantity, stops[-1].order.quantity_shares)
+    order = OrderRequest(
+        client_order_id=desk.order_id(session, symbol=symbol, side="sell", leg=leg),
+        symbol=symbol,
+        side="sell",
+        leg="stop",
+        quantity_shares=quantity,
+        order_type="stop",
+        time_in_force="gtc",
+        stop_usd=stop_usd,
+        is_reduce_only=True,
+    )
+    return OrderIntended(
+        at=desk.clock.now(),
+        cycle_id=desk.cycle_id(session),
+        leg=leg,
+        order=order,
+        reason=f"{quantity} shares of {symbol} are held without a stop",
+    )
+
+
+def stop_price(book: Book, symbol: str) -> Decimal | None:
+    """Return where a symbol's stop belongs: the newest stop's price, or the entry's distance below its fills.
+
+    Splits booked since that order are applied. None when neither an entry nor a stop of ours is known.
+    """
+    for record in reversed(tuple(book.orders.values())):
+        if record.order.symbol != symbol or record.sent_at is None:
+            continue
+        if record.order.leg == "stop" and record.order.stop_usd is not None:
+            return _after_splits(book, symbol, record.order.stop_usd, record)
+        if record.order.leg == "entry" and record.filled_shares:
+            return _after_splits(book, symbol, _entry_stop(record), record)
+    return None
+
+
+def _entry_stop(record: OrderRecord) -> Decimal | None:
+    fill, reference, planned = record.average_fill_usd, record.reference_price_usd, record.protective_stop_usd
+    if fill is None or reference is None or planned is None:
+        return planned
+    stop = tick_below_usd(fill - (reference - planned))
+    return stop if stop > 0 else planned
+
+
+def _after_splits(book: Book, symbol: str, stop_usd: Decimal | None, record: OrderRecord) -> Decimal | None:
+    if stop_usd is None or record.terms_at is None:
+        return None
+    for booked in book.actions.values():
+        entry = booked.entry
+        is_split = entry.kind == "split" and entry.symbol == symbol
+        if is_split and entry.ratio is not None and entry.booked_at > record.terms_at:
+            stop_usd = split_adjusted_stop_usd(stop_usd, entry.ratio)
+    return stop_usd

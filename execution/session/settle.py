@@ -1,0 +1,164 @@
+"""The act after the next close: book what the venue did, value what is held, and finish the why-rows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, Literal
+
+from execution.domain.events import Event, PositionMark, PositionsMarked, SettleFinished, WhyRowsRecorded
+from execution.ledger.book import Book, CycleRecord
+from execution.ledger.why_rows import read_why_rows, write_why_rows
+from execution.session.account_view import last_close
+from execution.session.desk import Desk
+from execution.session.reconcile import reconcile
+from execution.session.submit import end_day_orders
+from execution.session.why_settle import finished_rows
+
+SettleStatus = Literal["settled", "already_settled", "pending", "too_early", "no_plan"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettleReport:
+    """What a session came to.
+
+    Attributes:
+        status: `pending` means that the venue has not ended an order of the day yet: ask again.
+        reason: why it is not settled now; empty otherwise.
+        marked_session: the exchange day of the closes; None when nothing was marked, as for a session settled late.
+        fills: executions of the cycle's orders.
+        cash_usd: cash at the mark.
+        equity_usd: cash and positions at the closes.
+        realised_usd: realised since the ledger opened.
+        unrealised_usd: market value less cost of what is held.
+        positions: symbols held at the mark.
+        why_rows_hash: the finished why-rows; None before.
+    """
+
+    session: date
+    status: SettleStatus
+    reason: str
+    marked_session: date | None
+    fills: int
+    cash_usd: Decimal
+    equity_usd: Decimal | None
+    realised_usd: Decimal
+    unrealised_usd: Decimal | None
+    positions: int
+    why_rows_hash: str | None
+
+
+def settle(desk: Desk, *, session: date) -> SettleReport:
+    """Settle a decision session after the close of the session it traded in; asking again changes nothing.
+
+    Raises:
+        ChainBroken: the ledger was changed by hand.
+        LedgerError: ledger and venue differ.
+        MissingQuote: a symbol is held and has no close to be valued at; the message names it.
+    """
+    desk.ledger.verify_chain()
+    cycle = desk.ledger.book().cycles.get(desk.cycle_id(session))
+    if cycle is None:
+        return _report(desk, session, "no_plan", f"session {session} has no plan")
+    if cycle.settled is not None:
+        return _report(desk, session, "already_settled", "")
+    traded_session = desk.calendar.next(session)
+    if desk.clock.now() < desk.calendar.closes_at(traded_session):
+        return _report(desk, session, "too_early", f"session {traded_session} has not closed")
+    reconcile(desk)
+    end_day_orders(desk, session=session, reason="its session is over")
+    reconciled = reconcile(desk)
+    reconciled.refuse_differences()
+    waiting = [
+        record.order.symbol
+        for record in reconciled.book.orders_of(cycle.cycle_id)
+        if record.order.time_in_force == "day" and record.exposed_shares > 0
+    ]
+    if waiting:
+        return _report(desk, session, "pending", f"the venue has not ended the day's orders in {', '.join(waiting)}")
+    mark = _mark(desk, reconciled.book, cycle.cycle_id, traded_session)
+    told = _finished_why_rows(desk, reconciled.book, cycle, traded_session)
+    finished = SettleFinished(at=desk.clock.now(), cycle_id=cycle.cycle_id, session=session)
+    events: Sequence[Event] = (*mark, *told, finished)
+    desk.ledger.record(lambda book: () if book.cycles[cycle.cycle_id].settled else events)
+    return _report(desk, session, "settled", "")
+
+
+def _mark(desk: Desk, book: Book, cycle_id: str, marked_session: date) -> tuple[PositionsMarked, ...]:
+    """Return the value of everything held at a session's closes; nothing when the book has moved on since."""
+    close_at = desk.calendar.closes_at(marked_session)
+    is_late = any(mark.marked_session >= marked_session for mark in book.marks)
+    is_late |= any(booked.fill.filled_at > close_at for booked in book.fills.values())
+    is_late |= any(booked.entry.booked_at > close_at for booked in book.actions.values())
+    if is_late:
+        return ()
+    positions = tuple(_position_mark(desk, book, symbol, marked_session) for symbol in book.held_shares)
+    value = sum((mark.shares * mark.close_usd for mark in positions), Decimal(0))
+    cost = sum((mark.cost_usd for mark in positions), Decimal(0))
+    return (
+        PositionsMarked(
+            at=desk.clock.now(),
+            cycle_id=cycle_id,
+            marked_session=marked_session,
+            positions=positions,
+            cash_usd=book.cash_usd,
+            equity_usd=book.cash_usd + value,
+            realised_usd=book.realised_usd,
+            unrealised_usd=value - cost,
+        ),
+    )
+
+
+def _position_mark(desk: Desk, book: Book, symbol: str, marked_session: date) -> PositionMark:
+    held = book.positions[symbol]
+    close = last_close(desk.quotes, desk.calendar, symbol, marked_session)
+    return PositionMark(
+        symbol=symbol,
+        shares=held.shares,
+        cost_usd=held.cost_usd,
+        close_usd=close.usd,
+        closed_session=close.session,
+        realised_usd=held.realised_usd,
+    )
+
+
+def _finished_why_rows(desk: Desk, book: Book, cycle: CycleRecord, traded_session: date) -> tuple[WhyRowsRecorded, ...]:
+    if not cycle.why_rows:
+        return ()
+    planned = cycle.why_rows[0]
+    rows = finished_rows(
+        read_why_rows(desk.artifacts_root, planned.artifact_hash),
+        orders=book.orders_of(cycle.cycle_id),
+        fills=[booked.fill for booked in book.fills.values()],
+        held_shares=book.held_shares,
+        traded=(desk.calendar.opens_at(traded_session), desk.calendar.closes_at(traded_session)),
+    )
+    artifact_hash = write_why_rows(desk.artifacts_root, rows, previous_hash=planned.artifact_hash)
+    identity: dict[str, Any] = {"at": desk.clock.now(), "cycle_id": cycle.cycle_id, "session": cycle.session}
+    return (WhyRowsRecorded(**identity, stage="settle", artifact_hash=artifact_hash, rows=len(rows)),)
+
+
+def _report(desk: Desk, session: date, status: SettleStatus, reason: str) -> SettleReport:
+    book = desk.ledger.book()
+    cycle = book.cycles.get(desk.cycle_id(session))
+    mark = _mark_of(book.marks, cycle)
+    order_ids: Mapping[str, Any] = {
+        record.order.client_order_id: record for record in (book.orders_of(cycle.cycle_id) if cycle else ())
+    }
+    return SettleReport(
+        session=session,
+        status=status,
+        reason=reason,
+        marked_session=mark.marked_session if mark else None,
+        fills=sum(booked.fill.client_order_id in order_ids for booked in book.fills.values()),
+        cash_usd=mark.cash_usd if mark else book.cash_usd,
+        equity_usd=mark.equity_usd if mark else None,
+        realised_usd=mark.realised_usd if mark else book.realised_usd,
+        unrealised_usd=mark.unrealised_usd if mark else None,
+        positions=len(mark.positions) if mark else len(book.held_shares),
+        why_rows_hash=cycle.why_rows[-1].artifact_hash if cycle and cycle.settled and cycle.why_rows else None,
+    )
+
+
+def _mark_of(marks: Sequence[PositionsMarked], cycle: CycleRecord | None) -> PositionsMarked | None:
+    return next((mark for mark in marks if cycle is not None and mark.cycle_id == cycle.cycle_id), None)

@@ -1,0 +1,140 @@
+"""The plan's why-rows: every symbol of the batch, or of the certificate that refused it, and everything held."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from execution.domain.decisions import WhyRow
+from execution.domain.errors import DataError, ProofError
+from execution.domain.signals import SignalBatch, SymbolSignal
+from execution.session.decide import Decisions, SymbolDecision
+from execution.session.desk import Desk
+from execution.session.proof import believed_signals
+
+_NO_PLAN = ""
+
+
+def known_symbols(desk: Desk, session: date, batch_hash: str | None) -> tuple[str, ...]:
+    """Return the symbols a session's refusal must be told for: the batch's, else the newest certificate's."""
+    try:
+        if batch_hash is not None:
+            return tuple(signal.symbol for signal in desk.batches.load(batch_hash).signals)
+        certificates = desk.batches.certificates(session)
+        return certificates[-1].symbols if certificates else ()
+    except (DataError, ProofError):
+        # What cannot be read names no symbols; the reason of the hold says so.
+        return ()
+
+
+def planned_rows(
+    desk: Desk,
+    decisions: Decisions,
+    *,
+    session: date,
+    batch: SignalBatch | None,
+    batch_hash: str | None,
+    held_shares: Mapping[str, int],
+    plan_hash: str,
+) -> tuple[WhyRow, ...]:
+    """Return one row per symbol decided on, sorted by symbol.
+
+    Args:
+        desk: for its hashes and order ids.
+        decisions: every symbol's decision.
+        session: the decision session.
+        batch: the batch traded; None when the session holds.
+        batch_hash: the batch traded or refused; None when there was none.
+        held_shares: shares held before the decision.
+        plan_hash: the plan the rows belong to.
+    """
+    signals = {signal.symbol: signal for signal in believed_signals(batch)} if batch else {}
+    shared = _hashes(desk, plan_hash) | _origin(batch, batch_hash)
+    return tuple(
+        WhyRow(
+            session=session,
+            **_decided(desk, decision, session),
+            held_shares=held_shares.get(symbol, 0),
+            **_of_signal(signals.get(symbol)),
+            **shared,
+        )
+        for symbol, decision in decisions.by_symbol.items()
+    )
+
+
+def missed_rows(desk: Desk, *, session: date, reason: str, held_shares: Mapping[str, int]) -> tuple[WhyRow, ...]:
+    """Return the rows of a session that went by without a plan."""
+    published = desk.batches.published(session)
+    symbols = known_symbols(desk, session, published[-1] if published else None)
+    return tuple(
+        WhyRow(
+            session=session,
+            symbol=symbol,
+            outcome="hold" if held_shares.get(symbol) else "none",
+            stage="missed",
+            reason=reason,
+            held_shares=held_shares.get(symbol, 0),
+            **_of_signal(None),
+            **_hashes(desk, _NO_PLAN),
+        )
+        for symbol in sorted({*symbols, *held_shares})
+    )
+
+
+def _decided(desk: Desk, decision: SymbolDecision, session: date) -> dict[str, Any]:
+    order, shares = decision.order, decision.shares
+    columns: dict[str, Any] = {
+        "symbol": decision.symbol,
+        "outcome": decision.outcome,
+        "stage": decision.stage,
+        "reason": decision.reason,
+        "checks": decision.checks,
+        "target_weight": decision.target_weight,
+    }
+    if order is not None and shares:
+        order_id = desk.order_id(session, symbol=order.symbol, side=order.side, leg=order.leg)
+        columns |= {
+            "shares": shares if order.side == "buy" else -shares,
+            "limit_usd": order.limit_usd,
+            "stop_usd": order.stop_usd,
+            "client_order_id": order_id,
+        }
+    return columns
+
+
+def _of_signal(signal: SymbolSignal | None) -> dict[str, Any]:
+    if signal is None:
+        return {"contributions": {}, "features": {}}
+    return {
+        "score": signal.score,
+        "expected_return_bps": signal.expected_return_bps,
+        "probability_up": signal.probability_up,
+        "contributions": signal.contributions,
+        "features": signal.features,
+        "features_hash": signal.features_hash,
+        "sector": signal.sector,
+        "close_usd": signal.close_usd,
+        "atr14_usd": signal.atr14_usd,
+    }
+
+
+def _origin(batch: SignalBatch | None, batch_hash: str | None) -> dict[str, Any]:
+    if batch is None:
+        return {"batch_hash": batch_hash}
+    return {
+        "regime": batch.regime,
+        "vix": batch.vix,
+        "decision_source": batch.decision_source,
+        "batch_hash": batch_hash,
+        "model_hash": batch.model_hash,
+        "certificate_hash": batch.certificate.hash,
+        "snapshot_hash": batch.snapshot_hash,
+    }
+
+
+def _hashes(desk: Desk, plan_hash: str) -> dict[str, Any]:
+    return {
+        "settings_hash": desk.settings_hash,
+        "code_hash": desk.code_hash,
+        "limits_hash": desk.limits_hash,
+        "plan_hash": plan_hash,
+    }

@@ -1,0 +1,87 @@
+"""The settle's why-rows: what came of every decision of the plan. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+
+from execution.domain.decisions import Outcome, WhyRow
+from execution.domain.orders import BrokerFill
+from execution.ledger.order_record import OrderRecord
+
+
+def finished_rows(
+    rows: Iterable[WhyRow],
+    *,
+    orders: Sequence[OrderRecord],
+    fills: Sequence[BrokerFill],
+    held_shares: Mapping[str, int],
+    traded: tuple[datetime, datetime],
+) -> tuple[WhyRow, ...]:
+    """Return the plan's rows with fills, fees and what is held now.
+
+    Args:
+        rows: the plan's rows.
+        orders: the cycle's orders.
+        fills: all fills of the account; those of the session count, stops of earlier cycles included.
+        held_shares: symbol to shares held after the session.
+        traded: opening and closing instant of the session the orders traded in.
+    """
+    opens_at, closes_at = traded
+    by_symbol: dict[str, list[BrokerFill]] = {}
+    for fill in fills:
+        if opens_at <= fill.filled_at <= closes_at:
+            by_symbol.setdefault(fill.symbol, []).append(fill)
+    by_id = {record.order.client_order_id: record for record in orders}
+    return tuple(
+        _finished(row, by_id.get(row.client_order_id or ""), by_symbol.get(row.symbol, []), held_shares) for row in rows
+    )
+
+
+def _finished(
+    row: WhyRow, order: OrderRecord | None, fills: Sequence[BrokerFill], held_shares: Mapping[str, int]
+) -> WhyRow:
+    shares = sum(fill.quantity_shares for fill in fills)
+    value = sum((fill.quantity_shares * fill.price_usd for fill in fills), Decimal(0))
+    stopped = sum(fill.quantity_shares for fill in fills if order is None or not _is_of(fill, order))
+    reason = row.reason
+    if stopped and row.shares <= 0:
+        reason = f"{reason}; {stopped} shares were sold by the protective stop"
+    elif stopped:
+        reason = f"{reason}; {stopped} shares were then sold by the protective stop"
+    return replace(
+        row,
+        outcome=_outcome(row, order, shares, held_shares),
+        stage="fill" if shares else row.stage,
+        reason=reason,
+        filled_shares=sum(fill.quantity_shares if fill.side == "buy" else -fill.quantity_shares for fill in fills),
+        average_fill_usd=value / shares if shares else None,
+        fee_usd=sum((fill.fee_usd for fill in fills), Decimal(0)),
+        not_filled_reason=_not_filled(row, order),
+    )
+
+
+def _is_of(fill: BrokerFill, order: OrderRecord) -> bool:
+    return fill.client_order_id == order.order.client_order_id
+
+
+def _outcome(row: WhyRow, order: OrderRecord | None, shares: int, held_shares: Mapping[str, int]) -> Outcome:
+    if order is not None and order.filled_shares:
+        return "bought" if order.order.side == "buy" else "sold"
+    if row.shares > 0:
+        return "not_filled"
+    if shares:
+        return "sold"
+    if row.shares < 0:
+        return "not_filled"
+    return "held" if held_shares.get(row.symbol) else "none"
+
+
+def _not_filled(row: WhyRow, order: OrderRecord | None) -> str | None:
+    if not row.shares or order is None:
+        return None
+    missing = abs(row.shares) - order.filled_shares
+    if missing <= 0:
+        return None
+    told = f": {order.note}" if order.note else ""
+    return f"{missing} of {abs(row.shares)} shares not filled, the order is {order.state}{told}"
