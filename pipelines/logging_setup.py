@@ -45,6 +45,8 @@ class _DailyFileHandler(logging.Handler):
         try:
             line = self.format(record) + "\n"
             day = datetime.now(UTC).date()
+            # Made with the first line: configuring a process, as a code location does when loaded, writes nothing.
+            self._folder.mkdir(parents=True, exist_ok=True)
             # Unbuffered: one write call per line, which O_APPEND keeps whole beside other writers.
             with (self._folder / f"touchstone-{day}.jsonl").open("ab", buffering=0) as file:
                 file.write(line.encode())
@@ -56,7 +58,7 @@ def configure_logging(home: Home, *, level: str = "info", secrets: Iterable[str]
     """Send every log record of this process to the home's log and, if wanted, to stderr; later calls change nothing.
 
     Args:
-        home: where the log folder is; it is created when missing.
+        home: where the log folder is; it is made with the first line.
         level: least severity written: debug, info, warning or error.
         secrets: values that must not appear in any spelling; see `settings.secrets()`.
         console: also write a readable line to stderr.
@@ -64,7 +66,6 @@ def configure_logging(home: Home, *, level: str = "info", secrets: Iterable[str]
     root = logging.getLogger()
     if any(getattr(handler, _OURS, False) for handler in root.handlers):
         return
-    home.logs.mkdir(parents=True, exist_ok=True)
     mask = SecretMask(secrets)
     to_file = _DailyFileHandler(home)
     to_file.setFormatter(_MaskedFormatter(structlog.processors.JSONRenderer(sort_keys=True), mask))

@@ -34,25 +34,6 @@ class LogSettings(BaseModel):
     )
 
 
-class DaemonTimings(BaseModel):
-    """How often the orchestrator looks for work, and how long it waits for it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    sensor_interval_seconds: int = Field(
-        default=1, ge=1, le=600, description="Least time between two looks of a sensor; the daemon adds up to 5 s."
-    )
-    dequeue_interval_seconds: int = Field(
-        default=1, ge=1, le=60, description="Time between two looks into the queue of waiting runs."
-    )
-    run_start_timeout_seconds: int = Field(
-        default=180, ge=30, le=3600, description="A run that has not started after this time counts as failed."
-    )
-    run_attempts: int = Field(
-        default=3, ge=1, le=10, description="Times a sensor asks for the work of one session before it gives up."
-    )
-
-
 class BrokerKeys(BaseModel):
     """Keys of the trading account; from the environment only, and never seen by the analysis location's code."""
 
@@ -96,9 +77,6 @@ class TradingSettings(LoadedSettings):
     )
     broker_keys: BrokerKeys = Field(default=BrokerKeys(), description="Keys of the paper or live account.")
     log: LogSettings = Field(default=LogSettings(), description="The log.", json_schema_extra=NOT_HASHED)
-    daemon: DaemonTimings = Field(
-        default=DaemonTimings(), description="Pace of the orchestrator.", json_schema_extra=NOT_HASHED
-    )
 
     @model_validator(mode="after")
     def _needs_keys_to_leave_the_simulation(self) -> "TradingSettings":

@@ -77,3 +77,7 @@ def test_configuring_twice_writes_each_line_once(home):
 def test_what_is_below_the_level_is_not_written(home):
     structlog.get_logger("desk").debug("quiet")
     assert lines(home) == []
+
+
+def test_configuring_alone_writes_nothing(home):
+    assert not home.root.exists()

@@ -157,9 +157,7 @@ def test_a_changed_decision_changes_the_hash(environ):
     assert load_settings(environ=environ).settings_hash != load_settings(environ={}).settings_hash
 
 
-@pytest.mark.parametrize(
-    "environ", [KEYS, {"TOUCHSTONE__LOG__LEVEL": "debug"}, {"TOUCHSTONE__DAEMON__RUN_ATTEMPTS": "2"}]
-)
+@pytest.mark.parametrize("environ", [KEYS, {"TOUCHSTONE__LOG__LEVEL": "debug"}])
 def test_secrets_and_what_only_watches_do_not_change_the_hash(environ):
     assert load_settings(environ=environ).settings_hash == load_settings(environ={}).settings_hash
 

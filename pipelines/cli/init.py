@@ -1,0 +1,34 @@
+"""`touchstone init`: a home ready for its first day. Repeating it changes nothing that is there."""
+
+from datetime import datetime
+
+from execution.clock import FileClock
+from execution.trading_calendar import TradingCalendar
+from pipelines.analysis_adapters import first_cycle_session, sources_of
+from pipelines.dagster_instance import prepare_instance
+from pipelines.home import Home
+from pipelines.settings import Settings
+from pipelines.trading_adapters import is_clock_told
+
+
+def create_home(settings: Settings, home: Home) -> str:
+    """Create folders, clock and orchestrator files, and return what to say about it.
+
+    Args:
+        settings: the whole tree; in simulated and files mode its source says where time begins.
+        home: the home to create.
+
+    Raises:
+        SettingsRefused: the mode has no source, or the named first session is none it can serve.
+    """
+    prepare_instance(home)
+    if not is_clock_told(settings.mode):
+        return f"home {home.root} is ready; mode {settings.mode} runs on the machine's own time"
+    now = FileClock(home.clock).initialise(first_instant(settings))
+    return f"home {home.root} is ready; its clock stands at {now.isoformat()}; type `make demo` or `make ui`"
+
+
+def first_instant(settings: Settings) -> datetime:
+    """Return when a home's time begins: the first decided session has closed and its cut-off is still ahead."""
+    session = first_cycle_session(settings, sources_of(settings))
+    return TradingCalendar.shipped().bars_known_at(session)
