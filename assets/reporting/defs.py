@@ -11,7 +11,7 @@ from assets.partitions import SESSIONS
 from assets.reporting.daily_report import render
 from assets.reporting.day import read_day
 from assets.reporting.ledger_frames import latest_export, load_export
-from assets.reporting.page_files import describe, write_page
+from assets.reporting.page_files import described, drawn, write_page
 from execution.signal_batch_store import SignalBatchStore
 from execution.trading_calendar import TradingCalendar
 
@@ -21,12 +21,15 @@ from execution.trading_calendar import TradingCalendar
     group_name=keys.REPORTS,
     partitions_def=SESSIONS,
     deps=[
-        keys.TRADING_FILLS,
-        keys.TRADING_POSITIONS,
-        keys.TRADING_DECISIONS,
-        keys.TRADING_LEDGER_EXPORT,
-        keys.ML_SIGNAL_BATCH,
-        keys.FEATURES_GATE_CERTIFICATE,
+        dg.AssetKey(key)
+        for key in (
+            keys.TRADING_FILLS,
+            keys.TRADING_POSITIONS,
+            keys.TRADING_DECISIONS,
+            keys.TRADING_LEDGER_EXPORT,
+            keys.ML_SIGNAL_BATCH,
+            keys.FEATURES_GATE_CERTIFICATE,
+        )
     ],
 )
 def daily_report(
@@ -41,7 +44,8 @@ def daily_report(
     frames = load_export(latest_export(artifacts_root, TradingCalendar.shipped().next(session)))
     day = read_day(session=session, frames=frames, batches=batches, opens_usd={})
     page = write_page(reports_root, session, render(day, identity=identity))
-    return dg.MaterializeResult(metadata={"page": dg.MetadataValue.path(page), **describe(day, page)})
+    charts = {name: dg.MetadataValue.md(text) for name, text in drawn(day).items()}
+    return dg.MaterializeResult(metadata={"page": dg.MetadataValue.path(page), **described(day, page), **charts})
 
 
 DEFINITIONS = dg.Definitions(assets=[daily_report])

@@ -105,6 +105,26 @@ def histogram_svg(values: Sequence[float], *, width: int = 420, height: int = 76
     return _drawing(parts, f"Distribution of {len(values)} scores", width, height)
 
 
+def sparkline_svg(values: Sequence[Decimal], *, points: int = 40) -> str:
+    """Return the newest values as a bare line of a few hundred characters, styled in place: for a page of others.
+
+    Args:
+        values: oldest first; earlier ones than the last `points` are left out.
+        points: most values shown.
+    """
+    shown = [float(value) for value in values][-points:]
+    low, high = min(shown, default=0.0), max(shown, default=0.0)
+    tall = (high - low) or 1.0
+    step = 320 / max(len(shown) - 1, 1)
+    spots = [f"{4 + index * step:.0f} {44 - (value - low) / tall * 38:.0f}" for index, value in enumerate(shown)]
+    # A round cap makes a single value visible: a path of one spot draws a dot.
+    path = "M" + "L".join(spots if len(spots) != 1 else spots * 2) if spots else ""
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="328" height="48"><path fill="none" stroke="#275d86" '
+        f'stroke-width="2" stroke-linecap="round" d="{path}"/></svg>'
+    )
+
+
 def _scale(values: list[float]) -> tuple[float, float, list[float]]:
     """Return the axis' low and high and its round tick values, never a flat axis."""
     low, high = min(values), max(values)

@@ -1,16 +1,21 @@
 """The page on disk, and what the UI shows of it: file, hash, the day's chart and what was traded."""
 
+import base64
 import hashlib
 from datetime import date
 from pathlib import Path
 from typing import Final
 
-from assets.charts import line, png_markdown
+from assets.charts import png_markdown
 from assets.reporting import page_words
 from assets.reporting.day import Day
+from assets.reporting.inline_svg import sparkline_svg
 from execution.artifact_files import write_atomically
 
 SHOWN_TRADES: Final = 40
+FEW_SESSIONS: Final = 12
+_INLINE_CHARACTERS: Final = 1_000
+"""The UI draws Markdown shorter than this in place and hides longer text behind a click."""
 
 
 def write_page(reports_root: Path, session: date, page: str) -> Path:
@@ -20,8 +25,8 @@ def write_page(reports_root: Path, session: date, page: str) -> Path:
     return path
 
 
-def describe(day: Day, page: Path) -> dict[str, str | int]:
-    """Return what the UI shows of a day: the page's hash, the equity chart and the trades as Markdown."""
+def described(day: Day, page: Path) -> dict[str, str | int]:
+    """Return what the UI shows of a day as plain values: the page's hash, the gate's verdict, counts and equity."""
     account = day.account
     return {
         "hash": hashlib.sha256(page.read_bytes()).hexdigest(),
@@ -31,15 +36,36 @@ def describe(day: Day, page: Path) -> dict[str, str | int]:
         "positions": len(day.positions),
         "equity_usd": page_words.usd(account.equity_usd if account else None),
         "unexplained_usd": page_words.usd(day.unexplained_usd),
-        "equity_chart": equity_markdown(day),
-        "traded": traded_markdown(day),
     }
+
+
+def drawn(day: Day) -> dict[str, str]:
+    """Return what the UI draws of a day as Markdown: a small curve in place, the whole chart, and the trades."""
+    return {"equity": sparkline_markdown(day), "equity_chart": equity_markdown(day), "traded": traded_markdown(day)}
+
+
+def sparkline_markdown(day: Day) -> str:
+    """Return the account's newest values as a Markdown image short enough to be drawn in place."""
+    drawing = sparkline_svg([point.equity_usd for point in day.equity])
+    image = base64.b64encode(drawing.encode("ascii")).decode("ascii")
+    markdown = f"![equity to {day.traded_session}](data:image/svg+xml;base64,{image})"
+    if len(markdown) >= _INLINE_CHARACTERS:
+        raise ValueError(
+            f"the curve has {len(markdown)} characters, fewer than {_INLINE_CHARACTERS} are drawn in place"
+        )
+    return markdown
 
 
 def equity_markdown(day: Day) -> str:
     """Return the account's value at each close as a Markdown image of at most 60 kB."""
-    points = {point.session.isoformat(): float(point.equity_usd) for point in day.equity}
-    return png_markdown(line(points, title="Equity at the close", y_title="USD"), title=f"equity to {day.session}")
+    import altair as alt  # noqa: PLC0415 - definitions import this module; the library loads when a chart is drawn
+
+    rows = [{"day": point.session.isoformat(), "usd": float(point.equity_usd)} for point in day.equity]
+    # A time axis over a few days fills the gaps with hours, in which nothing is ever marked.
+    axis = alt.X("day:O", title=None) if len(rows) <= FEW_SESSIONS else alt.X("day:T", title=None)
+    chart = alt.Chart(alt.InlineData(values=rows), title="Equity at the close").mark_line(point=len(rows) <= FEW_SESSIONS)
+    drawing = chart.encode(x=axis, y=alt.Y("usd:Q", title="USD", scale=alt.Scale(zero=False)))
+    return png_markdown(drawing.properties(width=420, height=160), title=f"equity to {day.traded_session}")
 
 
 def traded_markdown(day: Day) -> str:

@@ -1,0 +1,92 @@
+import math
+from decimal import Decimal
+
+import empyrical
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from assets.reporting.performance import (
+    SHORTEST_HISTORY_SESSIONS,
+    drawdowns,
+    one_session_returns,
+    performance,
+    sharpe_with_standard_error,
+)
+
+EQUITY = st.lists(st.decimals("1000", "500000", places=2), min_size=2, max_size=40)
+
+
+def test_return_is_equity_over_the_equity_before_it_less_one():
+    assert one_session_returns([Decimal(100), Decimal(110), Decimal(99)]) == pytest.approx((0.1, -0.1))
+
+
+def test_equity_of_zero_has_no_return_and_says_which_value():
+    with pytest.raises(ValueError, match="equity value 1 is 0 USD"):
+        one_session_returns([Decimal(100), Decimal(0)])
+
+
+def test_drawdown_is_measured_from_the_highest_equity_so_far():
+    assert drawdowns([Decimal(100), Decimal(120), Decimal(90), Decimal(130)]) == pytest.approx((0, 0, -0.25, 0))
+
+
+@settings(deadline=None, max_examples=60)
+@given(equity=EQUITY)
+def test_returns_compound_to_the_total_return(equity):
+    compounded = math.prod(1 + one for one in one_session_returns(equity)) - 1
+    assert performance(equity).total_return == pytest.approx(compounded, rel=1e-9, abs=1e-12)
+
+
+@settings(deadline=None, max_examples=60)
+@given(equity=EQUITY)
+def test_drawdown_is_never_positive_and_never_below_minus_one(equity):
+    assert all(-1 < fall <= 0 for fall in drawdowns(equity))
+
+
+@settings(deadline=None, max_examples=30)
+@given(equity=EQUITY)
+def test_worst_drawdown_is_the_one_empyrical_finds(equity):
+    returns = np.array(one_session_returns(equity))
+    assert performance(equity).max_drawdown == pytest.approx(float(empyrical.max_drawdown(returns)), abs=1e-9)
+
+
+def test_history_of_fifty_nine_returns_has_no_sharpe_ratio():
+    assert sharpe_with_standard_error([0.01, -0.01] * 29 + [0.01]) is None
+
+
+def test_history_of_sixty_returns_has_one():
+    assert sharpe_with_standard_error([0.01, -0.01] * (SHORTEST_HISTORY_SESSIONS // 2)) is not None
+
+
+def test_constant_returns_have_no_sharpe_ratio():
+    assert sharpe_with_standard_error([0.001] * 80) is None
+
+
+def test_sharpe_is_mean_over_standard_deviation_by_the_year():
+    returns = np.random.default_rng(3).normal(0.001, 0.01, 300)
+    ratio = sharpe_with_standard_error(returns.tolist())
+    assert ratio is not None
+    assert ratio[0] == pytest.approx(returns.mean() / returns.std(ddof=1) * math.sqrt(252))
+
+
+def test_standard_error_is_the_spread_of_ratios_over_many_histories():
+    random = np.random.default_rng(8)
+    ratios = [sharpe_with_standard_error(random.normal(0.0008, 0.01, 250).tolist()) for _ in range(400)]
+    seen = np.std([one[0] for one in ratios if one])
+    said = np.mean([one[1] for one in ratios if one])
+    assert said == pytest.approx(seen, rel=0.12)
+
+
+def test_one_settled_session_has_no_return():
+    assert performance([Decimal(100_000)]).last_return is None
+
+
+def test_short_history_has_a_return_but_no_ratio():
+    past = performance([Decimal(100_000), Decimal(101_000)])
+    assert (past.last_return, past.sharpe, past.volatility, past.is_too_short) == (
+        pytest.approx(0.01),
+        None,
+        None,
+        True,
+    )
