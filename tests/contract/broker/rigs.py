@@ -1,0 +1,61 @@
+"""Venues the broker contract is run against, each in the same small world.
+
+A rig begins between two sessions with an empty account; AAA closed at 51.00, opens at 50.00 and trades between 48.00
+and 52.00 with a million shares.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Final, Protocol
+
+from execution.ports import Broker
+from tests.builders.venue import CASH, TUESDAY, World
+
+
+class BrokerRig(Protocol):
+    @property
+    def broker(self) -> Broker: ...
+
+    @property
+    def initial_cash_usd(self) -> Decimal: ...
+
+    def now(self) -> datetime: ...
+
+    def open_session(self) -> None: ...
+
+    def end_session(self) -> None: ...
+
+
+class MakeRig(Protocol):
+    __name__: str
+
+    def __call__(self, folder: Path) -> AbstractContextManager[BrokerRig]: ...
+
+
+class _Simulated:
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.broker: Broker = world.broker
+        self.initial_cash_usd = CASH
+
+    def now(self) -> datetime:
+        return self._world.clock.now()
+
+    def open_session(self) -> None:
+        self._world.at_open(TUESDAY)
+
+    def end_session(self) -> None:
+        self._world.at_close(TUESDAY)
+
+
+@contextmanager
+def simulated(folder: Path) -> Iterator[BrokerRig]:
+    world = World(folder)
+    yield _Simulated(world)
+    world.broker.close()
+
+
+RIGS: Final = (simulated,)
