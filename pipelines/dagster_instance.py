@@ -4,7 +4,6 @@ Dagster's own storage stays apart from the ledger. Nothing in it is an authority
 history, never an order.
 """
 
-import os
 from pathlib import Path
 from typing import Final
 
@@ -42,12 +41,3 @@ def prepare_instance(home: Home) -> Path:
         temporary.write_text(yaml.safe_dump(_SETTINGS, sort_keys=True), encoding="utf-8")
         temporary.replace(target)
     return home.dagster
-
-
-def process_environment(home: Home) -> dict[str, str]:
-    """Return the environment for webserver, daemon and their workers: this process's own, bound to one home."""
-    return os.environ | {
-        "TOUCHSTONE_HOME": str(home.root),
-        "DAGSTER_HOME": str(home.dagster),
-        "DAGSTER_DISABLE_TELEMETRY": "yes",
-    }

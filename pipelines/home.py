@@ -51,6 +51,18 @@ class Home:
             folder.mkdir(parents=True, exist_ok=True)
         return self
 
+    def process_environment(self) -> dict[str, str]:
+        """Return the environment for webserver, daemon and their workers: this process's own, bound to this home."""
+        bound = {HOME_VARIABLE: str(self.root), "DAGSTER_HOME": str(self.dagster), "DAGSTER_DISABLE_TELEMETRY": "yes"}
+        if self.settings.exists() and not os.environ.get("TOUCHSTONE_SETTINGS"):
+            bound["TOUCHSTONE_SETTINGS"] = str(self.settings)
+        return os.environ | bound
+
+    @property
+    def settings(self) -> Path:
+        """Settings file of this home alone, kept beside what was made with it; need not exist."""
+        return self.root / "settings.yaml"
+
     @property
     def raw(self) -> Path:
         """Folder of immutable raw parts."""

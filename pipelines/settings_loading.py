@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from execution.domain.errors import SettingsRefused
-from pipelines.home import HOME_VARIABLE
+from pipelines.home import HOME_VARIABLE, Home
 from pipelines.settings_schema import SettingsSchema
 from pipelines.settings_sources import ENVIRONMENT_PREFIX, Given, given_settings
 
@@ -71,7 +71,8 @@ class LoadedSettings(BaseSettings):
         """Read the sources once and return the validated half.
 
         Args:
-            path: the settings file; None for TOUCHSTONE_SETTINGS, else `settings.yaml` here, else defaults alone.
+            path: the settings file; None for TOUCHSTONE_SETTINGS, else `settings.yaml`
+                here, else in the home, else defaults alone.
             environ: the environment; None for the process's own.
 
         Raises:
@@ -123,7 +124,7 @@ class LoadedSettings(BaseSettings):
 def _named_file(environ: Mapping[str, str]) -> Path | None:
     if named := environ.get(FILE_VARIABLE, "").strip():
         return Path(named).expanduser()
-    return DEFAULT_FILE if DEFAULT_FILE.is_file() else None
+    return next((path for path in (DEFAULT_FILE, Home.from_environment(environ).settings) if path.is_file()), None)
 
 
 def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:

@@ -13,7 +13,7 @@ import dagster as dg
 
 from execution.domain.errors import SettingsRefused, TouchstoneError
 from pipelines.daemon_process import SECONDS_TO_STOP, WORKSPACE, running_daemon
-from pipelines.dagster_instance import prepare_instance, process_environment
+from pipelines.dagster_instance import prepare_instance
 from pipelines.home import Home
 
 LOOPBACK: Final = "127.0.0.1"
@@ -40,7 +40,7 @@ def serve(home: Home, *, port: int, tell: Callable[[str], None] = print) -> int:
     """
     _refuse_taken(port)
     prepare_instance(home)
-    environment = process_environment(home)
+    environment = home.process_environment()
     logs = {name: home.logs / f"{name}.log" for name in ("daemon", "webserver")}
     with (
         running_daemon(environment=environment, log_file=logs["daemon"]) as daemon,

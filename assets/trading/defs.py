@@ -1,0 +1,83 @@
+"""Dagster face of trading: lineage reaches the fills. Every decision is made in `execution.session`, never here.
+
+Materializing any of these by hand, any number of times, changes nothing that the ledger already knows.
+"""
+
+from datetime import date
+
+import dagster as dg
+
+from assets import keys
+from assets.partitions import SESSIONS
+from assets.trading.describe import described
+from execution.ledger.export import export_ledger
+from execution.session import run_session
+from execution.session.run_session import Desk
+
+
+class PlanConfig(dg.Config):
+    """Which batch to plan."""
+
+    batch_hash: str | None = None
+    """Content hash of the batch; absent, the newest one published for the session."""
+    is_hold: bool = False
+    """Plan without any batch: positions are managed, nothing is bought."""
+
+
+@dg.asset(
+    key=keys.TRADING_ORDER_PLAN,
+    group_name=keys.TRADING,
+    partitions_def=SESSIONS,
+    deps=[dg.AssetKey(keys.ML_SIGNAL_BATCH), dg.AssetKey(keys.FEATURES_GATE_CERTIFICATE)],
+    pool="trading",
+)
+def order_plan(
+    context: dg.AssetExecutionContext, config: PlanConfig, desk: dg.ResourceParam[Desk]
+) -> dg.MaterializeResult[None]:
+    """The evening's plan of a session: sized, checked orders and a reason for every symbol. Sends nothing."""
+    session = date.fromisoformat(context.partition_key)
+    published = desk.batches.published(session)
+    newest = published[-1] if published and not config.is_hold else None
+    report = run_session.plan(desk, session=session, batch_hash=config.batch_hash or newest)
+    return dg.MaterializeResult(metadata=described(report))
+
+
+@dg.asset(
+    key=keys.TRADING_ORDERS,
+    group_name=keys.TRADING,
+    partitions_def=SESSIONS,
+    deps=[dg.AssetKey(keys.TRADING_ORDER_PLAN)],
+    pool="trading",
+)
+def orders(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk]) -> dg.MaterializeResult[None]:
+    """The plan's orders at the venue: sent inside the submit window, the unfilled rest cancelled after it."""
+    session = date.fromisoformat(context.partition_key)
+    is_over = desk.clock.now() >= desk.calendar.submit_window(session)[1]
+    act = run_session.cancel_rest if is_over else run_session.submit
+    return dg.MaterializeResult(metadata=described(act(desk, session=session)))
+
+
+@dg.multi_asset(
+    specs=[
+        dg.AssetSpec(key, group_name=keys.TRADING, deps=[dg.AssetKey(upstream)], description=description)
+        for key, upstream, description in (
+            (keys.TRADING_FILLS, keys.TRADING_ORDERS, "Executions and corporate actions booked after the close."),
+            (keys.TRADING_POSITIONS, keys.TRADING_FILLS, "Positions at the official close, to the cent."),
+            (keys.TRADING_DECISIONS, keys.TRADING_FILLS, "One row per symbol: what happened and why."),
+            (keys.TRADING_LEDGER_EXPORT, keys.TRADING_FILLS, "The ledger as hashed Parquet, for analysis to read."),
+        )
+    ],
+    partitions_def=SESSIONS,
+    pool="trading",
+)
+def settlement(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk]):  # type: ignore[no-untyped-def]  # Dagster would read a return annotation as outputs
+    """Settle a session after the next one's close."""
+    session = date.fromisoformat(context.partition_key)
+    report = run_session.settle(desk, session=session)
+    export = export_ledger(desk.ledger, desk.artifacts_root, upto_session=desk.calendar.next(session))
+    for key in (keys.TRADING_FILLS, keys.TRADING_POSITIONS, keys.TRADING_DECISIONS):
+        yield dg.MaterializeResult(asset_key=dg.AssetKey(key), metadata=described(report))
+    yield dg.MaterializeResult(asset_key=dg.AssetKey(keys.TRADING_LEDGER_EXPORT), metadata={"hash": export.hash})
+
+
+DEFINITIONS = dg.Definitions(assets=[order_plan, orders, settlement])

@@ -1,0 +1,108 @@
+"""Code location 1, the data half: sources to a signal batch, and the pages. It may be wrong; it cannot trade."""
+
+from collections.abc import Callable
+
+import dagster as dg
+
+from assets.features.defs import DEFINITIONS as FEATURES
+from assets.ingest.defs import DEFINITIONS as INGEST
+from assets.ml.defs import DEFINITIONS as ML
+from assets.quality.defs import DEFINITIONS as QUALITY
+from assets.reporting.defs import DEFINITIONS as REPORTING
+from execution.clock import FileClock
+from execution.trading_calendar import TradingCalendar
+from pipelines.analysis_adapters import analysis_facts_of, resources_of, sources_of
+from pipelines.due_trading import due_trading_work
+from pipelines.home import Home
+from pipelines.jobs import JOBS, job_definitions
+from pipelines.settings import Settings, load_settings
+from pipelines.trading_adapters import clock_of, is_clock_told
+from sensors.due_work import due_work_schedule, due_work_sensor
+from sensors.rules import Act, Work, analysis_due
+from sensors.session_clock import session_clock
+
+_SENSORS = (
+    (
+        "cycles",
+        (Act.FIRST_CYCLE, Act.CYCLE, Act.INGEST, Act.TRAIN),
+        "Starts cycles in order, and training once a week.",
+    ),
+    ("daily_reports", (Act.REPORT,), "Writes the page of each settled session."),
+)
+
+
+def build_definitions(settings: Settings, home: Home) -> dg.Definitions:
+    """Return the analysis location bound to one home."""
+    jobs = job_definitions("analysis")
+    due = due_analysis_work(settings, home)
+    told = is_clock_told(settings.mode)
+    sensors = [
+        due_work_sensor(
+            name=name,
+            description=description,
+            jobs={act: jobs[act] for act in acts},
+            due=due,
+            run_config=lambda _work: {},
+            starts_running=told,
+        )
+        for name, acts, description in _SENSORS
+    ]
+    schedules = [
+        due_work_schedule(
+            name=f"{row.act}_when_due",
+            description=row.description,
+            act=row.act,
+            job=jobs[row.act],
+            cron=row.cron,
+            due=due,
+            starts_running=not told,
+        )
+        for row in JOBS
+        if row.cron is not None
+    ]
+    own = dg.Definitions(
+        jobs=list(jobs.values()),
+        sensors=[*sensors, *_clock_sensor(settings, home)],
+        schedules=schedules,
+        resources=resources_of(settings, home),
+    )
+    return dg.Definitions.merge(INGEST, FEATURES, QUALITY, ML, REPORTING, own)
+
+
+def due_analysis_work(settings: Settings, home: Home) -> Callable[[], tuple[Work, ...]]:
+    """Return the question "which analysis work is due?" for a home."""
+    calendar, clock, sources = TradingCalendar.shipped(), clock_of(settings.mode, home), sources_of(settings)
+
+    def due() -> tuple[Work, ...]:
+        facts = analysis_facts_of(settings, home, sources)
+        return analysis_due(now=clock.now(), calendar=calendar, facts=facts)
+
+    return due
+
+
+def all_due_work(settings: Settings, home: Home) -> Callable[[], tuple[Work, ...]]:
+    """Return the question "what is due?" over both halves."""
+    analysis, trading = due_analysis_work(settings, home), due_trading_work(settings, home)
+    return lambda: (*analysis(), *trading())
+
+
+def _clock_sensor(settings: Settings, home: Home) -> list[dg.SensorDefinition]:
+    clock = clock_of(settings.mode, home)
+    if not isinstance(clock, FileClock):
+        return []
+    return [
+        session_clock(
+            now=clock.now,
+            until=clock.until,
+            advance_to=clock.advance_to,
+            due=all_due_work(settings, home),
+            calendar=TradingCalendar.shipped(),
+            starts_running=True,
+        )
+    ]
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Return what Dagster loads: settings and home are read here, once."""
+    return build_definitions(load_settings(), Home.from_environment())

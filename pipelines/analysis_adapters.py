@@ -1,0 +1,112 @@
+"""Settings to the concrete things analysis works with: sources, stores, policies, and who is running. No broker key."""
+
+from datetime import date
+from typing import Any, Final
+
+from assets.identity import RunIdentity
+from assets.ingest.simulated_market import SimulatedMarket
+from assets.ingest.sources import MarketSources, simulated_sources
+from assets.ml.model_registry import ModelRegistry
+from assets.raw_store import RawStore
+from assets.schemas import DAILY_BARS
+from assets.snapshots import SnapshotStore
+from assets.warehouse import Warehouse
+from execution.domain.errors import SettingsRefused
+from execution.signal_batch_store import SignalBatchStore
+from execution.trading_calendar import TradingCalendar
+from pipelines.code_hash import checkout_root, code_hash
+from pipelines.due_trading import book_of
+from pipelines.home import Home
+from pipelines.settings import Settings
+from pipelines.trading_adapters import batches_of, clock_of
+from sensors.rules import AnalysisFacts
+from sensors.trading_facts import settled_sessions
+
+SESSIONS_BEFORE_THE_FIRST_CYCLE: Final = 504
+
+
+def sources_of(settings: Settings) -> MarketSources:
+    """Return the sources of the mode.
+
+    Raises:
+        SettingsRefused: the mode has no sources in this version, or files mode names no folder.
+    """
+    if settings.mode == "simulated":
+        return simulated_sources(SimulatedMarket(settings.simulated))
+    raise SettingsRefused(f"mode {settings.mode} has no data source in this version; choose simulated or files")
+
+
+def first_cycle_session(settings: Settings, sources: MarketSources) -> date:
+    """Return the first session that is decided: the one settings name, else the first with two years before it.
+
+    Raises:
+        SettingsRefused: the named day is no session the sources can serve.
+    """
+    calendar = TradingCalendar.shipped()
+    named = settings.first_cycle_session
+    if named is None:
+        return calendar.offset(sources.first_session, SESSIONS_BEFORE_THE_FIRST_CYCLE)
+    is_served = sources.first_session <= named and (sources.last_session is None or named < sources.last_session)
+    if not (calendar.is_session(named) and is_served):
+        raise SettingsRefused(
+            f"first_cycle_session is {named}: expected an exchange session from {sources.first_session} to before "
+            f"{sources.last_session or 'today'}"
+        )
+    return named
+
+
+def analysis_facts_of(settings: Settings, home: Home, sources: MarketSources) -> AnalysisFacts:
+    """Return what is so on the data side: asked of our own stores, never of run history."""
+    calendar, batches = TradingCalendar.shipped(), batches_of(home.artifacts)
+    champion = ModelRegistry(home.artifacts).champion()
+    # The last session of a source is never traded: it has no next session to trade in.
+    last = None if sources.last_session is None else calendar.previous(sources.last_session)
+    return AnalysisFacts(
+        first_session=first_cycle_session(settings, sources),
+        last_session=last,
+        ingested=RawStore(home.raw).latest_session(DAILY_BARS),
+        decided=frozenset(session for session in batches.sessions() if _is_decided(batches, session)),
+        champion_as_of=None if champion is None else champion.card.trained_as_of,
+        settled=frozenset(settled_sessions(book_of(home))),
+        reported=frozenset(date.fromisoformat(page.stem) for page in home.reports.glob("*-*-*.html")),
+    )
+
+
+def _is_decided(batches: SignalBatchStore, session: date) -> bool:
+    """Return whether a session's cycle has ended: in a batch, or in a refusal by the gate."""
+    if batches.published(session):
+        return True
+    certificates = batches.certificates(session)
+    return bool(certificates) and not certificates[-1].is_green
+
+
+def resources_of(settings: Settings, home: Home) -> dict[str, Any]:
+    """Return every resource the analysis faces name, bound to one home. Making them opens nothing."""
+    return {
+        "sources": sources_of(settings),
+        "raw_store": RawStore(home.raw),
+        "snapshots": SnapshotStore(home.snapshots),
+        "warehouse": Warehouse(home.warehouse),
+        "batches": batches_of(home.artifacts),
+        "models": ModelRegistry(home.artifacts),
+        "clock": clock_of(settings.mode, home),
+        "universe_policy": settings.universe,
+        "gate_policy": settings.gates,
+        "learning_policy": settings.learning,
+        "identity": identity_of(settings),
+        "tape_root": home.tape,
+        "artifacts_root": home.artifacts,
+        "reports_root": home.reports,
+    }
+
+
+def identity_of(settings: Settings) -> RunIdentity:
+    """Return who is running: what every artifact carries."""
+    return RunIdentity(
+        mode=settings.mode,
+        is_synthetic=settings.mode == "simulated",
+        strategy=settings.strategy,
+        account=settings.account,
+        settings_hash=settings.settings_hash,
+        code_hash=code_hash(checkout_root()),
+    )

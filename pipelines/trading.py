@@ -1,0 +1,57 @@
+"""Code location 2, the trading half: the desk as a resource, the trading face, and the sensors that start its acts.
+
+It imports no warehouse and no model, holds the broker's keys, and is the only writer of the ledger.
+"""
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from assets.trading.defs import DEFINITIONS as TRADING
+from pipelines.due_trading import due_trading_work
+from pipelines.home import Home
+from pipelines.jobs import job_definitions
+from pipelines.trading_adapters import open_desk
+from pipelines.trading_settings import TradingSettings, load_trading_settings
+from sensors.due_work import due_work_sensor
+from sensors.rules import Act, Work
+
+_SENSORS = (
+    ("signal_batches", (Act.PLAN,), "Asks for the order plan of a session until the ledger has one."),
+    ("approved_plans", (Act.SUBMIT,), "Sends an approved plan's orders once its submit window opens."),
+    ("open_orders", (Act.CANCEL_REST, Act.SETTLE), "Cancels entries past the deadline; settles after the close."),
+)
+
+
+def build_definitions(settings: TradingSettings, home: Home) -> dg.Definitions:
+    """Return the trading location bound to one home."""
+    jobs = job_definitions("trading")
+    due = due_trading_work(settings, home)
+    desk = dg.ResourceDefinition(lambda context: open_desk(settings, home, run_id=context.run_id or ""))
+    sensors = [
+        due_work_sensor(
+            name=name,
+            description=description,
+            jobs={act: jobs[act] for act in acts},
+            due=due,
+            run_config=run_config,
+            starts_running=True,
+        )
+        for name, acts, description in _SENSORS
+    ]
+    own = dg.Definitions(jobs=list(jobs.values()), sensors=sensors, resources={"desk": desk})
+    return dg.Definitions.merge(TRADING, own)
+
+
+def run_config(work: Work) -> Mapping[str, object]:
+    """Return the run configuration of a piece of trading work."""
+    if work.act is not Act.PLAN:
+        return {}
+    config: dict[str, object] = {"batch_hash": work.batch_hash} if work.batch_hash else {"is_hold": True}
+    return {"ops": {"trading__order_plan": {"config": config}}}
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Return what Dagster loads: settings and home are read here, once."""
+    return build_definitions(load_trading_settings(), Home.from_environment())
