@@ -1,0 +1,24 @@
+from pathlib import Path
+
+import pytest
+
+from execution.risk.limits import RiskLimits
+from pipelines.settings import load_settings
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
+TREES = sorted(
+    path for path in EXAMPLES.glob("*.yaml") if "mode:" in path.read_text() or "includes:" in path.read_text()
+)
+
+
+@pytest.mark.parametrize("path", TREES, ids=lambda path: path.name)
+def test_every_example_is_a_tree_that_loads(path):
+    assert load_settings(path, {}).settings_hash
+
+
+def test_the_example_says_the_defaults_and_nothing_else():
+    assert load_settings(EXAMPLES / "settings.yaml", {}).settings_hash == load_settings(environ={}).settings_hash
+
+
+def test_the_strict_example_is_the_strict_profile():
+    assert load_settings(EXAMPLES / "strict.yaml", {}).limits == RiskLimits.strict()
