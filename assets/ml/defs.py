@@ -30,13 +30,11 @@ from execution.trading_calendar import TradingCalendar
 
 TRAINING_SETS: Final = "training_sets"
 SCORES: Final = "scores"
-_SCORED_MARTS: Final = (
+_READ_MARTS: Final = (
     keys.FEATURES_MART,
     keys.FEATURES_UNIVERSE,
-    keys.FEATURES_MARKET_CONTEXT,
-    keys.FEATURES_TOTAL_RETURNS,
     keys.FEATURES_TRADING_FACTS,
-    keys.FEATURES_GATE_CERTIFICATE,
+    keys.FEATURES_TOTAL_RETURNS,
 )
 
 
@@ -48,7 +46,7 @@ def _keys(*names: keys.Key) -> list[dg.AssetKey]:
     key=list(keys.ML_TRAINING_SET),
     group_name=keys.ML,
     pool=POOL,
-    deps=_keys(keys.FEATURES_MART, keys.FEATURES_TOTAL_RETURNS, keys.FEATURES_GATE_CERTIFICATE),
+    deps=_keys(*_READ_MARTS, keys.FEATURES_GATE_CERTIFICATE),
 )
 def training_set(
     *,
@@ -106,7 +104,7 @@ def model(
     group_name=keys.ML,
     partitions_def=SESSIONS,
     pool=POOL,
-    deps=[*_keys(*_SCORED_MARTS, keys.ML_MODEL)],
+    deps=_keys(*_READ_MARTS, keys.FEATURES_MARKET_CONTEXT, keys.FEATURES_GATE_CERTIFICATE, keys.ML_MODEL),
 )
 def scores(
     context: dg.AssetExecutionContext,

@@ -22,8 +22,9 @@ class Decision:
 def decide_source(*, mode: Mode, champion: ModelRecord | None, now: datetime, policy: LearningPolicy) -> Decision:
     """Return who scores.
 
-    With a champion whose newest fact is at most `max_model_age_days` old the model decides. Without one, a simulated
-    or recorded market is scored by the rule; real money holds, because nobody chose the rule for it.
+    With a champion whose newest fact is at most `max_model_age_days` old the model decides; one taught on a simulated
+    market decides in that market only. Without one, a simulated or recorded market is scored by the rule; real money
+    holds, because nobody chose the rule for it.
 
     Args:
         mode: the mode the run is in.
@@ -37,7 +38,9 @@ def decide_source(*, mode: Mode, champion: ModelRecord | None, now: datetime, po
     else:
         known = f"champion {champion.model_hash[:12]}, taught up to {champion.card.trained_as_of.isoformat()}"
         age_days = champion.age_days(now)
-        if age_days < 0:
+        if champion.card.is_synthetic and mode != "simulated":
+            lack = f"{known}, was taught on a simulated market"
+        elif age_days < 0:
             lack = f"{known}, knows what lies after this instant"
         elif age_days > policy.max_model_age_days:
             lack = f"{known}, is older than {policy.max_model_age_days} days"

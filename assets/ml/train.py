@@ -139,6 +139,7 @@ def learner_params(policy: LearningPolicy) -> dict[str, Any]:
         "num_threads": policy.num_threads,
         "seed": policy.seed,
         "max_bin": policy.max_bins,
+        "bin_construct_sample_cnt": policy.bin_sample_rows,
         "num_leaves": policy.num_leaves,
         "learning_rate": policy.learning_rate,
         "min_data_in_leaf": policy.min_rows_per_leaf,

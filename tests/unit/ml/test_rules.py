@@ -14,7 +14,7 @@ POLICY = a_policy(max_model_age_days=30)
 @pytest.fixture
 def champion(tmp_path) -> ModelRecord:
     registry = ModelRegistry(tmp_path)
-    return registry.load(registry.publish(a_model()))
+    return registry.load(registry.publish(a_model(is_synthetic=False)))
 
 
 @pytest.mark.parametrize("mode", ["simulated", "files", "paper", "live"])
@@ -61,3 +61,9 @@ def test_the_reason_does_not_change_while_the_champion_stays_fresh(champion):
         for hours in (0, 5, 50)
     }
     assert len(reasons) == 1
+
+
+@pytest.mark.parametrize(("mode", "source"), [("simulated", "model"), ("files", "momentum_12_1"), ("live", "hold")])
+def test_what_a_simulated_market_taught_decides_in_no_other(champion, mode, source):
+    synthetic = replace(champion, card=replace(champion.card, is_synthetic=True))
+    assert decide_source(mode=mode, champion=synthetic, now=AS_OF, policy=POLICY).source == source
