@@ -60,6 +60,8 @@ def histogram(values: Sequence[float], *, title: str, x_title: str, bins: int = 
             x=alt.X("from:Q", title=x_title),
             x2="to:Q",
             y=alt.Y("count:Q", title="count"),
+            # Between two bounds a bar is a dash unless it is told to stand on zero.
+            y2=alt.datum(0),
         )
         .properties(width=420, height=160)
     )
@@ -73,7 +75,10 @@ def bars(amounts: Mapping[str, float], *, title: str, y_title: str) -> Any:
     return (
         alt.Chart(_data(rows), title=title)
         .mark_bar()
-        .encode(x=alt.X("name:N", title=None, sort=None), y=alt.Y("amount:Q", title=y_title))
+        .encode(
+            x=alt.X("name:N", title=None, sort=None, axis=alt.Axis(labelAngle=0 if len(rows) <= 4 else -60)),
+            y=alt.Y("amount:Q", title=y_title),
+        )
         .properties(width=420, height=160)
     )
 

@@ -65,3 +65,7 @@ def test_bars_keep_their_order_and_lines_their_days():
     assert [row["name"] for row in named["data"]["values"]] == ["b", "a"]
     assert named["encoding"]["x"]["sort"] is None
     assert [row["day"] for row in dated["data"]["values"]] == ["2024-01-02", "2024-01-03"]
+
+
+def test_the_bars_of_a_histogram_stand_on_zero():
+    assert a_histogram().to_dict()["encoding"]["y2"] == {"datum": 0}
