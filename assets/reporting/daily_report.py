@@ -34,6 +34,7 @@ _FILTERS: Final[tuple[Callable[..., str], ...]] = (
     page_words.long_date,
     page_words.instant,
     page_words.words,
+    page_words.sentence,
     page_words.brief,
     page_words.style,
     page_words.direction,
@@ -109,7 +110,7 @@ def _content(day: Day, identity: RunIdentity) -> dict[str, Any]:
         "sent": [cost for cost in day.costs if not cost.is_resting_stop],
         "resting": [cost for cost in day.costs if cost.is_resting_stop],
         "has_opens": any(cost.open_usd is not None for cost in day.costs),
-        "stops": {one.symbol: one.stop_usd for one in day.costs if one.stop_usd and one.status in ("open", "accepted")},
+        "stops": day.resting_stops_usd,
         "shown_rows": SHOWN_ROWS,
         "totals_line": _totals_line(day.totals),
         "origins": _origins(day, identity),
@@ -161,6 +162,8 @@ def alarms(day: Day) -> tuple[Alarm, ...]:
                 (*lines, *((f"and {rest} more checks that failed, below",) if rest > 0 else ())),
             )
         )
+    if day.held_back is not None:
+        found.append(Alarm("The session's batch was not traded; what is held was only looked after.", (day.held_back,)))
     if day.unexplained_usd != 0:
         difference = page_words.signed_usd(day.unexplained_usd)
         found.append(Alarm(f"Cash and positions do not add up to equity: {difference} USD are unexplained.", ()))

@@ -9,41 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any, Final, Protocol
+from typing import Final
 
-from assets.reporting.ledger_frames import LedgerFrames, records
 from assets.reporting.performance import Performance, performance
-from assets.reporting.transaction_costs import (
-    CostTotals,
-    Execution,
-    OrderCost,
-    SentOrder,
-    cost_totals,
-    order_costs,
-)
+from assets.reporting.transaction_costs import CostTotals, OrderCost, cost_totals
 from execution.domain.provenance import GateCertificate
 from execution.domain.signals import SignalBatch, SymbolSignal
-from execution.trading_calendar import TradingCalendar
 
 _TRADES_FIRST: Final = ("bought", "sold", "not_filled", "buy", "sell", "held", "hold", "refused", "blocked")
-_GUARD: Final = "guard:"
 SHOWN_CONTRIBUTIONS: Final = 3
-
-
-class PublishedBatches(Protocol):
-    """Where analysis published: the part of the signal batch store this page reads."""
-
-    def published(self, session: date) -> tuple[str, ...]:
-        """Return the hashes of a session's batches in publication order."""
-        ...
-
-    def load(self, batch_hash: str) -> SignalBatch:
-        """Return the batch of a hash, verified."""
-        ...
-
-    def certificates(self, session: date) -> tuple[GateCertificate, ...]:
-        """Return a session's certificates in publication order."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +45,8 @@ class DecisionRow:
 
     Attributes:
         symbol: exchange symbol.
-        outcome: bought, sold, held, not_filled; for what was not traded: blocked by a
-            guard, refused by the gate, no_data, missed or not_wanted.
+        outcome: bought, sold, held, not_filled; for what was not traded: blocked by a guard, refused by the gate,
+            no_data, not_eligible, missed or not_wanted.
         stage: the first stage that said no, or the one that said yes.
         reason: one sentence with its numbers.
         score: the score it had; None when it was not scored.
@@ -109,7 +83,7 @@ class EquityPoint:
     equity_usd: Decimal
     realised_usd: Decimal
     unrealised_usd: Decimal
-    gross_exposure: Decimal
+    gross_exposure: Decimal | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,9 +97,11 @@ class Day:
         batch: the batch that was planned, or the newest; None when the gate stayed shut.
         superseded: hashes of the session's other batches, which were not traded.
         plan_hash: content hash of the order plan; None when nothing was planned.
+        held_back: why the session's batch was not traded although it exists; None when it was traded, or none exists.
+        resting_stops_usd: trigger price of each position's working protective stop, by symbol.
         export_hash: the ledger export this day was read from.
         decisions: one row per symbol of the universe, sorted by symbol.
-        costs: each order sent, in the ledger's order, with its execution.
+        costs: each order of the session, and each older one that traded in it, in the ledger's order.
         positions: what was held at the close after the orders, sorted by symbol.
         equity: the account at each close up to then, oldest first.
     """
@@ -136,6 +112,8 @@ class Day:
     batch: SignalBatch | None
     superseded: tuple[str, ...]
     plan_hash: str | None
+    held_back: str | None
+    resting_stops_usd: Mapping[str, Decimal]
     export_hash: str
     decisions: tuple[DecisionRow, ...]
     costs: tuple[OrderCost, ...]
@@ -174,48 +152,6 @@ class Day:
     def performance(self) -> Performance:
         """Performance of the account up to the newest close."""
         return performance([point.equity_usd for point in self.equity])
-
-
-def read_day(
-    *,
-    session: date,
-    frames: LedgerFrames,
-    batches: PublishedBatches,
-    opens_usd: Mapping[str, Decimal],
-) -> Day:
-    """Return one decision session gathered from the ledger export and the published batches.
-
-    Args:
-        session: the decision session S.
-        frames: a ledger export that reaches the session after it.
-        batches: where analysis published certificates and batches.
-        opens_usd: raw opens of the traded session per symbol, as far as known.
-    """
-    decisions = [row for row in records(frames.decisions) if row["session"] == session]
-    published = batches.published(session)
-    traded = _traded_batch(published, decisions)
-    batch = batches.load(traded) if traded else None
-    closes = {one.symbol: one.close_usd for one in batch.signals if one.close_usd is not None} if batch else {}
-    orders = [row for row in records(frames.orders) if row["session"] == session]
-    traded_session = TradingCalendar.shipped().next(session)
-    return Day(
-        session=session,
-        traded_session=traded_session,
-        certificates=batches.certificates(session),
-        batch=batch,
-        superseded=tuple(digest for digest in published if digest != traded),
-        plan_hash=next((row["plan_hash"] for row in decisions if row.get("plan_hash")), None),
-        export_hash=frames.hash,
-        decisions=tuple(sorted((_decision(row) for row in decisions), key=lambda row: row.symbol)),
-        costs=order_costs(
-            orders=[_sent(row) for row in orders],
-            fills=[_execution(row) for row in records(frames.fills)],
-            decision_closes_usd=closes,
-            opens_usd=opens_usd,
-        ),
-        positions=_positions(frames, traded_session),
-        equity=_equity(frames, traded_session),
-    )
 
 
 def ranked(batch: SignalBatch | None) -> tuple[ScoredSymbol, ...]:
@@ -262,80 +198,3 @@ def _example(decisions: Sequence[DecisionRow], outcome: str, stage: str) -> str:
     if len(reasons) == 1:
         return alike[0].reason
     return f"{alike[0].symbol}, {alike[0].reason}"
-
-
-def _traded_batch(published: Sequence[str], decisions: Sequence[Mapping[str, Any]]) -> str | None:
-    """Return the batch the ledger says it planned; before that, the newest published one."""
-    planned = next((row["batch_hash"] for row in decisions if row.get("batch_hash")), None)
-    return planned or (published[-1] if published else None)
-
-
-def _decision(row: Mapping[str, Any]) -> DecisionRow:
-    return DecisionRow(
-        symbol=row["symbol"],
-        outcome=_outcome(row["outcome"], row["stage"]),
-        stage=row["stage"],
-        reason=row["reason"] or "",
-        score=row["score"],
-        shares=row["shares"] or 0,
-    )
-
-
-def _outcome(outcome: str, stage: str) -> str:
-    """Return what a reader calls it: the ledger says `none` of everything that was not traded, whoever said no."""
-    if outcome != "none":
-        return outcome
-    if stage.startswith(_GUARD):
-        return "blocked"
-    return {"gate": "refused", "data": "no_data", "missed": "missed"}.get(stage, "not_wanted")
-
-
-def _sent(row: Mapping[str, Any]) -> SentOrder:
-    return SentOrder(
-        client_order_id=row["client_order_id"],
-        symbol=row["symbol"],
-        side=row["side"],
-        leg=row["leg"],
-        quantity_shares=row["quantity_shares"],
-        status=row["status"],
-        stop_usd=row["stop_usd"],
-    )
-
-
-def _execution(row: Mapping[str, Any]) -> Execution:
-    return Execution(
-        client_order_id=row["client_order_id"],
-        quantity_shares=row["quantity_shares"],
-        price_usd=row["price_usd"],
-        fee_usd=row["fee_usd"],
-    )
-
-
-def _positions(frames: LedgerFrames, session: date) -> tuple[HeldPosition, ...]:
-    held = [row for row in records(frames.positions) if row["session"] == session and row["shares"]]
-    return tuple(
-        HeldPosition(**{name: row[name] for name in HeldPosition.__slots__})
-        for row in sorted(held, key=lambda row: row["symbol"])
-    )
-
-
-def _equity(frames: LedgerFrames, session: date) -> tuple[EquityPoint, ...]:
-    past = [row for row in records(frames.equity) if row["session"] <= session]
-    points = tuple(
-        EquityPoint(**{name: row[name] for name in EquityPoint.__slots__})
-        for row in sorted(past, key=lambda row: row["session"])
-    )
-    return (_opening(points[0]), *points) if points else ()
-
-
-def _opening(first: EquityPoint) -> EquityPoint:
-    """Return the account before its first trade: what it is worth less what was earned is what it began with."""
-    cash = first.equity_usd - first.realised_usd - first.unrealised_usd
-    return EquityPoint(
-        session=TradingCalendar.shipped().previous(first.session),
-        cash_usd=cash,
-        equity_usd=cash,
-        realised_usd=Decimal(0),
-        unrealised_usd=Decimal(0),
-        gross_exposure=Decimal(0),
-    )

@@ -6,7 +6,8 @@ from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from assets.reporting import page_words
-from assets.reporting.day import Day, PublishedBatches, ranked, read_day, stage_counts
+from assets.reporting.day import Day, ranked, stage_counts
+from assets.reporting.day_reading import PublishedBatches, read_day
 from assets.reporting.ledger_frames import LedgerFrames
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from assets import keys
 from assets.identity import RunIdentity
 from assets.partitions import SESSIONS
 from assets.reporting.daily_report import render
-from assets.reporting.day import read_day
+from assets.reporting.day_reading import read_day
 from assets.reporting.ledger_frames import latest_export, load_export
 from assets.reporting.page_files import described, drawn, write_page
 from execution.signal_batch_store import SignalBatchStore

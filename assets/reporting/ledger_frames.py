@@ -14,13 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from execution.domain.errors import CorruptArtifact, DataError
+from execution.ledger.export import FOLDER, MANIFEST
 
 if TYPE_CHECKING:
     import pandas as pd
 
-EXPORTS_FOLDER: Final = "ledger_export"
 TABLES: Final = ("orders", "fills", "positions", "equity", "decisions")
-_MANIFEST: Final = "manifest.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +70,16 @@ def latest_export(root: Path, session: date) -> Path:
     Raises:
         DataError: no export reaches the session yet.
     """
-    reaching = []
-    for folder in sorted((root / EXPORTS_FOLDER).glob("*/")):
-        if (folder / _MANIFEST).is_file():
-            upto = date.fromisoformat(_manifest(folder)["upto_session"])
-            if upto >= session:
-                reaching.append((upto, folder))
+    # The manifest is written last: a folder without one is not an export yet.
+    whole = (path.parent for path in (root / FOLDER).glob(f"*/{MANIFEST}"))
+    reaches = [(date.fromisoformat(_manifest(folder)["upto_session"]), folder) for folder in whole]
+    reaching = sorted((upto, folder) for upto, folder in reaches if upto >= session)
     if not reaching:
         raise DataError(
-            f"no ledger export reaches session {session}: expected a folder in {EXPORTS_FOLDER}/; "
+            f"no ledger export reaches session {session}: expected a folder in {FOLDER}/; "
             "materialize trading/ledger_export of the session first"
         )
-    return min(reaching)[1]
+    return reaching[0][1]
 
 
 def records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
@@ -95,11 +92,23 @@ def records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
     ]
 
 
+def of_session(frame: "pd.DataFrame", session: date) -> list[dict[str, Any]]:
+    """Return a frame's rows of one session as plain values, in stored order."""
+    return records(frame[frame["session"] == session])
+
+
 def _manifest(folder: Path) -> dict[str, Any]:
-    path = folder / _MANIFEST
+    path = folder / MANIFEST
     if not path.is_file():
-        raise DataError(f"ledger export {folder.name} has no {_MANIFEST}: export the ledger again")
-    manifest: dict[str, Any] = orjson.loads(path.read_bytes())
+        raise DataError(f"ledger export {folder.name} has no {MANIFEST}: export the ledger again")
+    content = path.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found != folder.name:
+        raise CorruptArtifact(
+            f"the manifest of ledger export {folder.name} has SHA-256 {found}: expected the hash in "
+            "its folder's name; restore it from a backup or export the ledger again"
+        )
+    manifest: dict[str, Any] = orjson.loads(content)
     return manifest
 
 

@@ -63,7 +63,9 @@ def equity_markdown(day: Day) -> str:
     rows = [{"day": point.session.isoformat(), "usd": float(point.equity_usd)} for point in day.equity]
     # A time axis over a few days fills the gaps with hours, in which nothing is ever marked.
     axis = alt.X("day:O", title=None) if len(rows) <= FEW_SESSIONS else alt.X("day:T", title=None)
-    chart = alt.Chart(alt.InlineData(values=rows), title="Equity at the close").mark_line(point=len(rows) <= FEW_SESSIONS)
+    chart = alt.Chart(alt.InlineData(values=rows), title="Equity at the close").mark_line(
+        point=len(rows) <= FEW_SESSIONS
+    )
     drawing = chart.encode(x=axis, y=alt.Y("usd:Q", title="USD", scale=alt.Scale(zero=False)))
     return png_markdown(drawing.properties(width=420, height=160), title=f"equity to {day.traded_session}")
 

@@ -92,6 +92,11 @@ def words(value: str | None) -> str:
     return "" if value is None else value.replace("_", " ").replace(":", ": ")
 
 
+def sentence(value: str) -> str:
+    """Return a text as a sentence: a capital in front, a full stop behind."""
+    return f"{value[:1].upper()}{value[1:].rstrip('.')}." if value else ""
+
+
 def brief(value: str, length: int) -> str:
     """Return a text cut at a length, with an ellipsis where something is missing."""
     return value if len(value) <= length else value[: length - 1].rstrip() + "…"

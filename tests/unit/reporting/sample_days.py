@@ -9,16 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from assets.identity import RunIdentity
-from assets.reporting.day import Day, read_day
+from assets.reporting.day import Day
+from assets.reporting.day_reading import read_day
 from assets.reporting.ledger_frames import load_export
-from execution.domain.canonical import content_hash
+from execution.domain.canonical import canonical_bytes, content_hash
 from execution.domain.provenance import CheckOutcome, GateCertificate
 from execution.domain.signals import SignalBatch, SymbolSignal
+from execution.ledger import export
+from execution.ledger.why_rows import SCHEMA as WHY_SCHEMA
+from execution.ledger.why_rows import parquet_bytes
 from execution.signal_batch_store import SignalBatchStore
 from execution.trading_calendar import TradingCalendar
 
@@ -195,7 +197,15 @@ def quiet_day(root: Path) -> SampleDay:
     store.publish_certificate(made.certificate)
     digest = store.publish(made)
     why = [
-        why_row(one.symbol, outcome="none", stage="score", reason="score below the entry rank", batch_hash=digest)
+        why_row(
+            one.symbol,
+            outcome="none",
+            stage="score",
+            reason="score below the entry rank",
+            batch_hash=digest,
+            close_usd=one.close_usd,
+            decision_source="model",
+        )
         for one in made.signals
     ]
     tables = {"orders": [], "fills": [], "positions": [], "equity": [_equity_row(TRADED, Decimal(100_000))]}
@@ -213,14 +223,9 @@ def day_of(sample: SampleDay, **changes: Any) -> Day:
 
 
 def why_row(symbol: str, **fields: Any) -> dict[str, Any]:
-    empty = dict.fromkeys(
-        ("score", "expected_return_bps", "target_weight", "close_usd", "limit_usd", "stop_usd", "client_order_id",
-         "filled_shares", "average_fill_usd", "not_filled_reason", "batch_hash")
-    )  # fmt: skip
-    return {
-        "session": SESSION, "symbol": symbol, "shares": 0, "held_shares": 0, "plan_hash": content_hash("plan"),
-        **empty, **fields,
-    }  # fmt: skip
+    same = dict.fromkeys(("settings_hash", "code_hash", "limits_hash"), content_hash("same"))
+    plan = {"session": SESSION, "shares": 0, "held_shares": 0, "checks": "[]", "plan_hash": content_hash("plan")}
+    return {**same, **plan, "symbol": symbol, **fields}
 
 
 def _equity_row(session: date, equity: Decimal, held: Decimal = Decimal(0), realised: Decimal = Decimal(0)) -> Any:
@@ -240,6 +245,9 @@ def _lived_tables(made: SignalBatch, held_days: int) -> dict[str, list[dict[str,
     why: dict[str, dict[str, Any]] = {}
     digest = made.hash
 
+    def origin(one: SymbolSignal) -> dict[str, Any]:
+        return {"batch_hash": digest, "close_usd": one.close_usd, "decision_source": "model"}
+
     def trade(one: SymbolSignal, side: str, leg: str, shares: int, filled: int) -> Decimal:
         close = one.close_usd or Decimal(1)
         drift = Decimal(str(round(float(random.normal(1.0004, 0.004)), 5)))
@@ -253,7 +261,7 @@ def _lived_tables(made: SignalBatch, held_days: int) -> dict[str, list[dict[str,
         if filled:
             fills.append(fill_row(identifier, one.symbol, side, filled, price))
         why[one.symbol] = why_row(
-            one.symbol, outcome="bought" if side == "buy" else "sold", stage="fill", score=one.score, batch_hash=digest,
+            one.symbol, outcome="bought" if side == "buy" else "sold", stage="fill", score=one.score, **origin(one),
             shares=shares if side == "buy" else -shares,
             reason=f"{'rank 1 to 6 of 92, weight 4.6 %' if side == 'buy' else 'rank fell to 41 of 92: closed'}"
             f", {filled} of {shares} filled at {price}",
@@ -283,7 +291,7 @@ def _lived_tables(made: SignalBatch, held_days: int) -> dict[str, list[dict[str,
         cost = (close * Decimal(str(round(float(random.normal(0.99, 0.05)), 4)))).quantize(CENT)
         positions.append(position_row(one.symbol, int(Decimal(4600) / close), cost, close))
         why[one.symbol] = why_row(
-            one.symbol, outcome="held", stage="rebalance", score=one.score, batch_hash=digest,
+            one.symbol, outcome="held", stage="rebalance", score=one.score, **origin(one),
             reason="weight 4.6 % is inside the no-trade band of 1.0 %", held_shares=int(Decimal(4600) / close),
         )  # fmt: skip
     guards = ("guard:sector_cap", "guard:volatility", "guard:earnings_blackout", "guard:liquidity")
@@ -293,7 +301,15 @@ def _lived_tables(made: SignalBatch, held_days: int) -> dict[str, list[dict[str,
         if one.symbol in why:
             continue
         if one.score is None:
-            row = why_row(one.symbol, outcome="none", stage="data", reason=one.missing_reason, batch_hash=digest)
+            row = why_row(
+                one.symbol,
+                outcome="none",
+                stage="no_data",
+                reason=one.missing_reason,
+                batch_hash=digest,
+                close_usd=one.close_usd,
+                decision_source="model",
+            )
         elif index % 9 == 0:
             row = why_row(
                 one.symbol,
@@ -302,6 +318,8 @@ def _lived_tables(made: SignalBatch, held_days: int) -> dict[str, list[dict[str,
                 reason=said[index % 4],
                 score=one.score,
                 batch_hash=digest,
+                close_usd=one.close_usd,
+                decision_source="model",
             )
         else:
             row = why_row(
@@ -311,6 +329,8 @@ def _lived_tables(made: SignalBatch, held_days: int) -> dict[str, list[dict[str,
                 reason="below the 20 best scores",
                 score=one.score,
                 batch_hash=digest,
+                close_usd=one.close_usd,
+                decision_source="model",
             )
         why[one.symbol] = row
     value = sum((row["market_value_usd"] for row in positions), Decimal(0))
@@ -363,62 +383,29 @@ def position_row(symbol: str, shares: int, cost: Decimal, close: Decimal) -> dic
     }  # fmt: skip
 
 
-MONEY = pa.decimal128(18, 6)
-TEXT = pa.string()
 EXPORT_SCHEMAS: Mapping[str, pa.Schema] = {
-    "orders": pa.schema(
-        {
-            "session": pa.date32(), "client_order_id": TEXT, "symbol": TEXT, "side": TEXT, "leg": TEXT,
-            "quantity_shares": pa.int64(), "filled_shares": pa.int64(), "status": TEXT, "limit_usd": MONEY,
-            "stop_usd": MONEY,
-        }
-    ),
-    "fills": pa.schema(
-        {
-            "execution_id": TEXT, "client_order_id": TEXT, "symbol": TEXT, "side": TEXT, "quantity_shares": pa.int64(),
-            "price_usd": MONEY, "fee_usd": MONEY, "session": pa.date32(),
-        }
-    ),
-    "positions": pa.schema(
-        {
-            "session": pa.date32(), "symbol": TEXT, "shares": pa.int64(), "average_cost_usd": MONEY, "close_usd": MONEY,
-            "market_value_usd": MONEY, "unrealised_usd": MONEY, "realised_usd": MONEY,
-        }
-    ),
-    "equity": pa.schema(
-        {
-            "session": pa.date32(), "cash_usd": MONEY, "equity_usd": MONEY, "realised_usd": MONEY,
-            "unrealised_usd": MONEY, "gross_exposure": pa.float64(),
-        }
-    ),
-    "decisions": pa.schema(
-        {
-            "session": pa.date32(), "symbol": TEXT, "outcome": TEXT, "stage": TEXT, "reason": TEXT,
-            "score": pa.float64(), "shares": pa.int64(), "held_shares": pa.int64(), "batch_hash": TEXT,
-            "plan_hash": TEXT,
-        }
-    ),
-}  # fmt: skip
+    "orders": export._ORDERS,
+    "fills": export._FILLS,
+    "positions": export._POSITIONS,
+    "equity": export._EQUITY,
+    "decisions": pa.schema([field for field in WHY_SCHEMA if field.name not in export._LEFT_OUT]),
+}
 
 
 def _export(root: Path, tables: Mapping[str, list[dict[str, Any]]]) -> Path:
     content = {}
     for name, schema in EXPORT_SCHEMAS.items():
-        rows = [{column: row.get(column) for column in schema.names} for row in tables[name]]
-        for row in rows:
-            if "gross_exposure" in row:
-                row["gross_exposure"] = float(row["gross_exposure"])
-        sink = pa.BufferOutputStream()
-        pq.write_table(pa.Table.from_pylist(rows, schema=schema), sink)
-        content[name] = sink.getvalue().to_pybytes()
-    manifest = {
-        "upto_session": TRADED.isoformat(),
-        "tables": {name: {"sha256": hashlib.sha256(data).hexdigest()} for name, data in content.items()},
-    }
-    data = orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS)
-    folder = root / "ledger_export" / hashlib.sha256(data).hexdigest()
+        rows = [{column: _fits(row.get(column)) for column in schema.names} for row in tables[name]]
+        content[name] = parquet_bytes(pa.Table.from_pylist(rows, schema=schema))
+    hashes = {name: {"sha256": hashlib.sha256(data).hexdigest()} for name, data in content.items()}
+    manifest = canonical_bytes({"version": 1, "upto_session": TRADED, "tables": hashes})
+    folder = root / export.FOLDER / hashlib.sha256(manifest).hexdigest()
     folder.mkdir(parents=True)
-    (folder / "manifest.json").write_bytes(data)
+    (folder / export.MANIFEST).write_bytes(manifest)
     for name, table in content.items():
         (folder / f"{name}.parquet").write_bytes(table)
     return folder
+
+
+def _fits(value: Any) -> Any:
+    return round(value, 6) if isinstance(value, Decimal) else value

@@ -207,3 +207,9 @@ def test_opening_cash_is_the_first_point_of_the_curve(quiet):
     first = quiet.equity[0]
     assert (first.session, first.equity_usd) == (SESSION, Decimal(100_000))
     assert quiet.equity[1].session == SESSION + timedelta(days=1)
+
+
+def test_batch_that_was_held_back_says_why(lived):
+    page = render(replace(lived, held_back="the batch is for another strategy"), identity=IDENTITY)
+    assert "batch was not traded" in page
+    assert "the batch is for another strategy" in page

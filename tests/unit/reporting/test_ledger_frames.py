@@ -21,7 +21,7 @@ def test_money_arrives_as_exact_decimals(day):
 
 def test_absent_value_is_none_whatever_its_column(day):
     rows = records(load_export(day.export).decisions)
-    unscored = [row for row in rows if row["stage"] == "data"]
+    unscored = [row for row in rows if row["stage"] == "no_data"]
     assert {row["score"] for row in unscored} == {None}
 
 
