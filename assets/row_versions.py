@@ -17,6 +17,7 @@ from assets.schemas import INSTANT, RawTable
 
 _ORIGIN_COLUMNS = frozenset({"source", "feed", "known_at"})
 _TICK = timedelta(microseconds=1)
+_LARGEST_ID = 2**62
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
@@ -37,7 +38,7 @@ def new_rows(table: RawTable, *, incoming: pa.Table, stored: pa.Table, recorded_
     """
     if incoming.num_rows == 0:
         return incoming
-    ids = _fact_ids(table, stored, incoming)
+    ids = fact_ids(table, stored, incoming)
     stored_ids, incoming_ids = ids[: stored.num_rows], ids[stored.num_rows :]
     counts = np.bincount(ids)
     is_contested = counts[incoming_ids] > 1
@@ -59,7 +60,7 @@ def newest_versions(table: RawTable, rows: pa.Table) -> pa.Table:
     ordered = rows.take(
         pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in (*table.fact_key, "known_at")])
     )
-    ids = _fact_ids(table, ordered)
+    ids = fact_ids(table, ordered)
     return ordered.filter(pa.array(np.append(ids[1:] != ids[:-1], [True])))
 
 
@@ -79,7 +80,7 @@ def _added_versions(table: RawTable, incoming: pa.Table, stored: pa.Table, recor
 def _judge(table: RawTable, stored: pa.Table, incoming: pa.Table) -> tuple[BoolArray, BoolArray]:
     """Return per incoming row: does it differ from the version before it, and is a stored version as late as it."""
     both = pa.concat_tables([stored, incoming]).combine_chunks()
-    ids = _fact_ids(table, both)
+    ids = fact_ids(table, both)
     times = _micros(both.column("known_at"))
     is_incoming = np.arange(both.num_rows) >= stored.num_rows
     order = np.lexsort((is_incoming, times, ids))
@@ -113,16 +114,28 @@ def _stamped(late: pa.Table, known: pa.Table, recorded_at: datetime) -> pa.Table
     return late.set_column(index, late.schema.field(index), pa.array([at] * late.num_rows, INSTANT))
 
 
-def _fact_ids(table: RawTable, *tables: pa.Table) -> IntArray:
-    """Return one integer per row of the stacked tables, equal where the fact keys are equal."""
+def fact_ids(table: RawTable, *tables: pa.Table) -> IntArray:
+    """Return one integer per row of the stacked tables, equal where the fact keys are equal and less than the rows.
+
+    No column of the key may hold nulls.
+    """
     stacked = pa.concat_tables([part.select(list(table.fact_key)) for part in tables])
     ids: IntArray = np.zeros(stacked.num_rows, dtype=np.int64)
+    room = 1
     for name in table.fact_key:
         encoded = stacked.column(name).combine_chunks().dictionary_encode()
-        codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-        # Renumbering after each column keeps the product small, however many columns name a fact.
-        _, ids = np.unique(ids * (len(encoded.dictionary) + 1) + codes, return_inverse=True)
-    return ids.astype(np.int64)
+        size = len(encoded.dictionary) + 1
+        if room * size > _LARGEST_ID:
+            # Renumbering sorts every row, so it waits until the product of the columns would overflow.
+            ids, room = _renumbered(ids), stacked.num_rows
+        ids = ids * size + encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+        room *= size
+    return _renumbered(ids)
+
+
+def _renumbered(ids: IntArray) -> IntArray:
+    _, numbers = np.unique(ids, return_inverse=True)
+    return numbers.astype(np.int64)
 
 
 def _micros(column: pa.ChunkedArray) -> IntArray:

@@ -73,13 +73,17 @@ def snapshot(
 
 
 def _told(intake: Intake, sources: MarketSources) -> dict[str, Any]:
-    told = {
+    refused = sources.quarantined(schemas.BY_NAME[intake.table])
+    told: dict[str, Any] = {
         "rows": intake.new_rows,
         "offered_rows": intake.offered_rows,
         "source": sources.name if intake.has_source else "no source for this table",
         "synthetic": sources.is_synthetic,
         "parts": [part.hash for part in intake.parts],
+        "quarantined_rows": len(refused),
     }
+    if refused:
+        told["quarantined_first"] = [f"{row.file} row {row.row} {row.column}: {row.found}" for row in refused[:5]]
     if intake.parts:
         told["known_from"] = min(part.min_known_at for part in intake.parts).isoformat()
         told["known_to"] = max(part.max_known_at for part in intake.parts).isoformat()

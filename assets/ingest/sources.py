@@ -7,9 +7,11 @@ from typing import Final
 
 import pyarrow as pa
 
-from assets import keys
+from assets import keys, schemas
 from assets.ingest.corporate_actions import CorporateActionSource
 from assets.ingest.events import EventSource
+from assets.ingest.file_rules import Refusal
+from assets.ingest.files_source import FilesSource
 from assets.ingest.news import NewsSource
 from assets.ingest.prices import IndexSource, PriceSource
 from assets.ingest.sec_filings import FundamentalsSource
@@ -41,6 +43,7 @@ class MarketSources:
         watchlists: named lists of symbols.
         tape: what really traded in a session, for the simulated venue; None where the venue is real.
         revisions: per raw table a text that changes when the source's past may have changed; for files only.
+        refusals: per raw table the rows its files held and that were left out; for files only.
     """
 
     name: str
@@ -57,6 +60,7 @@ class MarketSources:
     watchlists: WatchlistSource | None = None
     tape: TapeSource | None = None
     revisions: Callable[[str], str] | None = None
+    refusals: Callable[[str], tuple[Refusal, ...]] | None = None
 
     def rows(self, table: RawTable, *, after: datetime | None, upto: datetime) -> pa.Table:
         """Return the rows of a raw table that became known in (after, upto]; none where there is no source."""
@@ -70,6 +74,10 @@ class MarketSources:
     def revision(self, table: RawTable) -> str:
         """Return which state of its source a table would be read from now; empty for sources without states."""
         return self.revisions(table.name) if self.revisions is not None else ""
+
+    def quarantined(self, table: RawTable) -> tuple[Refusal, ...]:
+        """Return the rows of a table's files that were left out; empty for sources without files."""
+        return self.refusals(table.name) if self.refusals is not None else ()
 
     def tape_rows(self, session: date) -> tuple[TapeRow, ...]:
         """Return what really traded in a session; empty past the last session or where the venue is real."""
@@ -110,4 +118,29 @@ def simulated_sources(market: SimulatedMarket, *, watchlists: WatchlistSource | 
         events=market,
         watchlists=watchlists,
         tape=market.tape_rows,
+    )
+
+
+def files_sources(files: FilesSource) -> MarketSources:
+    """Return the ports a folder of files has; a table without a file has none.
+
+    Raises:
+        BadSourceFile: the files of the bars are unusable.
+    """
+    return MarketSources(
+        name=files.name,
+        is_synthetic=False,
+        first_session=files.first_session,
+        last_session=files.last_session,
+        prices=files,
+        corporate_actions=files if files.has(schemas.CORPORATE_ACTIONS) else None,
+        securities=files,
+        indices=files if files.has(schemas.INDICES) else None,
+        news=files if files.has(schemas.NEWS) else None,
+        fundamentals=files if files.has(schemas.FILINGS) else None,
+        events=files if files.has(schemas.EVENTS) else None,
+        watchlists=files if files.has(schemas.WATCHLISTS) else None,
+        tape=files.tape_rows,
+        revisions=files.revision,
+        refusals=files.quarantined,
     )

@@ -1,0 +1,166 @@
+"""Open a user's file and hand over its columns, or say in one error which file, row and column is at fault.
+
+Everything a hostile or broken file can do is met here: links out of the folder, pipes, sizes, endless lines, truncated
+Parquet, wrong encodings. CSV columns come as text; turning text into values is `file_values.py`.
+"""
+
+import csv
+import hashlib
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from execution.domain.errors import BadSourceFile
+
+_LONGEST_LINE_BYTES: Final = 1_048_576
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileLimits:
+    """What is opened at all.
+
+    Attributes:
+        max_bytes: largest file.
+        max_rows: most rows.
+    """
+
+    max_bytes: int
+    max_rows: int
+
+
+def bad_file(file: str, fault: str, *, row: int | None = None, column: str | None = None) -> BadSourceFile:
+    """Return the one error of a bad file, to be raised.
+
+    Args:
+        file: the file as the settings name it.
+        fault: what was found, what was expected and what to do.
+        row: 1-based data row, the header not counted.
+        column: the file's column.
+    """
+    place = [file, *([f"row {row}"] if row is not None else []), *([f"column {column}"] if column else [])]
+    return BadSourceFile(f"{', '.join(place)}: {fault}. Nothing of this file was taken in.")
+
+
+def located(folder: Path, file: str, *, limits: FileLimits) -> Path:
+    """Return the path of a regular file inside a folder.
+
+    Raises:
+        BadSourceFile: it is missing, leads out of the folder, is no regular file, is empty or too large.
+    """
+    home = folder.resolve()
+    path = (home / file).resolve()
+    if not path.is_relative_to(home):
+        raise bad_file(file, f"it leads out of the folder {folder.name!r}; copy the file into it")
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise bad_file(file, f"it cannot be opened ({error.strerror}); check the mapping's folder and file") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise bad_file(file, "it is no regular file")
+    if found.st_size == 0:
+        raise bad_file(file, "it is empty, expected at least one row")
+    if found.st_size > limits.max_bytes:
+        raise bad_file(file, f"it has {found.st_size} bytes, the most allowed are {limits.max_bytes} (max_file_mb)")
+    return path
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def read_parquet(path: Path, file: str, columns: Sequence[str], *, limits: FileLimits) -> pa.Table:
+    """Return the wanted columns of a Parquet file, typed as they are stored.
+
+    Raises:
+        BadSourceFile: it is truncated or no Parquet, lacks a column, or has no row or too many.
+    """
+    try:
+        with pq.ParquetFile(path) as parquet:
+            _check_columns(file, parquet.schema_arrow.names, columns)
+            _check_rows(file, parquet.metadata.num_rows, limits)
+            return parquet.read(columns=list(columns), use_threads=False)
+    except (pa.ArrowException, OSError) as error:
+        fault = f"it cannot be read as Parquet ({_first_line(error)}); it may be truncated: copy it again"
+        raise bad_file(file, fault) from error
+
+
+def read_csv(path: Path, file: str, columns: Sequence[str], *, delimiter: str, limits: FileLimits) -> pa.Table:
+    """Return the wanted columns of a CSV file with a header, as text; empty cells are null.
+
+    Raises:
+        BadSourceFile: a line is endless or has another number of cells, a column is missing or named twice, the text
+            is no UTF-8, or there is no row or too many.
+    """
+    _check_lines(path, file)
+    _check_columns(file, _header(path, file, delimiter), columns)
+    try:
+        table = pacsv.read_csv(
+            path,
+            read_options=pacsv.ReadOptions(use_threads=False, block_size=4 * _LONGEST_LINE_BYTES),
+            parse_options=pacsv.ParseOptions(delimiter=delimiter),
+            convert_options=pacsv.ConvertOptions(
+                include_columns=list(columns),
+                column_types=dict.fromkeys(columns, pa.string()),
+                strings_can_be_null=True,
+                null_values=[""],
+            ),
+        )
+    except (pa.ArrowException, OSError) as error:
+        raise bad_file(file, f"it cannot be read as CSV ({_first_line(error)})") from error
+    _check_rows(file, table.num_rows, limits)
+    return table
+
+
+def _check_columns(file: str, found: Sequence[str], wanted: Sequence[str]) -> None:
+    for column in wanted:
+        if found.count(column) == 0:
+            raise bad_file(file, f"the column is missing; found {sorted(found)}", column=column)
+        if found.count(column) > 1:
+            raise bad_file(file, "the column is named twice; give each column a name of its own", column=column)
+
+
+def _check_rows(file: str, rows: int, limits: FileLimits) -> None:
+    if rows == 0:
+        raise bad_file(file, "it has no rows, expected at least one")
+    if rows > limits.max_rows:
+        raise bad_file(file, f"it has {rows} rows, the most allowed are {limits.max_rows} (max_rows)")
+
+
+def _check_lines(path: Path, file: str) -> None:
+    """Refuse endless lines and text that is no UTF-8, by their row."""
+    for number, line in enumerate(_lines(path, file)):
+        try:
+            line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            fault = f"the text is no UTF-8 ({error.reason}); save it as UTF-8"
+            raise bad_file(file, fault, row=number or None) from error
+
+
+def _lines(path: Path, file: str) -> Iterator[bytes]:
+    with path.open("rb") as stream:
+        number = 0
+        while line := stream.readline(_LONGEST_LINE_BYTES + 1):
+            if len(line) > _LONGEST_LINE_BYTES:
+                raise bad_file(file, f"the line is longer than {_LONGEST_LINE_BYTES} bytes", row=number or None)
+            yield line
+            number += 1
+
+
+def _header(path: Path, file: str, delimiter: str) -> list[str]:
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        header = next(csv.reader(stream, delimiter=delimiter), [])
+    if not any(name.strip() for name in header):
+        raise bad_file(file, "the first line names no columns, expected a header")
+    return header
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).splitlines()[0][:300] if str(error) else type(error).__name__

@@ -1,0 +1,153 @@
+"""Cells of a user's file to values of a contract's type, naming the first cell that is none.
+
+Text, numbers and dates are accepted in the forms they come in; what would lose something (a fraction of a share, an
+instant without a zone) is refused and not guessed.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from assets.ingest.columns import prices
+from assets.ingest.file_reading import bad_file
+from assets.schemas import INSTANT, PRICE_USD
+
+_LARGEST_USD = 1e12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellForm:
+    """Where cells stand and how they are written.
+
+    Attributes:
+        file: the file as the settings name it.
+        column: the file's column.
+        rows: 1-based data row of each cell.
+        scale: what numbers are multiplied by.
+        date_format: format of dates in text; None for ISO 8601.
+        timezone: zone of instants that name none; None refuses them.
+    """
+
+    file: str
+    column: str
+    rows: pa.Array
+    scale: float = 1.0
+    date_format: str | None = None
+    timezone: str | None = None
+
+
+def typed(cells: pa.Array, field: pa.Field, form: CellForm) -> pa.Array:
+    """Return cells as values of a contract field.
+
+    Raises:
+        BadSourceFile: a cell is no such value, or is empty where one is required; it names file, row and column.
+    """
+    if pa.types.is_dictionary(cells.type):
+        cells = cells.dictionary_decode()
+    if pa.types.is_floating(cells.type):
+        # Frames write what is missing as not-a-number; infinity is no such thing and is refused below.
+        cells = pc.if_else(pc.is_nan(cells), None, cells)
+    if not field.nullable and cells.null_count:
+        where = int(np.flatnonzero(cells.is_null().to_numpy(zero_copy_only=False))[0])
+        row = form.rows[where].as_py()
+        raise bad_file(form.file, "the cell is empty, expected a value", row=row, column=form.column)
+    kind = field.type
+    if pa.types.is_string(kind):
+        return _text(cells, form)
+    if pa.types.is_date32(kind):
+        return _dates(cells, form)
+    if pa.types.is_timestamp(kind):
+        return _instants(cells, form)
+    if pa.types.is_boolean(kind):
+        return _cast(_plain(cells), pa.bool_(), "true or false", form)
+    numbers = _numbers(cells, form)
+    return numbers if pa.types.is_float64(kind) else _exact(numbers, kind, form)
+
+
+def _text(cells: pa.Array, form: CellForm) -> pa.Array:
+    trimmed = pc.utf8_trim_whitespace(_cast(cells, pa.string(), "text", form))
+    _refuse_where(pc.equal(trimmed, ""), "the cell is blank, expected text", form)
+    return trimmed
+
+
+def _dates(cells: pa.Array, form: CellForm) -> pa.Array:
+    if pa.types.is_date(cells.type) or pa.types.is_timestamp(cells.type):
+        return cells.cast(pa.date32(), safe=False)
+    written = _plain(_cast(cells, pa.string(), "a date", form))
+    if form.date_format is None:
+        return _cast(written, pa.date32(), "a date such as 2016-06-30 (or set date_format)", form)
+    expected, pattern = f"a date like {form.date_format}", form.date_format
+    return _tried(written, lambda part: pc.strptime(part, format=pattern, unit="s").cast(pa.date32()), expected, form)
+
+
+def _instants(cells: pa.Array, form: CellForm) -> pa.Array:
+    if not pa.types.is_timestamp(cells.type):
+        written = _plain(_cast(cells, pa.string(), "an instant", form))
+        try:
+            return written.cast(INSTANT)
+        except pa.ArrowInvalid:
+            cells = _cast(written, pa.timestamp("us"), "an instant such as 2016-06-30T20:00:00Z", form)
+    if cells.type.tz is not None:
+        return cells.cast(INSTANT, safe=False)
+    if form.timezone is None:
+        raise bad_file(form.file, "its instants name no time zone; set timezone, such as UTC", column=form.column)
+    zoned = pc.assume_timezone(
+        cells.cast(pa.timestamp("us"), safe=False), form.timezone, ambiguous="earliest", nonexistent="earliest"
+    )
+    return zoned.cast(INSTANT)
+
+
+def _numbers(cells: pa.Array, form: CellForm) -> pa.Array:
+    numbers = _cast(_plain(cells), pa.float64(), "a number", form)
+    _refuse_where(pc.invert(pc.is_finite(numbers)), "the number is not finite", form)
+    return numbers if form.scale == 1.0 else pc.multiply(numbers, form.scale)
+
+
+def _exact(numbers: pa.Array, kind: pa.DataType, form: CellForm) -> pa.Array:
+    if kind == PRICE_USD:
+        _refuse_where(pc.greater(pc.abs(numbers), _LARGEST_USD), "the number is too large for a price", form)
+        micro_usd = np.rint(numbers.fill_null(0.0).to_numpy(zero_copy_only=False) * 1e6).astype(np.int64)
+        exact = prices(micro_usd)
+        return pc.if_else(numbers.is_valid(), exact, None) if numbers.null_count else exact
+    _refuse_where(pc.not_equal(pc.floor(numbers), numbers), "the number has a fraction, expected a whole one", form)
+    return _cast(numbers, kind, "a whole number in range", form)
+
+
+def _plain(cells: pa.Array) -> pa.Array:
+    is_text = pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type)
+    return pc.utf8_trim_whitespace(cells) if is_text else cells
+
+
+def _cast(cells: pa.Array, kind: pa.DataType, expected: str, form: CellForm) -> pa.Array:
+    return _tried(cells, lambda part: part.cast(kind), expected, form)
+
+
+def _tried(cells: pa.Array, change: Callable[[pa.Array], pa.Array], expected: str, form: CellForm) -> pa.Array:
+    try:
+        return change(cells)
+    except pa.ArrowException as error:
+        where = _first_failure(cells, change)
+        fault = f"found {str(cells[where].as_py())[:80]!r}, expected {expected}"
+        raise bad_file(form.file, fault, row=form.rows[where].as_py(), column=form.column) from error
+
+
+def _first_failure(cells: pa.Array, change: Callable[[pa.Array], pa.Array]) -> int:
+    """Return the position of the first cell that cannot be changed, by halving."""
+    good, bad = 0, len(cells)
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        try:
+            change(cells[good:middle])
+            good = middle
+        except pa.ArrowException:
+            bad = middle
+    return good
+
+
+def _refuse_where(is_bad: pa.Array, fault: str, form: CellForm) -> None:
+    found = np.flatnonzero(is_bad.fill_null(False).to_numpy(zero_copy_only=False))  # noqa: FBT003 - by position only
+    if len(found):
+        raise bad_file(form.file, fault, row=form.rows[int(found[0])].as_py(), column=form.column)

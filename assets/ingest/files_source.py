@@ -1,0 +1,248 @@
+"""A folder of Parquet or CSV as a market: every port over the user's own files.
+
+Each table is read, checked and converted whole before its first row leaves this module, so a bad file gives one error
+and nothing of it is taken in. What was read is kept until the file changes.
+"""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import yaml
+from pydantic import ValidationError
+
+from assets import schemas
+from assets.ingest.columns import known_between
+from assets.ingest.file_listings import derived_securities, versions_of_intervals
+from assets.ingest.file_reading import FileLimits, bad_file, file_digest, located
+from assets.ingest.file_rules import Refusal, repeated
+from assets.ingest.file_table import FileContext, FileRows, file_rows
+from assets.ingest.files_settings import FilesSourceSettings
+from assets.ingest.known_times import KnownTimes
+from assets.ingest.watchlist_file import watchlist_rows
+from assets.schemas import RawTable
+from execution.brokers.tape import TapeRow
+from execution.domain.canonical import content_hash
+from execution.domain.errors import SettingsRefused
+from execution.trading_calendar import TradingCalendar
+
+_INTERVALS: Final = frozenset({"membership", "watchlists"})
+_ONE: Final = Decimal(1)
+_NONE: Final = Decimal(0)
+
+
+def load_mapping(path: Path) -> FilesSourceSettings:
+    """Return the mapping in a YAML file; a relative folder starts at the file's own.
+
+    Raises:
+        SettingsRefused: the file is missing, no YAML, or no valid mapping.
+    """
+    try:
+        stated = yaml.safe_load(path.read_text(encoding="utf-8"))
+        settings = FilesSourceSettings.model_validate(stated)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
+        raise SettingsRefused(f"{path.name} is no usable mapping of files: {error}") from error
+    return settings.model_copy(update={"folder": (path.parent / settings.folder).resolve()})
+
+
+class FilesSource:
+    """Every port of ingest over one folder of files."""
+
+    def __init__(self, settings: FilesSourceSettings, calendar: TradingCalendar | None = None) -> None:
+        self._settings = settings
+        self._calendar = calendar or TradingCalendar.shipped()
+        self._known = KnownTimes(self._calendar)
+        self._limits = FileLimits(max_bytes=settings.max_file_mb * 1_000_000, max_rows=settings.max_rows)
+        # Per table: the state of the files it was read from, its rows, and the rows left out.
+        self._read: dict[str, tuple[str, pa.Table, tuple[Refusal, ...]]] = {}
+        self._digests: dict[tuple[Path, int, int], str] = {}
+
+    @property
+    def name(self) -> str:
+        """Name of the source, as on every row."""
+        return self._settings.name
+
+    @property
+    def first_session(self) -> date:
+        """The first session of the data: as stated, else the first with a bar."""
+        return self._settings.first_session or pc.min(self._bars.column("session")).as_py()
+
+    @property
+    def last_session(self) -> date:
+        """The last session of the data: as stated, else the last with a bar."""
+        return self._settings.last_session or pc.max(self._bars.column("session")).as_py()
+
+    def has(self, table: RawTable) -> bool:
+        """Return whether the mapping names a source of a raw table; listings always follow from the bars."""
+        if table == schemas.WATCHLISTS and self._settings.watchlists_file is not None:
+            return True
+        return table == schemas.SECURITIES or bool(self._settings.tables.get(table.name))  # type: ignore[call-overload] # any text may be asked for
+
+    def bars(self, *, after: datetime | None, upto: datetime) -> pa.Table:
+        """Return bars that became known in (after, upto]."""
+        return self._rows(schemas.DAILY_BARS, after, upto)
+
+    def corporate_actions(self, *, after: datetime | None, upto: datetime) -> pa.Table:
+        """Return splits and dividends that became known in (after, upto]."""
+        return self._rows(schemas.CORPORATE_ACTIONS, after, upto)
+
+    def indices(self, *, after: datetime | None, upto: datetime) -> pa.Table:
+        """Return index closes that became known in (after, upto]."""
+        return self._rows(schemas.INDICES, after, upto)
+
+    def securities(self, *, after: datetime | None, upto: datetime) -> pa.Table:
+        """Return listings and delistings that became known in (after, upto]."""
+        return self._rows(schemas.SECURITIES, after, upto)
+
+    def membership(self, *, after: datetime | None, upto: datetime) -> pa.Table:
+        """Return index members that joined or left in (after, upto]."""
+        return self._rows(schemas.MEMBERSHIP, after, upto)
+
+    def watchlists(self, *, after: datetime | None, upto: datetime) -> pa.Table:
+        """Return watchlist rows that began or ended in (after, upto]."""
+        return self._rows(schemas.WATCHLISTS, after, upto)
+
+    def news(self, *, after: datetime | None, upto: datetime) -> pa.Table:
+        """Return headlines that became known in (after, upto]."""
+        return self._rows(schemas.NEWS, after, upto)
+
+    def filings(self, *, after: datetime | None, upto: datetime) -> pa.Table:
+        """Return figures that became known in (after, upto]."""
+        return self._rows(schemas.FILINGS, after, upto)
+
+    def events(self, *, after: datetime | None, upto: datetime) -> pa.Table:
+        """Return events whose date became known in (after, upto]."""
+        return self._rows(schemas.EVENTS, after, upto)
+
+    def check(self) -> dict[str, int]:
+        """Read every table and return its number of rows: the whole folder is good, or the first fault is told.
+
+        Raises:
+            BadSourceFile: a file is unusable.
+        """
+        return {table.name: self._loaded(table)[0].num_rows for table in schemas.ALL if self.has(table)}
+
+    def quarantined(self, table: str) -> tuple[Refusal, ...]:
+        """Return the rows of a table's files that were left out, file by file, in the files' order."""
+        return self._loaded(schemas.BY_NAME[table])[1]
+
+    def revision(self, table: str) -> str:
+        """Return the state of the files behind a table: it changes when one of them or the mapping does."""
+        specs = [*self._settings.tables.get(table, ())]  # type: ignore[call-overload] # any text may be asked for
+        behind = [spec.file for spec in specs]
+        if table == "securities":
+            behind += [spec.file for spec in self._settings.tables["daily_bars"]]
+        if table == "watchlists" and self._settings.watchlists_file is not None:
+            behind.append(self._settings.watchlists_file)
+        if not behind:
+            return ""
+        mapping = [spec.model_dump(mode="json") for spec in specs]
+        return content_hash({"files": [self._digest(file) for file in behind], "mapping": mapping})[:16]
+
+    def tape_rows(self, session: date) -> tuple[TapeRow, ...]:
+        """Return the bars of a session as the venue sees them, with its splits and dividends, in symbol order."""
+        day = self._on(self._bars, "session", session).sort_by("symbol")
+        actions = self._on(self._loaded(schemas.CORPORATE_ACTIONS)[0], "ex_session", session)
+        values = {(row["symbol"], row["action"]): row["value"] for row in actions.to_pylist()}
+        last = self._last_bars
+        return tuple(
+            TapeRow(
+                session=session,
+                symbol=row["symbol"],
+                open_usd=row["open_usd"],
+                high_usd=row["high_usd"],
+                low_usd=row["low_usd"],
+                close_usd=row["close_usd"],
+                volume_shares=row["volume_shares"],
+                is_halted=row["is_halted"],
+                split_ratio=values.get((row["symbol"], "split"), _ONE),
+                dividend_usd=values.get((row["symbol"], "dividend"), _NONE),
+                is_last_session=last[row["symbol"]] == session < self.last_session,
+            )
+            for row in day.to_pylist()
+        )
+
+    @property
+    def _bars(self) -> pa.Table:
+        return self._loaded(schemas.DAILY_BARS)[0]
+
+    @property
+    def _last_bars(self) -> Mapping[str, date]:
+        spans = self._bars.group_by("symbol").aggregate([("session", "max")])
+        return dict(zip(spans.column("symbol").to_pylist(), spans.column("session_max").to_pylist(), strict=True))
+
+    def _on(self, rows: pa.Table, column: str, session: date) -> pa.Table:
+        return rows.filter(pc.equal(rows.column(column), pa.scalar(session, pa.date32())))
+
+    def _rows(self, table: RawTable, after: datetime | None, upto: datetime) -> pa.Table:
+        return known_between(self._loaded(table)[0], after=after, upto=upto)
+
+    def _loaded(self, table: RawTable) -> tuple[pa.Table, tuple[Refusal, ...]]:
+        state = self.revision(table.name) + self.revision("daily_bars")
+        if table.name not in self._read or self._read[table.name][0] != state:
+            self._read[table.name] = (state, *self._load(table))
+        return self._read[table.name][1:]
+
+    def _load(self, table: RawTable) -> tuple[pa.Table, tuple[Refusal, ...]]:
+        specs = self._settings.tables.get(table.name, ())  # type: ignore[call-overload] # any text may be asked for
+        context = self._context(table)
+        found = [(spec.file, file_rows(table, spec, context)) for spec in specs]
+        refusals = tuple(refusal for _, file in found for refusal in file.refusals)
+        rows = _joined(table, found)
+        if table == schemas.SECURITIES and (rows is None or "listed_session" not in rows.column_names):
+            name, last = self._settings.name, self.last_session
+            return derived_securities(self._bars, rows, self._known, source=name, last=last), refusals
+        if table == schemas.WATCHLISTS and self._settings.watchlists_file is not None:
+            file = self._settings.watchlists_file
+            told = watchlist_rows(
+                located(self._settings.folder, file, limits=self._limits),
+                file,
+                source=context.source,
+                known=self._known,
+            )
+            rows = told if rows is None else pa.concat_tables([rows, told])
+        if rows is None:
+            return table.schema.empty_table(), ()
+        if table.name in _INTERVALS:
+            rows = versions_of_intervals(table, rows, self._known, start=self.first_session)
+        return rows.cast(table.schema), refusals
+
+    def _context(self, table: RawTable) -> FileContext:
+        is_bars = table == schemas.DAILY_BARS
+        return FileContext(
+            folder=self._settings.folder,
+            limits=self._limits,
+            source=self._settings.name,
+            known=self._known,
+            first=self._settings.first_session if is_bars else self.first_session,
+            last=self._settings.last_session if is_bars else self.last_session,
+        )
+
+    def _digest(self, file: str) -> str:
+        path = located(self._settings.folder, file, limits=self._limits)
+        found = path.stat()
+        key = (path, found.st_mtime_ns, found.st_size)
+        if key not in self._digests:
+            self._digests[key] = file_digest(path)
+        return self._digests[key]
+
+
+def _joined(table: RawTable, found: list[tuple[str, FileRows]]) -> pa.Table | None:
+    if not found:
+        return None
+    rows = pa.concat_tables([file.rows for _, file in found]).combine_chunks()
+    again = repeated(table, rows) if len(found) > 1 else None
+    if again is not None and again.any():
+        position = int(again.argmax())
+        for file, kept in found:
+            if position < kept.rows.num_rows:
+                row = kept.rows.slice(position, 1).select(list(table.fact_key)).to_pylist()[0]
+                raise bad_file(
+                    file, f"another file of raw/{table.name} has {row} too", row=kept.places[position].as_py()
+                )
+            position -= kept.rows.num_rows
+    return rows
