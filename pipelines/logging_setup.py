@@ -18,6 +18,8 @@ from pipelines.home import Home
 from pipelines.secret_masking import SecretMask
 
 _OURS: Final = "_touchstone_handler"
+_CHATTY: Final = ("alembic", "numba", "urllib3", "asyncio")
+"""Libraries whose INFO says nothing an operator will look for tomorrow."""
 
 
 class _MaskedFormatter(structlog.stdlib.ProcessorFormatter):
@@ -82,6 +84,8 @@ def configure_logging(home: Home, *, level: str = "info", secrets: Iterable[str]
         setattr(handler, _OURS, True)
         root.addHandler(handler)
     root.setLevel(level.upper())
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

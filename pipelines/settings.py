@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from assets.ingest.files_settings import FilesSourceSettings
 from assets.ingest.simulated_market import SimulatedMarketSettings
 from assets.ml.policy import LearningPolicy
 from assets.quality.policy import GatePolicy
@@ -22,6 +23,9 @@ class Settings(TradingSettings):
 
     simulated: SimulatedMarketSettings = Field(
         default=SimulatedMarketSettings(), description="The market that is made in simulated mode."
+    )
+    files: FilesSourceSettings | None = Field(
+        default=None, description="The folder of your own data in files mode, and how its files map to the raw tables."
     )
     universe: UniversePolicy = Field(default=UniversePolicy(), description="Which symbols a strategy may consider.")
     gates: GatePolicy = Field(default=GatePolicy(), description="What data must be like before anything is scored.")
@@ -41,7 +45,8 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] | None = 
     """Return the whole tree from a YAML file, its includes, and the environment; the environment wins.
 
     Args:
-        path: the settings file; None for TOUCHSTONE_SETTINGS, else `settings.yaml` here, else defaults alone.
+        path: the settings file; None for TOUCHSTONE_SETTINGS, else the one the home keeps, else `settings.yaml`
+            here, else defaults alone.
         environ: the environment; None for the process's own.
 
     Raises:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
+import yaml
 from pydantic import BaseModel, PrivateAttr, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -17,7 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from execution.domain.errors import SettingsRefused
 from pipelines.home import HOME_VARIABLE, Home
 from pipelines.settings_schema import SettingsSchema
-from pipelines.settings_sources import ENVIRONMENT_PREFIX, Given, given_settings
+from pipelines.settings_sources import ENVIRONMENT_PREFIX, Given, Tree, given_settings, put, value_at
 
 FILE_VARIABLE: Final = "TOUCHSTONE_SETTINGS"
 LIVE_VARIABLE: Final = "TOUCHSTONE_LIVE_ACCOUNT"
@@ -71,8 +72,8 @@ class LoadedSettings(BaseSettings):
         """Read the sources once and return the validated half.
 
         Args:
-            path: the settings file; None for TOUCHSTONE_SETTINGS, else `settings.yaml`
-                here, else in the home, else defaults alone.
+            path: the settings file; None for TOUCHSTONE_SETTINGS, else the one the home keeps, else `settings.yaml`
+                here, else defaults alone.
             environ: the environment; None for the process's own.
 
         Raises:
@@ -86,6 +87,7 @@ class LoadedSettings(BaseSettings):
         cls.lay_profile_under(given)
         _refuse_unknown_keys(given, schema)
         _refuse_secrets_in_files(given, schema)
+        _anchor_paths(given, schema)
         others = schema.document["properties"].keys() - cls.model_fields.keys()
         try:
             settings = cls(**{name: value for name, value in given.tree.items() if name not in others})
@@ -108,13 +110,23 @@ class LoadedSettings(BaseSettings):
         return SettingsSchema.shipped().settings_hash(self._given.tree)
 
     @property
-    def files(self) -> tuple[Path, ...]:
+    def files_read(self) -> tuple[Path, ...]:
         """Settings files that were read, the including one first."""
         return self._given.files
 
     def origins(self) -> tuple[Origin, ...]:
         """Return every value with where it came from, in the order of the tree; secrets are masked."""
         return tuple(_rows(self, self._given.origins, ""))
+
+    def kept_text(self) -> str:
+        """Return one YAML file that says what the files said, includes joined, for a home to keep.
+
+        What the environment said is left out: it goes on being said there, and secrets stand nowhere else.
+        """
+        kept: Tree = {}
+        for key in self._given.said_in:
+            put(kept, key, value_at(self._given.tree, key))
+        return yaml.safe_dump(kept, sort_keys=False, allow_unicode=True)
 
     def secrets(self) -> tuple[str, ...]:
         """Return every secret value of the tree, for those who must keep them out of what they write."""
@@ -124,7 +136,8 @@ class LoadedSettings(BaseSettings):
 def _named_file(environ: Mapping[str, str]) -> Path | None:
     if named := environ.get(FILE_VARIABLE, "").strip():
         return Path(named).expanduser()
-    return next((path for path in (DEFAULT_FILE, Home.from_environment(environ).settings) if path.is_file()), None)
+    # A home that keeps its settings goes on with them, wherever it is looked at from.
+    return next((path for path in (Home.from_environment(environ).settings, DEFAULT_FILE) if path.is_file()), None)
 
 
 def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
@@ -159,6 +172,14 @@ def _refuse_secrets_in_files(given: Given, schema: SettingsSchema) -> None:
             )
 
 
+def _anchor_paths(given: Given, schema: SettingsSchema) -> None:
+    """Make a relative path of a file start at that file's own folder, wherever the process runs."""
+    for key, file in given.said_in.items():
+        value = value_at(given.tree, key)
+        if isinstance(value, str) and schema.is_path(key):
+            put(given.tree, key, str((file.absolute().parent / Path(value).expanduser()).resolve()))
+
+
 def _origin(given: Given, key: str) -> str:
     """Return where a key was said; a key inside a list was said where the list begins."""
     while key and key not in given.origins:
@@ -174,8 +195,13 @@ def _refusal(error: ErrorDetails, given: Given, schema: SettingsSchema) -> str:
     allowed = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
     if not key:
         return f"settings refused: {allowed}"
-    found = MASK if schema.is_secret(key) else repr(error["input"])
-    return f"{key} ({_origin(given, key)}): found {found}, but it {allowed}"
+    if error["type"] == "value_error":
+        # A rule over several fields names what it found itself; the whole section beside it would only hide that, and
+        # may hold a secret.
+        return f"{key} ({_origin(given, key)}): {allowed}"
+    found = error["input"]
+    shown = MASK if schema.is_secret(key) else type(found).__name__ if isinstance(found, dict) else repr(found)
+    return f"{key} ({_origin(given, key)}): found {shown}, but it {allowed}"
 
 
 def _rows(model: BaseModel, origins: Mapping[str, str], prefix: str) -> Iterator[Origin]:

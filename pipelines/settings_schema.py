@@ -54,6 +54,10 @@ class SettingsSchema:
         """Return whether a dotted key holds a secret."""
         return any(_is_secret(shape) for shape in self._shapes_at(key))
 
+    def is_path(self, key: str) -> bool:
+        """Return whether a dotted key names a file or folder."""
+        return any("path" in str(shape.get("format", "")) for shape in self._shapes_at(key))
+
     def keys(self) -> tuple[str, ...]:
         """Return every dotted key that can be set, sorted; `*` stands for a name the user chooses."""
         return tuple(sorted(self._keys(self.document, "")))

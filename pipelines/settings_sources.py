@@ -31,11 +31,13 @@ class Given:
         tree: nested mappings with plain leaves, as said.
         origins: dotted key of each leaf to where it was said: `settings.yaml:3`, or the name of a variable.
         files: every file that was read, the including one first.
+        said_in: dotted key of each leaf that a file said, to that file.
     """
 
     tree: Tree = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
+    said_in: dict[str, Path] = field(default_factory=dict)
 
 
 def given_settings(path: Path | None, environ: Mapping[str, str], *, is_text: Callable[[str], bool]) -> Given:
@@ -52,10 +54,13 @@ def given_settings(path: Path | None, environ: Mapping[str, str], *, is_text: Ca
     """
     given = Given() if path is None else _from_files(path)
     for key, value, name in _from_environment(environ, is_text):
-        _put(given.tree, key, value, name)
+        if isinstance(value_at(given.tree, key), dict) and not isinstance(value, dict) and value is not None:
+            raise SettingsRefused(f"{name}: {key} is a section; set its fields one by one")
+        put(given.tree, key, value)
         # A variable may replace a whole section: the origins of the leaves it replaced are gone with them.
         for stale in [old for old in given.origins if old == key or old.startswith(f"{key}.")]:
             del given.origins[stale]
+            given.said_in.pop(stale, None)
         given.origins.update(dict.fromkeys(_leaves(key, value), name))
     return given
 
@@ -66,7 +71,7 @@ def _from_files(path: Path) -> Given:
     origins = {key: origin for key, origin in origins.items() if key != INCLUDES}
     if not isinstance(patterns, list) or not all(isinstance(pattern, str) for pattern in patterns):
         raise SettingsRefused(f"{path.name}: includes must be a list of file names, found {patterns!r}")
-    files = [path]
+    files, said_in = [path], dict.fromkeys(origins, path)
     for pattern in patterns:
         # Sorted, so that a message about two files does not depend on the order a folder lists them in.
         found = sorted(path.parent.glob(pattern)) if any(mark in pattern for mark in "*?[") else [path.parent / pattern]
@@ -80,8 +85,9 @@ def _from_files(path: Path) -> Given:
                 )
             _join(tree, more, origins, more_origins)
             origins.update(more_origins)
+            said_in.update(dict.fromkeys(more_origins, included))
             files.append(included)
-    return Given(tree, origins, tuple(files))
+    return Given(tree, origins, tuple(files), said_in)
 
 
 def _join(
@@ -157,22 +163,22 @@ def _read(path: Path) -> tuple[Tree, dict[str, str]]:
     return value, origins
 
 
-def _value(loader: _Loader, node: yaml.Node, file: str, key: str, origins: dict[str, str]) -> Any:
+def _value(loader: _Loader, node: yaml.Node, file: str, key: str, origins: dict[str, str] | None) -> Any:
     where = f"{file}:{node.start_mark.line + 1}"
     if not isinstance(node, yaml.ScalarNode) and node.tag not in _PLAIN_TAGS:
         raise SettingsRefused(f"{where}: the tag {node.tag} is not allowed; write plain keys, values and lists")
-    if isinstance(node, yaml.MappingNode):
+    if isinstance(node, yaml.MappingNode) and node.value:
         return _mapping(loader, node, file, key, origins)
-    if isinstance(node, yaml.SequenceNode):
+    if origins is not None and key:
         origins[key] = where
+    if isinstance(node, yaml.SequenceNode):
         # Items have no origin of their own: a list is one value.
-        return [_value(loader, item, file, key, {}) for item in node.value]
-    origins[key] = where
-    value = loader.construct_object(node)
+        return [_value(loader, item, file, key, None) for item in node.value]
+    value = {} if isinstance(node, yaml.MappingNode) else loader.construct_object(node)
     return _finite(value, key, where)
 
 
-def _mapping(loader: _Loader, node: yaml.MappingNode, file: str, key: str, origins: dict[str, str]) -> Tree:
+def _mapping(loader: _Loader, node: yaml.MappingNode, file: str, key: str, origins: dict[str, str] | None) -> Tree:
     mapping: Tree = {}
     seen: dict[str, int] = {}
     for name_node, value_node in node.value:
@@ -183,6 +189,8 @@ def _mapping(loader: _Loader, node: yaml.MappingNode, file: str, key: str, origi
         full = f"{key}.{name}" if key else name
         if name in seen:
             raise SettingsRefused(f"{file}:{line}: {full} is said twice, first on line {seen[name]}; keep one of them")
+        if "." in name and origins is not None:
+            raise SettingsRefused(f"{file}:{line}: {name!r} has a dot; write sections below each other instead")
         seen[name] = line
         mapping[name] = _value(loader, value_node, file, full, origins)
     return mapping
@@ -217,17 +225,24 @@ def _environment_value(text: str, key: str, name: str) -> Any:
         loader.dispose()
 
 
-def _put(tree: Tree, key: str, value: Any, name: str) -> None:
+def put(tree: Tree, key: str, value: Any) -> None:
+    """Set the value at a dotted key, making the sections above it."""
     *parents, last = key.split(".")
     for parent in parents:
-        below = tree.setdefault(parent, {})
+        below = tree.get(parent)
         if not isinstance(below, dict):
-            # `files: null` in a file, and a variable that fills the section: the variable wins.
+            # Also `files: null` in a file and a variable that fills the section: the later word wins.
             below = tree[parent] = {}
         tree = below
-    if isinstance(tree.get(last), dict) and not isinstance(value, dict) and value is not None:
-        raise SettingsRefused(f"{name}: {key} is a section; set its fields one by one")
     tree[last] = value
+
+
+def value_at(tree: Tree, key: str) -> Any:
+    """Return the value at a dotted key, None when there is none."""
+    value: Any = tree
+    for name in key.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
 
 
 def _leaves(key: str, value: Any) -> Iterator[str]:

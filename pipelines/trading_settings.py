@@ -123,7 +123,8 @@ def load_trading_settings(path: Path | None = None, environ: Mapping[str, str] |
     """Return the trading half of the tree; reads the same sources and gives the same hash as the whole one.
 
     Args:
-        path: the settings file; None for TOUCHSTONE_SETTINGS, else `settings.yaml` here, else defaults alone.
+        path: the settings file; None for TOUCHSTONE_SETTINGS, else the one the home keeps, else `settings.yaml`
+            here, else defaults alone.
         environ: the environment; None for the process's own.
 
     Raises:

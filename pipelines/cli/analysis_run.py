@@ -1,6 +1,7 @@
 """`touchstone cycle` and `touchstone train`: one analysis job of one session in this process, without the daemon."""
 
 from datetime import date
+from typing import Final
 
 import dagster as dg
 
@@ -11,6 +12,9 @@ from pipelines.dagster_instance import prepare_instance
 from pipelines.home import Home
 from pipelines.settings import Settings
 from pipelines.trading_adapters import clock_of
+
+# Every event stands in the instance already; a person at a terminal wants the table below.
+_QUIET: Final = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 class RunFailed(TouchstoneError):
@@ -49,7 +53,11 @@ def run_analysis(act: str, settings: Settings, home: Home, session: date | None)
     job = build_definitions(settings, home).resolve_job_def(act)
     with dg.DagsterInstance.from_config(str(prepare_instance(home))) as instance:
         result = job.execute_in_process(
-            instance=instance, partition_key=chosen.isoformat(), raise_on_error=False, tags={"touchstone/by": "cli"}
+            instance=instance,
+            partition_key=chosen.isoformat(),
+            raise_on_error=False,
+            tags={"touchstone/by": "command line"},
+            run_config=_QUIET,
         )
     return _told(act, chosen, result)
 

@@ -104,7 +104,7 @@ def _settings(path: Path | None, environ: Mapping[str, str] | None) -> Finding:
     from pipelines.settings import load_settings  # noqa: PLC0415 - imports the data rooms; the other looks need none
 
     settings = load_settings(path, environ)
-    files = ", ".join(file.name for file in settings.files) or "defaults"
+    files = ", ".join(file.name for file in settings.files_read) or "defaults"
     return Finding("settings", "ok", f"mode {settings.mode}, from {files}, hash {settings.settings_hash[:12]}")
 
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from execution.artifact_files import write_atomically
 from execution.clock import FileClock
 from execution.trading_calendar import TradingCalendar
 from pipelines.analysis_adapters import first_cycle_session, sources_of
@@ -12,7 +13,10 @@ from pipelines.trading_adapters import is_clock_told
 
 
 def create_home(settings: Settings, home: Home) -> str:
-    """Create folders, clock and orchestrator files, and return what to say about it.
+    """Create folders, clock and orchestrator files, keep the settings, and return what to say about it.
+
+    The home keeps what the settings files say, so that the daemon and every later verb go on with the same, wherever
+    they are started. What the environment says is not kept.
 
     Args:
         settings: the whole tree; in simulated and files mode its source says where time begins.
@@ -22,6 +26,8 @@ def create_home(settings: Settings, home: Home) -> str:
         SettingsRefused: the mode has no source, or the named first session is none it can serve.
     """
     prepare_instance(home)
+    if not home.settings.exists():
+        write_atomically(home.settings, settings.kept_text().encode())
     if not is_clock_told(settings.mode):
         return f"home {home.root} is ready; mode {settings.mode} runs on the machine's own time"
     now = FileClock(home.clock).initialise(first_instant(settings))

@@ -35,7 +35,9 @@ app.add_typer(ledger, name="ledger")
 
 SettingsFile = Annotated[
     Optional[Path],  # noqa: UP045 - typer reads this annotation at run time
-    typer.Option("--settings", help="Settings file; else TOUCHSTONE_SETTINGS, else ./settings.yaml, else defaults."),
+    typer.Option(
+        "--settings", help="Settings file; else TOUCHSTONE_SETTINGS, else the home's own, else ./settings.yaml."
+    ),
 ]
 Session = Annotated[
     Optional[datetime],  # noqa: UP045 - as above
@@ -140,7 +142,8 @@ def config_show(settings: SettingsFile = None) -> None:
 
     tree = load_settings(settings)
     print(text_table(("setting", "value", "origin"), tree.origins()))
-    print(f"\nsettings hash {tree.settings_hash}")
+    print(f"\nread from      {', '.join(str(file.absolute()) for file in tree.files_read) or 'no file'}")
+    print(f"settings hash  {tree.settings_hash}")
 
 
 @clock.command("show")
@@ -239,9 +242,12 @@ def _ledger() -> "SqliteLedger":
 def _run_analysis(act: str, settings: Path | None, session: datetime | None) -> None:
     from pipelines.cli.analysis_run import run_analysis
     from pipelines.home import Home
+    from pipelines.logging_setup import configure_logging
     from pipelines.settings import load_settings
 
-    print(run_analysis(act, load_settings(settings), Home.from_environment(), _day(session)))
+    tree, home = load_settings(settings), Home.from_environment()
+    configure_logging(home, level=tree.log.level, secrets=tree.secrets())
+    print(run_analysis(act, tree, home, _day(session)))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import pytest
 import pipelines.settings as settings_module
 from execution.domain.errors import SettingsRefused
 from execution.risk.limits import RiskLimits
+from pipelines.home import Home
 from pipelines.settings import load_settings, schema_document
 from pipelines.settings_schema import SettingsSchema
 from pipelines.trading_settings import load_trading_settings
@@ -190,3 +191,39 @@ def test_the_hash_tells_a_profile_from_the_standard_value_said_under_it():
     strict = {"TOUCHSTONE__RISK_PROFILE": "strict"}
     said = strict | {"TOUCHSTONE__LIMITS__NAMES_MAX": str(RiskLimits.standard().names_max)}
     assert load_settings(environ=strict).settings_hash != load_settings(environ=said).settings_hash
+
+
+def test_a_relative_path_starts_at_the_file_that_says_it(tmp_path):
+    (tmp_path / "mine").mkdir()
+    path = tmp_path / "mine" / "settings.yaml"
+    names = ("symbol", "session", "open_usd", "high_usd", "low_usd", "close_usd", "volume_shares")
+    columns = ", ".join(f"{name}: {name}" for name in names)
+    path.write_text(
+        f"files:\n  folder: ../data\n  tables:\n    daily_bars: [{{file: b.csv, columns: {{{columns}}}}}]\n"
+    )
+    assert load_settings(path, {}).files.folder == tmp_path / "data"
+
+
+def test_a_rule_over_several_fields_speaks_for_itself():
+    message = refusal({"TOUCHSTONE__LIMITS__ORDER_NOTIONAL_MAX_USD": "200000"})
+    assert message.startswith(
+        "limits (TOUCHSTONE__LIMITS__ORDER_NOTIONAL_MAX_USD): order_notional_max_usd 200000 is above"
+    )
+
+
+def test_a_home_goes_on_with_the_settings_it_keeps(tmp_path, monkeypatch):
+    (tmp_path / "risk.yaml").write_text("risk_profile: strict\n")
+    (tmp_path / "settings.yaml").write_text("includes: [risk.yaml]\naccount: kept\n")
+    environ = {"TOUCHSTONE_HOME": str(tmp_path / "home"), "TOUCHSTONE__LEARNING__FOLDS": "4"}
+    made_with = load_settings(environ=environ)
+    home = Home.from_environment(environ).create()
+    home.settings.write_text(made_with.kept_text())
+    (tmp_path / "settings.yaml").write_text("account: later\n")
+    monkeypatch.chdir("/")
+    assert load_settings(environ=environ).settings_hash == made_with.settings_hash
+    assert "folds" not in made_with.kept_text()
+
+
+def test_nothing_said_is_kept_as_nothing():
+    text = load_settings(environ=KEYS).kept_text()
+    assert text == "{}\n"

@@ -103,6 +103,7 @@ def test_includes_fill_one_section_from_two_files(tmp_path):
         ("a: -.inf\n", "expected a finite number"),
         ("a: &x 1\nb: *x\n", "aliases are not allowed"),
         ("<<: {a: 1}\n", "a key must be a plain word"),
+        ("a.b: 1\n", "write sections below each other"),
         ("? [a]\n: 1\n", "a key must be a plain word"),
         ("a: !!python/object/apply:os.system [x]\n", "is not allowed"),
         ("a: !!python/name:os.system x\n", "not valid YAML"),
@@ -150,3 +151,9 @@ def test_any_text_is_a_tree_or_a_refusal(tmp_path_factory, text):
     except SettingsRefused:
         return
     assert isinstance(said.tree, dict)
+
+
+def test_a_name_inside_a_list_may_have_a_dot(tmp_path):
+    path = tmp_path / "settings.yaml"
+    path.write_text("rows:\n- {Adj. Close: 1}\nempty: {}\n")
+    assert read(path).tree == {"rows": [{"Adj. Close": 1}], "empty": {}}
