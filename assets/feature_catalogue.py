@@ -75,7 +75,7 @@ _VOLUME = _family(
     ("volume_ratio_20_60", 60, "Mean volume of 20 sessions over that of 60."),
     ("volume_zscore_60d", 60, "Volume less its mean of 60 sessions, in standard deviations."),
     ("volume_return_correlation_20d", 21, "Correlation of volume with the size of the return over 20 sessions."),
-    ("illiquidity_20d", 21, "Mean size of the return in percent per million dollars traded, over 20 sessions."),
+    ("illiquidity_20d", 21, "Size of 20 returns summed, in percent, per million dollars traded in those sessions."),
     ("close_to_vwap_20d", 20, "Close over the volume-weighted typical price of 20 sessions, less one."),
 )
 
@@ -95,7 +95,7 @@ _RISK = _family(
     ("skewness_60d", 61, "Skewness of the last 60 returns."),
     ("kurtosis_60d", 61, "Excess kurtosis of the last 60 returns."),
     ("drawdown_60d", 60, "Deepest fall from a high close to a later one within 60 sessions, at most 0."),
-    ("return_autocorrelation_60d", 61, "Correlation of each of the last 60 returns with the one before."),
+    ("return_autocorrelation_60d", 62, "Correlation of each of the last 60 returns with the one before."),
 ) + _family(
     "risk",
     _MARKET,
@@ -163,7 +163,7 @@ _MARKET_WIDE = _family(
     ("market_trend_200d", 200, "Market level over its mean of 200 sessions, less one."),
     ("market_breadth_1d", 2, "Share of the session's members with a positive return."),
     ("regime_is_bull", 200, "1 when the market's trend is up by the regime rule, else 0."),
-    ("regime_is_volatile", 200, "1 when the market's volatility is high by the regime rule, else 0."),
+    ("regime_is_volatile", 201, "1 when the market's volatility is high by the regime rule, else 0."),
 ) + _family(
     "market",
     ("indices", *_MARKET),
@@ -206,7 +206,7 @@ _FUNDAMENTAL = _family(
     ("revenue_growth_yoy", 1, "Revenue of the latest quarter over that of a year before, less one."),
     ("net_income_growth_yoy", 1, "Change of the quarter's net income from a year before, over its size then."),
     ("eps_growth_yoy", 1, "Change of the quarter's diluted earnings per share from a year before, over its size then."),
-    ("estimate_revision", 1, "Change of the next quarter's earnings estimate from the one before, over its size then."),
+    ("estimate_revision", 1, "Change of the next earnings estimate since it was first told, over its size then."),
     ("days_since_filing", 1, "Calendar days since the newest filing became known."),
 )
 

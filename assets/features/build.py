@@ -1,0 +1,165 @@
+"""The steps of a session's features: ask dbt for the base, compute what SQL cannot, ask dbt for the marts.
+
+Each step starts from the session's pinned snapshot and may be repeated: the session itself is always built again, every
+earlier one only when it is missing.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from assets import schemas
+from assets.features.dbt_bridge import BuildRequest, write_request
+from assets.features.feature_parts import KINDS, MARKET_SERIES, NEWS_SENTIMENT, PRICE_FEATURES, FeatureParts
+from assets.features.headline_scores import HEADLINE_COLUMNS, SCORE_SCHEMA, scored_headlines, usable_positions
+from assets.features.price_features import (
+    MARKET_SCHEMA,
+    ROW_SCHEMA,
+    feature_rows,
+    first_session,
+    market_rows,
+    read_past,
+)
+from assets.features.price_panel import ACTION_COLUMNS, BAR_COLUMNS, MEMBERSHIP_COLUMNS
+from assets.features.sentiment import Lexicon
+from assets.features.written import Written
+from assets.raw_store import RawStore
+from assets.snapshots import DataSnapshot
+from assets.universe_policy import UniversePolicy
+from assets.warehouse import Warehouse
+from execution.domain.errors import DataError
+from execution.trading_calendar import TradingCalendar
+
+SESSIONS_PER_PART: Final = 250
+"""About a year: a first build then needs memory for one year of rows at a time."""
+_SCHEMAS: Final = {PRICE_FEATURES: ROW_SCHEMA, MARKET_SERIES: MARKET_SCHEMA, NEWS_SENTIMENT: SCORE_SCHEMA}
+
+
+def request_build(
+    *,
+    warehouse: Warehouse,
+    raw_store: RawStore,
+    snapshot: DataSnapshot,
+    feature_parts: FeatureParts,
+    policy: UniversePolicy,
+    calendar: TradingCalendar,
+) -> None:
+    """Write what a build of the snapshot's session is asked for into schema `request`."""
+    parts = [
+        part for kind in KINDS for part in feature_parts.in_force(kind, schema=_SCHEMAS[kind], last=snapshot.session)
+    ]
+    request = BuildRequest(
+        session=snapshot.session,
+        snapshot=snapshot,
+        raw_paths={table.name: raw_store.paths(snapshot, table) for table in schemas.ALL},
+        feature_parts=parts,
+        first_bar_session=_first_bar_session(raw_store, snapshot),
+        policy=policy,
+    )
+    write_request(warehouse, request, calendar)
+
+
+def write_price_features(
+    *, warehouse: Warehouse, snapshot: DataSnapshot, feature_parts: FeatureParts, calendar: TradingCalendar
+) -> Written:
+    """Compute and store price features and market series of the session and of every earlier one that is missing.
+
+    Raises:
+        DataError: the base models do not hold the snapshot's parts, or a raw row is malformed.
+    """
+    bars = known_rows(warehouse, snapshot, "daily_bars", BAR_COLUMNS)
+    oldest = first_session(bars)
+    if oldest is None:
+        raise DataError(f"no bar was known at the cut-off of {snapshot.session}: take in daily bars first")
+    wanted = _missing(feature_parts, PRICE_FEATURES, calendar.between(oldest, snapshot.session))
+    past = read_past(
+        bars=bars,
+        actions=known_rows(warehouse, snapshot, "corporate_actions", ACTION_COLUMNS),
+        membership=known_rows(warehouse, snapshot, "membership", MEMBERSHIP_COLUMNS),
+        last=snapshot.session,
+        calendar=calendar,
+    )
+    rows, last_rows, names = 0, 0, []
+    for sessions in _chunks(wanted):
+        feature_parts.write(MARKET_SERIES, market_rows(past, sessions), sessions)
+        table = feature_rows(past, sessions)
+        # The price part is written last: it is the one that says the sessions are done.
+        names.append(feature_parts.write(PRICE_FEATURES, table, sessions))
+        rows += table.num_rows
+        last_rows = _count(table, snapshot.session)
+    return Written(wanted, rows, last_rows, tuple(names))
+
+
+def write_news_sentiment(
+    *,
+    warehouse: Warehouse,
+    snapshot: DataSnapshot,
+    feature_parts: FeatureParts,
+    calendar: TradingCalendar,
+    lexicon: Lexicon,
+) -> Written:
+    """Score and store the headlines of the session and of every earlier one that is missing.
+
+    Raises:
+        DataError: the base models do not hold the snapshot's parts.
+    """
+    news = known_rows(warehouse, snapshot, "news", HEADLINE_COLUMNS)
+    first = snapshot.session
+    if news.num_rows:
+        first = calendar.sessions[int(usable_positions(news, calendar).min())]
+    wanted = _missing(feature_parts, NEWS_SENTIMENT, calendar.between(first, snapshot.session))
+    rows = scored_headlines(news, sessions=wanted, calendar=calendar, lexicon=lexicon)
+    part = feature_parts.write(NEWS_SENTIMENT, rows, wanted)
+    return Written(wanted, rows.num_rows, _count(rows, snapshot.session), (part,))
+
+
+def known_rows(warehouse: Warehouse, snapshot: DataSnapshot, table: str, columns: Sequence[str]) -> pa.Table:
+    """Return the rows of a raw table that a snapshot holds and its cut-off knew, from the base models.
+
+    Raises:
+        DataError: the base models have not read all of the snapshot's parts.
+    """
+    pinned = list(snapshot.hashes(table))
+    name = f"staging.stg_raw__{table}"
+    names = ", ".join(columns)
+    with warehouse.connect(read_only=True) as connection:
+        held = {row[0] for row in connection.execute(f"select distinct part from {name}").fetchall()}  # noqa: S608 - own names
+        if not held.issuperset(pinned):
+            raise DataError(
+                f"{name} lacks {len(set(pinned) - held)} of the {len(pinned)} raw parts pinned for "
+                f"{snapshot.session}: materialize the base models of this session first"
+            )
+        # Usually every part is pinned, and a filter on a million rows would only cost.
+        pin = "" if held == set(pinned) else "part in (select unnest($parts::varchar[])) and "
+        parameters = {"as_of": snapshot.as_of, **({"parts": pinned} if pin else {})}
+        found = connection.execute(f"select {names} from {name} where {pin}known_at <= $as_of", parameters)  # noqa: S608 - own names
+        return found.to_arrow_table()
+
+
+def _first_bar_session(raw_store: RawStore, snapshot: DataSnapshot) -> date | None:
+    pinned = set(snapshot.hashes(schemas.DAILY_BARS.name))
+    oldest = [
+        low
+        for part in raw_store.parts(schemas.DAILY_BARS)
+        if part.hash in pinned
+        for name, low, _ in part.ranges
+        if name == "session"
+    ]
+    return date.fromisoformat(min(oldest)) if oldest else None
+
+
+def _missing(feature_parts: FeatureParts, kind: str, sessions: Sequence[date]) -> tuple[date, ...]:
+    stored = feature_parts.sessions(kind)
+    return tuple(session for session in sessions if session not in stored or session == sessions[-1])
+
+
+def _chunks(sessions: Sequence[date]) -> Iterator[Sequence[date]]:
+    for begin in range(0, len(sessions), SESSIONS_PER_PART):
+        yield sessions[begin : begin + SESSIONS_PER_PART]
+
+
+def _count(rows: pa.Table, session: date) -> int:
+    return int(pc.sum(pc.equal(rows.column("session"), pa.scalar(session))).as_py() or 0)

@@ -1,0 +1,179 @@
+"""Dagster face: dbt's models and tests, the kernel between them, and the scored headlines.
+
+The models are read from `manifest.json`, which `make manifest` writes; dbt itself is imported when a build runs.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import dagster as dg
+
+from assets import keys
+from assets.features.dbt_bridge import DbtProject, NodeResult, results_of
+from assets.features.dbt_manifest import BuildPlan, DbtModel, build_plan, read_manifest
+from assets.features.feature_parts import FeatureParts
+from assets.features.told import feature_facts, model_facts, refusals, written_facts
+from assets.partitions import SESSIONS
+from assets.raw_store import RawStore
+from assets.snapshots import SnapshotStore
+from assets.universe_policy import UniversePolicy
+from assets.warehouse import POOL, Warehouse
+from execution.trading_calendar import TradingCalendar
+
+MANIFEST_PATH: Final = Path(__file__).parents[2] / "dbt_project" / "target" / "manifest.json"
+
+Outcome = dg.MaterializeResult[None] | dg.AssetCheckResult
+
+
+def dbt_assets(plan: BuildPlan, *, name: str, after: Sequence[keys.Key] = ()) -> dg.AssetsDefinition:
+    """Return one multi-asset that builds a plan's models and reports its tests as checks.
+
+    Args:
+        plan: models and tests.
+        name: name of the step.
+        after: assets every model waits for, beside what it reads.
+    """
+
+    @dg.multi_asset(
+        name=name,
+        specs=[_spec(model, after) for model in plan.models],
+        check_specs=[
+            dg.AssetCheckSpec(test.name, asset=dg.AssetKey(test.model_key), blocking=test.is_blocking)
+            for test in plan.tests
+        ],
+        partitions_def=SESSIONS,
+        pool=POOL,
+    )
+    def build(
+        context: dg.AssetExecutionContext,
+        *,
+        dbt: dg.ResourceParam[DbtProject],
+        raw_store: dg.ResourceParam[RawStore],
+        snapshots: dg.ResourceParam[SnapshotStore],
+        warehouse: dg.ResourceParam[Warehouse],
+        feature_parts: dg.ResourceParam[FeatureParts],
+        universe_policy: dg.ResourceParam[UniversePolicy],
+    ) -> Iterator[Outcome]:
+        from assets.features.build import request_build  # noqa: PLC0415 - numba loads when a session is built
+
+        snapshot = snapshots.pinned(date.fromisoformat(context.partition_key))
+        request_build(
+            warehouse=warehouse,
+            raw_store=raw_store,
+            snapshot=snapshot,
+            feature_parts=feature_parts,
+            policy=universe_policy,
+            calendar=TradingCalendar.shipped(),
+        )
+        results = results_of(plan.nodes, dbt.build(plan.names, log=context.log.warning))
+        yield from _told(plan, results, warehouse, snapshot.session)
+
+    return build
+
+
+@dg.asset(
+    key=dg.AssetKey(keys.FEATURES_PRICE),
+    group_name=keys.FEATURES,
+    partitions_def=SESSIONS,
+    pool=POOL,
+    deps=[
+        dg.AssetKey(("features", "staging", f"stg_raw__{table}"))
+        for table in ("daily_bars", "corporate_actions", "membership")
+    ],
+    kinds={"python", "parquet"},
+)
+def price_features(
+    context: dg.AssetExecutionContext,
+    snapshots: dg.ResourceParam[SnapshotStore],
+    warehouse: dg.ResourceParam[Warehouse],
+    feature_parts: dg.ResourceParam[FeatureParts],
+) -> dg.MaterializeResult[None]:
+    """Price, volume, risk, indicator and level features, and the market's series, each window summed from scratch."""
+    from assets.features.build import write_price_features  # noqa: PLC0415 - numba loads when a session is built
+
+    snapshot = snapshots.pinned(date.fromisoformat(context.partition_key))
+    written = write_price_features(
+        warehouse=warehouse, snapshot=snapshot, feature_parts=feature_parts, calendar=TradingCalendar.shipped()
+    )
+    return dg.MaterializeResult(metadata={**written_facts(written)})
+
+
+@dg.asset(
+    key=dg.AssetKey(keys.FEATURES_NEWS),
+    group_name=keys.FEATURES,
+    partitions_def=SESSIONS,
+    pool=POOL,
+    deps=[dg.AssetKey(("features", "staging", "stg_raw__news"))],
+    kinds={"python", "parquet"},
+)
+def news_sentiment(
+    context: dg.AssetExecutionContext,
+    snapshots: dg.ResourceParam[SnapshotStore],
+    warehouse: dg.ResourceParam[Warehouse],
+    feature_parts: dg.ResourceParam[FeatureParts],
+) -> dg.MaterializeResult[None]:
+    """Headlines that became known, each with the sentiment its direction words tell."""
+    from assets.features.build import write_news_sentiment  # noqa: PLC0415 - numba loads when a session is built
+    from assets.features.sentiment import Lexicon  # noqa: PLC0415 - as above
+
+    lexicon = Lexicon.shipped()
+    written = write_news_sentiment(
+        warehouse=warehouse,
+        snapshot=snapshots.pinned(date.fromisoformat(context.partition_key)),
+        feature_parts=feature_parts,
+        calendar=TradingCalendar.shipped(),
+        lexicon=lexicon,
+    )
+    return dg.MaterializeResult(metadata={**written_facts(written), "lexicon_hash": lexicon.hash})
+
+
+def feature_definitions(manifest: Mapping[str, Any]) -> dg.Definitions:
+    """Return the feature assets and checks of a dbt manifest."""
+    base, marts = build_plan(manifest, "base"), build_plan(manifest, "marts")
+    # The marts read only some base models, but a red test on any of them must stop all of the marts.
+    return dg.Definitions(
+        assets=[
+            dbt_assets(base, name="dbt_base"),
+            price_features,
+            news_sentiment,
+            dbt_assets(marts, name="dbt_marts", after=[model.key for model in base.models]),
+        ]
+    )
+
+
+def _spec(model: DbtModel, after: Sequence[keys.Key]) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        dg.AssetKey(model.key),
+        deps=[dg.AssetKey(dep) for dep in sorted({*model.deps, *after})],
+        group_name=keys.FEATURES,
+        description=model.description,
+        kinds={"dbt", "duckdb"},
+    )
+
+
+def _told(plan: BuildPlan, results: Mapping[str, NodeResult], warehouse: Warehouse, session: date) -> Iterator[Outcome]:
+    built = [model for model in plan.models if results[model.unique_id].is_good]
+    facts = model_facts(warehouse, built, session)
+    for model in built:
+        more = feature_facts(warehouse, session) if model.key == keys.FEATURES_MART else {}
+        seconds = round(results[model.unique_id].seconds, 3)
+        yield dg.MaterializeResult(
+            asset_key=dg.AssetKey(model.key), metadata={**facts[model.name], **more, "seconds": seconds}
+        )
+    for test in plan.tests:
+        result = results[test.unique_id]
+        yield dg.AssetCheckResult(
+            passed=result.status in {"pass", "warn"} and result.failures == 0,
+            asset_key=dg.AssetKey(test.model_key),
+            check_name=test.name,
+            severity=dg.AssetCheckSeverity.ERROR if test.is_blocking else dg.AssetCheckSeverity.WARN,
+            metadata={"rows_found": result.failures, "status": result.status, "message": result.message or "none"},
+        )
+    refused = refusals(list(results.values()))
+    if refused:
+        raise dg.Failure(f"the feature build of {session} is not whole:\n{refused}")
+
+
+DEFINITIONS: Final = feature_definitions(read_manifest(MANIFEST_PATH))

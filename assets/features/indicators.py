@@ -1,0 +1,72 @@
+"""Recursive indicators by TA-Lib, always computed from the history's first bar.
+
+An exponential mean never forgets its first value, so a shorter warm-up gives other numbers: there is one warm-up, the
+whole history. TA-Lib answers one NaN with a relative strength of 0 for ever, a permanent fake "oversold", so anything
+but finite, positive prices is refused before the call.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from execution.domain.errors import DataError
+
+Floats = npt.NDArray[np.float64]
+
+
+def recursive_indicators(*, symbol: str, high: Floats, low: Floats, close: Floats) -> Mapping[str, Floats]:
+    """Return every indicator of one unbroken history.
+
+    Args:
+        symbol: named in errors.
+        high: adjusted highs, shape (n,), oldest first, one per session without gaps.
+        low: adjusted lows, shape (n,).
+        close: adjusted closes, shape (n,).
+
+    Returns:
+        Shape (n,) each, NaN until an indicator's look-back is full: rsi_14, rsi_5, atr_14, macd, macd_signal, adx_14,
+        plus_di_14, minus_di_14, ema_12, ema_20, ema_26, ema_50, ema_200; prices on the scale of `close`.
+
+    Raises:
+        DataError: a price is not finite or not positive.
+    """
+    import talib  # noqa: PLC0415 - definitions import this module; the library loads when a session is computed
+
+    refuse_gaps(symbol=symbol, high=high, low=low, close=close)
+    macd, macd_signal, _ = talib.MACD(close, fastperiod=12, slowperiod=26, signalperiod=9)
+    return {
+        "rsi_14": _null_where_flat(talib.RSI(close, timeperiod=14), close, 15),
+        "rsi_5": _null_where_flat(talib.RSI(close, timeperiod=5), close, 6),
+        "atr_14": talib.ATR(high, low, close, timeperiod=14),
+        "macd": macd,
+        "macd_signal": macd_signal,
+        "adx_14": talib.ADX(high, low, close, timeperiod=14),
+        "plus_di_14": talib.PLUS_DI(high, low, close, timeperiod=14),
+        "minus_di_14": talib.MINUS_DI(high, low, close, timeperiod=14),
+        **{f"ema_{span}": talib.EMA(close, timeperiod=span) for span in (12, 20, 26, 50, 200)},
+    }
+
+
+def refuse_gaps(*, symbol: str, **prices: Floats) -> None:
+    """Refuse a history that would poison a recursive indicator.
+
+    Raises:
+        DataError: a value is NaN, infinite or not positive; names the symbol, the column and the first position.
+    """
+    for name, values in prices.items():
+        sound = np.isfinite(values) & (values > 0)
+        if not sound.all():
+            position = int(np.argmin(sound))
+            raise DataError(
+                f"{symbol}: {name} is {values[position]} at position {position} of {values.size}; expected positive "
+                "finite prices without gaps, carry the last price over missing sessions first"
+            )
+
+
+def _null_where_flat(strength: Floats, close: Floats, bars: int) -> Floats:
+    # Without any movement gains and losses are both nothing; TA-Lib says 0, which reads as "oversold".
+    moved = np.concatenate(([True], np.diff(close) != 0))
+    last_move = np.maximum.accumulate(np.where(moved, np.arange(close.size), 0))
+    is_flat = np.arange(close.size) - last_move >= bars - 1
+    return np.where(is_flat, np.nan, strength) if is_flat.any() else strength

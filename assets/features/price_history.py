@@ -1,0 +1,126 @@
+"""One reading of a symbol's history as unbroken, adjusted series, one value per exchange session.
+
+What TA-Lib and the windows need is a series without holes, so holes are settled here, once:
+
+- A session without a usable bar (missing, or with a price that is not positive, as some feeds write for a halt) repeats
+  the last close with no volume: nothing traded, so nothing changed. It gets no feature row unless a bar was reported.
+- After more than `MAX_CARRIED_SESSIONS` such sessions the price is no longer evidence: the next bar begins a new
+  history, and features are null until their look-back is full again.
+- High and low are widened to include open and close where a feed rounded them apart.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from assets.features.adjustment import cash_dividends, forward_split_factors, total_returns
+from assets.features.vintages import Vintage
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+MAX_CARRIED_SESSIONS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class PriceHistory:
+    """Adjusted series of consecutive sessions; every array has shape (n,) and no NaN but the first return.
+
+    Attributes:
+        start: calendar position of the first value.
+        is_reported: whether a bar was reported for the session.
+        open, high, low, close: adjusted prices.
+        volume: adjusted shares; 0 where carried.
+        traded_usd: close times volume, which no split changes.
+        factor: adjusted price over raw price.
+        total_return: one-session return with splits and dividends; the first is NaN.
+    """
+
+    start: int
+    is_reported: Bools
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    traded_usd: Floats
+    factor: Floats
+    total_return: Floats
+
+    def until(self, size: int) -> "PriceHistory":
+        """Return the first `size` sessions; series look back only, so their values stay what they are."""
+        if size == self.close.size:
+            return self
+        cut = {field.name: getattr(self, field.name)[:size] for field in fields(self) if field.name != "start"}
+        return PriceHistory(start=self.start, **cut)
+
+
+def price_histories(vintage: Vintage) -> Iterator[PriceHistory]:
+    """Yield the unbroken histories of a reading, oldest first; none when no bar is usable."""
+    usable = (vintage.bars[:4] > 0).all(axis=0)
+    if not usable.any():
+        return
+    positions, bars = vintage.bar_positions[usable], vintage.bars[:, usable]
+    start = int(positions[0])
+    size = int(vintage.bar_positions[-1]) - start + 1
+    factors = forward_split_factors(sessions=size, splits=_actions(vintage, start, is_split=True))
+    dividends = cash_dividends(sessions=size, dividends=_actions(vintage, start, is_split=False))
+    is_reported = np.zeros(size, dtype=bool)
+    is_reported[vintage.bar_positions[vintage.bar_positions >= start] - start] = True
+    breaks = np.flatnonzero(np.diff(positions) > MAX_CARRIED_SESSIONS + 1) + 1
+    for first, end in zip([0, *breaks], [*breaks, positions.size], strict=True):
+        begin = int(positions[first]) - start
+        # Reported sessions after the last usable bar are carried too, however the story goes on later: a session
+        # inside a halt must read the same on its own evening as in a rebuild after it.
+        carried_until = int(positions[end - 1]) - start + MAX_CARRIED_SESSIONS
+        until = int(np.flatnonzero(is_reported[: carried_until + 1])[-1]) + 1
+        own = slice(begin, until)
+        yield _history(
+            positions[first:end] - start - begin,
+            bars[:, first:end],
+            start=start + begin,
+            factors=factors[own],
+            dividends=dividends[own],
+            is_reported=is_reported[own],
+        )
+
+
+def _actions(vintage: Vintage, start: int, *, is_split: bool) -> list[tuple[int, float]]:
+    chosen = vintage.actions[0] == float(is_split)
+    return [
+        (int(position) - start, float(value))
+        for position, value in zip(vintage.action_positions[chosen], vintage.actions[1, chosen], strict=True)
+    ]
+
+
+def _history(
+    offsets: npt.NDArray[np.int64],
+    bars: Floats,
+    *,
+    start: int,
+    factors: Floats,
+    dividends: Floats,
+    is_reported: Bools,
+) -> PriceHistory:
+    size = factors.size
+    newest = np.full(size, -1, dtype=np.int64)
+    newest[offsets] = np.arange(offsets.size)
+    carried = newest < 0
+    newest = np.maximum.accumulate(newest)
+    adjusted = bars[:4] * factors[offsets]
+    close = adjusted[3, newest]
+    return PriceHistory(
+        start=start,
+        is_reported=is_reported,
+        open=np.where(carried, close, adjusted[0, newest]),
+        high=np.where(carried, close, adjusted.max(axis=0)[newest]),
+        low=np.where(carried, close, adjusted.min(axis=0)[newest]),
+        close=close,
+        volume=np.where(carried, 0.0, bars[4, newest] / factors),
+        traded_usd=np.where(carried, 0.0, bars[3, newest] * bars[4, newest]),
+        factor=factors,
+        total_return=total_returns(adjusted_close=close, factors=factors, dividends_usd=dividends),
+    )

@@ -1,0 +1,71 @@
+"""What the feature assets tell people: rows, sessions, coverage per family, hashes. Pure readings of the warehouse."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from assets.feature_catalogue import FEATURES
+from assets.features.dbt_bridge import NodeResult
+from assets.features.dbt_manifest import DbtModel
+from assets.features.written import Written
+from assets.judged_rows import judged_features_hash, judged_rows
+from assets.warehouse import Warehouse
+
+Facts = Mapping[str, int | float | str]
+
+
+def model_facts(warehouse: Warehouse, models: Sequence[DbtModel], session: date) -> Mapping[str, Facts]:
+    """Return per model name its rows, and for models by session the rows and the range of sessions they hold."""
+    found: dict[str, Facts] = {}
+    with warehouse.connect(read_only=True) as connection:
+        has_session = {
+            f"{schema}.{table}"
+            for schema, table in connection.execute(
+                "select table_schema, table_name from information_schema.columns where column_name = 'session'"
+            ).fetchall()
+        }
+        for model in models:
+            name = f"{model.schema}.{model.name}"
+            if name in has_session:
+                counts = "count(*), count(*) filter (where session = ?), min(session)::varchar, max(session)::varchar"
+                row = connection.execute(f"select {counts} from {name}", (session,)).fetchone()  # noqa: S608 - names of the manifest
+                rows, of_session, first, last = row or (0, 0, None, None)
+                found[model.name] = {"rows": rows, "session_rows": of_session, "sessions": f"{first} to {last}"}
+            else:
+                row = connection.execute(f"select count(*) from {name}").fetchone()  # noqa: S608 - names of the manifest
+                found[model.name] = {"rows": 0 if row is None else int(row[0])}
+    return found
+
+
+def feature_facts(warehouse: Warehouse, session: date) -> Facts:
+    """Return the hash that names a session's judged rows, and per family the share of values that are present."""
+    rows = judged_rows(warehouse.read, session)
+    table = rows["fct_features"]
+    present: dict[str, list[int]] = {}
+    for feature in FEATURES:
+        present.setdefault(feature.family, []).append(table.num_rows - table.column(feature.name).null_count)
+    coverage = {
+        f"coverage_{family}": round(sum(counts) / (len(counts) * table.num_rows), 4) if table.num_rows else 0.0
+        for family, counts in present.items()
+    }
+    return {"features_hash": judged_features_hash(rows), "features": len(FEATURES), **coverage}
+
+
+def written_facts(written: Written) -> Facts:
+    """Return what a step stored, in numbers and names."""
+    first, last = written.sessions[0], written.sessions[-1]
+    return {
+        "rows": written.rows,
+        "session_rows": written.rows_of_session,
+        "sessions": f"{len(written.sessions)}: {first} to {last}",
+        "newest_part": written.parts[-1],
+    }
+
+
+def refusals(results: Sequence[NodeResult]) -> str:
+    """Return one line per node that did not do what it should; empty when all did."""
+    return "\n".join(
+        f"{result.unique_id}: {result.status}{f', {result.failures} rows' if result.failures else ''}"
+        f"{f' ({result.message})' if result.message else ''}"
+        for result in results
+        if not result.is_good
+    )

@@ -1,0 +1,91 @@
+"""What a symbol's history looked like at each session's cut-off: its vintages.
+
+A bar or action normally becomes known before its own session's cut-off, and then one history serves every session. A
+late row or a correction opens a new vintage: from the first session that could know it on, the history is read with it;
+sessions before keep the history they had, in a full rebuild too. Times are positions in the exchange calendar.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class VersionedRows:
+    """All versions of one kind of fact of one symbol, sorted by session, then by when they became known.
+
+    Attributes:
+        position: session the row is about, as a calendar position, shape (n,).
+        usable_from: first session whose cut-off knew the row, as a calendar position, shape (n,).
+        identity: a number per fact within the session; rows that share position and identity are versions of one fact.
+        values: columns of numbers, shape (columns, n).
+    """
+
+    position: Ints
+    usable_from: Ints
+    identity: Ints
+    values: Floats
+
+    @property
+    def has_one_version(self) -> bool:
+        """Whether there are rows, all on time, and none is a version of another: nearly every symbol."""
+        return self.position.size > 0 and bool(
+            (self.usable_from <= self.position).all() and (np.diff(self.position) > 0).all()
+        )
+
+    @property
+    def late_from(self) -> Ints:
+        """Sessions at which a row became usable after its own session; each opens a vintage."""
+        return np.unique(self.usable_from[self.usable_from > self.position])
+
+    def as_known_at(self, position: int) -> tuple[Ints, Floats]:
+        """Return positions and values of the newest versions usable at a session and about it or an earlier one."""
+        if self.has_one_version and position >= self.position[-1]:
+            return self.position, self.values
+        visible = (self.usable_from <= position) & (self.position <= position)
+        about, identity, values = self.position[visible], self.identity[visible], self.values[:, visible]
+        newest = np.ones(about.size, dtype=bool)
+        newest[:-1] = (about[1:] != about[:-1]) | (identity[1:] != identity[:-1])
+        return about[newest], values[:, newest]
+
+
+@dataclass(frozen=True, slots=True)
+class Vintage:
+    """One reading of a symbol's history and the sessions it holds for.
+
+    Attributes:
+        first: first session the reading holds for.
+        last: last session it holds for; the history below ends here.
+        bar_positions: sessions with a bar, ascending, shape (n,).
+        bars: open, high, low, close in raw dollars, volume in raw shares; shape (5, n).
+        action_positions: ex-sessions, ascending, shape (m,).
+        actions: is_split (1 or 0) and value; shape (2, m).
+    """
+
+    first: int
+    last: int
+    bar_positions: Ints
+    bars: Floats
+    action_positions: Ints
+    actions: Floats
+
+
+def vintages(bars: VersionedRows, actions: VersionedRows, *, last: int) -> Iterator[Vintage]:
+    """Yield a symbol's readings in order; together they hold for every session up to `last`, each exactly once.
+
+    Args:
+        bars: every version of its bars; values as in `Vintage.bars`.
+        actions: every version of its splits and dividends; values as in `Vintage.actions`.
+        last: newest session wanted, as a calendar position.
+    """
+    opened = np.union1d(bars.late_from, actions.late_from)
+    starts = [0, *(int(start) for start in opened if start <= last)]
+    ends = [*(start - 1 for start in starts[1:]), last]
+    for first, end in zip(starts, ends, strict=True):
+        # Rows on time are all usable at the end of the reading; late ones open a reading, so none begins inside it.
+        yield Vintage(first, end, *bars.as_known_at(end), *actions.as_known_at(end))
