@@ -49,10 +49,14 @@ def decoded(body: bytes) -> Event:
 
 
 def trading_hash(events: Iterable[Event]) -> str:
-    """Return one hash over all trading events in order; notes of attempts, people and runs are left out."""
-    digest = hashlib.sha256()
-    for event in events:
-        if not isinstance(event, _NOTES):
-            body = canonical_bytes({"kind": type(event).__name__, "event": event})
-            digest.update(len(body).to_bytes(8, "big") + body)
-    return digest.hexdigest()
+    """Return one hash over all trading events; notes of attempts, people and runs are left out.
+
+    The order in which events were written does not count: a run that was killed and started again books the same facts
+    in another order, and each carries its own instant.
+    """
+    digests = sorted(
+        hashlib.sha256(canonical_bytes({"kind": type(event).__name__, "event": event})).digest()
+        for event in events
+        if not isinstance(event, _NOTES)
+    )
+    return hashlib.sha256(b"".join(digests)).hexdigest()

@@ -1,0 +1,43 @@
+"""A real venue behind a bad wire: answers are lost, orders are refused, cancels are slow, and all calls are counted."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Literal
+
+from execution.domain.orders import BrokerFill, OrderRequest, Refused, SubmitOutcome, Unknown
+from execution.ports import Broker
+
+Fault = Literal["refuse", "lose_request", "lose_answer"]
+
+
+class ScriptedBroker:
+    """Passes every call on, but for submissions a test scripts by symbol and leg."""
+
+    def __init__(self, venue: Broker) -> None:
+        self._venue = venue
+        self.faults: dict[tuple[str, str], Fault] = {}
+        self.cancels_are_ignored = False
+        self.hides_fills = False
+        self.submitted: list[OrderRequest] = []
+        self.before_submit: Callable[[OrderRequest], None] = lambda _: None
+
+    def submit(self, order: OrderRequest) -> SubmitOutcome:
+        self.before_submit(order)
+        self.submitted.append(order)
+        fault = self.faults.get((order.symbol, order.leg))
+        if fault == "refuse":
+            return Refused("the script refuses")
+        if fault == "lose_request":
+            return Unknown("timed out")
+        outcome = self._venue.submit(order)
+        return Unknown("timed out") if fault == "lose_answer" else outcome
+
+    def cancel(self, client_order_id: str) -> None:
+        if not self.cancels_are_ignored:
+            self._venue.cancel(client_order_id)
+
+    def fills(self, *, since: datetime) -> tuple[BrokerFill, ...]:
+        return () if self.hides_fills else self._venue.fills(since=since)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._venue, name)

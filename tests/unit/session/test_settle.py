@@ -1,0 +1,233 @@
+"""The act after the close: to the cent, named when it cannot be, and finished rows for every symbol."""
+
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from execution.domain.decisions import WhyRow
+from execution.domain.errors import MissingQuote
+from execution.ledger.why_rows import read_why_rows, why_table
+from execution.session import run_session
+from tests.builders.trading_days import CALENDAR, CASH, FIRST, SESSIONS, SYMBOLS, TradingDays, a_day_of
+
+SECOND = SESSIONS[1]
+
+
+@pytest.fixture
+def days(tmp_path: Path) -> TradingDays:
+    return TradingDays(tmp_path)
+
+
+def finished(days: TradingDays, report: run_session.SettleReport) -> dict[str, WhyRow]:
+    assert report.why_rows_hash is not None
+    return {row.symbol: row for row in read_why_rows(days.desk.artifacts_root, report.why_rows_hash)}
+
+
+def test_equity_is_the_venues_cash_and_shares_at_the_official_closes(days: TradingDays) -> None:
+    report = days.live()
+    account = days.venue.account()
+    value = sum(shares * days.world[SECOND, symbol].close_usd for symbol, shares in account.positions_shares.items())
+    assert report.marked_session == SECOND
+    assert report.cash_usd == account.cash_usd
+    assert report.equity_usd == account.cash_usd + value
+
+
+def test_equity_is_opening_cash_and_all_profit(days: TradingDays) -> None:
+    days.live()
+    report = days.live(SECOND, days.a_batch(SECOND, best=("DDD", "EEE", "FFF", "CCC", "BBB", "AAA")))
+    assert report.realised_usd != 0
+    assert report.equity_usd is not None
+    assert report.unrealised_usd is not None
+    assert report.equity_usd == CASH + report.realised_usd + report.unrealised_usd
+
+
+def test_settling_again_changes_nothing(days: TradingDays) -> None:
+    first = days.live()
+    before = days.desk.ledger.verify_chain()
+    again = run_session.settle(days.desk, session=FIRST)
+    assert again.status == "already_settled"
+    assert (again.equity_usd, again.why_rows_hash) == (first.equity_usd, first.why_rows_hash)
+    assert days.desk.ledger.verify_chain() == before
+
+
+def test_a_session_that_has_not_closed_is_not_settled(days: TradingDays) -> None:
+    days.plan()
+    days.submit()
+    assert run_session.settle(days.desk, session=FIRST).status == "too_early"
+
+
+def test_a_session_without_plan_is_not_settled(days: TradingDays) -> None:
+    assert days.settle().status == "no_plan"
+
+
+def test_a_day_settles_though_its_orders_were_never_sent(days: TradingDays) -> None:
+    days.plan()
+    report = days.settle()
+    assert (report.status, report.fills, report.equity_usd) == ("settled", 0, CASH)
+    assert finished(days, report)["AAA"].outcome == "not_filled"
+
+
+def test_bought_rows_carry_their_fills(days: TradingDays) -> None:
+    row = finished(days, days.live())["AAA"]
+    book = days.desk.ledger.book()
+    entry = next(r for r in book.orders.values() if (r.order.symbol, r.leg) == ("AAA", "entry"))
+    assert (row.outcome, row.stage) == ("bought", "fill")
+    assert (row.filled_shares, row.fee_usd) == (entry.filled_shares, entry.fee_usd)
+    assert row.average_fill_usd == entry.average_fill_usd
+    assert row.not_filled_reason is None
+
+
+def test_a_part_filled_row_says_what_is_missing(tmp_path: Path) -> None:
+    days = TradingDays(tmp_path, bars=[a_day_of("AAA", SECOND, volume_shares=400)])
+    row = finished(days, days.live())["AAA"]
+    assert row.filled_shares == 20
+    assert row.not_filled_reason is not None
+    assert f"{row.shares - 20} of {row.shares} shares not filled" in row.not_filled_reason
+
+
+def test_a_position_sold_by_its_stop_says_so(tmp_path: Path) -> None:
+    days = TradingDays(tmp_path, bars=[a_day_of("BBB", SESSIONS[2], low_usd="35.00", close_usd="36.00")])
+    days.live()
+    row = finished(days, days.live(SECOND))["BBB"]
+    assert row.outcome == "sold"
+    assert "sold by the protective stop" in row.reason
+
+
+def test_rows_nobody_traded_stay_as_planned(days: TradingDays) -> None:
+    row = finished(days, days.live(batch=days.a_batch(best=("AAA", "BBB"))))["FFF"]
+    assert (row.outcome, row.stage, row.filled_shares) == ("none", "no_data", 0)
+
+
+def test_the_finished_rows_name_the_plans_rows(days: TradingDays) -> None:
+    plan = days.plan()
+    report = days.settle()
+    assert report.why_rows_hash is not None
+    table = why_table(days.desk.artifacts_root, report.why_rows_hash)
+    assert table.schema.metadata[b"previous"].decode() == plan.why_rows_hash
+
+
+def test_a_halted_holding_is_marked_at_its_last_close(tmp_path: Path) -> None:
+    class HaltedQuotes:
+        """The venue's quotes, but nothing of AAA from the third session on."""
+
+        def __init__(self, days: TradingDays) -> None:
+            self._days = days
+
+        def close_usd(self, symbol: str, session: object) -> Decimal | None:
+            is_halted = symbol == "AAA" and session >= SESSIONS[2]  # type: ignore[operator]
+            return None if is_halted else self._days.venue.close_usd(symbol, session)  # type: ignore[arg-type]
+
+    days = TradingDays(tmp_path)
+    days.live()
+    days.desk_changes = {"quotes": HaltedQuotes(days)}
+    days.restarted()
+    run_session.plan(days.evening(SECOND), session=SECOND, batch_hash=None)
+    days.settle(SECOND)
+    mark = days.desk.ledger.book().marks[-1]
+    halted = next(one for one in mark.positions if one.symbol == "AAA")
+    assert (halted.close_usd, halted.closed_session) == (days.world[SECOND, "AAA"].close_usd, SECOND)
+
+
+def test_a_holding_without_any_price_is_named(tmp_path: Path) -> None:
+    class NoQuotes:
+        def close_usd(self, symbol: str, session: object) -> None:
+            return None
+
+    days = TradingDays(tmp_path)
+    days.plan()
+    days.submit()
+    days.desk_changes = {"quotes": NoQuotes()}
+    days.restarted()
+    with pytest.raises(MissingQuote, match="AAA has no close"):
+        days.settle()
+    assert not run_session.is_settled(days.desk, FIRST)
+
+
+def test_a_split_and_a_dividend_reach_position_stop_and_cash(tmp_path: Path) -> None:
+    halved = {"open_usd": "20.25", "high_usd": "20.75", "low_usd": "20.00", "close_usd": "20.50"}
+    split = a_day_of("AAA", SESSIONS[2], split_ratio=Decimal(2), dividend_usd="0.10", **halved)
+    after = a_day_of("AAA", SESSIONS[3], **halved)
+    days = TradingDays(tmp_path, bars=[split, after])
+    days.live()
+    bought = days.desk.ledger.book().held_shares["AAA"]
+    stop_before = next(r for r in days.desk.ledger.book().orders.values() if (r.order.symbol, r.leg) == ("AAA", "stop"))
+    days.live(SECOND)
+    book = days.desk.ledger.book()
+    stop = book.orders[stop_before.order.client_order_id]
+    assert book.held_shares["AAA"] == 2 * bought
+    assert stop.order.quantity_shares == 2 * bought
+    assert stop_before.order.stop_usd is not None
+    assert stop.order.stop_usd is not None
+    assert abs(stop.order.stop_usd - stop_before.order.stop_usd / 2) <= Decimal("0.01")
+    assert book.positions["AAA"].realised_usd == bought * Decimal("0.10")
+    assert book.cash_usd == days.venue.account().cash_usd
+
+
+def test_a_delisted_holding_is_paid_out_and_gone(tmp_path: Path) -> None:
+    days = TradingDays(tmp_path, bars=[a_day_of("AAA", SESSIONS[2], is_last_session=True)])
+    days.live()
+    days.live(SECOND)
+    report = days.live(SESSIONS[2], days.a_batch(SESSIONS[2], best=SYMBOLS[1:]))
+    assert "AAA" not in days.desk.ledger.book().held_shares
+    assert report.cash_usd == days.venue.account().cash_usd
+
+
+def test_a_day_without_batch_still_marks_what_is_held(days: TradingDays) -> None:
+    days.live()
+    run_session.plan(days.evening(SECOND), session=SECOND, batch_hash=None)
+    days.submit(SECOND)
+    report = days.settle(SECOND)
+    assert (report.status, report.positions, report.marked_session) == ("settled", 3, SESSIONS[2])
+
+
+def test_holdings_without_a_batch_are_sold_when_their_horizon_is_over(tmp_path: Path) -> None:
+    days = TradingDays(tmp_path)
+    days.live()
+    for session in SESSIONS[1:5]:
+        run_session.plan(days.evening(session), session=session, batch_hash=None)
+        days.submit(session)
+        days.cancel_rest(session)
+    # Bought on the second session, five sessions held by the evening of the sixth.
+    assert len(days.desk.ledger.book().held_shares) == 3
+    run_session.plan(days.evening(SESSIONS[5]), session=SESSIONS[5], batch_hash=None)
+    exits = [r for r in days.desk.ledger.book().orders.values() if r.leg == "exit"]
+    assert len(exits) == 3
+
+
+def test_a_session_settled_long_after_marks_nothing_twice(days: TradingDays) -> None:
+    days.plan()
+    days.submit()
+    days.live(SECOND)
+    report = run_session.settle(days.desk, session=FIRST)
+    assert (report.status, report.marked_session) == ("settled", None)
+    assert [mark.marked_session for mark in days.desk.ledger.book().marks] == [SESSIONS[2]]
+
+
+def test_facts_tell_what_is_due(days: TradingDays) -> None:
+    desk = days.desk
+    assert run_session.current_tradable_session(desk) == FIRST
+    days.plan()
+    assert run_session.is_planned(desk, FIRST)
+    assert run_session.has_open_entries(desk, FIRST)
+    days.submit()
+    assert run_session.is_submitted(desk, FIRST)
+    assert not run_session.has_open_entries(desk, FIRST)
+    days.clock.move_to(CALENDAR.submit_window(FIRST)[1])
+    assert run_session.current_tradable_session(desk) is None
+    days.settle()
+    assert run_session.is_settled(desk, FIRST)
+    days.clock.move_to(CALENDAR.as_of(SECOND) - timedelta(seconds=1))
+    assert run_session.current_tradable_session(desk) is None
+    days.clock.move_to(CALENDAR.as_of(SECOND))
+    assert run_session.current_tradable_session(desk) == SECOND
+
+
+def test_two_homes_that_live_the_same_days_have_the_same_trading_hash(tmp_path: Path) -> None:
+    first, second = TradingDays(tmp_path / "one"), TradingDays(tmp_path / "two", desk_changes={"run_id": "another"})
+    for days in (first, second):
+        days.live()
+        days.live(SECOND)
+    run_session.plan(second.evening(SESSIONS[2]), session=FIRST, batch_hash="0" * 64)
+    assert first.desk.ledger.trading_hash() == second.desk.ledger.trading_hash()

@@ -1,0 +1,297 @@
+"""The morning act: each order over the wire once, a stop behind every share, nothing outside the window."""
+
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from execution.domain.errors import Halted, LedgerError
+from execution.domain.orders import OrderRequest
+from execution.session import run_session
+from tests.builders.trading_days import CALENDAR, FIRST, SESSIONS, SYMBOLS, TradingDays, a_day_of
+from tests.fakes.scripted_broker import ScriptedBroker
+
+TRADED = SESSIONS[1]
+
+
+@pytest.fixture
+def days(tmp_path: Path) -> TradingDays:
+    return TradingDays(tmp_path, wrap_broker=ScriptedBroker)
+
+
+def wire(days: TradingDays) -> ScriptedBroker:
+    broker = days.desk.broker
+    assert isinstance(broker, ScriptedBroker)
+    return broker
+
+
+def legs(orders: list[OrderRequest]) -> list[tuple[str, str]]:
+    return [(order.symbol, order.leg) for order in orders]
+
+
+def test_entries_go_out_by_rank_and_a_stop_follows_each_fill(days: TradingDays) -> None:
+    days.plan()
+    report = days.submit()
+    assert report.status == "submitted"
+    entries = [(s, "entry") for s in ("AAA", "BBB", "CCC")]
+    assert legs(wire(days).submitted) == entries + [(s, "stop") for s in ("AAA", "BBB", "CCC")]
+    assert report.unprotected == ()
+
+
+def test_a_stop_lies_below_the_fill_as_far_as_planned_below_the_close(days: TradingDays) -> None:
+    days.plan()
+    days.submit()
+    book = days.desk.ledger.book()
+    entry, stop = (
+        next(r for r in book.orders.values() if r.order.symbol == "AAA" and r.leg == leg) for leg in ("entry", "stop")
+    )
+    assert entry.average_fill_usd is not None
+    assert stop.order.stop_usd == entry.average_fill_usd - Decimal("1.50")
+    assert (stop.order.quantity_shares, stop.order.time_in_force) == (entry.filled_shares, "gtc")
+
+
+def test_submitting_again_sends_nothing(days: TradingDays) -> None:
+    days.plan()
+    days.submit()
+    sent, head = len(wire(days).submitted), days.desk.ledger.verify_chain()
+    assert days.submit().status == "already_submitted"
+    assert (len(wire(days).submitted), days.desk.ledger.verify_chain()) == (sent, head)
+
+
+@pytest.mark.parametrize("minutes", [0, 15])
+def test_nothing_is_sent_outside_the_window(days: TradingDays, minutes: int) -> None:
+    days.plan()
+    days.clock.move_to(CALENDAR.opens_at(TRADED) + timedelta(minutes=minutes))
+    report = run_session.submit(days.desk, session=FIRST)
+    assert report.status == "refused"
+    assert "outside the submit window" in report.reason
+    assert wire(days).submitted == []
+
+
+def test_nothing_is_sent_without_a_plan(days: TradingDays) -> None:
+    assert days.submit().reason == f"session {FIRST} has no plan"
+
+
+def test_a_kill_file_stops_everything(days: TradingDays) -> None:
+    days.plan()
+    days.desk.kill_file.touch()
+    with pytest.raises(Halted):
+        days.submit()
+    assert wire(days).submitted == []
+
+
+def test_a_kill_file_that_appears_while_sending_stops_the_rest(days: TradingDays) -> None:
+    days.plan()
+    wire(days).before_submit = lambda _: days.desk.kill_file.touch()
+    with pytest.raises(Halted):
+        days.submit()
+    assert legs(wire(days).submitted) == [("AAA", "entry")]
+
+
+def test_a_kill_file_nobody_can_read_stops_everything(tmp_path: Path) -> None:
+    (tmp_path / "home").touch()
+    days = TradingDays(tmp_path, desk_changes={"kill_file": tmp_path / "home" / "KILL"})
+    days.plan()
+    with pytest.raises(Halted, match="cannot be read"):
+        days.submit()
+
+
+def test_a_refused_order_is_not_sent_again(days: TradingDays) -> None:
+    days.plan()
+    wire(days).faults["AAA", "entry"] = "refuse"
+    assert days.submit().refused == 1
+    days.submit()
+    assert legs(wire(days).submitted).count(("AAA", "entry")) == 1
+
+
+@pytest.mark.parametrize("fault", ["lose_answer", "lose_request"])
+def test_an_unknown_outcome_is_never_sent_again(days: TradingDays, fault: str) -> None:
+    days.plan()
+    wire(days).faults["AAA", "entry"] = fault  # type: ignore[assignment]
+    days.submit()
+    days.submit()
+    days.cancel_rest()
+    days.settle()
+    assert legs(wire(days).submitted).count(("AAA", "entry")) == 1
+
+
+def test_an_order_whose_answer_was_lost_is_found_filled_and_protected(days: TradingDays) -> None:
+    days.plan()
+    wire(days).faults["AAA", "entry"] = "lose_answer"
+    report = days.submit()
+    book = days.desk.ledger.book()
+    assert book.held_shares["AAA"] == days.venue.account().positions_shares["AAA"]
+    assert (report.unknown, report.unprotected) == (0, ())
+
+
+def test_an_order_whose_request_was_lost_stays_unknown_until_its_day_is_over(days: TradingDays) -> None:
+    days.plan()
+    wire(days).faults["AAA", "entry"] = "lose_request"
+    days.submit()
+    days.cancel_rest()
+    assert [r.state for r in days.desk.ledger.book().unproven_orders if r.leg == "entry"] == ["unknown"]
+    assert days.settle().status == "settled"
+    assert [r.state for r in days.desk.ledger.book().unproven_orders if r.leg == "entry"] == ["missed"]
+
+
+def test_a_missed_order_that_turns_up_after_all_is_booked(days: TradingDays) -> None:
+    days.plan()
+    wire(days).faults["AAA", "entry"] = "lose_request"
+    days.submit()
+    lost = next(order for order in wire(days).submitted if order.symbol == "AAA")
+    days.settle()
+    days.clock.move_to(CALENDAR.opens_at(SESSIONS[2]) + timedelta(seconds=1))
+    days.venue.submit(lost)
+    report = days.plan(SESSIONS[2])
+    assert report.status == "planned"
+    assert days.desk.ledger.book().held_shares["AAA"] == lost.quantity_shares
+
+
+def test_the_unfilled_rest_is_cancelled_at_the_deadline(tmp_path: Path) -> None:
+    thin = a_day_of("AAA", TRADED, volume_shares=400)
+    days = TradingDays(tmp_path, bars=[thin])
+    days.plan()
+    days.submit()
+    assert run_session.has_open_entries(days.desk, FIRST)
+    report = days.cancel_rest()
+    record = next(r for r in days.desk.ledger.book().orders.values() if r.order.symbol == "AAA" and r.leg == "entry")
+    assert (report.status, record.state, record.filled_shares) == ("rest_cancelled", "cancelled", 20)
+    assert not run_session.has_open_entries(days.desk, FIRST)
+    assert report.unprotected == ()
+
+
+def test_a_plan_never_sent_is_voided_at_the_deadline(days: TradingDays) -> None:
+    days.plan()
+    report = days.cancel_rest()
+    assert (report.voided, wire(days).submitted) == (3, [])
+    assert run_session.is_submitted(days.desk, FIRST)
+
+
+def test_the_rest_is_not_cancelled_before_the_deadline(days: TradingDays) -> None:
+    days.plan()
+    days.submit()
+    assert run_session.cancel_rest(days.desk, session=FIRST).status == "refused"
+
+
+def hold_then_sell(days: TradingDays) -> None:
+    """Buy AAA, BBB and CCC on the first session and plan to sell AAA on the second."""
+    days.live()
+    days.plan(TRADED, days.a_batch(TRADED, best=("BBB", "CCC", "DDD", "EEE", "FFF", "AAA")))
+
+
+def test_an_exit_goes_out_only_after_its_stop_is_gone(days: TradingDays) -> None:
+    hold_then_sell(days)
+    open_at_exit: list[tuple[str, ...]] = []
+    wire(days).before_submit = lambda order: open_at_exit.append(
+        tuple(o.symbol for o in days.venue.open_orders() if o.order_type == "stop" and o.symbol == order.symbol)
+    )
+    days.submit(TRADED)
+    assert legs(wire(days).submitted)[6] == ("AAA", "exit")
+    assert open_at_exit[0] == ()
+    assert "AAA" not in days.venue.account().positions_shares
+
+
+def test_an_exit_waits_while_its_stop_may_still_trade(days: TradingDays) -> None:
+    hold_then_sell(days)
+    wire(days).cancels_are_ignored = True
+    assert days.submit(TRADED).status == "pending"
+    assert ("AAA", "exit") not in legs(wire(days).submitted)
+    wire(days).cancels_are_ignored = False
+    assert days.submit(TRADED).status == "submitted"
+    assert ("AAA", "exit") in legs(wire(days).submitted)
+
+
+def test_open_sells_never_exceed_what_is_held(days: TradingDays) -> None:
+    hold_then_sell(days)
+
+    def check(order: OrderRequest) -> None:
+        held = days.venue.account().positions_shares.get(order.symbol, 0)
+        working = sum(
+            o.quantity_shares - o.filled_shares
+            for o in days.venue.open_orders()
+            if (o.symbol, o.side) == (order.symbol, "sell")
+        )
+        assert order.side == "buy" or working + order.quantity_shares <= held
+
+    wire(days).before_submit = check
+    days.submit(TRADED)
+    days.cancel_rest(TRADED)
+    days.settle(TRADED)
+
+
+def test_an_exit_that_did_not_fill_gets_its_stop_back(tmp_path: Path) -> None:
+    crashed = a_day_of("AAA", SESSIONS[2], open_usd="20.00", high_usd="21.00", low_usd="19.00", close_usd="20.00")
+    days = TradingDays(tmp_path, bars=[crashed], wrap_broker=ScriptedBroker)
+    hold_then_sell(days)
+    days.submit(TRADED)
+    days.cancel_rest(TRADED)
+    exit_order = next(r for r in days.desk.ledger.book().orders.values() if (r.order.symbol, r.leg) == ("AAA", "exit"))
+    # The stop already sold at the open below it: nothing is left to sell, or the exit's limit was out of reach.
+    held = days.venue.account().positions_shares.get("AAA", 0)
+    assert exit_order.state in ("voided", "cancelled")
+    assert held == 0 or ("AAA", "stop") in legs(wire(days).submitted[6:])
+
+
+def test_a_missing_stop_is_sent_again_by_the_next_session_even_without_a_batch(days: TradingDays) -> None:
+    days.plan()
+    wire(days).faults["BBB", "stop"] = "refuse"
+    assert days.submit().unprotected == ("BBB",)
+    days.cancel_rest()
+    days.settle()
+    wire(days).faults.clear()
+    run_session.plan(days.evening(TRADED), session=TRADED, batch_hash=None)
+    report = days.submit(TRADED)
+    assert (report.unprotected, legs(wire(days).submitted)[-1]) == ((), ("BBB", "stop"))
+
+
+def test_a_refused_stop_is_not_sent_twice_in_one_session(days: TradingDays) -> None:
+    days.plan()
+    wire(days).faults["BBB", "stop"] = "refuse"
+    days.submit()
+    days.submit()
+    assert legs(wire(days).submitted).count(("BBB", "stop")) == 1
+
+
+def test_every_order_id_is_used_once_over_many_sessions(days: TradingDays) -> None:
+    for number, session in enumerate(SESSIONS[:4]):
+        days.live(session, days.a_batch(session, best=SYMBOLS[number % 3 :] + SYMBOLS[: number % 3]))
+    ids = [order.client_order_id for order in wire(days).submitted]
+    assert len(ids) == len(set(ids)) > 8
+
+
+def test_nothing_is_sent_while_ledger_and_venue_differ(days: TradingDays) -> None:
+    days.plan()
+    days.morning(FIRST)
+    foreign = OrderRequest(
+        client_order_id="by-hand",
+        symbol="FFF",
+        side="buy",
+        leg="entry",
+        quantity_shares=5,
+        order_type="market",
+        time_in_force="day",
+    )
+    days.venue.submit(foreign)
+    wire(days).hides_fills = True
+    with pytest.raises(LedgerError, match="FFF is 0 shares in the ledger, 5 at the venue"):
+        days.submit()
+    assert wire(days).submitted == []
+
+
+def test_a_position_bought_by_somebody_else_is_booked_and_left_alone(days: TradingDays) -> None:
+    days.plan()
+    days.morning(FIRST)
+    foreign = OrderRequest(
+        client_order_id="by-hand",
+        symbol="FFF",
+        side="buy",
+        leg="entry",
+        quantity_shares=5,
+        order_type="market",
+        time_in_force="day",
+    )
+    days.venue.submit(foreign)
+    days.submit()
+    assert days.desk.ledger.book().held_shares["FFF"] == 5
+    assert not [order for order in wire(days).submitted if order.symbol == "FFF"]
