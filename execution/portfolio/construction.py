@@ -133,8 +133,7 @@ def _newcomer(
         reason = f"score too low: rank {rank} of {ranked}, top {ranking.entry_ranks} are bought"
         return LeftOut(symbol=symbol, stage="score", reason=reason, rank=rank, is_held=False)
     expected, cost = signal.expected_return_bps, policy.round_trip_cost_bps
-    # Written so that a NaN, which compares false with everything, is left out.
-    if expected is not None and not expected > cost:
+    if expected is not None and (math.isnan(expected) or expected <= cost):
         reason = f"expected return {expected:.1f} bps does not exceed the cost of {cost} bps; rank {rank} of {ranked}"
         return LeftOut(symbol=symbol, stage="cost", reason=reason, rank=rank, is_held=False)
     return candidate(signal, rank=rank, ranked=ranked, heat=heat, policy=policy)

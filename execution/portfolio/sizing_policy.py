@@ -1,5 +1,6 @@
 """How scores become positions: every number of sizing, entering, holding and leaving in one validated value."""
 
+import math
 from decimal import Decimal
 from typing import Self
 
@@ -127,7 +128,7 @@ class SizingPolicy(BaseModel):
             "bear_volatile": self.heat_bear_volatile,
         }
         allowed = by_regime.get(regime or "", self.heat_unknown)
-        if vix is None:
+        if vix is None or math.isnan(vix):
             return allowed
         if vix >= self.vix_alarmed_points:
             return min(allowed, self.heat_vix_alarmed)

@@ -1,0 +1,60 @@
+from decimal import Decimal
+
+import pytest
+from pydantic import ValidationError
+
+from execution.portfolio.cost_model import CostModel
+
+NOTHING = Decimal(0)
+MODELLED = CostModel(half_spread_bps=Decimal(2), impact_bps=Decimal(100))
+
+
+def test_by_default_a_fill_gives_up_ten_basis_points_and_pays_no_commission() -> None:
+    costs = CostModel()
+    assert costs.adverse_bps(Decimal("0.04")) == 10
+    assert costs.fee_usd(side="sell", quantity_shares=100, price_usd=Decimal(50)) == 0
+    assert costs.round_trip_bps(NOTHING) == 20
+
+
+def test_a_model_of_spread_and_impact_replaces_the_flat_slippage() -> None:
+    assert MODELLED.adverse_bps(NOTHING) == 2
+    assert MODELLED.adverse_bps(Decimal("0.04")) == 22
+
+
+def test_impact_grows_with_the_root_of_participation() -> None:
+    one, four = (MODELLED.adverse_bps(Decimal(share)) - 2 for share in ("0.01", "0.04"))
+    assert four == 2 * one
+
+
+@pytest.mark.parametrize("half", [{"half_spread_bps": 2}, {"impact_bps": 100}])
+def test_half_a_model_is_refused(half: dict[str, int]) -> None:
+    with pytest.raises(ValidationError, match="give both"):
+        CostModel.model_validate(half)
+
+
+def test_prices_are_rounded_against_us() -> None:
+    costs = CostModel()
+    open_usd = Decimal("33.33")
+    assert costs.execution_price_usd(side="buy", reference_usd=open_usd, participation=NOTHING) == Decimal("33.37")
+    assert costs.execution_price_usd(side="sell", reference_usd=open_usd, participation=NOTHING) == Decimal("33.29")
+
+
+def test_a_price_below_a_dollar_keeps_four_digits() -> None:
+    price = CostModel().execution_price_usd(side="buy", reference_usd=Decimal("0.5"), participation=NOTHING)
+    assert price == Decimal("0.5005")
+
+
+def test_parts_of_a_cent_of_a_fee_are_dropped() -> None:
+    costs = CostModel(commission_usd_per_share=Decimal("0.005"))
+    assert costs.fee_usd(side="buy", quantity_shares=3, price_usd=Decimal(50)) == Decimal("0.01")
+
+
+def test_a_sale_never_costs_more_than_it_brings() -> None:
+    costs = CostModel(commission_usd_per_share=Decimal(1))
+    assert costs.fee_usd(side="sell", quantity_shares=10, price_usd=Decimal("0.05")) == Decimal("0.50")
+
+
+def test_only_sales_pay_the_fee_on_value() -> None:
+    costs = CostModel(sell_fee_bps=Decimal(1))
+    assert costs.fee_usd(side="sell", quantity_shares=100, price_usd=Decimal(50)) == Decimal("0.50")
+    assert costs.fee_usd(side="buy", quantity_shares=100, price_usd=Decimal(50)) == 0

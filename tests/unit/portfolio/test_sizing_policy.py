@@ -1,0 +1,33 @@
+import pytest
+from pydantic import ValidationError
+
+from execution.portfolio.sizing_policy import SizingPolicy
+
+
+@pytest.mark.parametrize(
+    ("smaller", "larger"),
+    [
+        ({"entry_top_fraction": "0.5"}, {"hold_top_fraction": "0.4"}),
+        ({"position_min_weight": "0.2"}, {"position_max_weight": "0.1"}),
+        ({"vix_cautious_points": "40"}, {"vix_alarmed_points": "35"}),
+        ({"heat_vix_alarmed": "0.9"}, {"heat_vix_cautious": "0.75"}),
+    ],
+)
+def test_numbers_that_contradict_each_other_are_refused_by_name(
+    smaller: dict[str, str], larger: dict[str, str]
+) -> None:
+    [name], [other] = smaller, larger
+    with pytest.raises(ValidationError, match=f"{name}.*is above {other}"):
+        SizingPolicy.model_validate({**smaller, **larger})
+
+
+def test_every_number_is_bounded_and_told_in_a_sentence() -> None:
+    for name, field in SizingPolicy.model_fields.items():
+        assert field.description, name
+        assert field.description.endswith("."), name
+        assert field.metadata, name
+
+
+def test_an_unknown_key_is_refused() -> None:
+    with pytest.raises(ValidationError, match="max_nmaes"):
+        SizingPolicy.model_validate({"max_nmaes": 3})
