@@ -1,0 +1,249 @@
+"""A bad file gives one error that names file, row and column, and nothing of it is taken in."""
+
+import os
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from assets.ingest.collect import take_in
+from assets.ingest.files_settings import FilesSourceSettings
+from assets.ingest.files_source import FilesSource
+from assets.ingest.sources import files_sources
+from assets.raw_store import RawStore
+from assets.schemas import DAILY_BARS
+from execution.domain.errors import BadSourceFile
+from execution.trading_calendar import TradingCalendar
+
+CALENDAR = TradingCalendar.shipped()
+HEADER = "ticker,day,o,h,l,c,v"
+GOOD = ("AAA,2024-03-04,10,11,9,10.5,1000", "AAA,2024-03-05,10.5,12,10,11,1200", "BBB,2024-03-04,5,5,5,5,10")
+COLUMNS = {
+    "symbol": "ticker",
+    "session": "day",
+    "open_usd": "o",
+    "high_usd": "h",
+    "low_usd": "l",
+    "close_usd": "c",
+    "volume_shares": "v",
+}
+
+
+def source(folder: Path, file: str = "bars.csv", **changes: Any) -> FilesSource:
+    spec = {"file": file, "columns": COLUMNS, **changes}
+    return FilesSource(FilesSourceSettings.model_validate({"folder": folder, "tables": {"daily_bars": [spec]}}))
+
+
+def write(folder: Path, *lines: str, name: str = "bars.csv") -> Path:
+    path = folder / name
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def fault(folder: Path, **changes: Any) -> str:
+    with pytest.raises(BadSourceFile) as caught:
+        source(folder, **changes).check()
+    return str(caught.value)
+
+
+def test_a_good_file_is_taken_in_whole(tmp_path: Path) -> None:
+    write(tmp_path, HEADER, *GOOD)
+    assert source(tmp_path).check() == {"daily_bars": 3, "securities": 3}
+
+
+@pytest.mark.parametrize(
+    ("line", "row", "column", "found"),
+    [
+        ("AAA,2024-03-06,ten,11,9,10,1000", 4, "o", "'ten'"),
+        ("AAA,2024-03-06,10,11,9,,1000", 4, "c", "empty"),
+        ("AAA,06/03/2024,10,11,9,10,1000", 4, "day", "'06/03/2024'"),
+        ("AAA,2024-02-30,10,11,9,10,1000", 4, "day", "'2024-02-30'"),
+        ("AAA,2024-03-06,10,11,9,10,12.5", 4, "v", "fraction"),
+        ("AAA,2024-03-06,10,11,9,inf,1000", 4, "c", "not finite"),
+        (" ,2024-03-06,10,11,9,10,1000", 4, "ticker", "blank"),
+        ("AAA,2024-03-06,10,11,-9,10,1000", 4, "l", "above zero"),
+        ("AAA,2024-03-06,0,11,9,10,1000", 4, "o", "above zero"),
+        ("AAA,2024-03-06,10,11,9,10,-1", 4, "v", "zero or more"),
+        ("AAA,2024-03-06,10,11,10.2,10.1,1000", 4, "l", "no more than the open"),
+        ("AAA,2024-03-06,10,10.5,9,11,1000", 4, "c", "no more than the high"),
+        ("AAA,2024-03-09,10,11,9,10,1000", 4, "day", "exchange session"),
+        ("AAA,2024-03-04,10,11,9,10.5,1000", 4, "ticker", "duplicate key"),
+    ],
+)
+def test_a_bad_row_is_named_by_file_row_and_column(
+    tmp_path: Path, line: str, row: int, column: str, found: str
+) -> None:
+    write(tmp_path, HEADER, *GOOD, line)
+    message = fault(tmp_path)
+    assert message.startswith(f"bars.csv, row {row}, column {column}: ")
+    assert found in message
+
+
+def test_the_first_of_several_bad_cells_is_named(tmp_path: Path) -> None:
+    write(tmp_path, HEADER, *GOOD, "AAA,2024-03-06,x,11,9,10,1", "AAA,2024-03-07,y,11,9,10,1")
+    assert "row 4, column o: found 'x'" in fault(tmp_path)
+
+
+def test_a_missing_column_is_named_with_those_found(tmp_path: Path) -> None:
+    write(tmp_path, "ticker,day,o,h,l,c", "AAA,2024-03-04,10,11,9,10")
+    assert fault(tmp_path).startswith("bars.csv, column v: the column is missing; found ['c', 'day'")
+
+
+def test_a_column_named_twice_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, f"{HEADER},v", "AAA,2024-03-04,10,11,9,10,1,2")
+    assert "column v: the column is named twice" in fault(tmp_path)
+
+
+def test_an_empty_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "bars.csv").touch()
+    assert fault(tmp_path).startswith("bars.csv: it is empty")
+
+
+def test_a_header_without_rows_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, HEADER)
+    assert "it has no rows" in fault(tmp_path)
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    assert fault(tmp_path).startswith("bars.csv: it cannot be opened")
+
+
+def test_one_endless_line_is_refused_without_reading_it_all(tmp_path: Path) -> None:
+    (tmp_path / "bars.csv").write_bytes(b"x" * 3_000_000)
+    assert "longer than 1048576 bytes" in fault(tmp_path)
+
+
+def test_an_endless_line_below_good_ones_is_named_by_its_row(tmp_path: Path) -> None:
+    write(tmp_path, HEADER, *GOOD, "A" * 2_000_000)
+    assert fault(tmp_path).startswith("bars.csv, row 4: the line is longer")
+
+
+def test_a_row_with_too_many_cells_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, HEADER, GOOD[0] + ",extra")
+    assert "cannot be read as CSV" in fault(tmp_path)
+
+
+def test_text_that_is_no_utf8_is_named_by_its_row(tmp_path: Path) -> None:
+    (tmp_path / "bars.csv").write_bytes(HEADER.encode() + b"\n" + GOOD[0].encode() + b"\nAA\xff,2024-03-05,1,1,1,1,1\n")
+    assert fault(tmp_path).startswith("bars.csv, row 2: the text is no UTF-8")
+
+
+def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
+    outside, folder = tmp_path / "outside.csv", tmp_path / "folder"
+    folder.mkdir()
+    outside.write_text(f"{HEADER}\n{GOOD[0]}\n")
+    (folder / "bars.csv").symlink_to(outside)
+    assert "leads out of the folder" in fault(folder)
+
+
+def test_a_path_out_of_the_folder_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    write(tmp_path, HEADER, *GOOD)
+    assert "leads out of the folder" in fault(folder, file="../bars.csv")
+
+
+def test_a_pipe_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "bars.csv")
+    assert "no regular file" in fault(tmp_path)
+
+
+def test_a_file_larger_than_allowed_is_not_opened(tmp_path: Path) -> None:
+    with (tmp_path / "bars.csv").open("wb") as stream:
+        stream.truncate(1_000_001)
+    spec = {"file": "bars.csv", "columns": COLUMNS}
+    settings = {"folder": tmp_path, "tables": {"daily_bars": [spec]}, "max_file_mb": 1}
+    with pytest.raises(BadSourceFile, match="the most allowed are 1000000"):
+        FilesSource(FilesSourceSettings.model_validate(settings)).check()
+
+
+def parquet_of_good_rows(folder: Path, **changes: list[Any]) -> Path:
+    columns: dict[str, list[Any]] = {
+        "ticker": ["AAA", "AAA"],
+        "day": [date(2024, 3, 4), date(2024, 3, 5)],
+        "o": [10.0, 10.5],
+        "h": [11.0, 12.0],
+        "l": [9.0, 10.0],
+        "c": [10.5, 11.0],
+        "v": [1000.0, 1200.0],
+        **changes,
+    }
+    path = folder / "bars.parquet"
+    pq.write_table(pa.table(columns), path)
+    return path
+
+
+def test_a_good_parquet_file_is_taken_in(tmp_path: Path) -> None:
+    parquet_of_good_rows(tmp_path)
+    assert source(tmp_path, "bars.parquet").check()["daily_bars"] == 2
+
+
+def test_a_truncated_parquet_file_is_refused(tmp_path: Path) -> None:
+    path = parquet_of_good_rows(tmp_path)
+    path.write_bytes(path.read_bytes()[:-30])
+    assert "cannot be read as Parquet" in fault(tmp_path, file="bars.parquet")
+
+
+def test_a_parquet_file_damaged_inside_is_refused(tmp_path: Path) -> None:
+    path = parquet_of_good_rows(tmp_path)
+    body = bytearray(path.read_bytes())
+    body[4:60] = b"\xff" * 56
+    path.write_bytes(bytes(body))
+    assert "bars.parquet" in fault(tmp_path, file="bars.parquet")
+
+
+def test_a_parquet_column_of_the_wrong_type_is_named(tmp_path: Path) -> None:
+    parquet_of_good_rows(tmp_path, c=[[1.0], [2.0]])
+    assert "row 1, column c: found '[1.0]', expected a number" in fault(tmp_path, file="bars.parquet")
+
+
+def test_not_a_number_is_an_empty_cell(tmp_path: Path) -> None:
+    parquet_of_good_rows(tmp_path, c=[10.5, float("nan")])
+    assert "row 2, column c: the cell is empty" in fault(tmp_path, file="bars.parquet")
+
+
+def test_instants_without_a_zone_are_refused_by_column(tmp_path: Path) -> None:
+    parquet_of_good_rows(tmp_path, seen=[datetime(2024, 3, 5), datetime(2024, 3, 6)])  # noqa: DTZ001 - the fault itself
+    message = fault(tmp_path, file="bars.parquet", columns={**COLUMNS, "known_at": "seen"})
+    assert "column seen: its instants name no time zone" in message
+
+
+def test_nothing_of_a_bad_file_is_stored(tmp_path: Path) -> None:
+    write(tmp_path, HEADER, *GOOD)
+    sources, store = files_sources(source(tmp_path)), RawStore(tmp_path / "raw")
+    write(tmp_path, HEADER, *GOOD, "AAA,2024-03-06,10,11,-9,10,1000")
+    with pytest.raises(BadSourceFile):
+        take_in(
+            sources,
+            store,
+            DAILY_BARS,
+            session=date(2024, 3, 6),
+            recorded_at=CALENDAR.as_of(date(2024, 3, 6)),
+            calendar=CALENDAR,
+        )
+    assert store.parts(DAILY_BARS) == ()
+
+
+def test_quarantine_keeps_the_good_rows_and_reports_the_bad(tmp_path: Path) -> None:
+    write(tmp_path, HEADER, *GOOD, "AAA,2024-03-06,10,11,-9,10,1000", "BBB,2024-03-05,5,5,5,5,10")
+    quarantining = source(tmp_path, quarantine=True)
+    assert quarantining.check()["daily_bars"] == 4
+    (refusal,) = quarantining.quarantined("daily_bars")
+    assert (refusal.file, refusal.row, refusal.column, refusal.found) == ("bars.csv", 4, "l", "-9.000000")
+
+
+def test_quarantine_does_not_forgive_an_unreadable_cell(tmp_path: Path) -> None:
+    write(tmp_path, HEADER, *GOOD, "AAA,2024-03-06,ten,11,9,10,1000")
+    assert "row 4, column o" in fault(tmp_path, quarantine=True)
+
+
+def test_two_files_of_one_table_may_not_tell_the_same_fact(tmp_path: Path) -> None:
+    write(tmp_path, HEADER, *GOOD)
+    write(tmp_path, HEADER, "CCC,2024-03-04,5,5,5,5,10", GOOD[1], name="more.csv")
+    specs = [{"file": name, "columns": COLUMNS} for name in ("bars.csv", "more.csv")]
+    settings = FilesSourceSettings.model_validate({"folder": tmp_path, "tables": {"daily_bars": specs}})
+    with pytest.raises(BadSourceFile, match=r"more\.csv, row 2: another file"):
+        FilesSource(settings).check()

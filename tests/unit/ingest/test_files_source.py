@@ -1,0 +1,295 @@
+"""Files as a market: mapping, scaling, dates, listings from bars, and when rows count as known."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from assets import schemas
+from assets.ingest.files_settings import FilesSourceSettings
+from assets.ingest.files_source import FilesSource, load_mapping
+from assets.ingest.sources import files_sources
+from execution.domain.errors import BadSourceFile, SettingsRefused
+from execution.trading_calendar import TradingCalendar
+
+CALENDAR = TradingCalendar.shipped()
+END = datetime(2025, 1, 1, tzinfo=UTC)
+MONDAY, TUESDAY, WEDNESDAY = date(2024, 3, 4), date(2024, 3, 5), date(2024, 3, 6)
+BARS = {
+    "file": "bars.csv",
+    "columns": {
+        "symbol": "s",
+        "session": "d",
+        "open_usd": "p",
+        "high_usd": "p",
+        "low_usd": "p",
+        "close_usd": "p",
+        "volume_shares": "v",
+    },
+}
+
+FILED = {"symbol": "s", "form": "f", "period_end": "e"}
+
+
+def market(folder: Path, bars: str = "", /, **tables: Any) -> FilesSource:
+    (folder / "bars.csv").write_text(
+        "s,d,p,v\n" + (bars or "AAA,2024-03-04,10,100\nAAA,2024-03-05,11,100\nAAA,2024-03-06,12,100\n")
+    )
+    settings = {"folder": folder, "tables": {"daily_bars": [BARS], **tables}}
+    return FilesSource(FilesSourceSettings.model_validate(settings))
+
+
+def test_the_data_begin_and_end_with_their_first_and_last_bar(tmp_path: Path) -> None:
+    sources = files_sources(market(tmp_path))
+    assert (sources.first_session, sources.last_session) == (MONDAY, WEDNESDAY)
+    assert not sources.is_synthetic
+
+
+def test_prices_in_cents_are_scaled_exactly(tmp_path: Path) -> None:
+    (tmp_path / "bars.csv").write_text("s,d,p,v\nAAA,2024-03-04,1055,100\n")
+    scale = dict.fromkeys(("open_usd", "high_usd", "low_usd", "close_usd"), 0.01)
+    settings = {"folder": tmp_path, "tables": {"daily_bars": [{**BARS, "scale": scale}]}}
+    rows = FilesSource(FilesSourceSettings.model_validate(settings)).bars(after=None, upto=END)
+    assert rows.column("close_usd").to_pylist() == [Decimal("10.550000")]
+
+
+def test_dates_in_another_form_are_read_as_the_mapping_says(tmp_path: Path) -> None:
+    (tmp_path / "bars.csv").write_text("s,d,p,v\nAAA,03/04/2024,10,100\n")
+    settings = {"folder": tmp_path, "tables": {"daily_bars": [{**BARS, "date_format": "%m/%d/%Y"}]}}
+    rows = FilesSource(FilesSourceSettings.model_validate(settings)).bars(after=None, upto=END)
+    assert rows.column("session").to_pylist() == [MONDAY]
+
+
+def test_a_symbol_is_listed_from_its_first_bar_and_not_known_before(tmp_path: Path) -> None:
+    source = market(tmp_path, "AAA,2024-03-04,10,100\nBBB,2024-03-05,10,100\nAAA,2024-03-05,10,100\n")
+    listings = {row["symbol"]: row for row in source.securities(after=None, upto=END).to_pylist()}
+    assert listings["BBB"]["listed_session"] == TUESDAY
+    assert listings["BBB"]["known_at"] == CALENDAR.opens_at(TUESDAY)
+    assert listings["BBB"]["sector"] is None
+
+
+def test_a_symbol_whose_bars_end_early_is_delisted_when_the_next_bar_fails_to_come(tmp_path: Path) -> None:
+    source = market(tmp_path, "AAA,2024-03-04,10,100\nBBB,2024-03-04,10,100\nAAA,2024-03-05,10,100\n")
+    rows = [row for row in source.securities(after=None, upto=END).to_pylist() if row["symbol"] == "BBB"]
+    assert [row["delisted_session"] for row in rows] == [None, MONDAY]
+    assert rows[1]["known_at"] == CALENDAR.bars_known_at(TUESDAY)
+
+
+def test_the_last_bar_of_a_delisted_symbol_is_its_last_on_the_tape(tmp_path: Path) -> None:
+    source = market(tmp_path, "AAA,2024-03-04,10,100\nBBB,2024-03-04,10,100\nAAA,2024-03-05,10,100\n")
+    assert {row.symbol: row.is_last_session for row in source.tape_rows(MONDAY)} == {"AAA": False, "BBB": True}
+    assert [row.is_last_session for row in source.tape_rows(TUESDAY)] == [False]
+
+
+def test_sectors_come_from_a_file_and_say_that_their_time_is_assumed(tmp_path: Path) -> None:
+    (tmp_path / "sectors.csv").write_text("s,n,g\nAAA,Alpha,Energy\nZZZ,Zeta,Utilities\n")
+    spec = {"file": "sectors.csv", "columns": {"symbol": "s", "name": "n", "sector": "g"}}
+    rows = market(tmp_path, securities=[spec]).securities(after=None, upto=END).to_pylist()
+    assert [(row["symbol"], row["sector"]) for row in rows] == [("AAA", "Energy")]
+    assert rows[0]["feed"].endswith("/assumed")
+
+
+def test_splits_and_dividends_hidden_in_a_price_file_are_found_and_put_on_the_tape(tmp_path: Path) -> None:
+    (tmp_path / "acts.csv").write_text("s,d,r,x\nAAA,2024-03-05,2.0,0\nAAA,2024-03-06,1.0,0.25\nAAA,2024-03-04,1.0,0\n")
+    split = {
+        "file": "acts.csv",
+        "columns": {"symbol": "s", "ex_session": "d", "value": "r"},
+        "constants": {"action": "split"},
+        "skip_where": {"r": ["1.0"]},
+    }
+    dividend = {
+        "file": "acts.csv",
+        "columns": {"symbol": "s", "ex_session": "d", "value": "x"},
+        "constants": {"action": "dividend"},
+        "skip_where": {"x": ["0"]},
+    }
+    source = market(tmp_path, corporate_actions=[split, dividend])
+    rows = source.corporate_actions(after=None, upto=END).to_pylist()
+    assert [(row["action"], row["ex_session"], row["value"]) for row in rows] == [
+        ("split", TUESDAY, Decimal(2)),
+        ("dividend", WEDNESDAY, Decimal("0.25")),
+    ]
+    assert rows[0]["known_at"] == CALENDAR.opens_at(TUESDAY)
+    assert source.tape_rows(TUESDAY)[0].split_ratio == 2
+    assert source.tape_rows(WEDNESDAY)[0].dividend_usd == Decimal("0.25")
+
+
+def test_a_filing_with_only_a_date_is_known_at_the_next_open(tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text("s,form,end,filed,rev,eq\nAAA,10-Q,2023-12-31,2024-03-01,5,\n")
+    spec = {
+        "file": "f.csv",
+        "columns": {"symbol": "s", "form": "form", "period_end": "end", "known_date": "filed"},
+        "metrics": {"revenue": {"column": "rev", "months": {"10-Q": 3}}, "equity": {"column": "eq", "months": 0}},
+    }
+    (row,) = market(tmp_path, filings=[spec]).filings(after=None, upto=END).to_pylist()
+    assert row["known_at"] == CALENDAR.opens_at(MONDAY)
+    assert (row["metric"], row["value"], row["duration_months"]) == ("revenue", 5.0, 3)
+
+
+def test_a_filing_without_any_date_waits_for_the_assumed_lag(tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text("s,end,rev\nAAA,2023-12-31,5\n")
+    spec = {
+        "file": "f.csv",
+        "columns": {"symbol": "s", "period_end": "end"},
+        "constants": {"form": "10-K"},
+        "metrics": {"revenue": {"column": "rev", "months": 12}},
+        "assumed_lag_days": 90,
+    }
+    (row,) = market(tmp_path, filings=[spec]).filings(after=None, upto=END).to_pylist()
+    assert row["known_at"] == CALENDAR.opens_at(date(2024, 4, 1))
+    assert row["feed"] == "f/assumed"
+
+
+def test_a_form_without_months_is_named(tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text("s,form,end,filed,rev\nAAA,8-K,2023-12-31,2024-03-01,5\n")
+    spec = {
+        "file": "f.csv",
+        "columns": {"symbol": "s", "form": "form", "period_end": "end", "known_date": "filed"},
+        "metrics": {"revenue": {"column": "rev", "months": {"10-Q": 3}}},
+    }
+    with pytest.raises(BadSourceFile, match="row 1, column form: found '8-K'"):
+        market(tmp_path, filings=[spec]).check()
+
+
+def test_a_headline_listed_twice_is_one_headline(tmp_path: Path) -> None:
+    (tmp_path / "n.csv").write_text(
+        "s,t,h\nAAA,2024-03-04T15:00:00Z,Up\nAAA,2024-03-04T15:00:00Z,Up\nAAA,2024-03-04T16:00:00Z,Up\n"
+    )
+    spec = {"file": "n.csv", "columns": {"symbol": "s", "published_at": "t", "headline": "h"}}
+    rows = market(tmp_path, news=[spec]).news(after=None, upto=END).to_pylist()
+    assert [row["known_at"].hour for row in rows] == [15, 16]
+    assert rows[0]["known_at"] == datetime(2024, 3, 4, 15, 1, tzinfo=UTC)
+
+
+def test_instants_without_a_zone_are_read_in_the_zone_of_the_mapping(tmp_path: Path) -> None:
+    (tmp_path / "n.csv").write_text("s,t,h\nAAA,2024-03-04 09:30:00,Up\n")
+    spec = {
+        "file": "n.csv",
+        "columns": {"symbol": "s", "published_at": "t", "headline": "h"},
+        "timezone": "America/New_York",
+    }
+    (row,) = market(tmp_path, news=[spec]).news(after=None, upto=END).to_pylist()
+    assert row["published_at"] == CALENDAR.opens_at(MONDAY)
+
+
+def test_an_event_without_an_announcement_counts_as_known_21_sessions_ahead(tmp_path: Path) -> None:
+    (tmp_path / "e.csv").write_text("symbol,kind,at\nAAA,earnings,2024-05-01T20:05:00Z\n")
+    spec = {"file": "e.csv", "columns": {"symbol": "symbol", "kind": "kind", "scheduled_at": "at"}}
+    (row,) = market(tmp_path, events=[spec]).events(after=None, upto=END).to_pylist()
+    assert CALENDAR.opens_at(date(2024, 4, 1)) <= row["known_at"] <= CALENDAR.opens_at(date(2024, 4, 3))
+
+
+def test_a_member_that_left_is_first_told_without_its_end(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("s,a,b\nAAA,2001-01-02,2024-03-06\nOLD,2001-01-02,2010-01-04\nBBB,2024-03-05,\n")
+    spec = {
+        "file": "m.csv",
+        "columns": {"symbol": "s", "from_session": "a", "to_session": "b"},
+        "constants": {"index_name": "big"},
+    }
+    rows = market(tmp_path, membership=[spec]).membership(after=None, upto=END).to_pylist()
+    assert sorted((row["symbol"], row["to_session"], row["known_at"]) for row in rows if row["symbol"] == "BBB") == [
+        ("BBB", None, CALENDAR.opens_at(TUESDAY))
+    ]
+    assert [(row["to_session"], row["known_at"]) for row in rows if row["symbol"] == "AAA"] == [
+        (None, CALENDAR.opens_at(MONDAY)),
+        (WEDNESDAY, CALENDAR.opens_at(WEDNESDAY)),
+    ]
+    assert "OLD" not in {row["symbol"] for row in rows}
+
+
+def test_rows_outside_the_stated_span_are_left_out(tmp_path: Path) -> None:
+    market(tmp_path)
+    settings = {"folder": tmp_path, "tables": {"daily_bars": [BARS]}, "first_session": TUESDAY, "last_session": TUESDAY}
+    source = FilesSource(FilesSourceSettings.model_validate(settings))
+    assert source.bars(after=None, upto=END).column("session").to_pylist() == [TUESDAY]
+
+
+def test_an_edited_file_has_another_revision_and_other_rows(tmp_path: Path) -> None:
+    source = market(tmp_path)
+    before = source.revision("daily_bars")
+    assert source.bars(after=None, upto=END).num_rows == 3
+    (tmp_path / "bars.csv").write_text("s,d,p,v\nAAA,2024-03-04,10,100\n")
+    assert source.revision("daily_bars") != before
+    assert source.bars(after=None, upto=END).num_rows == 1
+
+
+def test_a_table_without_a_file_has_no_source(tmp_path: Path) -> None:
+    sources = files_sources(market(tmp_path))
+    assert sources.news is None
+    assert sources.rows(schemas.NEWS, after=None, upto=END).num_rows == 0
+
+
+def test_a_bar_is_known_by_the_vendors_time_where_the_file_tells_one(tmp_path: Path) -> None:
+    (tmp_path / "bars.csv").write_text("s,d,p,v,k\nAAA,2024-03-04,10,100,2024-03-05T12:00:00Z\n")
+    columns = {**BARS["columns"], "known_at": "k"}
+    settings = {"folder": tmp_path, "tables": {"daily_bars": [{**BARS, "columns": columns}]}}
+    (row,) = FilesSource(FilesSourceSettings.model_validate(settings)).bars(after=None, upto=END).to_pylist()
+    assert row["known_at"] == datetime(2024, 3, 5, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("tables", "fault"),
+    [
+        ({}, "daily_bars is missing"),
+        ({"daily_bars": [{**BARS, "columns": {"symbol": "s"}}]}, "neither mapped nor constant"),
+        ({"daily_bars": [{**BARS, "columns": {**BARS["columns"], "price": "p"}}]}, r"\['price'\] are none of"),
+        ({"daily_bars": [{**BARS, "constants": {"known_date": "2024-03-04"}}]}, "cannot be constants"),
+        (
+            {
+                "daily_bars": [BARS],
+                "filings": [{"file": "f", "columns": {"symbol": "s", "form": "f", "period_end": "e"}}],
+            },
+            "one of the two",
+        ),
+        (
+            {
+                "daily_bars": [BARS],
+                "filings": [
+                    {
+                        "file": "f",
+                        "columns": FILED,
+                        "metrics": {"revenue": {"column": "r", "months": 3}},
+                    }
+                ],
+            },
+            "would know the future",
+        ),
+    ],
+)
+def test_a_mapping_that_cannot_work_is_refused_before_any_file_is_opened(tables: Any, fault: str) -> None:
+    with pytest.raises(ValidationError, match=fault):
+        FilesSourceSettings.model_validate({"folder": ".", "tables": tables})
+
+
+def test_the_folder_of_a_mapping_starts_at_the_mapping(tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    mapping = tmp_path / "inner" / "map.yaml"
+    columns = "{symbol: s, session: d, open_usd: p, high_usd: p, low_usd: p, close_usd: p, volume_shares: v}"
+    mapping.write_text(f"folder: ../data\ntables:\n  daily_bars:\n    - file: bars.csv\n      columns: {columns}\n")
+    assert load_mapping(mapping).folder == tmp_path / "data"
+
+
+def test_a_mapping_that_is_no_yaml_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "map.yaml").write_text("folder: [")
+    with pytest.raises(SettingsRefused, match=r"map\.yaml"):
+        load_mapping(tmp_path / "map.yaml")
+
+
+def test_the_shipped_mapping_of_real_data_is_valid() -> None:
+    mapping = load_mapping(Path(__file__).parents[3] / "examples" / "real-data.yaml")
+    assert mapping.folder.name == "data"
+    assert mapping.tables["daily_bars"][0].quarantine
+
+
+def test_a_correction_in_a_file_that_tells_its_time_is_a_second_version(tmp_path: Path) -> None:
+    (tmp_path / "bars.csv").write_text(
+        "s,d,p,v,k\nAAA,2024-03-04,10,100,2024-03-04T21:15:00Z\nAAA,2024-03-04,11,100,2024-03-06T12:00:00Z\n"
+    )
+    columns = {**BARS["columns"], "known_at": "k"}
+    settings = {"folder": tmp_path, "tables": {"daily_bars": [{**BARS, "columns": columns}]}}
+    source = FilesSource(FilesSourceSettings.model_validate(settings))
+    assert source.bars(after=None, upto=CALENDAR.as_of(TUESDAY)).num_rows == 1
+    assert source.bars(after=None, upto=CALENDAR.as_of(TUESDAY) + timedelta(days=2)).num_rows == 2
