@@ -18,8 +18,7 @@ from pipelines.home import Home
 from pipelines.secret_masking import SecretMask
 
 _OURS: Final = "_touchstone_handler"
-_CHATTY: Final = ("alembic", "numba", "urllib3", "asyncio")
-"""Libraries whose INFO says nothing an operator will look for tomorrow."""
+_OWN_PACKAGES: Final = ("assets", "execution", "pipelines", "sensors")
 
 
 class _MaskedFormatter(structlog.stdlib.ProcessorFormatter):
@@ -57,18 +56,19 @@ class _DailyFileHandler(logging.Handler):
 
 
 def configure_logging(home: Home, *, level: str = "info", secrets: Iterable[str] = (), console: bool = True) -> None:
-    """Send every log record of this process to the home's log and, if wanted, to stderr; later calls change nothing.
+    """Send the log records of this process to the home's log and, if wanted, to stderr; later calls change nothing.
 
     Args:
         home: where the log folder is; it is made with the first line.
-        level: least severity written: debug, info, warning or error.
+        level: least severity written of our own packages: debug, info, warning or error; of libraries, at least
+            warning.
         secrets: values that must not appear in any spelling; see `settings.secrets()`.
         console: also write a readable line to stderr.
     """
     root = logging.getLogger()
     if any(getattr(handler, _OURS, False) for handler in root.handlers):
         return
-    mask = SecretMask(secrets)
+    mask, least = SecretMask(secrets), logging.getLevelNamesMapping()[level.upper()]
     to_file = _DailyFileHandler(home)
     to_file.setFormatter(_MaskedFormatter(structlog.processors.JSONRenderer(sort_keys=True), mask))
     handlers: list[logging.Handler] = [to_file]
@@ -82,10 +82,9 @@ def configure_logging(home: Home, *, level: str = "info", secrets: Iterable[str]
         handlers.append(to_console)
     for handler in handlers:
         setattr(handler, _OURS, True)
+        handler.addFilter(_worth_reading)
         root.addHandler(handler)
-    root.setLevel(level.upper())
-    for name in _CHATTY:
-        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    root.setLevel(least)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -105,6 +104,11 @@ def unconfigure_logging() -> None:
         root.removeHandler(handler)
         handler.close()
     structlog.reset_defaults()
+
+
+def _worth_reading(record: logging.LogRecord) -> bool:
+    """Leave out what libraries say below a warning: there is much of it, and some set their own level."""
+    return record.levelno >= logging.WARNING or record.name.partition(".")[0] in _OWN_PACKAGES
 
 
 @contextmanager

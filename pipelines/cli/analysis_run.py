@@ -1,6 +1,6 @@
 """`touchstone cycle` and `touchstone train`: one analysis job of one session in this process, without the daemon."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 
 import dagster as dg
@@ -38,18 +38,7 @@ def run_analysis(act: str, settings: Settings, home: Home, session: date | None)
     """
     from pipelines.analysis import build_definitions  # noqa: PLC0415 - imports the whole data half
 
-    calendar, now = TradingCalendar.shipped(), clock_of(settings.mode, home).now()
-    try:
-        chosen = session or calendar.last_closed(now)
-        if chosen is not None and session is None and calendar.as_of(chosen) > now:
-            chosen = calendar.previous(chosen)
-        if chosen is None or calendar.as_of(chosen) > now:
-            raise SettingsRefused(
-                f"the cut-off of {chosen} has not come: the clock stands at {now.isoformat()}; "
-                "move it with `touchstone clock advance`, or name an earlier session"
-            )
-    except NotASession as error:
-        raise SettingsRefused(str(error)) from None
+    chosen = decided_session(session, now=clock_of(settings.mode, home).now(), calendar=TradingCalendar.shipped())
     job = build_definitions(settings, home).resolve_job_def(act)
     with dg.DagsterInstance.from_config(str(prepare_instance(home))) as instance:
         result = job.execute_in_process(
@@ -60,6 +49,33 @@ def run_analysis(act: str, settings: Settings, home: Home, session: date | None)
             run_config=_QUIET,
         )
     return _told(act, chosen, result)
+
+
+def decided_session(named: date | None, *, now: datetime, calendar: TradingCalendar) -> date:
+    """Return the session to run: the named one, else the newest whose cut-off has come.
+
+    Args:
+        named: what the person named; None for the newest.
+        now: where the clock stands.
+        calendar: exchange sessions.
+
+    Raises:
+        SettingsRefused: the named day is no session, or no cut-off has come.
+    """
+    newest = calendar.last_closed(now)
+    if named is None and newest is not None and calendar.as_of(newest) > now:
+        newest = calendar.previous(newest)
+    chosen = named or newest
+    try:
+        has_come = chosen is not None and calendar.as_of(chosen) <= now
+    except NotASession as error:
+        raise SettingsRefused(str(error)) from None
+    if chosen is None or not has_come:
+        raise SettingsRefused(
+            f"the cut-off of {chosen or 'any session'} has not come: the clock stands at {now.isoformat()}; "
+            "move it with `touchstone clock advance`, or name an earlier session"
+        )
+    return chosen
 
 
 def _told(act: str, session: date, result: dg.ExecuteInProcessResult) -> str:
@@ -77,5 +93,15 @@ def _told(act: str, session: date, result: dg.ExecuteInProcessResult) -> str:
     )
     if result.success:
         return f"{table}\n{act} of {session} is done, run {result.run_id}"
-    failed = ", ".join(str(event.step_key) for event in ended if event.is_step_failure) or "before its first step"
-    raise RunFailed(f"{act} of {session} failed at {failed}; run {result.run_id} in `make ui` says why")
+    failed = [event for event in ended if event.is_step_failure]
+    at = ", ".join(str(event.step_key) for event in failed) or "before its first step"
+    reason = _reason(failed[0]) if failed else ""
+    raise RunFailed(f"{act} of {session} failed at {at}: {reason}; run {result.run_id} in `make ui` has the rest")
+
+
+def _reason(failure: dg.DagsterEvent) -> str:
+    """Return the first line of the innermost error, which is what our own code said."""
+    error = failure.step_failure_data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return "" if error is None else error.message.strip().partition("\n")[0]

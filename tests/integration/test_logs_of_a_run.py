@@ -22,7 +22,7 @@ def test_a_run_writes_masked_lines_that_carry_its_id(home):
     @dg.op
     def send(context: dg.OpExecutionContext) -> None:
         with bind_run(run_id=context.run_id):
-            structlog.get_logger("desk").info("order_submitted", key=CANARY)
+            structlog.get_logger("execution.desk").info("order_submitted", key=CANARY)
 
     @dg.job
     def day() -> None:
@@ -43,7 +43,7 @@ def test_a_run_that_fails_with_a_secret_in_its_words_leaves_none_in_the_log(home
             try:
                 {}[f"the venue refused {CANARY}"]
             except KeyError:
-                structlog.get_logger("desk").exception("order_failed")
+                structlog.get_logger("execution.desk").exception("order_failed")
                 raise
 
     @dg.job

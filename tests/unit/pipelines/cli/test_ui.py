@@ -1,0 +1,36 @@
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from execution.domain.errors import SettingsRefused
+from pipelines.cli.ui import LOOPBACK, PageFailed, _refuse_dead, running_webserver, serve
+from pipelines.home import Home
+
+
+def test_a_taken_port_is_refused_before_anything_starts(tmp_path):
+    with socket.socket() as taken:
+        taken.bind((LOOPBACK, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(SettingsRefused, match=f"port {port} is taken"):
+            serve(Home(tmp_path / "home"), port=port)
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_child_that_ended_by_itself_is_named_with_its_last_word(tmp_path):
+    log = tmp_path / "daemon.log"
+    log.write_text("starting\nthe schema is too old\n")
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    with pytest.raises(PageFailed, match="the daemon ended by itself: the schema is too old"):
+        _refuse_dead({"daemon": child}, {"daemon": log})
+
+
+def test_the_page_ends_with_its_block(tmp_path):
+    log = tmp_path / "webserver.log"
+    with running_webserver(environment=os.environ, log_file=log, port=1) as child:
+        assert child.poll() is None
+    assert child.poll() is not None
