@@ -2,7 +2,7 @@
 
 Verification finds every edit, deletion and swap, and a row whose own hash was made to fit again, because the next
 row's link breaks. It cannot find a tail cut off, or a chain hashed again from some row to its end: whoever owns the
-file can do both, and only an anchor of the head kept somewhere else tells (docs/adr/0005-ledger.md).
+file can do both, and only an anchor of the head kept somewhere else tells; there is none yet.
 """
 
 import hashlib

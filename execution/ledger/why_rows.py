@@ -14,7 +14,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from execution.artifact_files import read_by_hash, write_by_hash
-from execution.domain.canonical import canonical_bytes
 from execution.domain.decisions import WhyRow
 
 FOLDER: Final = "why_rows"
@@ -108,7 +107,7 @@ def why_table(artifacts_root: Path, artifact_hash: str) -> pa.Table:
 def _columns(row: WhyRow) -> dict[str, Any]:
     columns: dict[str, Any] = {field.name: getattr(row, field.name) for field in SCHEMA}
     for name in _JSON_COLUMNS:
-        columns[name] = canonical_bytes(columns[name]).decode()
+        columns[name] = orjson.dumps(columns[name], option=orjson.OPT_SORT_KEYS).decode()
     for field in SCHEMA:
         if field.type == _MONEY and columns[field.name] is not None:
             # Six decimals are what the column holds; the mean of several fills may have more.

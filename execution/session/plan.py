@@ -222,6 +222,7 @@ def _frozen(desk: Desk, reconciled: Reconciled, basis: Basis, orders: tuple[Orde
         "hold_reason": basis.hold_reason,
         "limits_hash": desk.limits_hash,
         "sizing": desk.sizing.model_dump(),
+        "expires_at": desk.submit_until(session),
         "settings_hash": desk.settings_hash,
         "code_hash": desk.code_hash,
         "cash_usd": reconciled.account.cash_usd,

@@ -166,13 +166,12 @@ def _send_exits(desk: Desk, session: date) -> None:
 def _protect(desk: Desk, session: date) -> None:
     """Send a stop for every share of ours that no open exit covers."""
     reconcile(desk)
-    for symbol in unprotected(desk.ledger.book()):
-        intent = next_stop(desk, desk.ledger.book(), session=session, symbol=symbol)
-        if intent is None:
-            continue
-        order_id = intent.order.client_order_id
-        desk.ledger.record(lambda book: () if order_id in book.orders else (intent,))  # noqa: B023 - called at once
-        _send(desk, session, desk.ledger.book().orders[order_id], intent.order.quantity_shares)
+    book = desk.ledger.book()
+    missing = [next_stop(desk, book, session=session, symbol=symbol) for symbol in unprotected(book)]
+    intents = {stop.order.client_order_id: stop for stop in missing if stop is not None}
+    desk.ledger.record(lambda newest: [stop for key, stop in intents.items() if key not in newest.orders])
+    for key, stop in intents.items():
+        _send(desk, session, desk.ledger.book().orders[key], stop.order.quantity_shares)
     reconcile(desk)
 
 

@@ -27,7 +27,7 @@ def days(tmp_path: Path) -> TradingDays:
 
 
 def exported(days: TradingDays, upto: object = THIRD) -> LedgerExport:
-    return export_ledger(days.desk.ledger, days.desk.artifacts_root, upto_session=upto)  # type: ignore[arg-type]
+    return export_ledger(days.desk.ledger, days.desk.artifacts_root, upto_session=upto)
 
 
 def rows(export: LedgerExport, table: str) -> list[dict[str, object]]:
@@ -63,14 +63,14 @@ def test_positions_and_cash_add_up_to_equity_to_the_cent(days: TradingDays) -> N
     export = exported(days)
     for point in rows(export, "equity"):
         held = [row["market_value_usd"] for row in rows(export, "positions") if row["session"] == point["session"]]
-        assert point["cash_usd"] + sum(held, Decimal(0)) == point["equity_usd"]  # type: ignore[operator]
+        assert point["cash_usd"] + sum(held, Decimal(0)) == point["equity_usd"]
 
 
 def test_fills_of_an_order_add_up_to_it(days: TradingDays) -> None:
     export = exported(days)
     filled: dict[object, int] = {}
     for row in rows(export, "fills"):
-        filled[row["client_order_id"]] = filled.get(row["client_order_id"], 0) + row["quantity_shares"]  # type: ignore[operator]
+        filled[row["client_order_id"]] = filled.get(row["client_order_id"], 0) + row["quantity_shares"]
     assert filled
     for row in rows(export, "orders"):
         assert filled.get(row["client_order_id"], 0) == row["filled_shares"]
@@ -78,7 +78,7 @@ def test_fills_of_an_order_add_up_to_it(days: TradingDays) -> None:
 
 def test_every_symbol_of_every_session_has_one_decision(days: TradingDays) -> None:
     told = [(row["session"], row["symbol"]) for row in rows(exported(days), "decisions")]
-    assert sorted(told) == [(session, symbol) for session in (FIRST, SECOND) for symbol in SYMBOLS]  # type: ignore[type-var]
+    assert sorted(told) == [(session, symbol) for session in (FIRST, SECOND) for symbol in SYMBOLS]
 
 
 def test_a_changed_why_file_stops_the_export(days: TradingDays) -> None:

@@ -59,7 +59,7 @@ ALLOWED = {
 @pytest.mark.parametrize("state", sorted(ALLOWED))
 @pytest.mark.parametrize("name", sorted(EVENTS))
 def test_only_lawful_facts_follow(state: str, name: str) -> None:
-    record = replace(INTENDED, state=state, sent_at=None if state in ("intended", "voided") else AT)  # type: ignore[arg-type]
+    record = replace(INTENDED, state=state, sent_at=None if state in ("intended", "voided") else AT)
     if name in ALLOWED[state]:
         assert record.after(EVENTS[name]).state == ALLOWED[state][name]
     else:

@@ -126,7 +126,7 @@ def test_the_batch_of_another_strategy_is_refused(days: TradingDays) -> None:
 def test_a_batch_without_proof_is_held_with_its_reason(
     days: TradingDays, changes: dict[str, object], told: str
 ) -> None:
-    report = days.plan(batch=replace(days.a_batch(), **changes))  # type: ignore[arg-type]
+    report = days.plan(batch=replace(days.a_batch(), **changes))
     assert (report.status, report.entries) == ("held", 0)
     assert told in report.reason
     assert {row.stage for row in rows_of(days, report).values()} == {"batch"}

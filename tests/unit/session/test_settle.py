@@ -116,8 +116,8 @@ def test_a_halted_holding_is_marked_at_its_last_close(tmp_path: Path) -> None:
             self._days = days
 
         def close_usd(self, symbol: str, session: object) -> Decimal | None:
-            is_halted = symbol == "AAA" and session >= SESSIONS[2]  # type: ignore[operator]
-            return None if is_halted else self._days.venue.close_usd(symbol, session)  # type: ignore[arg-type]
+            is_halted = symbol == "AAA" and session >= SESSIONS[2]
+            return None if is_halted else self._days.venue.close_usd(symbol, session)
 
     days = TradingDays(tmp_path)
     days.live()

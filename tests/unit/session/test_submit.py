@@ -108,7 +108,7 @@ def test_a_refused_order_is_not_sent_again(days: TradingDays) -> None:
 @pytest.mark.parametrize("fault", ["lose_answer", "lose_request"])
 def test_an_unknown_outcome_is_never_sent_again(days: TradingDays, fault: str) -> None:
     days.plan()
-    wire(days).faults["AAA", "entry"] = fault  # type: ignore[assignment]
+    wire(days).faults["AAA", "entry"] = fault
     days.submit()
     days.submit()
     days.cancel_rest()

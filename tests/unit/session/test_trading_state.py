@@ -31,7 +31,7 @@ def a_book(*equities: int) -> Book:
 
 
 def state(*equities: int, mode: str = "simulated") -> str:
-    return trading_state(book=a_book(*equities), equity_usd=Decimal(equities[-1]), limits=LIMITS, mode=mode)  # type: ignore[arg-type]
+    return trading_state(book=a_book(*equities), equity_usd=Decimal(equities[-1]), limits=LIMITS, mode=mode)
 
 
 def test_an_account_above_its_limit_is_active() -> None:
