@@ -1,7 +1,8 @@
 """Forward adjustment: prices and volumes on one scale from the first bar on, total returns beside them.
 
 The factor grows with each split from the first bar forward, so a later split never changes an earlier adjusted price;
-only ratios of adjusted prices mean anything. Orders, stops and fills use raw prices and never come here.
+only ratios of adjusted prices mean anything. A return uses the two closes it lies between and what happened between
+them, nothing older. Orders, stops and fills use raw prices and never come here.
 """
 
 from collections.abc import Sequence
@@ -12,29 +13,31 @@ import numpy.typing as npt
 from execution.domain.errors import DataError
 
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 
 
-def forward_split_factors(*, sessions: int, splits: Sequence[tuple[int, float]]) -> Floats:
-    """Return the product of all split ratios up to each session, 1 before the first.
+def split_ratios(*, sessions: int, splits: Sequence[tuple[int, float]]) -> Floats:
+    """Return new shares per old share on each session, 1 where nothing was split.
 
     Args:
         sessions: number of sessions of the history.
-        splits: (position of the ex-session, new shares per old share) in ex-session order. A split at position 0 or
-            before lies outside the history and counts nowhere; so does one past its end.
+        splits: (position of the ex-session, new shares per old share). A split at position 0 or before lies outside
+            the history and counts nowhere; so does one past its end.
 
     Returns:
-        Shape (sessions,): adjusted price = raw price x factor, adjusted volume = raw volume / factor.
+        Shape (sessions,). Its running product is the factor: adjusted price = raw price x factor, adjusted volume = raw
+        volume / factor.
 
     Raises:
         DataError: a ratio is not positive and finite.
     """
-    factors = np.ones(sessions)
+    ratios = np.ones(sessions)
     for position, ratio in splits:
         if not (np.isfinite(ratio) and ratio > 0):
             raise DataError(f"split ratio {ratio} at position {position}: expected new shares per old share, above 0")
         if 0 < position < sessions:
-            factors[position:] *= ratio
-    return factors
+            ratios[position] *= ratio
+    return ratios
 
 
 def cash_dividends(*, sessions: int, dividends: Sequence[tuple[int, float]]) -> Floats:
@@ -46,17 +49,23 @@ def cash_dividends(*, sessions: int, dividends: Sequence[tuple[int, float]]) -> 
     return paid
 
 
-def total_returns(*, adjusted_close: Floats, factors: Floats, dividends_usd: Floats) -> Floats:
+def total_returns(*, last_close_usd: Floats, is_carried: Bools, ratios: Floats, dividends_usd: Floats) -> Floats:
     """Return one-session returns with splits and dividends; the first has none and is NaN.
 
-    A dividend is per share held before the ex-session's open, hence the factor of the session before.
+    A dividend is per share held before its session's open. A session without a usable bar returns its dividend alone.
 
     Args:
-        adjusted_close: shape (n,), all positive.
-        factors: shape (n,), from `forward_split_factors`.
-        dividends_usd: shape (n,), raw dollars per share.
+        last_close_usd: raw close of the session, or of the last one with a usable bar; shape (n,), all positive.
+        is_carried: whether the session has no usable bar itself; never the first.
+        ratios: from `split_ratios`, shape (n,).
+        dividends_usd: from `cash_dividends`, shape (n,).
     """
-    returns = np.full(adjusted_close.size, np.nan)
-    received = adjusted_close[1:] + dividends_usd[1:] * factors[:-1]
-    returns[1:] = received / adjusted_close[:-1] - 1.0
+    # Shares today per share held at the last usable bar before today; 1 except after sessions without one.
+    held = np.ones(last_close_usd.size)
+    for position in np.flatnonzero(is_carried[:-1]) + 1:
+        held[position] = held[position - 1] * ratios[position - 1]
+    returns = np.full(last_close_usd.size, np.nan)
+    before = last_close_usd[:-1]
+    worth = np.where(is_carried[1:], before, last_close_usd[1:] * (held[1:] * ratios[1:]))
+    returns[1:] = (worth + dividends_usd[1:] * held[1:]) / before - 1.0
     return returns

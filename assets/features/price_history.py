@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from assets.features.adjustment import cash_dividends, forward_split_factors, total_returns
+from assets.features.adjustment import cash_dividends, split_ratios, total_returns
 from assets.features.vintages import Vintage
 
 Floats = npt.NDArray[np.float64]
@@ -66,7 +66,8 @@ def price_histories(vintage: Vintage) -> Iterator[PriceHistory]:
     positions, bars = vintage.bar_positions[usable], vintage.bars[:, usable]
     start = int(positions[0])
     size = int(vintage.bar_positions[-1]) - start + 1
-    factors = forward_split_factors(sessions=size, splits=_actions(vintage, start, is_split=True))
+    ratios = split_ratios(sessions=size, splits=_actions(vintage, start, is_split=True))
+    factors = np.asarray(np.cumprod(ratios), dtype=np.float64)
     dividends = cash_dividends(sessions=size, dividends=_actions(vintage, start, is_split=False))
     is_reported = np.zeros(size, dtype=bool)
     is_reported[vintage.bar_positions[vintage.bar_positions >= start] - start] = True
@@ -82,6 +83,7 @@ def price_histories(vintage: Vintage) -> Iterator[PriceHistory]:
             positions[first:end] - start - begin,
             bars[:, first:end],
             start=start + begin,
+            ratios=ratios[own],
             factors=factors[own],
             dividends=dividends[own],
             is_reported=is_reported[own],
@@ -101,6 +103,7 @@ def _history(
     bars: Floats,
     *,
     start: int,
+    ratios: Floats,
     factors: Floats,
     dividends: Floats,
     is_reported: Bools,
@@ -122,5 +125,7 @@ def _history(
         volume=np.where(carried, 0.0, bars[4, newest] / factors),
         traded_usd=np.where(carried, 0.0, bars[3, newest] * bars[4, newest]),
         factor=factors,
-        total_return=total_returns(adjusted_close=close, factors=factors, dividends_usd=dividends),
+        total_return=total_returns(
+            last_close_usd=bars[3, newest], is_carried=carried, ratios=ratios, dividends_usd=dividends
+        ),
     )
