@@ -228,10 +228,13 @@ def _action_values(evidence: RawEvidence, action: str) -> "pd.Series[float]":
 def _as_read(bars: pd.DataFrame) -> tuple[Row, ...]:
     shown = bars.sort_values(["session", "symbol"], ascending=[False, True]).head(EVIDENCE_ROWS)
     columns = ["symbol", "session", *_PRICES, "volume_shares"]
-    return tuple(
-        {str(name): str(value.date() if isinstance(value, pd.Timestamp) else value) for name, value in row.items()}
-        for row in shown[columns].to_dict("records")
-    )
+    return tuple({str(name): _cell(value) for name, value in row.items()} for row in shown[columns].to_dict("records"))
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, pd.Timestamp):
+        return value.date().isoformat()
+    return format(value, ".10g") if isinstance(value, float) else str(value)
 
 
 def bar_checks() -> Sequence[Check[RawEvidence]]:

@@ -9,7 +9,6 @@ import pyarrow as pa
 
 from assets.feature_catalogue import FEATURES, Feature
 from assets.judged_rows import judged_features_hash, judged_rows
-from assets.quality.freshness import newest_known_at
 from assets.quality.leakage import FeatureRows
 from assets.quality.raw_evidence import RawEvidence
 from assets.schemas import FILINGS, NEWS
@@ -87,7 +86,7 @@ class FeatureEvidence:
         }
         found = {}
         for family, (table, window) in windows.items():
-            newest = newest_known_at(self.raw, table)
+            newest = self.raw.rows.newest_known_at(table)
             start = self.raw.calendar.sessions[max(0, self.raw.calendar.index(self.raw.session) - window)]
             if newest is None:
                 found[family] = f"raw/{table.name} has no row"

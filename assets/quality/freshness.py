@@ -4,13 +4,13 @@ Ages are counted in exchange sessions: over a weekend nothing grows old.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
-from assets.quality.raw_evidence import RawEvidence
+from assets.quality.raw_evidence import RawEvidence, bar_frame
 from assets.quality.verdicts import EVIDENCE_ROWS, Check, Verdict, share_text
 from assets.schemas import FILINGS, INDICES, NEWS, RawTable
 
@@ -61,8 +61,10 @@ def judge_universe_is_complete(evidence: RawEvidence) -> tuple[Verdict, ...]:
 
 
 def judge_bars_are_on_time(evidence: RawEvidence) -> tuple[Verdict, ...]:
-    """Return whether the session's bars became known soon enough after its close."""
-    bars, policy = evidence.session_bars, evidence.policy
+    """Return whether the session's bars became known soon enough after its close; a correction is not lateness."""
+    versions, policy = bar_frame(evidence.bar_versions), evidence.policy
+    of_session = versions[versions["session"] == np.datetime64(evidence.session)]
+    bars = of_session.sort_values("known_at").drop_duplicates("symbol").sort_values("symbol")
     if bars.empty:
         return (_no_bars("known in time"),)
     close = evidence.calendar.closes_at(evidence.session)
@@ -123,15 +125,9 @@ def judge_sources_are_awake(evidence: RawEvidence) -> tuple[Verdict, ...]:
     return tuple(_silence(evidence, table, limit) for table, limit in limits)
 
 
-def newest_known_at(evidence: RawEvidence, table: RawTable) -> datetime | None:
-    """Return when the newest row of a table became known, not after the cut-off; None for an empty table."""
-    newest = pc.max(evidence.rows.known(table, since=None).column("known_at")).as_py()
-    return newest.astimezone(UTC) if newest is not None else None
-
-
 def _silence(evidence: RawEvidence, table: RawTable, limit: int | None) -> Verdict:
     demand = "measured, not demanded" if limit is None else f"at most {limit} sessions"
-    newest = newest_known_at(evidence, table)
+    newest = evidence.rows.newest_known_at(table)
     if newest is None:
         return Verdict(passed=True, value="no such source: skipped", threshold=demand, detail=table.name)
     age = _age_sessions(evidence, newest)

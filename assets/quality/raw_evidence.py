@@ -4,7 +4,7 @@ Rows are read when a check first asks for them, so that unreadable data turn che
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -34,7 +34,11 @@ class RawRows(Protocol):
         ...
 
     def new(self, table: RawTable) -> pa.Table:
-        """Return the rows that the session before could not see."""
+        """Return the rows that no proven session could see yet."""
+        ...
+
+    def newest_known_at(self, table: RawTable) -> datetime | None:
+        """Return when the newest row became known; None for a table without rows."""
         ...
 
 
@@ -64,11 +68,22 @@ class StoredRows:
             [self._read(table, unseen, since=None), self._read(table, ripened, since=since)]
         ).combine_chunks()
 
+    def newest_known_at(self, table: RawTable) -> datetime | None:
+        """Return when the newest row not after the cut-off became known, from the index where it can tell."""
+        parts, as_of = self._listed_parts(table), self._snapshot.as_of
+        whole = [part.max_known_at for part in parts if part.max_known_at <= as_of]
+        cut = [part.hash for part in parts if part.max_known_at > as_of]
+        seen = pc.max(self._read(table, cut, since=None).column("known_at")).as_py()
+        return max([*whole, *([seen.astimezone(UTC)] if seen is not None else [])], default=None)
+
     def _parts(self, table: RawTable, *, since: datetime | None) -> Sequence[str]:
+        return [part.hash for part in self._listed_parts(table) if since is None or part.max_known_at >= since]
+
+    def _listed_parts(self, table: RawTable) -> Sequence[Part]:
         if table.name not in self._indexed:
             mine = set(self._snapshot.hashes(table.name))
             self._indexed[table.name] = tuple(part for part in self._store.parts(table) if part.hash in mine)
-        return [part.hash for part in self._indexed[table.name] if since is None or part.max_known_at >= since]
+        return self._indexed[table.name]
 
     def _read(self, table: RawTable, parts: Sequence[str], *, since: datetime | None) -> pa.Table:
         if not parts:

@@ -25,8 +25,14 @@ _CALENDAR = TradingCalendar.shipped()
 def append_unchecked(store: RawStore, table: RawTable, rows: Sequence[Mapping[str, Any]], *, session: date) -> None:
     """Write rows as one part past the store's own refusal of repeats, as a broken writer would."""
     ordered = canonical_order(table, pa.Table.from_pylist(list(rows), schema=table.schema))
-    recorded_at = _CALENDAR.as_of(session)
-    part = describe(table, ordered, session=session, recorded_at=recorded_at, revision="fault")
+    part = describe(
+        table,
+        ordered,
+        # As of the last intake, so that the next one still takes in what the source has.
+        session=store.latest_session(table) or session,
+        recorded_at=_CALENDAR.as_of(session),
+        revision=store.latest_revision(table),
+    )
     store._write(table, ordered, part)
 
 

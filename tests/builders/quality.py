@@ -1,5 +1,6 @@
 """Evidence for the gates, built from a market in memory; each builder varies what a test names."""
 
+import shutil
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -9,6 +10,7 @@ from assets.quality.raw_evidence import RawEvidence
 from assets.raw_store import RawStore
 from assets.schemas import ALL
 from assets.snapshots import DataSnapshot, SnapshotStore
+from assets.warehouse import Warehouse
 from execution.signal_batch_store import SignalBatchStore
 from tests.builders.marts import BuiltMarts, some_marts
 from tests.builders.raw_market import CALENDAR, SESSION, MemoryRows, RawMarket, a_raw_market
@@ -60,16 +62,26 @@ class GateHome:
 
 def a_gate_home(root: Path, market: RawMarket | None = None) -> GateHome:
     """A home with a clean market taken in up to `SESSION`, its snapshot pinned and its marts built."""
-    market = market or a_raw_market()
-    store = RawStore(root / "raw")
+    market = market or a_raw_market(n_sessions=14)
+    home = _home_at(root, market)
     for table in ALL:
-        store.append(table, market.tables[table.name], session=SESSION, recorded_at=CALENDAR.as_of(SESSION))
-    home = GateHome(
-        store=store,
-        snapshots=SnapshotStore(root / "snapshots"),
-        batches=SignalBatchStore(root / "artifacts"),
-        marts=some_marts(root, market),
-        market=market,
-    )
+        home.store.append(table, market.tables[table.name], session=SESSION, recorded_at=CALENDAR.as_of(SESSION))
+    some_marts(root, market, n_sessions=4)
     home.pin(SESSION)
     return home
+
+
+def copy_of(home: GateHome, root: Path) -> GateHome:
+    """The same home elsewhere, for a test to spoil: copying costs a tenth of building."""
+    shutil.copytree(home.marts.warehouse.path.parent, root, dirs_exist_ok=True)
+    return _home_at(root, home.market)
+
+
+def _home_at(root: Path, market: RawMarket) -> GateHome:
+    return GateHome(
+        store=RawStore(root / "raw"),
+        snapshots=SnapshotStore(root / "snapshots"),
+        batches=SignalBatchStore(root / "artifacts"),
+        marts=BuiltMarts(Warehouse(root / "warehouse.duckdb")),
+        market=market,
+    )

@@ -199,3 +199,7 @@ class MemoryRows:
     def new(self, table: RawTable) -> pa.Table:
         since = None if self.previous_as_of is None else self.previous_as_of + timedelta(microseconds=1)
         return self.known(table, since=since)
+
+    def newest_known_at(self, table: RawTable) -> datetime | None:
+        newest: datetime | None = pc.max(self.known(table, since=None).column("known_at")).as_py()
+        return newest

@@ -15,7 +15,7 @@ from assets.quality.defs import DEFINITIONS
 from assets.quality.policy import GatePolicy
 from execution.domain.errors import CertificateRefused
 from tests.builders.faults import append_unexplained_jump
-from tests.builders.quality import GateHome, a_gate_home
+from tests.builders.quality import GateHome, a_gate_home, copy_of
 from tests.builders.raw_market import CALENDAR, SESSION, symbols_of
 
 EARLIER = CALENDAR.previous(SESSION)
@@ -44,9 +44,14 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield ephemeral
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> GateHome:
+    return a_gate_home(tmp_path_factory.mktemp("home"))
+
+
 @pytest.fixture
-def home(tmp_path: Path) -> GateHome:
-    return a_gate_home(tmp_path)
+def home(built: GateHome, tmp_path: Path) -> GateHome:
+    return copy_of(built, tmp_path)
 
 
 def run(

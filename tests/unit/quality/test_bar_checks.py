@@ -1,0 +1,233 @@
+"""Each rule on bars: what just passes, what just fails, and what a few faults do against many."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from assets.quality.bar_checks import bar_checks
+from assets.quality.policy import GatePolicy
+from assets.quality.verdicts import Report, run_check
+from assets.schemas import CORPORATE_ACTIONS, DAILY_BARS, NEWS
+from tests.builders.quality import raw_evidence
+from tests.builders.raw_market import CALENDAR, SESSION, RawMarket, a_raw_market, symbols_of
+
+CHECKS = {check.name: check for check in bar_checks()}
+YESTERDAY = CALENDAR.previous(SESSION)
+CENT = Decimal("0.01")
+MARKET = a_raw_market(n_sessions=14)
+
+
+def report(name: str, market: RawMarket = MARKET, **changes: Any) -> Report:
+    return run_check(CHECKS[name], raw_evidence(market, **changes))
+
+
+def with_prices(symbol: str, factor: str) -> RawMarket:
+    """The market with one symbol's bar of the session set to a multiple of its previous close."""
+    close = Decimal(str(MARKET.bar(symbol, YESTERDAY)["close_usd"])) * Decimal(factor)
+    return MARKET.with_bar(
+        symbol, SESSION, open_usd=close, high_usd=close + CENT, low_usd=close - CENT, close_usd=close
+    )
+
+
+def with_action(market: RawMarket, symbol: str, action: str, value: str) -> RawMarket:
+    row = {"symbol": symbol, "ex_session": SESSION, "action": action, "value": Decimal(value)}
+    return market.with_rows(CORPORATE_ACTIONS, [{**row, "known_at": CALENDAR.opens_at(SESSION)}])
+
+
+@pytest.mark.parametrize("name", list(CHECKS))
+def test_clean_bars_pass_and_leave_nobody_out(name: str) -> None:
+    found = report(name)
+    assert found.passed
+    assert found.excluded == {}
+
+
+@pytest.mark.parametrize(("close", "is_found"), [("0", True), ("-1", True), ("0.000001", False)])
+def test_price_of_zero_is_found_and_the_smallest_positive_is_not(close: str, *, is_found: bool) -> None:
+    market = MARKET.with_bar("S001", SESSION, close_usd=Decimal(close))
+    assert ("S001" in report("positive_prices", market).excluded) is is_found
+
+
+def test_high_equal_to_the_larger_of_open_and_close_is_in_order() -> None:
+    bar = MARKET.bar("S001", SESSION)
+    most = max(Decimal(str(bar["open_usd"])), Decimal(str(bar["close_usd"])))
+    assert report("ohlc_order", MARKET.with_bar("S001", SESSION, high_usd=most)).excluded == {}
+
+
+def test_high_a_cent_below_the_larger_of_open_and_close_is_found() -> None:
+    bar = MARKET.bar("S001", SESSION)
+    most = max(Decimal(str(bar["open_usd"])), Decimal(str(bar["close_usd"])))
+    assert "S001" in report("ohlc_order", MARKET.with_bar("S001", SESSION, high_usd=most - CENT)).excluded
+
+
+def test_low_a_cent_above_the_smaller_of_open_and_close_is_found() -> None:
+    bar = MARKET.bar("S001", SESSION)
+    least = min(Decimal(str(bar["open_usd"])), Decimal(str(bar["close_usd"])))
+    assert "S001" in report("ohlc_order", MARKET.with_bar("S001", SESSION, low_usd=least + CENT)).excluded
+
+
+@pytest.mark.parametrize(
+    ("volume", "is_halted", "is_found"), [(1, False, False), (0, False, True), (0, True, False), (-1, True, True)]
+)
+def test_no_volume_is_found_unless_the_symbol_was_halted(volume: int, *, is_halted: bool, is_found: bool) -> None:
+    market = MARKET.with_bar("S001", SESSION, volume_shares=volume, is_halted=is_halted)
+    assert ("S001" in report("possible_volumes", market).excluded) is is_found
+
+
+@pytest.mark.parametrize(("factor", "is_found"), [("1.39", False), ("1.41", True), ("0.61", False), ("0.59", True)])
+def test_return_beyond_the_policy_is_a_jump(factor: str, *, is_found: bool) -> None:
+    assert ("S001" in report("explained_jumps", with_prices("S001", factor)).excluded) is is_found
+
+
+def test_halving_with_a_two_for_one_split_is_explained() -> None:
+    assert report("explained_jumps", with_action(with_prices("S001", "0.5"), "S001", "split", "2")).excluded == {}
+
+
+def test_split_in_the_table_that_the_price_does_not_show_is_a_jump() -> None:
+    market = with_action(with_prices("S001", "1.0"), "S001", "split", "2")
+    assert "S001" in report("explained_jumps", market).excluded
+
+
+def test_large_dividend_explains_the_fall_it_causes() -> None:
+    half = Decimal(str(MARKET.bar("S001", YESTERDAY)["close_usd"])) / 2
+    market = with_action(with_prices("S001", "0.5"), "S001", "dividend", f"{half:.2f}")
+    assert report("explained_jumps", market).excluded == {}
+
+
+def test_split_while_the_symbol_had_no_bar_explains_its_next_bar() -> None:
+    row = {"symbol": "S001", "ex_session": YESTERDAY, "action": "split", "value": Decimal(2)}
+    before = Decimal(str(MARKET.bar("S001", CALENDAR.offset(SESSION, -2))["close_usd"])) / 2
+    prices = {"open_usd": before, "high_usd": before + CENT, "low_usd": before - CENT, "close_usd": before}
+    market = MARKET.with_bar("S001", SESSION, **prices).without_bars(session=YESTERDAY, symbols=["S001"])
+    market = market.with_rows(CORPORATE_ACTIONS, [{**row, "known_at": CALENDAR.opens_at(YESTERDAY)}])
+    assert report("explained_jumps", market).excluded == {}
+
+
+def test_repeated_bar_is_found_and_a_difference_of_one_share_is_not() -> None:
+    before = MARKET.bar("S001", YESTERDAY)
+    values = {name: before[name] for name in ("open_usd", "high_usd", "low_usd", "close_usd")}
+    volume = int(str(before["volume_shares"]))
+    repeated = MARKET.with_bar("S001", SESSION, **values, volume_shares=volume)
+    traded = MARKET.with_bar("S001", SESSION, **values, volume_shares=volume + 1)
+    assert "S001" in report("fresh_values", repeated).excluded
+    assert report("fresh_values", traded).excluded == {}
+
+
+def test_repeats_count_from_the_length_the_policy_names() -> None:
+    before = MARKET.bar("S001", YESTERDAY)
+    repeated = MARKET.with_bar(
+        "S001", SESSION, **{name: before[name] for name in before if name.endswith(("usd", "s"))}
+    )
+    assert report("fresh_values", repeated, policy=GatePolicy(stale_repeat_sessions=3)).excluded == {}
+
+
+def test_halted_bar_may_repeat_the_one_before() -> None:
+    before = MARKET.bar("S001", YESTERDAY)
+    values = {name: before[name] for name in ("open_usd", "high_usd", "low_usd", "close_usd")}
+    market = MARKET.with_bar("S001", SESSION, **values, volume_shares=0, is_halted=True)
+    assert report("fresh_values", market).excluded == {}
+
+
+@pytest.mark.parametrize("days", [-2, 1])
+def test_bar_of_a_weekend_or_of_the_future_is_found(days: int) -> None:
+    bar = {**MARKET.bar("S001", SESSION), "session": SESSION + timedelta(days=days)}
+    assert "S001" in report("possible_sessions", MARKET.with_rows(DAILY_BARS, [bar])).excluded
+
+
+@pytest.mark.parametrize(("seconds", "is_found"), [(0, False), (-1, True)])
+def test_bar_known_before_the_close_is_found(seconds: int, *, is_found: bool) -> None:
+    known_at = CALENDAR.closes_at(SESSION) + timedelta(seconds=seconds)
+    found = report("possible_known_at", MARKET.with_bar("S001", SESSION, known_at=known_at))
+    assert ("S001" in found.excluded) is is_found
+
+
+def jumping(count: int) -> RawMarket:
+    market = MARKET
+    for symbol in symbols_of(count):
+        bar = market.bar(symbol, SESSION)
+        market = market.with_bar(symbol, SESSION, close_usd=Decimal(str(bar["low_usd"])) / 100)
+    return market
+
+
+@pytest.mark.parametrize(("count", "passes"), [(2, True), (3, False)])
+def test_faults_of_a_twentieth_leave_symbols_out_and_more_close_the_gate(count: int, *, passes: bool) -> None:
+    found = report("ohlc_order", jumping(count))
+    assert found.passed is passes
+    assert set(found.excluded) == set(symbols_of(count))
+
+
+def test_one_faulty_symbol_is_tolerated_however_small_the_universe() -> None:
+    small = a_raw_market(n_symbols=5, n_sessions=14)
+    assert report("ohlc_order", small.with_bar("S001", SESSION, high_usd=CENT)).passed
+
+
+def test_no_tolerance_means_one_faulty_symbol_closes_the_gate() -> None:
+    strict = GatePolicy(tolerated_symbols=0, max_excluded_share=0.0)
+    assert not report("ohlc_order", MARKET.with_bar("S001", SESSION, high_usd=CENT), policy=strict).passed
+
+
+@pytest.mark.parametrize(("age", "is_left_out"), [(4, True), (5, False)])
+def test_fault_leaves_its_symbol_out_until_the_quarantine_is_over(age: int, *, is_left_out: bool) -> None:
+    market = MARKET.with_bar("S001", CALENDAR.offset(SESSION, -age), high_usd=CENT)
+    assert ("S001" in report("ohlc_order", market).excluded) is is_left_out
+
+
+def test_corrected_fault_leaves_nobody_out() -> None:
+    good = MARKET.bar("S001", YESTERDAY)
+    market = MARKET.with_bar("S001", YESTERDAY, high_usd=CENT)
+    market = market.with_rows(DAILY_BARS, [{**good, "known_at": CALENDAR.closes_at(SESSION)}])
+    assert report("ohlc_order", market).excluded == {}
+
+
+def test_old_fault_of_a_first_intake_is_counted_not_charged_to_the_symbol() -> None:
+    market = MARKET.with_bar("S001", MARKET.sessions[0], high_usd=CENT)
+    found = report("ohlc_order", market, is_first_session=True, policy=GatePolicy(max_history_fault_share=0.01))
+    assert found.passed
+    assert found.excluded == {}
+    assert "1 older bars" in found.outcomes[0].value
+
+
+def test_many_old_faults_of_a_first_intake_close_the_gate() -> None:
+    market = MARKET.with_bar("S001", MARKET.sessions[0], high_usd=CENT)
+    assert not report(
+        "ohlc_order", market, is_first_session=True, policy=GatePolicy(max_history_fault_share=0.0)
+    ).passed
+
+
+def test_old_faults_already_judged_are_not_counted_again() -> None:
+    market = MARKET.with_bar("S001", CALENDAR.offset(SESSION, -6), high_usd=CENT)
+    assert report("ohlc_order", market, policy=GatePolicy(max_history_fault_share=0.0)).passed
+
+
+def test_two_versions_at_one_instant_close_the_gate() -> None:
+    bar = MARKET.bar("S001", SESSION)
+    twice = MARKET.with_rows(DAILY_BARS, [{**bar, "volume_shares": 1}])
+    found = report("unique_versions", twice)
+    assert not found.passed
+    assert found.verdicts[0].offenders[0]["symbol"] == "S001"
+
+
+def test_later_correction_settles_two_versions_at_one_instant() -> None:
+    bar = MARKET.bar("S001", SESSION)
+    known_at = CALENDAR.as_of(SESSION)
+    settled = MARKET.with_rows(DAILY_BARS, [{**bar, "volume_shares": 1}, {**bar, "known_at": known_at}])
+    assert report("unique_versions", settled).passed
+
+
+def test_two_versions_of_a_headline_close_the_gate_too() -> None:
+    headlines = MARKET.tables["news"].to_pylist()
+    twice = MARKET.with_rows(NEWS, [{**headlines[-1], "headline": "another"}])
+    assert "1 in raw/news" in report("unique_versions", twice).outcomes[0].reason
+
+
+def test_no_bar_at_all_is_a_failure() -> None:
+    empty: Mapping[str, Any] = {"market": MARKET.with_table(DAILY_BARS, DAILY_BARS.schema.empty_table())}
+    assert not report("ohlc_order", **empty).passed
+
+
+def test_failure_shows_the_rows_at_fault() -> None:
+    (verdict,) = report("ohlc_order", jumping(3)).verdicts
+    assert {row["symbol"] for row in verdict.offenders} == {"S000", "S001", "S002"}
+    assert verdict.offenders[0]["session"] == SESSION.isoformat()
