@@ -42,7 +42,14 @@ class RawStore:
         self._files = files or DurableFiles()
 
     def append(
-        self, table: RawTable, rows: pa.Table, *, session: date, recorded_at: datetime, revision: str = ""
+        self,
+        table: RawTable,
+        rows: pa.Table,
+        *,
+        session: date,
+        recorded_at: datetime,
+        revision: str = "",
+        is_whole_past: bool = False,
     ) -> Part | None:
         """Store what is new of a delivery as one part; None when nothing is.
 
@@ -56,6 +63,7 @@ class RawStore:
             session: the session whose cycle takes them in.
             recorded_at: now, from the clock, timezone-aware.
             revision: which state of the source they come from, for sources that have states (files).
+            is_whole_past: the source tells everything it knows again, so what it returned to is a correction too.
 
         Raises:
             DataError: the rows break the contract, or another process holds the table for two minutes.
@@ -66,7 +74,9 @@ class RawStore:
         with self._locked(table):
             self._adopt_orphans(table)
             stored = self._rivals(table, incoming)
-            fresh = new_rows(table, incoming=incoming, stored=stored, recorded_at=recorded_at)
+            fresh = new_rows(
+                table, incoming=incoming, stored=stored, recorded_at=recorded_at, is_whole_past=is_whole_past
+            )
             if fresh.num_rows == 0:
                 return None
             fresh = canonical_order(table, fresh)

@@ -23,7 +23,9 @@ IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
 
-def new_rows(table: RawTable, *, incoming: pa.Table, stored: pa.Table, recorded_at: datetime) -> pa.Table:
+def new_rows(
+    table: RawTable, *, incoming: pa.Table, stored: pa.Table, recorded_at: datetime, is_whole_past: bool = False
+) -> pa.Table:
     """Return the incoming rows that add a fact or a version, in no particular order.
 
     Source and feed are not compared: the same values from another feed are no news. What contradicts a stored version
@@ -35,6 +37,8 @@ def new_rows(table: RawTable, *, incoming: pa.Table, stored: pa.Table, recorded_
         incoming: rows a source delivered.
         stored: every stored version of at least the facts the incoming rows name.
         recorded_at: when we record the delivery.
+        is_whole_past: the source tells all it knows again (an edited file). Then a fact whose newest told version
+            is an older stored one was taken back, and is told anew as of `recorded_at`.
     """
     if incoming.num_rows == 0:
         return incoming
@@ -47,7 +51,11 @@ def new_rows(table: RawTable, *, incoming: pa.Table, stored: pa.Table, recorded_
         return plain
     contested = incoming.filter(pa.array(is_contested))
     rivals = stored.filter(pa.array(np.isin(stored_ids, incoming_ids[is_contested])))
-    return pa.concat_tables([plain, _added_versions(table, contested, rivals, recorded_at)])
+    added = _added_versions(table, contested, rivals, recorded_at)
+    if is_whole_past:
+        known = pa.concat_tables([rivals, added])
+        added = pa.concat_tables([added, _taken_back(table, contested, known, recorded_at)])
+    return pa.concat_tables([plain, added])
 
 
 def newest_versions(table: RawTable, rows: pa.Table) -> pa.Table:
@@ -75,6 +83,19 @@ def _added_versions(table: RawTable, incoming: pa.Table, stored: pa.Table, recor
     # Told again after a correction was recorded, the same contradiction equals the newest version and is no news.
     is_still_new, _ = _judge(table, known, stamped)
     return pa.concat_tables([added, stamped.filter(pa.array(is_still_new))])
+
+
+def _taken_back(table: RawTable, told: pa.Table, known: pa.Table, recorded_at: datetime) -> pa.Table:
+    """Return the newest told version of each fact that is not the newest known one, stamped as recorded now."""
+    ids = fact_ids(table, known, told)
+    # Only a fact with two versions can return to the first of them.
+    has_versions = np.bincount(ids[: known.num_rows], minlength=int(ids.max()) + 1) > 1
+    newest_told = newest_versions(table, told.filter(pa.array(has_versions[ids[known.num_rows :]])))
+    if newest_told.num_rows == 0:
+        return newest_told
+    stamped = _stamped(newest_told, known, recorded_at)
+    is_new, _ = _judge(table, known, stamped)
+    return stamped.filter(pa.array(is_new))
 
 
 def _judge(table: RawTable, stored: pa.Table, incoming: pa.Table) -> tuple[BoolArray, BoolArray]:

@@ -78,7 +78,9 @@ def take_in(
     for after, until in spans:
         rows = _asked(sources, table, after=after, upto=calendar.as_of(until))
         offered += rows.num_rows
-        part = store.append(table, rows, session=until, recorded_at=recorded_at, revision=revision)
+        part = store.append(
+            table, rows, session=until, recorded_at=recorded_at, revision=revision, is_whole_past=is_revised
+        )
         parts += [part] if part is not None else []
     return Intake(
         table=table.name, session=session, has_source=sources.has(table), offered_rows=offered, parts=tuple(parts)

@@ -16,7 +16,7 @@ from assets.ingest.news import NewsSource
 from assets.ingest.prices import IndexSource, PriceSource
 from assets.ingest.sec_filings import FundamentalsSource
 from assets.ingest.simulated_market import SimulatedMarket
-from assets.ingest.universe import SecuritySource, WatchlistSource
+from assets.ingest.universe import MembershipSource, SecuritySource, WatchlistSource
 from assets.schemas import RawTable
 from execution.brokers.tape import TapeRow
 
@@ -35,7 +35,8 @@ class MarketSources:
         last_session: the last session with bars; None for a source that goes on.
         prices: bars.
         corporate_actions: splits and dividends.
-        securities: listings and index membership.
+        securities: listings.
+        membership: index members.
         indices: closes of market indices.
         news: headlines.
         fundamentals: filings.
@@ -53,6 +54,7 @@ class MarketSources:
     prices: PriceSource
     corporate_actions: CorporateActionSource | None = None
     securities: SecuritySource
+    membership: MembershipSource | None = None
     indices: IndexSource | None = None
     news: NewsSource | None = None
     fundamentals: FundamentalsSource | None = None
@@ -93,7 +95,7 @@ _PORTS: Final[dict[keys.Key, Callable[[MarketSources], RowSource | None]]] = {
     keys.RAW_DAILY_BARS: lambda it: it.prices.bars,
     keys.RAW_CORPORATE_ACTIONS: lambda it: it.corporate_actions.corporate_actions if it.corporate_actions else None,
     keys.RAW_SECURITIES: lambda it: it.securities.securities,
-    keys.RAW_MEMBERSHIP: lambda it: it.securities.membership,
+    keys.RAW_MEMBERSHIP: lambda it: it.membership.membership if it.membership else None,
     keys.RAW_WATCHLISTS: lambda it: it.watchlists.watchlists if it.watchlists else None,
     keys.RAW_NEWS: lambda it: it.news.news if it.news else None,
     keys.RAW_FILINGS: lambda it: it.fundamentals.filings if it.fundamentals else None,
@@ -112,6 +114,7 @@ def simulated_sources(market: SimulatedMarket, *, watchlists: WatchlistSource | 
         prices=market,
         corporate_actions=market,
         securities=market,
+        membership=market,
         indices=market,
         news=market,
         fundamentals=market,
@@ -135,6 +138,7 @@ def files_sources(files: FilesSource) -> MarketSources:
         prices=files,
         corporate_actions=files if files.has(schemas.CORPORATE_ACTIONS) else None,
         securities=files,
+        membership=files if files.has(schemas.MEMBERSHIP) else None,
         indices=files if files.has(schemas.INDICES) else None,
         news=files if files.has(schemas.NEWS) else None,
         fundamentals=files if files.has(schemas.FILINGS) else None,

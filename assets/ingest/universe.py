@@ -7,11 +7,15 @@ import pyarrow as pa
 
 
 class SecuritySource(Protocol):
-    """Listings, sectors and index membership."""
+    """Listings and sectors."""
 
     def securities(self, *, after: datetime | None, upto: datetime) -> pa.Table:
         """Return rows of `raw/securities` that became known in (after, upto]; a delisting is a later row."""
         ...
+
+
+class MembershipSource(Protocol):
+    """Who belongs to an index, from a session to a session."""
 
     def membership(self, *, after: datetime | None, upto: datetime) -> pa.Table:
         """Return rows of `raw/membership` that became known in (after, upto]; leaving is a later row."""

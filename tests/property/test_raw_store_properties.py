@@ -20,7 +20,7 @@ from assets.table_content import canonical_order, table_hash
 START = datetime(2024, 1, 2, 21, 15, tzinfo=UTC)
 SESSION = date(2024, 1, 2)
 RECORDED = START + timedelta(days=100)
-SLOW = settings(deadline=None, max_examples=40)
+SLOW = settings(deadline=None, max_examples=25)
 
 
 class Told(NamedTuple):

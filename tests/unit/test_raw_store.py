@@ -113,6 +113,23 @@ def test_a_return_to_an_older_value_is_a_version_of_its_own(tmp_path: Path) -> N
     assert closes(store) == [Decimal("10.50"), Decimal("10.60"), Decimal("10.50")]
 
 
+def test_an_older_delivery_repeated_takes_nothing_back(tmp_path: Path) -> None:
+    store = RawStore(tmp_path)
+    put(store, bar(close="10.50"))
+    put(store, bar(close="10.60"))
+    assert put(store, bar(close="10.50"), recorded_at=NOW + timedelta(days=1)) is None
+
+
+def test_a_whole_past_that_returns_to_an_older_value_takes_the_newer_back(tmp_path: Path) -> None:
+    store = RawStore(tmp_path)
+    put(store, bar(close="10.50"), bar("BBB"))
+    put(store, bar(close="10.60"))
+    whole, later = bars(bar(close="10.50"), bar("BBB")), NOW + timedelta(days=1)
+    part = store.append(DAILY_BARS, whole, session=TUESDAY, recorded_at=later, is_whole_past=True)
+    assert (part.rows, part.min_known_at) == (1, later)
+    assert store.append(DAILY_BARS, whole, session=TUESDAY, recorded_at=later, is_whole_past=True) is None
+
+
 def test_reading_an_empty_table_gives_its_columns(tmp_path: Path) -> None:
     rows = RawStore(tmp_path).read(SECURITIES, as_of=NOW)
     assert rows.num_rows == 0

@@ -48,6 +48,16 @@ def test_two_adjoining_spans_are_the_whole_span(sources: MarketSources, table: R
 
 
 @every_port
+def test_a_row_known_at_the_bound_belongs_to_the_earlier_span(sources: MarketSources, table: RawTable) -> None:
+    whole = canonical_order(table, sources.rows(table, after=None, upto=END))
+    bound = whole.column("known_at")[whole.num_rows // 2].as_py()
+    early = sources.rows(table, after=None, upto=bound)
+    late = sources.rows(table, after=bound, upto=END)
+    assert pc.max(early.column("known_at")).as_py() == bound
+    assert early.num_rows + late.num_rows == whole.num_rows
+
+
+@every_port
 def test_asking_again_gives_the_same_rows(sources: MarketSources, table: RawTable) -> None:
     first = sources.rows(table, after=None, upto=MIDDLE)
     assert content(table, first) == content(table, sources.rows(table, after=None, upto=MIDDLE))

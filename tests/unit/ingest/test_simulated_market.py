@@ -78,6 +78,11 @@ def test_the_past_does_not_depend_on_the_last_session(last: date) -> None:
     assert hashes(simulated_sources(market(20, last)), upto) == hashes(simulated_sources(market(20)), upto)
 
 
+def test_a_market_of_a_few_sessions_is_the_beginning_of_a_long_one() -> None:
+    upto = CALENDAR.as_of(date(2021, 2, 5))
+    assert hashes(simulated_sources(market(20, date(2021, 2, 5))), upto) == hashes(simulated_sources(market(20)), upto)
+
+
 def test_a_market_asked_day_by_day_tells_what_it_tells_at_once() -> None:
     young = SimulatedMarket(SimulatedMarketSettings(seed=11, symbols=20, first_session=FIRST, last_session=LAST))
     early = simulated_sources(young).rows(schemas.DAILY_BARS, after=None, upto=CALENDAR.as_of(date(2021, 2, 5)))
