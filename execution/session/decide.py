@@ -89,7 +89,8 @@ def decided_on_batch(
     verdicts = review(orders=proposal.orders, context=context, limits=limits)
     weights = {target.symbol: target.weight for target in construction.targets}
     decisions = _left_out(construction) | _kept(proposal.kept) | _judged(verdicts)
-    decisions |= _unmanaged(context.positions_shares, decisions)
+    reason = "held on the account, but neither in the batch nor a position of this strategy: left alone"
+    decisions |= _unmanaged(context.positions_shares, decisions, stage="account", reason=reason)
     return _with_weights(decisions, weights, verdicts)
 
 
@@ -123,7 +124,8 @@ def decided_to_hold(
         told = f"{kept.reason}; {reason}"
         decisions[kept.symbol] = SymbolDecision(symbol=kept.symbol, outcome="hold", stage=stage, reason=told)
     decisions |= _judged(verdicts)
-    decisions |= _unmanaged(context.positions_shares, {s: d for s, d in decisions.items() if d.outcome != "none"})
+    managed = {symbol: decision for symbol, decision in decisions.items() if decision.outcome != "none"}
+    decisions |= _unmanaged(context.positions_shares, managed, stage=stage, reason=f"held and left alone; {reason}")
     return _with_weights(decisions, {}, verdicts)
 
 
@@ -174,12 +176,11 @@ def _of_verdict(verdict: Verdict) -> SymbolDecision:
 
 
 def _unmanaged(
-    positions_shares: Mapping[str, int], decisions: Mapping[str, SymbolDecision]
+    positions_shares: Mapping[str, int], decisions: Mapping[str, SymbolDecision], *, stage: str, reason: str
 ) -> dict[str, SymbolDecision]:
     """Return rows for what the account holds and nobody decided on."""
-    reason = "held on the account, but neither in the batch nor a position of this strategy: left alone"
     return {
-        symbol: SymbolDecision(symbol=symbol, outcome="hold", stage="account", reason=reason)
+        symbol: SymbolDecision(symbol=symbol, outcome="hold", stage=stage, reason=reason)
         for symbol, shares in positions_shares.items()
         if shares and symbol not in decisions
     }

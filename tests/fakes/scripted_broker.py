@@ -1,13 +1,14 @@
-"""A real venue behind a bad wire: answers are lost, orders are refused, cancels are slow, and all calls are counted."""
+"""A real venue behind a bad wire: answers get lost, orders are cut, cancels are slow; submissions are kept."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
 from execution.domain.orders import BrokerFill, OrderRequest, Refused, SubmitOutcome, Unknown
 from execution.ports import Broker
 
-Fault = Literal["refuse", "lose_request", "lose_answer"]
+Fault = Literal["refuse", "lose_request", "lose_answer", "take_less"]
 
 
 class ScriptedBroker:
@@ -16,7 +17,7 @@ class ScriptedBroker:
     def __init__(self, venue: Broker) -> None:
         self._venue = venue
         self.faults: dict[tuple[str, str], Fault] = {}
-        self.cancels_are_ignored = False
+        self.ignores_cancel: Callable[[str], bool] = lambda _: False
         self.hides_fills = False
         self.submitted: list[OrderRequest] = []
         self.before_submit: Callable[[OrderRequest], None] = lambda _: None
@@ -29,11 +30,13 @@ class ScriptedBroker:
             return Refused("the script refuses")
         if fault == "lose_request":
             return Unknown("timed out")
+        if fault == "take_less":
+            order = replace(order, quantity_shares=order.quantity_shares - 5)
         outcome = self._venue.submit(order)
         return Unknown("timed out") if fault == "lose_answer" else outcome
 
     def cancel(self, client_order_id: str) -> None:
-        if not self.cancels_are_ignored:
+        if not self.ignores_cancel(client_order_id):
             self._venue.cancel(client_order_id)
 
     def fills(self, *, since: datetime) -> tuple[BrokerFill, ...]:

@@ -9,6 +9,7 @@ import pytest
 from execution.domain.errors import Halted, LedgerError
 from execution.domain.orders import OrderRequest
 from execution.session import run_session
+from execution.session import submit as submit_act
 from tests.builders.trading_days import CALENDAR, FIRST, SESSIONS, SYMBOLS, TradingDays, a_day_of
 from tests.fakes.scripted_broker import ScriptedBroker
 
@@ -194,12 +195,44 @@ def test_an_exit_goes_out_only_after_its_stop_is_gone(days: TradingDays) -> None
 
 def test_an_exit_waits_while_its_stop_may_still_trade(days: TradingDays) -> None:
     hold_then_sell(days)
-    wire(days).cancels_are_ignored = True
+    wire(days).ignores_cancel = lambda _: True
     assert days.submit(TRADED).status == "pending"
     assert ("AAA", "exit") not in legs(wire(days).submitted)
-    wire(days).cancels_are_ignored = False
+    wire(days).ignores_cancel = lambda _: False
     assert days.submit(TRADED).status == "submitted"
     assert ("AAA", "exit") in legs(wire(days).submitted)
+
+
+def test_an_exit_waits_for_the_last_of_several_stops(days: TradingDays) -> None:
+    days.plan()
+    wire(days).faults["AAA", "stop"] = "take_less"
+    days.submit()
+    wire(days).faults.clear()
+    assert days.submit().unprotected == ()
+    days.cancel_rest()
+    days.settle()
+    days.plan(TRADED, days.a_batch(TRADED, best=("BBB", "CCC", "DDD", "EEE", "FFF", "AAA")))
+    second = days.desk.order_id(FIRST, symbol="AAA", side="sell", leg="stop_2")
+    wire(days).ignores_cancel = lambda order_id: order_id == second
+    assert days.submit(TRADED).status == "pending"
+    wire(days).ignores_cancel = lambda _: False
+    days.submit(TRADED)
+    bought = days.desk.ledger.book().orders[days.desk.order_id(FIRST, symbol="AAA", side="buy", leg="entry")]
+    exits = [order for order in wire(days).submitted if (order.symbol, order.leg) == ("AAA", "exit")]
+    assert [order.quantity_shares for order in exits] == [bought.filled_shares]
+    assert "AAA" not in days.venue.account().positions_shares
+
+
+def test_an_order_that_would_oversell_is_stopped_at_the_last_row(days: TradingDays) -> None:
+    hold_then_sell(days)
+    days.morning(TRADED)
+    book = days.desk.ledger.book()
+    exit_order = next(r for r in book.orders.values() if (r.order.symbol, r.leg) == ("AAA", "exit"))
+    sent = len(wire(days).submitted)
+    # The stop still works: another process has not cancelled it, or has sent it a moment ago.
+    submit_act._send(days.desk, TRADED, exit_order, exit_order.order.quantity_shares)
+    assert len(wire(days).submitted) == sent
+    assert days.desk.ledger.book().orders[exit_order.order.client_order_id].state == "intended"
 
 
 def test_open_sells_never_exceed_what_is_held(days: TradingDays) -> None:
