@@ -18,10 +18,12 @@ from assets.reporting.inline_svg import equity_svg, histogram_svg
 from assets.reporting.transaction_costs import CostTotals
 from execution.domain.provenance import CheckOutcome, GateCertificate
 
-SHOWN_CHECKS: Final = 13
+GATE_ROWS: Final = 12
+"""Lines of the gate's card: one per judged asset, the rest for checks in words."""
 SHOWN_ROWS: Final = 14
 SHOWN_SCORES: Final = 5
 SHOWN_FAILURES: Final = 6
+SHOWN_ENDINGS: Final = 9
 
 _FILTERS: Final[tuple[Callable[..., str], ...]] = (
     page_words.usd,
@@ -86,6 +88,7 @@ def _content(day: Day, identity: RunIdentity) -> dict[str, Any]:
     worst = ranking[SHOWN_SCORES:][-SHOWN_SCORES:]
     pushes = [abs(value) for row in (*best, *worst) for _, value in row.contributions]
     stages = stage_counts(day.decisions)
+    judged = _by_subject(day.certificate)
     return {
         "day": day,
         "identity": identity,
@@ -104,8 +107,10 @@ def _content(day: Day, identity: RunIdentity) -> dict[str, Any]:
         "worst": worst,
         "most": max(pushes, default=0.0) or 1.0,
         "source": "the model" if day.batch and day.batch.decision_source == "model" else "the rule momentum 12-1",
-        "shown_checks": _failures_first(day.certificate)[:SHOWN_CHECKS],
-        "stages": stages,
+        "judged": judged,
+        "shown_checks": _telling_checks(judged, lines=GATE_ROWS - len(judged)),
+        "stages": stages[:SHOWN_ENDINGS],
+        "more_endings": len(stages[SHOWN_ENDINGS:]),
         "outcomes": _by_outcome(stages),
         "sent": [cost for cost in day.costs if not cost.is_resting_stop],
         "resting": [cost for cost in day.costs if cost.is_resting_stop],
@@ -154,7 +159,10 @@ def alarms(day: Day) -> tuple[Alarm, ...]:
     found = []
     certificate = day.certificate
     if certificate is not None and not certificate.is_green:
-        lines = [f"{check.name} ({check.subject}): {check.reason}" for check in certificate.failures[:SHOWN_FAILURES]]
+        lines = [
+            f"{check.name} ({check.subject}): found {check.value}, wanted {check.threshold}. {check.reason}"
+            for check in certificate.failures[:SHOWN_FAILURES]
+        ]
         rest = len(certificate.failures) - len(lines)
         found.append(
             Alarm(
@@ -177,8 +185,19 @@ def alarms(day: Day) -> tuple[Alarm, ...]:
     return tuple(found)
 
 
-def _failures_first(certificate: GateCertificate | None) -> list[CheckOutcome]:
-    return sorted(certificate.checks, key=lambda check: check.passed) if certificate else []
+def _by_subject(certificate: GateCertificate | None) -> tuple[tuple[str, tuple[CheckOutcome, ...]], ...]:
+    """Return the checks of each judged asset, both in declared order."""
+    checks = certificate.checks if certificate else ()
+    return tuple(
+        (subject, tuple(check for check in checks if check.subject == subject))
+        for subject in dict.fromkeys(check.subject for check in checks)
+    )
+
+
+def _telling_checks(judged: tuple[tuple[str, tuple[CheckOutcome, ...]], ...], *, lines: int) -> list[CheckOutcome]:
+    """Return the checks worth a line: failures, then the first of each asset, the second, until the card is full."""
+    ranked = [(check.passed, place, check) for _, checks in judged for place, check in enumerate(checks)]
+    return [check for _, _, check in sorted(ranked, key=lambda one: one[:2])][: max(lines, 3)]
 
 
 def _by_outcome(stages: tuple[StageCount, ...]) -> tuple[StageCount, ...]:

@@ -213,3 +213,9 @@ def test_batch_that_was_held_back_says_why(lived):
     page = render(replace(lived, held_back="the batch is for another strategy"), identity=IDENTITY)
     assert "batch was not traded" in page
     assert "the batch is for another strategy" in page
+
+
+def test_many_endings_leave_the_day_on_one_screen(lived):
+    stages = [f"guard:rule_{number}" for number in range(30)]
+    rows = [replace(lived.decisions[0], outcome="blocked", stage=stage) for stage in stages]
+    assert "and 21 rarer endings, below" in render(replace(lived, decisions=tuple(rows)), identity=IDENTITY)
