@@ -1,8 +1,13 @@
 """Settings to the concrete things analysis works with: sources, stores, policies, and who is running. No broker key."""
 
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any, Final
 
+import pyarrow as pa
+
+from assets.features.dbt_bridge import DbtProject
+from assets.features.feature_parts import FeatureParts
 from assets.identity import RunIdentity
 from assets.ingest.simulated_market import SimulatedMarket
 from assets.ingest.sources import MarketSources, simulated_sources
@@ -88,6 +93,9 @@ def resources_of(settings: Settings, home: Home) -> dict[str, Any]:
         "snapshots": SnapshotStore(home.snapshots),
         "warehouse": Warehouse(home.warehouse),
         "batches": batches_of(home.artifacts),
+        "dbt": DbtProject(checkout_root() / "dbt_project", home.root),
+        "feature_parts": FeatureParts(home.features),
+        "recompute_features": _recomputed(RawStore(home.raw)),
         "models": ModelRegistry(home.artifacts),
         "clock": clock_of(settings.mode, home),
         "universe_policy": settings.universe,
@@ -98,6 +106,18 @@ def resources_of(settings: Settings, home: Home) -> dict[str, Any]:
         "artifacts_root": home.artifacts,
         "reports_root": home.reports,
     }
+
+
+def _recomputed(raw_store: RawStore) -> Callable[[date, Sequence[str]], pa.Table]:
+    """Return how the leakage check computes a session's features again, from what its cut-off knew and nothing else."""
+
+    def rows(session: date, symbols: Sequence[str]) -> pa.Table:
+        from assets.features.recompute import recompute  # noqa: PLC0415 - numba loads only when a gate asks
+
+        as_of = TradingCalendar.shipped().as_of(session)
+        return recompute(raw_store=raw_store, session=session, as_of=as_of, symbols=symbols)
+
+    return rows
 
 
 def identity_of(settings: Settings) -> RunIdentity:

@@ -31,14 +31,16 @@ class LearningPolicy(BaseModel):
     embargo_sessions: int = Field(
         default=5, ge=0, le=63, description="Sessions left out between training and test beyond the labels' own length."
     )
-    num_trees: int = Field(default=150, ge=1, le=5000, description="Boosted trees; fixed, without early stopping.")
-    num_leaves: int = Field(default=31, ge=2, le=1024, description="Most leaves of one tree.")
-    learning_rate: float = Field(default=0.04, gt=0.0, le=1.0, description="Shrinkage of each tree.")
-    min_rows_per_leaf: int = Field(default=100, ge=1, le=100_000, description="Fewest training rows in a leaf.")
+    num_trees: int = Field(default=120, ge=1, le=5000, description="Boosted trees; fixed, without early stopping.")
+    num_leaves: int = Field(
+        default=7, ge=2, le=1024, description="Most leaves of one tree; few, because daily returns are mostly noise."
+    )
+    learning_rate: float = Field(default=0.03, gt=0.0, le=1.0, description="Shrinkage of each tree.")
+    min_rows_per_leaf: int = Field(default=500, ge=1, le=100_000, description="Fewest training rows in a leaf.")
     feature_share_per_tree: float = Field(
         default=0.3, gt=0.0, le=1.0, description="Share of features drawn, by seed, for each tree."
     )
-    l2_penalty: float = Field(default=10.0, ge=0.0, le=1e6, description="L2 penalty on leaf values.")
+    l2_penalty: float = Field(default=100.0, ge=0.0, le=1e6, description="L2 penalty on leaf values.")
     max_bins: int = Field(default=63, ge=15, le=255, description="Histogram bins of one feature.")
     bin_sample_rows: int = Field(
         default=50_000, ge=1000, le=10_000_000, description="Rows drawn, by seed, to place the histogram bins."
