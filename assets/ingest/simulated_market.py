@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from assets.ingest.columns import known_between, micros, micros_of
 from assets.ingest.prices import bars_known_at
 from assets.ingest.simulation.companies import Companies, companies
-from assets.ingest.simulation.draws import BLOCK_SESSIONS, Floats
+from assets.ingest.simulation.draws import BLOCK_SESSIONS, Floats, block_count
 from assets.ingest.simulation.earnings import EarningsQuarter, earnings_quarters
 from assets.ingest.simulation.event_rows import earnings_event_rows, macro_event_rows
 from assets.ingest.simulation.headlines import LATEST_SESSIONS
@@ -75,6 +75,7 @@ class SimulatedMarket:
         self._closes = micros_of(self._calendar.closes)
         self._bars_known = bars_known_at(self._calendar)
         self._world: World | None = None
+        self._events: pa.Table | None = None
 
     @property
     def first_session(self) -> date:
@@ -120,12 +121,14 @@ class SimulatedMarket:
 
     def events(self, *, after: datetime | None, upto: datetime) -> pa.Table:
         """Return the earnings and macro dates that were announced in (after, upto]."""
-        firms = self._upto(upto).firms
-        quarters = self._quarters(firms, self.last_session)
-        earnings = earnings_event_rows(firms, quarters, first_index=self._first, opens=self._opens)
-        year_after = date(min(upto.year + 1, self._calendar.sessions[-1].year), 12, 31)
-        macro = macro_event_rows(first=self.first_session, last=year_after, calendar=self._calendar)
-        return known_between(pa.concat_tables([earnings, macro]), after=after, upto=upto)
+        if self._events is None:
+            firms = self._upto(upto).firms
+            quarters = self._quarters(firms, self.last_session)
+            earnings = earnings_event_rows(firms, quarters, first_index=self._first, opens=self._opens)
+            year_after = date(min(self.last_session.year + 1, self._calendar.sessions[-1].year), 12, 31)
+            macro = macro_event_rows(first=self.first_session, last=year_after, calendar=self._calendar)
+            self._events = pa.concat_tables([earnings, macro]).combine_chunks()
+        return known_between(self._events, after=after, upto=upto)
 
     def tape_rows(self, session: date) -> tuple[TapeRow, ...]:
         """Return what really traded in a session, misprints aside, in symbol order.
@@ -161,8 +164,9 @@ class SimulatedMarket:
     def _upto(self, instant: datetime) -> World:
         wanted = min(self._sessions_known(instant) + _SESSIONS_AHEAD, self._sessions)
         if self._world is None or self._world.timeline.sessions < wanted:
-            # Whole blocks, so that a market lived day by day is not computed anew every day.
-            blocks = -(-wanted // BLOCK_SESSIONS)
+            # One look needs no more than its own blocks; whoever comes back for more lives on, and gets it all.
+            is_first = self._world is None
+            blocks = -(-wanted // BLOCK_SESSIONS) if is_first else block_count(self._sessions)
             self._world = self._build(min(blocks * BLOCK_SESSIONS, self._sessions))
         return self._world
 

@@ -68,7 +68,7 @@ def filing_rows(
         told = books.report(quarter, quality=quality, split_factor=factor, released=released)
         filed &= (firms.listed <= row) & (row <= firms.delisted)
         tables.extend(_rows(firms, quarter, item, filed) for item in told)
-    return pa.concat_tables(tables) if tables else schemas.FILINGS.schema.empty_table()
+    return pa.concat_tables(tables).combine_chunks() if tables else schemas.FILINGS.schema.empty_table()
 
 
 def _mean_quality(paths: PricePaths, timeline: Timeline, quarter: EarningsQuarter) -> Floats:
