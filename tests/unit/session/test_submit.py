@@ -10,6 +10,7 @@ from execution.domain.errors import Halted, LedgerError
 from execution.domain.orders import OrderRequest
 from execution.session import run_session
 from execution.session import submit as submit_act
+from execution.session.protect import unprotected
 from tests.builders.trading_days import CALENDAR, FIRST, SESSIONS, SYMBOLS, TradingDays, a_day_of
 from tests.fakes.scripted_broker import ScriptedBroker
 
@@ -68,6 +69,27 @@ def test_nothing_is_sent_outside_the_window(days: TradingDays, minutes: int) -> 
     assert report.status == "refused"
     assert "outside the submit window" in report.reason
     assert wire(days).submitted == []
+
+
+def test_what_is_left_when_the_window_closes_is_not_sent(days: TradingDays) -> None:
+    days.plan()
+    wire(days).before_submit = lambda _: days.clock.move_to(CALENDAR.submit_window(FIRST)[1])
+    days.submit()
+    assert [leg for leg in legs(wire(days).submitted) if leg[1] == "entry"] == [("AAA", "entry")]
+    assert days.cancel_rest().voided == 2
+
+
+def test_an_order_does_not_end_before_the_fills_it_counts_are_here(days: TradingDays) -> None:
+    days.plan()
+    wire(days).hides_fills = True
+    days.submit()
+    entries = [r for r in days.desk.ledger.book().orders.values() if r.leg == "entry"]
+    assert {record.state for record in entries} == {"open"}
+    wire(days).hides_fills = False
+    days.submit()
+    entries = [r for r in days.desk.ledger.book().orders.values() if r.leg == "entry"]
+    assert {record.state for record in entries} == {"filled"}
+    assert unprotected(days.desk.ledger.book()) == ()
 
 
 def test_nothing_is_sent_without_a_plan(days: TradingDays) -> None:
