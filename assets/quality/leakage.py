@@ -63,11 +63,13 @@ def check_leakage(
     """
     differences: list[Row] = []
     covered: set[str] = set()
+    kept: set[str] = set()
     compared = 0
     for moment in sessions:
         was, again = _sorted(stored(moment, symbols)), _sorted(recompute(moment, symbols))
         names = [name for name in again.column_names if name not in _KEYS]
         covered.update(names)
+        kept.update(name for name in was.column_names if name not in _KEYS)
         compared += was.num_rows * len(names)
         differences += _row_differences(moment, was, again) or _value_differences(moment, was, again, names)
     n_values = sum(int(row["values"]) for row in differences)
@@ -75,7 +77,8 @@ def check_leakage(
     passed = compared > 0 and not differences
     return Verdict(
         passed=passed,
-        value=f"{n_values} differences in {compared} values of {len(covered)} features, {len(symbols)} symbols, "
+        value=f"{n_values} differences in {compared} values of {len(covered)} of {len(kept)} features, "
+        f"{len(symbols)} symbols, "
         f"cut at {', '.join(moment.isoformat() for moment in sessions) or 'no moment'}",
         threshold="0 differences in at least one value, compared bit for bit",
         reason="" if passed else _reason(features, compared),

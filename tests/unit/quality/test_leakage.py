@@ -35,7 +35,7 @@ def rows_with(changes: Mapping[tuple[date, str, str], float | None] | None = Non
 def test_equal_rows_hold() -> None:
     verdict = check_leakage(stored=rows_with(), recompute=rows_with(), sessions=MOMENTS, symbols=SYMBOLS)
     assert verdict.passed
-    assert "0 differences in 12 values of 2 features" in verdict.value
+    assert "0 differences in 12 values of 2 of 2 features" in verdict.value
 
 
 def test_one_bit_of_one_value_is_found_and_named() -> None:
@@ -96,6 +96,15 @@ def test_recomputation_that_covers_no_feature_proves_nothing() -> None:
         return rows_with()(session, symbols).select(["session", "symbol"])
 
     assert not check_leakage(stored=rows_with(), recompute=keys_only, sessions=MOMENTS, symbols=SYMBOLS).passed
+
+
+def test_features_that_are_not_recomputed_are_counted() -> None:
+    def one_feature(session: date, symbols: Sequence[str]) -> pa.Table:
+        return rows_with()(session, symbols).drop_columns(["volatility"])
+
+    verdict = check_leakage(stored=rows_with(), recompute=one_feature, sessions=MOMENTS, symbols=SYMBOLS)
+    assert verdict.passed
+    assert "6 values of 1 of 2 features" in verdict.value
 
 
 def test_moving_average_that_looks_one_session_ahead_is_found() -> None:
