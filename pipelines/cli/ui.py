@@ -1,5 +1,7 @@
 """`touchstone ui`: the web page and the daemon as children of this process, on loopback, until Ctrl-C."""
 
+import re
+import signal
 import socket
 import subprocess
 import sys
@@ -7,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 import dagster as dg
@@ -18,6 +21,7 @@ from pipelines.home import Home
 
 LOOPBACK: Final = "127.0.0.1"
 SECONDS_TO_START: Final = 180.0
+_COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class PageFailed(TouchstoneError):
@@ -39,6 +43,10 @@ def serve(home: Home, *, port: int, tell: Callable[[str], None] = print) -> int:
         PageFailed: a child ended by itself or did not come up in time.
     """
     _refuse_taken(port)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Both end the block below in order: killed outright, this process would leave its children running. SIGINT too,
+        # because a shell that starts us in the background has it ignored.
+        signal.signal(number, _interrupt)
     prepare_instance(home)
     environment = home.process_environment()
     logs = {name: home.logs / f"{name}.log" for name in ("daemon", "webserver")}
@@ -97,6 +105,10 @@ def running_webserver(
                 child.wait()
 
 
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
 def _refuse_taken(port: int) -> None:
     if _answers(port):
         raise SettingsRefused(f"port {port} is taken by another program; choose one with `touchstone ui --port`")
@@ -116,5 +128,6 @@ def _is_daemon_alive(instance: dg.DagsterInstance) -> bool:
 def _refuse_dead(children: Mapping[str, subprocess.Popen[bytes]], logs: Mapping[str, Path]) -> None:
     for name, child in children.items():
         if child.poll() is not None:
-            tail = logs[name].read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
+            told = _COLOURS.sub("", logs[name].read_text(encoding="utf-8", errors="replace"))
+            tail = told.strip().splitlines()[-1:]
             raise PageFailed(f"the {name} ended by itself: {' '.join(tail) or 'it said nothing'}; see {logs[name]}")
