@@ -9,8 +9,10 @@ import pyarrow as pa
 from assets.features.dbt_bridge import DbtProject
 from assets.features.feature_parts import FeatureParts
 from assets.identity import RunIdentity
+from assets.ingest.files_source import FilesSource
 from assets.ingest.simulated_market import SimulatedMarket
-from assets.ingest.sources import MarketSources, simulated_sources
+from assets.ingest.sources import MarketSources, files_sources, simulated_sources
+from assets.ingest.watchlist_file import WatchlistFile
 from assets.ml.model_registry import ModelRegistry
 from assets.raw_store import RawStore
 from assets.schemas import DAILY_BARS
@@ -37,8 +39,17 @@ def sources_of(settings: Settings) -> MarketSources:
         SettingsRefused: the mode has no sources in this version, or files mode names no folder.
     """
     if settings.mode == "simulated":
-        return simulated_sources(SimulatedMarket(settings.simulated))
+        return simulated_sources(SimulatedMarket(settings.simulated), watchlists=_watchlists(settings))
+    if settings.mode == "files":
+        if settings.files is None:
+            raise SettingsRefused("mode files needs section `files`: examples/real-data.yaml is one to learn from")
+        return files_sources(FilesSource(settings.files))
     raise SettingsRefused(f"mode {settings.mode} has no data source in this version; choose simulated or files")
+
+
+def _watchlists(settings: Settings) -> WatchlistFile | None:
+    path = settings.watchlists_file
+    return None if path is None else WatchlistFile(path, first_session=settings.simulated.first_session)
 
 
 def first_cycle_session(settings: Settings, sources: MarketSources) -> date:

@@ -49,7 +49,7 @@ JOBS = (
     Job(
         act=Act.INGEST,
         location="analysis",
-        # Not the snapshot: it is pinned at the cut-off, and a gate that judged it earlier would refuse the day too soon.
+        # Not the snapshot: it is pinned at the cut-off, and a gate that looked earlier would refuse the day too soon.
         single_keys=keys.RAW_TABLES,
         description="Takes in what became known up to a session's close.",
         cron="*/5 13-18 * * 1-5",

@@ -24,6 +24,9 @@ class Settings(TradingSettings):
     simulated: SimulatedMarketSettings = Field(
         default=SimulatedMarketSettings(), description="The market that is made in simulated mode."
     )
+    watchlists_file: Path | None = Field(
+        default=None, description="A YAML file of your own watchlist rows in simulated mode; none for no watchlist."
+    )
     files: FilesSourceSettings | None = Field(
         default=None, description="The folder of your own data in files mode, and how its files map to the raw tables."
     )

@@ -15,7 +15,7 @@ def session_clock(
     *,
     now: Callable[[], datetime],
     until: Callable[[], datetime],
-    advance_to: Callable[[datetime], None],
+    advance_to: Callable[[datetime], object],
     due: Callable[[], tuple[Work, ...]],
     calendar: TradingCalendar,
     starts_running: bool,

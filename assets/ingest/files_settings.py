@@ -1,4 +1,4 @@
-"""How a folder of files maps to the raw tables: what `examples/real-data.yaml` holds, as one validated value.
+"""How a folder of files maps to the raw tables: section `files` of `examples/real-data.yaml`, as one validated value.
 
 A mapping names, per raw table, one or more files and for each contract column the file's column or a constant. Beside
 the contract's own columns two more may be mapped to say when a row was known: `known_at` (an instant of the vendor's)
@@ -93,7 +93,7 @@ class FilesSourceSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(default="files", min_length=1, max_length=64, description="Name of the source, on every row.")
-    folder: Path = Field(description="Where the files are; relative paths start at the mapping's own folder.")
+    folder: Path = Field(description="Where the files are; a relative path starts at the file that says it.")
     tables: dict[TableName, tuple[TableFile, ...]] = Field(description="Raw table to its files.")
     watchlists_file: str | None = Field(
         default=None, description="A YAML file of watchlist rows below the folder; null for none."

@@ -12,8 +12,6 @@ from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import yaml
-from pydantic import ValidationError
 
 from assets import schemas
 from assets.ingest.columns import known_between
@@ -27,26 +25,11 @@ from assets.ingest.watchlist_file import watchlist_rows
 from assets.schemas import RawTable
 from execution.brokers.tape import TapeRow
 from execution.domain.canonical import content_hash
-from execution.domain.errors import SettingsRefused
 from execution.trading_calendar import TradingCalendar
 
 _INTERVALS: Final = frozenset({"membership", "watchlists"})
 _ONE: Final = Decimal(1)
 _NONE: Final = Decimal(0)
-
-
-def load_mapping(path: Path) -> FilesSourceSettings:
-    """Return the mapping in a YAML file; a relative folder starts at the file's own.
-
-    Raises:
-        SettingsRefused: the file is missing, no YAML, or no valid mapping.
-    """
-    try:
-        stated = yaml.safe_load(path.read_text(encoding="utf-8"))
-        settings = FilesSourceSettings.model_validate(stated)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
-        raise SettingsRefused(f"{path.name} is no usable mapping of files: {error}") from error
-    return settings.model_copy(update={"folder": (path.parent / settings.folder).resolve()})
 
 
 class FilesSource:

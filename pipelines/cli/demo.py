@@ -1,6 +1,5 @@
 """`touchstone demo`: one whole day through the real daemon, told as it happens, with a table at the end."""
 
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -141,17 +140,16 @@ def _refuse_a_hopeless_day(
 
 
 def _settings_of(home: Home, settings_path: Path | None) -> Settings:
-    """Return the settings of a home; a new home keeps a copy of what it was made with."""
-    kept = home.settings
-    if not kept.exists():
-        home.create()
-        shutil.copyfile(settings_path or DEMO_SETTINGS, kept)
-    elif settings_path is not None and settings_path.read_bytes() != kept.read_bytes():
+    """Return the settings of a home; a new home keeps what it was made with (`create_home`)."""
+    if not home.settings.exists():
+        return load_settings(settings_path or DEMO_SETTINGS)
+    kept = load_settings(home.settings)
+    if settings_path is not None and load_settings(settings_path).settings_hash != kept.settings_hash:
         raise SettingsRefused(
             f"this home was made with other settings than {settings_path.name}: "
-            f"edit {kept.name} in the home, or name a new home with TOUCHSTONE_HOME"
+            f"edit {home.settings.name} in the home, or name a new home with TOUCHSTONE_HOME"
         )
-    return load_settings(kept)
+    return kept
 
 
 def _stage_lines(times: DayTimes) -> list[str]:

@@ -1,6 +1,5 @@
 """One small day lived through the real daemon, shared by every test that only looks at it."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -48,7 +47,7 @@ def prepared_home(root: Path, settings_text: str = SETTINGS) -> tuple[Home, Sett
 
 
 @pytest.fixture(scope="session")
-def lived_day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivedDay]:
+def lived_day(tmp_path_factory: pytest.TempPathFactory) -> LivedDay:
     home, _ = prepared_home(tmp_path_factory.mktemp("lived") / "home")
     calendar = TradingCalendar.shipped()
     FileClock(home.clock).live_until(calendar.bars_known_at(calendar.next(SESSION)))
@@ -56,4 +55,4 @@ def lived_day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivedDay]:
     live_day_through_daemon(
         home, is_over=report.exists, timeout_seconds=SECONDS_A_TEST_DAY_MAY_TAKE, tell=lambda _line: None
     )
-    yield LivedDay(home.root, home.dagster, SESSION, home.process_environment())
+    return LivedDay(home.root, home.dagster, SESSION, home.process_environment())

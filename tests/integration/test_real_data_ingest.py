@@ -11,26 +11,28 @@ import pytest
 
 from assets import schemas
 from assets.ingest.collect import take_in
-from assets.ingest.files_source import FilesSource, load_mapping
+from assets.ingest.files_source import FilesSource
 from assets.ingest.sources import files_sources
 from assets.raw_store import RawStore
 from assets.table_content import conform
 from execution.trading_calendar import TradingCalendar
+from pipelines.settings import load_settings
 
 CHECKOUT = Path(__file__).parents[2]
-DATA = Path(os.environ.get("TOUCHSTONE_REAL_DATA", CHECKOUT.parent / "shared" / "data"))
+DATA = Path(os.environ.get("REAL_DATA_FOLDER", CHECKOUT.parent / "shared" / "data"))
 CALENDAR = TradingCalendar.shipped()
 END = CALENDAR.as_of(date(2016, 6, 30))
 
 pytestmark = [
     pytest.mark.real_data,
-    pytest.mark.skipif(not DATA.is_dir(), reason=f"no real data at {DATA}: set TOUCHSTONE_REAL_DATA to their folder"),
+    pytest.mark.skipif(not DATA.is_dir(), reason=f"no real data at {DATA}: set REAL_DATA_FOLDER to their folder"),
 ]
 
 
 @cache
 def source() -> FilesSource:
-    mapping = load_mapping(CHECKOUT / "examples" / "real-data.yaml")
+    mapping = load_settings(CHECKOUT / "examples" / "real-data.yaml", {}).files
+    assert mapping is not None
     return FilesSource(mapping.model_copy(update={"folder": DATA}))
 
 

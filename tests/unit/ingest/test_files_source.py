@@ -10,10 +10,11 @@ from pydantic import ValidationError
 
 from assets import schemas
 from assets.ingest.files_settings import FilesSourceSettings
-from assets.ingest.files_source import FilesSource, load_mapping
+from assets.ingest.files_source import FilesSource
 from assets.ingest.sources import files_sources
-from execution.domain.errors import BadSourceFile, SettingsRefused
+from execution.domain.errors import BadSourceFile
 from execution.trading_calendar import TradingCalendar
+from pipelines.settings import load_settings
 
 CALENDAR = TradingCalendar.shipped()
 END = datetime(2025, 1, 1, tzinfo=UTC)
@@ -264,23 +265,10 @@ def test_a_mapping_that_cannot_work_is_refused_before_any_file_is_opened(tables:
         FilesSourceSettings.model_validate({"folder": ".", "tables": tables})
 
 
-def test_the_folder_of_a_mapping_starts_at_the_mapping(tmp_path: Path) -> None:
-    (tmp_path / "inner").mkdir()
-    mapping = tmp_path / "inner" / "map.yaml"
-    columns = "{symbol: s, session: d, open_usd: p, high_usd: p, low_usd: p, close_usd: p, volume_shares: v}"
-    mapping.write_text(f"folder: ../data\ntables:\n  daily_bars:\n    - file: bars.csv\n      columns: {columns}\n")
-    assert load_mapping(mapping).folder == tmp_path / "data"
-
-
-def test_a_mapping_that_is_no_yaml_is_refused_by_name(tmp_path: Path) -> None:
-    (tmp_path / "map.yaml").write_text("folder: [")
-    with pytest.raises(SettingsRefused, match=r"map\.yaml"):
-        load_mapping(tmp_path / "map.yaml")
-
-
 def test_the_shipped_mapping_of_real_data_is_valid() -> None:
-    mapping = load_mapping(Path(__file__).parents[3] / "examples" / "real-data.yaml")
-    assert mapping.folder.name == "data"
+    mapping = load_settings(Path(__file__).parents[3] / "examples" / "real-data.yaml", {}).files
+    assert mapping is not None
+    assert mapping.folder == (Path(__file__).parents[4] / "shared" / "data").resolve()
     assert mapping.tables["daily_bars"][0].quarantine
 
 
