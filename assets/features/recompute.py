@@ -6,7 +6,6 @@ features, which need every symbol's whole history, and fundamentals.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime
 
 import numpy as np
@@ -26,26 +25,6 @@ from execution.trading_calendar import TradingCalendar
 _MARKET_SESSIONS = 252 + 20
 _KERNEL = tuple(feature.name for feature in FEATURES if feature.family in FAMILIES)
 _NEWS = tuple(feature.name for feature in FEATURES if feature.family == "news")
-
-
-@dataclass(slots=True)
-class FeatureRecompute:
-    """Recomputes feature rows from one raw store, called with a session and symbols.
-
-    Attributes:
-        raw_store: where raw rows are read.
-        calendar: the exchange calendar.
-    """
-
-    raw_store: RawStore
-    calendar: TradingCalendar = field(default_factory=TradingCalendar.shipped)
-
-    def __call__(self, session: date, symbols: Sequence[str]) -> pa.Table:
-        """Return the recomputed rows of some symbols at a session's own cut-off."""
-        as_of = self.calendar.as_of(session)
-        return recompute(
-            raw_store=self.raw_store, session=session, as_of=as_of, symbols=symbols, calendar=self.calendar
-        )
 
 
 def recompute(

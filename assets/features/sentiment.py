@@ -65,7 +65,7 @@ class Lexicon:
         """Return per word the lists it, or it and the word after it, stands in."""
         return [
             _kinds(self, word) | (_kinds(self, f"{word} {after}") if word in self.pair_starts else frozenset())
-            for word, after in zip(words, [*words[1:], ""], strict=True)
+            for word, after in zip(words, [*words, ""][1:], strict=True)
         ]
 
 

@@ -1,4 +1,4 @@
--- One row per session and listed symbol with a bar: its one-session total return as known at the session's cut-off.
+-- One row per session and listed symbol with a bar: its one-session total return as known at the session's own cut-off.
 {{
     config(pre_hook=["{{ clear_current_session() }}", "{{ list_feature_parts('price_features') }}"])
 }}

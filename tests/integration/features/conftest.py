@@ -4,32 +4,37 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.cli.main import dbtRunner
 
 from assets.features.dbt_manifest import read_manifest
 
 PROJECT = Path(__file__).parents[3] / "dbt_project"
 
 
-def parse(project: Path, home: Path) -> Mapping[str, Any]:
-    """Return the manifest of a dbt project, as `make manifest` writes it."""
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-    from dbt.cli.main import dbtRunner
-
+def run_dbt(verb: str, *, project: Path, home: Path, select: str | None = None) -> Any:
+    """Run a verb of dbt in this process, as a person does by hand, and return what its runner says."""
     before = os.environ.get("TOUCHSTONE_HOME")
     os.environ["TOUCHSTONE_HOME"] = str(home)
+    folders = ["--project-dir", str(project), "--profiles-dir", str(project), "--target-path", str(home / "dbt")]
+    chosen = [] if select is None else ["--select", select]
     try:
-        folders = ["--project-dir", str(project), "--profiles-dir", str(project), "--target-path", str(home / "dbt")]
-        outcome = dbtRunner().invoke(["--quiet", "--log-level-file", "none", "parse", *folders])
+        return dbtRunner().invoke(["--quiet", "--log-level-file", "none", verb, *folders, *chosen])
     finally:
         DuckDBConnectionManager.close_all_connections()
         if before is None:
             del os.environ["TOUCHSTONE_HOME"]
         else:
             os.environ["TOUCHSTONE_HOME"] = before
+
+
+def parsed(project: Path, home: Path) -> Mapping[str, Any]:
+    """Return the manifest of a dbt project, as `make manifest` writes it; the parse is kept for the home's builds."""
+    outcome = run_dbt("parse", project=project, home=home)
     assert outcome.success, outcome.exception
     return read_manifest(home / "dbt" / "manifest.json")
 
 
 @pytest.fixture(scope="session")
-def manifest(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
-    return parse(PROJECT, tmp_path_factory.mktemp("parse"))
+def project() -> Path:
+    return PROJECT

@@ -1,0 +1,82 @@
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from assets.durable_files import DurableFiles
+from assets.features.feature_parts import PRICE_FEATURES, SCHEMA_PART, FeatureParts
+from tests.builders.raw_rows import sessions
+
+FIRST, SECOND, THIRD = sessions(3)
+
+
+def rows(*records):
+    return pa.table({"session": pa.array([row[0] for row in records], pa.date32()), "x": [row[1] for row in records]})
+
+
+SCHEMA = rows((FIRST, 1.0)).schema
+
+
+def in_force(parts, last=THIRD):
+    return {part.session: part.part for part in parts.in_force(PRICE_FEATURES, schema=SCHEMA, last=last)}
+
+
+def test_newest_part_of_a_session_is_in_force_and_the_older_file_stays(tmp_path):
+    parts = FeatureParts(tmp_path)
+    old = parts.write(PRICE_FEATURES, rows((FIRST, 1.0), (SECOND, 2.0)), [FIRST, SECOND])
+    new = parts.write(PRICE_FEATURES, rows((SECOND, 3.0)), [SECOND])
+    assert in_force(parts) == {None: SCHEMA_PART, FIRST: old, SECOND: new}
+    assert pq.read_table(tmp_path / PRICE_FEATURES / f"{old}.parquet").num_rows == 2
+
+
+def test_same_rows_written_twice_change_no_byte(tmp_path):
+    parts = FeatureParts(tmp_path)
+    first = parts.write(PRICE_FEATURES, rows((FIRST, 1.0)), [FIRST])
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    assert parts.write(PRICE_FEATURES, rows((FIRST, 1.0)), [FIRST]) == first
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
+
+
+def test_part_whose_rows_return_to_an_older_state_is_in_force_again(tmp_path):
+    parts = FeatureParts(tmp_path)
+    first = parts.write(PRICE_FEATURES, rows((FIRST, 1.0)), [FIRST])
+    parts.write(PRICE_FEATURES, rows((FIRST, 2.0)), [FIRST])
+    parts.write(PRICE_FEATURES, rows((FIRST, 1.0)), [FIRST])
+    assert in_force(parts)[FIRST] == first
+
+
+def test_session_without_a_row_counts_as_done(tmp_path):
+    parts = FeatureParts(tmp_path)
+    parts.write(PRICE_FEATURES, SCHEMA.empty_table(), [SECOND])
+    assert parts.sessions(PRICE_FEATURES) == {SECOND}
+
+
+def test_later_sessions_are_not_listed_for_an_earlier_one(tmp_path):
+    parts = FeatureParts(tmp_path)
+    parts.write(PRICE_FEATURES, rows((FIRST, 1.0), (THIRD, 3.0)), [FIRST, THIRD])
+    assert set(in_force(parts, last=SECOND)) == {None, FIRST}
+
+
+@pytest.mark.parametrize("step", ["write_temporary", "sync", "rename", "sync_folder", "append_line"])
+def test_crash_at_any_step_leaves_the_session_undone_and_the_next_write_whole(tmp_path, step):
+    class Dying(DurableFiles):
+        pass
+
+    def die(self, *arguments):
+        raise KeyboardInterrupt
+
+    FeatureParts(tmp_path).in_force(PRICE_FEATURES, schema=SCHEMA, last=FIRST)
+    setattr(Dying, step, die)
+    with pytest.raises(KeyboardInterrupt):
+        FeatureParts(tmp_path, Dying()).write(PRICE_FEATURES, rows((FIRST, 1.0)), [FIRST])
+    parts = FeatureParts(tmp_path)
+    assert parts.sessions(PRICE_FEATURES) == frozenset()
+    name = parts.write(PRICE_FEATURES, rows((FIRST, 1.0)), [FIRST])
+    assert pq.read_table(tmp_path / PRICE_FEATURES / f"{name}.parquet")["x"].to_pylist() == [1.0]
+
+
+def test_line_cut_short_by_a_crash_is_no_line(tmp_path):
+    parts = FeatureParts(tmp_path)
+    parts.write(PRICE_FEATURES, rows((FIRST, 1.0)), [FIRST])
+    index = tmp_path / PRICE_FEATURES / "parts.jsonl"
+    index.write_bytes(index.read_bytes()[:-9])
+    assert parts.sessions(PRICE_FEATURES) == frozenset()

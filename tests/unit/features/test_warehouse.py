@@ -1,0 +1,58 @@
+import duckdb
+import pytest
+
+from assets.warehouse import Warehouse
+from execution.domain.errors import DataError
+
+
+@pytest.fixture
+def warehouse(tmp_path):
+    store = Warehouse(tmp_path / "warehouse.duckdb")
+    with store.connect(read_only=False) as connection:
+        connection.execute("create schema marts")
+        connection.execute("create table marts.numbers as select range as n from range(3)")
+    return store
+
+
+def test_read_takes_positional_and_named_parameters(warehouse):
+    assert warehouse.read("select n from marts.numbers where n = ?", (1,))["n"].to_pylist() == [1]
+    assert warehouse.read("select n from marts.numbers where n = $n", {"n": 2})["n"].to_pylist() == [2]
+
+
+def test_absent_warehouse_says_what_to_do(tmp_path):
+    with pytest.raises(DataError, match="materialize the features"):
+        Warehouse(tmp_path / "none.duckdb").read("select 1")
+
+
+def test_read_cannot_write(warehouse):
+    with pytest.raises(duckdb.InvalidInputException, match="read-only"):
+        warehouse.read("delete from marts.numbers returning n")
+
+
+def test_connection_reaches_no_file_outside_its_home(warehouse, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside") / "stolen.parquet"
+    with pytest.raises(duckdb.PermissionException):
+        warehouse.read(f"copy marts.numbers to '{outside}'")
+    assert not outside.exists()
+
+
+def test_confinement_cannot_be_lifted(warehouse):
+    with warehouse.connect(read_only=True) as connection, pytest.raises(duckdb.InvalidInputException, match="locked"):
+        connection.execute("set enable_external_access = true")
+
+
+def test_two_connections_of_one_process_work_side_by_side(warehouse):
+    with warehouse.connect(read_only=False) as one, warehouse.connect(read_only=False) as two:
+        one.execute("insert into marts.numbers values (7)")
+        assert two.execute("select count(*) from marts.numbers").fetchall() == [(4,)]
+
+
+def test_one_thread_and_utc(warehouse):
+    row = warehouse.read("select current_setting('threads') as threads, current_setting('timezone') as zone")
+    assert row.to_pylist() == [{"threads": 1, "zone": "UTC"}]
+
+
+def test_table_is_found_by_schema_and_name(warehouse, tmp_path):
+    assert warehouse.has_table("marts", "numbers")
+    assert not warehouse.has_table("marts", "letters")
+    assert not Warehouse(tmp_path / "none.duckdb").has_table("marts", "numbers")
