@@ -1,15 +1,20 @@
 """The evening act: one plan per cycle, made of proof or of none."""
 
 import sqlite3
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from execution.domain.decisions import WhyRow
 from execution.domain.errors import BatchRefused, ChainBroken
+from execution.domain.events import Event, PlanRecorded
+from execution.ledger.book import Book
+from execution.ledger.sqlite_ledger import SqliteLedger
 from execution.ledger.why_rows import read_why_rows
 from execution.session import run_session
 from tests.builders.batches import a_certificate, a_red_certificate
@@ -119,6 +124,7 @@ def test_the_batch_of_another_strategy_is_refused(days: TradingDays) -> None:
         ({"snapshot_hash": "0" * 64}, "snapshot"),
         ({"features_hash": "0" * 64}, "features"),
         ({"certificate": a_certificate(session=SESSIONS[1])}, "session"),
+        ({"certificate": a_certificate(as_of=CALENDAR.as_of(FIRST) - timedelta(minutes=1))}, "certificate's cut-off"),
         ({"certificate": a_red_certificate()}, "completeness"),
         ({"certificate": a_certificate(checks=())}, "no check ran"),
     ],
@@ -196,6 +202,34 @@ def test_an_account_that_differs_from_the_ledger_is_held(tmp_path: Path) -> None
     report = days.plan()
     assert (report.status, report.entries) == ("held", 0)
     assert "ledger and venue differ" in report.reason
+
+
+def test_of_two_processes_that_plan_at_once_the_first_wins(tmp_path: Path) -> None:
+    class OvertakenLedger:
+        """Another process plans just before this one's plan is written."""
+
+        def __init__(self, ledger: SqliteLedger) -> None:
+            self._ledger = ledger
+
+        def record(self, decide: Callable[[Book], Sequence[Event]]) -> tuple[Event, ...]:
+            other = days.rival
+            if other is not None and any(isinstance(event, PlanRecorded) for event in decide(self._ledger.book())):
+                days.rival = None
+                run_session.plan(other, session=FIRST, batch_hash=first_hash)
+            return self._ledger.record(decide)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._ledger, name)
+
+    days = TradingDays(tmp_path, wrap_ledger=OvertakenLedger)
+    first_hash = days.publish(days.a_batch())
+    days.rival = None
+    second_hash = days.publish(days.a_batch(vix=15.5))
+    rival = days.restarted()
+    days.restarted()
+    days.rival = rival
+    report = run_session.plan(days.evening(FIRST), session=FIRST, batch_hash=second_hash)
+    assert (report.status, report.batch_hash) == ("superseded", first_hash)
 
 
 def test_nothing_is_planned_on_a_broken_chain(days: TradingDays) -> None:

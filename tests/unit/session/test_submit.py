@@ -237,6 +237,7 @@ def test_an_exit_waits_for_the_last_of_several_stops(days: TradingDays) -> None:
     second = days.desk.order_id(FIRST, symbol="AAA", side="sell", leg="stop_2")
     wire(days).ignores_cancel = lambda order_id: order_id == second
     assert days.submit(TRADED).status == "pending"
+    assert legs(wire(days).submitted).count(("AAA", "stop")) == 2
     wire(days).ignores_cancel = lambda _: False
     days.submit(TRADED)
     bought = days.desk.ledger.book().orders[days.desk.order_id(FIRST, symbol="AAA", side="buy", leg="entry")]
