@@ -1,4 +1,4 @@
-{# Which immutable Parquet parts a model reads. Always lists, never globs: a session rests on the parts pinned for it. #}
+{# Which immutable Parquet parts a model reads: always lists, never globs, for a session rests on its pinned parts. #}
 
 {# Name, as a variable, the pinned parts of a raw table that this staging model has not read yet. The zero-row schema
    file is always among them, because an empty list is an error. #}

@@ -34,13 +34,13 @@ ratios as (
     select
         figures.session,
         figures.symbol,
-        {% for told_at in ['shares_told_at', 'eps_newest_told_at', 'eps_year_before_told_at', 'eps_estimate_told_at'] -%}
+        {% for figure in ['shares', 'eps_newest', 'eps_year_before', 'eps_estimate'] -%}
             list_aggregate(
                 list(splits.value::double order by splits.ex_session) filter (
-                    where splits.ex_session > (figures.{{ told_at }} at time zone 'America/New_York')::date
+                    where splits.ex_session > (figures.{{ figure }}_told_at at time zone 'America/New_York')::date
                 ),
                 'product'
-            ) as since_{{ told_at }}{{ "," if not loop.last }}
+            ) as since_{{ figure }}_told_at{{ "," if not loop.last }}
         {% endfor %}
     from figures
     inner join splits

@@ -163,10 +163,10 @@ measured as (
         {{ ratio('net_income_four_quarters', 'revenue_four_quarters') }} as net_margin,
         {{ ratio('liabilities', 'assets') }} as leverage,
         {{ ratio('revenue_four_quarters', 'assets') }} as asset_turnover,
-        {{ ratio('(revenue_newest - revenue_year_before)', 'revenue_year_before') }} as revenue_growth_yoy,
-        {{ ratio('(net_income_newest - net_income_year_before)', 'abs(net_income_year_before)') }} as net_income_growth_yoy,
-        {{ ratio('(eps_newest - eps_year_before)', 'abs(eps_year_before)') }} as eps_growth_yoy,
-        {{ ratio('(eps_estimate - eps_estimate_first_told)', 'abs(eps_estimate_first_told)') }} as estimate_revision
+        {{ change('revenue_newest', 'revenue_year_before') }} as revenue_growth_yoy,
+        {{ change('net_income_newest', 'net_income_year_before') }} as net_income_growth_yoy,
+        {{ change('eps_newest', 'eps_year_before') }} as eps_growth_yoy,
+        {{ change('eps_estimate', 'eps_estimate_first_told') }} as estimate_revision
     from joined
 ),
 
@@ -249,8 +249,8 @@ final as (
         {{ session_rank('dollar_volume_20d_usd') }} as rank_dollar_volume_20d,
         {{ session_rank('rsi_14') }} as rank_rsi_14,
         {{ session_rank('beta_60d') }} as rank_beta_60d,
-        case when sector is not null then {{ session_rank('return_20d', within='session, sector') }} end as sector_rank_return_20d,
-        case when sector is not null then {{ session_rank('momentum_12_1', within='session, sector') }} end as sector_rank_momentum_12_1,
+        {{ sector_rank('return_20d') }} as sector_rank_return_20d,
+        {{ sector_rank('momentum_12_1') }} as sector_rank_momentum_12_1,
         market_return_1d,
         market_return_20d,
         market_volatility_20d,

@@ -57,7 +57,9 @@ screened as (
             when facts.adv20_shares is null or facts.volatility_20d is null or facts.dollar_volume_20d_usd is null
                 then 'fewer than 21 sessions of history'
             when facts.adv20_shares < policy.min_adv20_shares
-                then 'mean volume ' || facts.adv20_shares || ' shares, at least ' || policy.min_adv20_shares || ' wanted'
+                then
+                    'mean volume ' || facts.adv20_shares || ' shares, at least '
+                    || policy.min_adv20_shares || ' wanted'
             when facts.close_usd < policy.min_close_usd
                 then 'close ' || facts.close_usd || ' USD, at least ' || policy.min_close_usd || ' wanted'
             when facts.close_usd > policy.max_close_usd

@@ -6,11 +6,12 @@ current_session as (
 ),
 
 keys as (
-    select symbol, 'fct_features' as mart from {{ ref('fct_features') }} where session in (from current_session)
-    union all
-    select symbol, 'fct_trading_facts' as mart from {{ ref('fct_trading_facts') }} where session in (from current_session)
-    union all
-    select symbol, 'fct_total_returns' as mart from {{ ref('fct_total_returns') }} where session in (from current_session)
+    {% for mart in ['fct_features', 'fct_trading_facts', 'fct_total_returns'] -%}
+        select built.symbol
+        from {{ ref(mart) }} as built
+        where built.session in (from current_session)
+        {{ "union all" if not loop.last }}
+    {% endfor %}
 )
 
 select symbol, count(*) as marts
