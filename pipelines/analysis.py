@@ -15,6 +15,7 @@ from pipelines.analysis_adapters import analysis_facts_of, resources_of, sources
 from pipelines.due_trading import due_trading_work
 from pipelines.home import Home
 from pipelines.jobs import JOBS, job_definitions
+from pipelines.logging_setup import configure_logging
 from pipelines.settings import Settings, load_settings
 from pipelines.trading_adapters import clock_of, is_clock_told
 from sensors.due_work import due_work_schedule, due_work_sensor
@@ -105,4 +106,6 @@ def _clock_sensor(settings: Settings, home: Home) -> list[dg.SensorDefinition]:
 @dg.definitions
 def defs() -> dg.Definitions:
     """Return what Dagster loads: settings and home are read here, once."""
-    return build_definitions(load_settings(), Home.from_environment())
+    settings, home = load_settings(), Home.from_environment()
+    configure_logging(home, level=settings.log.level, secrets=settings.secrets(), console=False)
+    return build_definitions(settings, home)

@@ -117,7 +117,7 @@ def job_definitions(location: Location) -> Mapping[Act, UnresolvedAssetJobDefini
 
 
 def _definition(row: Job) -> UnresolvedAssetJobDefinition:
-    selection: dg.AssetSelection = dg.AssetSelection.keys(*[list(key) for key in row.single_keys])
+    selection: dg.AssetSelection = dg.AssetSelection.assets(*[dg.AssetKey(key) for key in row.single_keys])
     if row.groups:
         selection = selection | dg.AssetSelection.groups(*row.groups)
     return dg.define_asset_job(

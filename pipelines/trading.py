@@ -11,6 +11,7 @@ from assets.trading.defs import DEFINITIONS as TRADING
 from pipelines.due_trading import due_trading_work
 from pipelines.home import Home
 from pipelines.jobs import job_definitions
+from pipelines.logging_setup import configure_logging
 from pipelines.trading_adapters import open_desk
 from pipelines.trading_settings import TradingSettings, load_trading_settings
 from sensors.due_work import due_work_sensor
@@ -54,4 +55,6 @@ def run_config(work: Work) -> Mapping[str, object]:
 @dg.definitions
 def defs() -> dg.Definitions:
     """Return what Dagster loads: settings and home are read here, once."""
-    return build_definitions(load_trading_settings(), Home.from_environment())
+    settings, home = load_trading_settings(), Home.from_environment()
+    configure_logging(home, level=settings.log.level, secrets=settings.secrets(), console=False)
+    return build_definitions(settings, home)

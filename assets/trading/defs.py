@@ -8,6 +8,7 @@ from datetime import date
 import dagster as dg
 
 from assets import keys
+from assets.fact_log import tell
 from assets.partitions import SESSIONS
 from assets.trading.describe import described
 from execution.ledger.export import export_ledger
@@ -39,7 +40,9 @@ def order_plan(
     published = desk.batches.published(session)
     newest = published[-1] if published and not config.is_hold else None
     report = run_session.plan(desk, session=session, batch_hash=config.batch_hash or newest)
-    return dg.MaterializeResult(metadata=described(report))
+    facts = described(report)
+    tell("plan_asked", run_id=context.run_id, decision_id=context.partition_key, **facts)
+    return dg.MaterializeResult(metadata=facts)
 
 
 @dg.asset(
@@ -54,7 +57,9 @@ def orders(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk]) -> d
     session = date.fromisoformat(context.partition_key)
     is_over = desk.clock.now() >= desk.calendar.submit_window(session)[1]
     act = run_session.cancel_rest if is_over else run_session.submit
-    return dg.MaterializeResult(metadata=described(act(desk, session=session)))
+    facts = described(act(desk, session=session))
+    tell("orders_handled", run_id=context.run_id, decision_id=context.partition_key, **facts)
+    return dg.MaterializeResult(metadata=facts)
 
 
 @dg.multi_asset(
@@ -73,10 +78,11 @@ def orders(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk]) -> d
 def settlement(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk]):  # type: ignore[no-untyped-def]  # Dagster would read a return annotation as outputs
     """Settle a session after the next one's close."""
     session = date.fromisoformat(context.partition_key)
-    report = run_session.settle(desk, session=session)
+    facts = described(run_session.settle(desk, session=session))
+    tell("session_settled", run_id=context.run_id, decision_id=context.partition_key, **facts)
     export = export_ledger(desk.ledger, desk.artifacts_root, upto_session=desk.calendar.next(session))
     for key in (keys.TRADING_FILLS, keys.TRADING_POSITIONS, keys.TRADING_DECISIONS):
-        yield dg.MaterializeResult(asset_key=dg.AssetKey(key), metadata=described(report))
+        yield dg.MaterializeResult(asset_key=dg.AssetKey(key), metadata=facts)
     yield dg.MaterializeResult(asset_key=dg.AssetKey(keys.TRADING_LEDGER_EXPORT), metadata={"hash": export.hash})
 
 
