@@ -23,7 +23,7 @@ from assets.snapshots import DataSnapshot
 from assets.universe_policy import UniversePolicy
 from assets.warehouse import Warehouse
 from execution.domain.errors import DataError
-from execution.trading_calendar import TradingCalendar
+from execution.trading_calendar import AS_OF_AFTER_CLOSE, TradingCalendar
 
 HOME_VARIABLE: Final = "TOUCHSTONE_HOME"
 _GOOD: Final = frozenset({"success", "pass", "warn"})
@@ -178,13 +178,13 @@ def write_request(warehouse: Warehouse, request: BuildRequest, calendar: Trading
 
 def _sessions(request: BuildRequest, calendar: TradingCalendar) -> pa.Table:
     end = calendar.index(request.session) + 1
-    sessions = calendar.sessions[:end]
+    sessions, closes = calendar.sessions[:end], calendar.closes[:end]
     first = request.first_bar_session
     return pa.table(
         {
             "session": pa.array(sessions, pa.date32()),
             "position": pa.array(np.arange(end, dtype=np.int32)),
-            "as_of": pa.array([calendar.as_of(session) for session in sessions], INSTANT),
+            "as_of": pa.array([close + AS_OF_AFTER_CLOSE for close in closes], INSTANT),
             "is_current": pa.array([session == request.session for session in sessions]),
             "has_bars": pa.array([first is not None and session >= first for session in sessions]),
         }

@@ -143,6 +143,36 @@ def test_first_model_broken_skips_the_rest_loudly(run):
     assert "third: skipped" in text
 
 
+def test_build_that_breaks_after_its_delete_leaves_the_rows_it_had(tmp_path):
+    breaks_on_new_data = """
+    {{ config(
+        materialized='incremental', incremental_strategy='append',
+        pre_hook=['delete from {{ this }}'] if is_incremental() else [],
+    ) }}
+    select session, case when (select count(*) from request.raw_parts where table_name = 'daily_bars') > 2
+        then error('boom') end as symbol
+    from request.sessions where is_current
+    """
+    folder = small_project(tmp_path, first=breaks_on_new_data)
+    home = FeatureHome(tmp_path, RawStore(tmp_path / "raw"), folder)
+    first_take = {"daily_bars": [raw_rows.bar("AAA", SESSION, 10.0)]}
+    second_take = {"daily_bars": [raw_rows.bar("BBB", SESSION, 20.0)]}
+    plan = build_plan(parsed(folder, tmp_path), "base")
+    outcomes = []
+    for records in (first_take, second_take):
+        take_in(home.raw_store, records, after=None, session=SESSION)
+        home.pin(SESSION)
+        built = dg.materialize(
+            [dbt_assets(plan, name="build")],
+            partition_key=SESSION.isoformat(),
+            resources=home.resources(),
+            raise_on_error=False,
+        )
+        outcomes.append(built.success)
+    assert outcomes == [True, False]
+    assert home.warehouse.read("select session from marts.first")["session"].to_pylist() == [SESSION]
+
+
 def test_node_dbt_does_not_mention_is_not_good():
     assert results_of(["model.touchstone.lost"], [])["model.touchstone.lost"].status == "missing"
     assert not results_of(["model.touchstone.lost"], [])["model.touchstone.lost"].is_good
