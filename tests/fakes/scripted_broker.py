@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
-from execution.domain.orders import BrokerFill, OrderRequest, Refused, SubmitOutcome, Unknown
+from execution.domain.orders import BrokerFill, OrderRequest, OrderState, Refused, SubmitOutcome, Unknown
 from execution.ports import Broker
 
 Fault = Literal["refuse", "lose_request", "lose_answer", "take_less"]
@@ -19,6 +19,7 @@ class ScriptedBroker:
         self.faults: dict[tuple[str, str], Fault] = {}
         self.ignores_cancel: Callable[[str], bool] = lambda _: False
         self.hides_fills = False
+        self.never_ends = False
         self.submitted: list[OrderRequest] = []
         self.before_submit: Callable[[OrderRequest], None] = lambda _: None
 
@@ -38,6 +39,10 @@ class ScriptedBroker:
     def cancel(self, client_order_id: str) -> None:
         if not self.ignores_cancel(client_order_id):
             self._venue.cancel(client_order_id)
+
+    def order(self, client_order_id: str) -> OrderState | None:
+        state = self._venue.order(client_order_id)
+        return replace(state, status="open") if state is not None and self.never_ends else state
 
     def fills(self, *, since: datetime) -> tuple[BrokerFill, ...]:
         return () if self.hides_fills else self._venue.fills(since=since)

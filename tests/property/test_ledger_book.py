@@ -78,6 +78,7 @@ def test_cash_and_cost_equal_opening_cash_and_realised_profit(history: list[Brok
     book = _book(history)
     cost = sum((held.cost_usd for held in book.positions.values()), Decimal(0))
     assert book.cash_usd + cost == 100_000 + book.realised_usd
+    assert all(held.cost_usd == 0 for held in book.positions.values() if held.shares == 0)
 
 
 @settings(deadline=None, max_examples=100)

@@ -1,24 +1,23 @@
 """The evening act: one plan per cycle, made of proof or of none."""
 
 import sqlite3
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from execution.domain.decisions import WhyRow
-from execution.domain.errors import BatchRefused, ChainBroken
-from execution.domain.events import Event, PlanRecorded
-from execution.ledger.book import Book
-from execution.ledger.sqlite_ledger import SqliteLedger
+from execution.domain.errors import BatchRefused, ChainBroken, LedgerError
+from execution.domain.events import PlanRecorded
+from execution.domain.orders import OrderRequest
 from execution.ledger.why_rows import read_why_rows
+from execution.risk.limits import RiskLimits
 from execution.session import run_session
 from tests.builders.batches import a_certificate, a_red_certificate
-from tests.builders.trading_days import CALENDAR, FIRST, SESSIONS, SYMBOLS, TradingDays
+from tests.builders.trading_days import CALENDAR, CASH, FIRST, SESSIONS, SYMBOLS, TradingDays, a_day_of
+from tests.fakes.overtaken_ledger import OvertakenLedger
 
 
 @pytest.fixture
@@ -197,6 +196,41 @@ def test_a_real_account_waits_for_a_person(tmp_path: Path) -> None:
     assert days.submit().status == "submitted"
 
 
+def a_waiting_plan(folder: Path) -> tuple[TradingDays, str]:
+    days = TradingDays(folder, desk_changes={"mode": "paper"})
+    plan_hash = days.plan(batch=days.a_batch(mode="paper")).plan_hash
+    assert plan_hash is not None
+    return days, plan_hash
+
+
+def test_an_approval_is_bound_to_its_plan(tmp_path: Path) -> None:
+    days, _ = a_waiting_plan(tmp_path)
+    with pytest.raises(LedgerError, match="read the plan again"):
+        run_session.approve(days.desk, session=FIRST, plan_hash="0" * 64, approver="A. Person", reason="agreed")
+    assert "waits for approval" in days.submit().reason
+
+
+@pytest.mark.parametrize("name", ["", "  ", "auto"])
+def test_an_approval_names_a_person(tmp_path: Path, name: str) -> None:
+    days, plan_hash = a_waiting_plan(tmp_path)
+    with pytest.raises(LedgerError, match="name of a person"):
+        run_session.approve(days.desk, session=FIRST, plan_hash=plan_hash, approver=name, reason="agreed")
+
+
+def test_an_approval_after_the_deadline_is_refused(tmp_path: Path) -> None:
+    days, plan_hash = a_waiting_plan(tmp_path)
+    days.deadline(FIRST)
+    with pytest.raises(LedgerError, match="deadline has passed"):
+        run_session.approve(days.desk, session=FIRST, plan_hash=plan_hash, approver="A. Person", reason="agreed")
+
+
+def test_a_second_approval_changes_nothing(tmp_path: Path) -> None:
+    days, plan_hash = a_waiting_plan(tmp_path)
+    for name, status in (("A. Person", "approved"), ("B. Person", "already_approved")):
+        report = run_session.approve(days.desk, session=FIRST, plan_hash=plan_hash, approver=name, reason="agreed")
+        assert (report.status, report.approver) == (status, "A. Person")
+
+
 def test_an_account_that_differs_from_the_ledger_is_held(tmp_path: Path) -> None:
     days = TradingDays(tmp_path, desk_changes={"initial_cash_usd": Decimal(90_000)})
     report = days.plan()
@@ -205,31 +239,40 @@ def test_an_account_that_differs_from_the_ledger_is_held(tmp_path: Path) -> None
 
 
 def test_of_two_processes_that_plan_at_once_the_first_wins(tmp_path: Path) -> None:
-    class OvertakenLedger:
-        """Another process plans just before this one's plan is written."""
-
-        def __init__(self, ledger: SqliteLedger) -> None:
-            self._ledger = ledger
-
-        def record(self, decide: Callable[[Book], Sequence[Event]]) -> tuple[Event, ...]:
-            other = days.rival
-            if other is not None and any(isinstance(event, PlanRecorded) for event in decide(self._ledger.book())):
-                days.rival = None
-                run_session.plan(other, session=FIRST, batch_hash=first_hash)
-            return self._ledger.record(decide)
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._ledger, name)
-
     days = TradingDays(tmp_path, wrap_ledger=OvertakenLedger)
-    first_hash = days.publish(days.a_batch())
-    days.rival = None
-    second_hash = days.publish(days.a_batch(vix=15.5))
+    first, second = days.publish(days.a_batch()), days.publish(days.a_batch(vix=15.5))
     rival = days.restarted()
-    days.restarted()
-    days.rival = rival
-    report = run_session.plan(days.evening(FIRST), session=FIRST, batch_hash=second_hash)
-    assert (report.status, report.batch_hash) == ("superseded", first_hash)
+    desk = days.restarted()
+    desk.ledger.overtake(PlanRecorded, lambda: run_session.plan(rival, session=FIRST, batch_hash=first))
+    report = run_session.plan(desk, session=FIRST, batch_hash=second)
+    assert (report.status, report.batch_hash) == ("superseded", first)
+
+
+def test_the_loss_of_the_day_is_counted_from_the_close_before_it(tmp_path: Path) -> None:
+    fallen = a_day_of("AAA", SESSIONS[1], low_usd="39.00", close_usd="39.25")
+    days = TradingDays(tmp_path, bars=[fallen], desk_changes={"limits": RiskLimits(daily_loss_max_usd=Decimal(100))})
+    assert days.live().equity_usd < CASH - 100
+    rows = rows_of(days, days.plan(SESSIONS[1], days.a_batch(SESSIONS[1], best=("DDD", *SYMBOLS[:3], *SYMBOLS[4:]))))
+    assert rows["DDD"].stage == "guard:daily_loss"
+
+
+def test_a_position_of_somebody_else_is_never_sold(days: TradingDays) -> None:
+    by_hand = OrderRequest(
+        client_order_id="by-hand",
+        symbol="FFF",
+        side="buy",
+        leg="entry",
+        quantity_shares=5,
+        order_type="market",
+        time_in_force="day",
+    )
+    days.plan()
+    days.morning(FIRST)
+    days.venue.submit(by_hand)
+    days.live(FIRST)
+    report = days.plan(SESSIONS[1], days.a_batch(SESSIONS[1], best=SYMBOLS))
+    row = rows_of(days, report)["FFF"]
+    assert (report.exits, row.outcome, row.shares) == (0, "hold", 0)
 
 
 def test_nothing_is_planned_on_a_broken_chain(days: TradingDays) -> None:

@@ -8,9 +8,12 @@ import pytest
 
 from execution.domain.decisions import WhyRow
 from execution.domain.errors import MissingQuote
+from execution.domain.events import SettleFinished
 from execution.ledger.why_rows import read_why_rows, why_table
 from execution.session import run_session
 from tests.builders.trading_days import CALENDAR, CASH, FIRST, SESSIONS, SYMBOLS, TradingDays, a_day_of
+from tests.fakes.overtaken_ledger import OvertakenLedger
+from tests.fakes.scripted_broker import ScriptedBroker
 
 SECOND = SESSIONS[1]
 
@@ -67,6 +70,30 @@ def test_a_day_settles_though_its_orders_were_never_sent(days: TradingDays) -> N
     report = days.settle()
     assert (report.status, report.fills, report.equity_usd) == ("settled", 0, CASH)
     assert finished(days, report)["AAA"].outcome == "not_filled"
+    assert {record.state for record in days.desk.ledger.book().orders.values()} == {"voided"}
+
+
+def test_a_day_is_not_settled_before_the_venue_has_ended_its_orders(tmp_path: Path) -> None:
+    days = TradingDays(tmp_path, bars=[a_day_of("AAA", SECOND, volume_shares=400)], wrap_broker=ScriptedBroker)
+    days.plan()
+    days.submit()
+    days.desk.broker.never_ends = True
+    report = days.settle()
+    assert report.status == "pending"
+    assert "AAA" in report.reason
+    days.desk.broker.never_ends = False
+    assert days.settle().status == "settled"
+
+
+def test_of_two_processes_that_settle_at_once_the_first_wins(tmp_path: Path) -> None:
+    days = TradingDays(tmp_path, wrap_ledger=OvertakenLedger)
+    days.plan()
+    days.submit()
+    rival, desk = days.restarted(), days.restarted()
+    days.next_close(FIRST)
+    desk.ledger.overtake(SettleFinished, lambda: run_session.settle(rival, session=FIRST))
+    assert run_session.settle(desk, session=FIRST).status == "settled"
+    assert len(desk.ledger.book().marks) == 1
 
 
 def test_bought_rows_carry_their_fills(days: TradingDays) -> None:

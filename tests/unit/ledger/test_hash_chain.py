@@ -1,0 +1,49 @@
+"""The links themselves, without a store."""
+
+from dataclasses import replace
+
+import pytest
+
+from execution.domain.errors import ChainBroken
+from execution.ledger.hash_chain import GENESIS, ChainHead, ChainRow, link_hash, verified_head
+
+
+def a_chain(*sequences: int) -> list[ChainRow]:
+    """Return rows whose links are right; each body says the sequence given."""
+    rows: list[ChainRow] = []
+    for place, told in enumerate(sequences, start=1):
+        previous = rows[-1].hash if rows else GENESIS
+        body = b'{"seq":%d}' % told
+        rows.append(ChainRow(place, previous, link_hash(previous, body), body))
+    return rows
+
+
+def test_an_empty_chain_ends_where_it_begins() -> None:
+    assert verified_head([]) == ChainHead(0, GENESIS)
+
+
+def test_the_head_is_the_last_row() -> None:
+    rows = a_chain(1, 2, 3)
+    assert verified_head(rows) == ChainHead(3, rows[-1].hash)
+
+
+def test_equal_bodies_in_other_places_have_other_hashes() -> None:
+    rows = a_chain(1, 1)
+    assert rows[0].hash != rows[1].hash
+
+
+def test_a_body_that_says_another_place_is_found_even_when_every_link_fits() -> None:
+    with pytest.raises(ChainBroken, match="row 2 holds the body of another row"):
+        verified_head(a_chain(1, 3, 2))
+
+
+def test_a_missing_first_row_is_found() -> None:
+    with pytest.raises(ChainBroken, match="row 1 is missing"):
+        verified_head(a_chain(1, 2)[1:])
+
+
+@pytest.mark.parametrize("broken", ["not hexadecimal", ""])
+def test_a_link_that_is_no_hash_is_found(broken: str) -> None:
+    rows = a_chain(1, 2)
+    with pytest.raises(ChainBroken):
+        verified_head([replace(rows[0], previous_hash=broken), rows[1]])
