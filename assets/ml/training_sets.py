@@ -47,7 +47,7 @@ class TrainingSetStore:
                 f"found no training set for {cut_off}, expected one: materialize ml/training_set before ml/model"
             ) from absent
         data = read_by_hash(self._root, note["file_hash"], suffix=".parquet")
-        training_set = _training_set(pq.read_table(io.BytesIO(data)))
+        training_set = _training_set(pq.read_table(io.BytesIO(data), use_threads=False))
         if training_set.hash != note["dataset_hash"]:
             raise CorruptArtifact(
                 f"found rows with hash {training_set.hash} for {cut_off}, expected {note['dataset_hash']}: "

@@ -94,7 +94,7 @@ class StoredRows:
         visible = pc.field("known_at") <= pa.scalar(self._snapshot.as_of, INSTANT)
         if since is not None:
             visible &= pc.field("known_at") >= pa.scalar(since, INSTANT)
-        return ds.dataset(files, schema=table.schema, format="parquet").to_table(filter=visible)
+        return ds.dataset(files, schema=table.schema, format="parquet").to_table(filter=visible, use_threads=False)
 
 
 class RawEvidence:

@@ -127,5 +127,7 @@ def _verified_table(folder: Path, name: str, tables: dict[str, Any]) -> "pd.Data
             "restore it from a backup or export the ledger again"
         )
     # Arrow-backed columns keep decimals, whole numbers and absent values as they were written.
-    frame: pd.DataFrame = pq.read_table(pa.BufferReader(content)).to_pandas(types_mapper=pd.ArrowDtype)
+    frame: pd.DataFrame = pq.read_table(pa.BufferReader(content), use_threads=False).to_pandas(
+        types_mapper=pd.ArrowDtype
+    )
     return frame

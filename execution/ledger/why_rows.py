@@ -101,7 +101,8 @@ def why_table(artifacts_root: Path, artifact_hash: str) -> pa.Table:
         CorruptArtifact: the file is missing, or its bytes have another hash.
     """
     data = read_by_hash(artifacts_root / FOLDER, artifact_hash, suffix=_SUFFIX)
-    return pq.read_table(pa.BufferReader(data))
+    # Threads of pyarrow 26 now and then abort a process at its very end, and a verb would lose its exit code.
+    return pq.read_table(pa.BufferReader(data), use_threads=False)
 
 
 def _columns(row: WhyRow) -> dict[str, Any]:

@@ -120,10 +120,11 @@ def why(
     session: Session = None,
 ) -> None:
     """Say what happened to one symbol in one session, and why."""
-    from pipelines.cli.why import why_page
+    from execution.ledger import explain
     from pipelines.home import Home
 
-    print(why_page(Home.from_environment(), symbol.upper(), _day(session)))
+    artifacts = Home.from_environment().artifacts
+    print(explain.why(_ledger(), artifacts_root=artifacts, symbol=symbol.upper(), session=_day(session)))
 
 
 @app.command()

@@ -4,7 +4,6 @@ from decimal import Decimal
 import pytest
 
 from execution.domain.decisions import WhyRow
-from execution.domain.errors import DataError, SettingsRefused
 from execution.domain.events import (
     AccountOpened,
     FillBooked,
@@ -21,7 +20,6 @@ from execution.ledger.sqlite_ledger import SqliteLedger
 from execution.ledger.why_rows import write_why_rows
 from pipelines.cli.ledger_pages import cycles_page, events_page, orders_page, positions_page
 from pipelines.cli.status import status_page
-from pipelines.cli.why import why_page
 from pipelines.home import Home
 from pipelines.trading_settings import load_trading_settings
 
@@ -140,27 +138,6 @@ def test_every_ledger_row_is_one_line_with_what_it_is_about(home):
     page = events_page(list(SqliteLedger(home.ledger).events()))
     assert len(page.splitlines()) == 2 + 8
     assert "FillBooked         tsp-1 AAPL buy 10 100.25" in page
-
-
-def test_why_tells_outcome_reason_order_and_proof(home):
-    page = why_page(home, "AAPL", None)
-    assert "AAPL on 2024-03-01, as planned: BOUGHT" in page
-    assert "because  ranked 1 of 100 by score 0.5  [order]" in page
-    assert "check    collar: approved, 1 % under 5 %" in page
-    assert ["momentum_12_1", "0.25", "+0.3000"] in words(page)
-    assert ["rsi_14", "missing", "-0.1000"] in words(page)
-    assert "100.25" in page
-    assert f"batch {'b' * 12}" in page
-
-
-def test_why_of_a_symbol_outside_the_universe_names_its_neighbours(home):
-    with pytest.raises(DataError, match=r"MSF was not in the universe of 2024-03-01: 2 symbols were \(near it: MSFT\)"):
-        why_page(home, "MSF", None)
-
-
-def test_why_of_a_session_without_rows_names_the_sessions_that_have_some(home):
-    with pytest.raises(SettingsRefused, match="the newest sessions that have some: 2024-03-01"):
-        why_page(home, "AAPL", date(2024, 3, 4))
 
 
 def test_status_shows_mode_sessions_and_holdings(home):
