@@ -192,7 +192,7 @@ def _sessions(request: BuildRequest, calendar: TradingCalendar) -> pa.Table:
 
 
 def _raw_parts(request: BuildRequest) -> pa.Table:
-    rows = [(table, path.stem, str(path.resolve())) for table, paths in request.raw_paths.items() for path in paths]
+    rows = [(table, path.stem, str(path.absolute())) for table, paths in request.raw_paths.items() for path in paths]
     names = ("table_name", "part", "path")
     return pa.table({name: pa.array([row[i] for row in rows], pa.string()) for i, name in enumerate(names)})
 
@@ -204,7 +204,7 @@ def _feature_parts(request: BuildRequest, calendar: TradingCalendar) -> pa.Table
         {
             "kind": pa.array([part.kind for part in parts], pa.string()),
             "part": pa.array([part.part for part in parts], pa.string()),
-            "path": pa.array([str(part.path.resolve()) for part in parts], pa.string()),
+            "path": pa.array([str(part.path.absolute()) for part in parts], pa.string()),
             "session": pa.array([part.session for part in parts], pa.date32()),
             "position": pa.array(positions, pa.int32()),
         }

@@ -1,10 +1,15 @@
-{# Rows of a staging model that the pinned parts hold, with the instant each version was replaced by the next. #}
-{% macro versions_of(table_name, fact_key) -%}
+{# Rows of a staging model that the pinned parts hold, with the instant each version was replaced by the next. `only` is
+   a further condition on the rows of `staged`; it must keep or drop a fact's versions together. #}
+{% macro versions_of(table_name, fact_key, only=none) -%}
     select
         staged.*,
         lead(staged.known_at) over (partition by {{ fact_key | join(', ') }} order by staged.known_at) as superseded_at
     from {{ ref('stg_raw__' ~ table_name) }} as staged
-    where staged.part in ({{ pinned_parts(table_name) }})
+    where
+        staged.part in ({{ pinned_parts(table_name) }})
+        {% if only -%}
+            and {{ only }}
+        {%- endif %}
 {%- endmacro %}
 
 {% macro pinned_parts(table_name) -%}

@@ -3,6 +3,10 @@
 
 with
 
+symbols as (
+    {{ symbols_with_new_figures() }}
+),
+
 figures as (
     select
         *,
@@ -10,11 +14,15 @@ figures as (
         first_value(value) over (
             partition by symbol, form, period_end, metric order by known_at
         ) as first_told
-    from ({{ versions_of('filings', ['symbol', 'form', 'period_end', 'metric']) }})
-),
-
-symbols as (
-    {{ symbols_with_new_figures() }}
+    from (
+        {{
+            versions_of(
+                'filings',
+                ['symbol', 'form', 'period_end', 'metric'],
+                only='staged.symbol in (select symbols.symbol from symbols)',
+            )
+        }}
+    )
 ),
 
 instants as (

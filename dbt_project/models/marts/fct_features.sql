@@ -27,14 +27,17 @@ prices as (
 
 market as (
     select * from {{ ref('int_market__as_known') }}
+    where session in (select sessions.session from sessions)
 ),
 
 news as (
     select * from {{ ref('int_news__as_known') }}
+    where session in (select sessions.session from sessions)
 ),
 
 fundamentals as (
     select * from {{ ref('int_fundamentals__as_known') }}
+    where session in (select sessions.session from sessions)
 ),
 
 joined as (
@@ -330,7 +333,6 @@ final as (
         measured.days_since_filing
     from measured
     inner join ranked on measured.session = ranked.session and measured.symbol = ranked.symbol
-    order by measured.session, measured.symbol
 )
 
 select * from final

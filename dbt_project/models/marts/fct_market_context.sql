@@ -9,6 +9,7 @@ sessions as (
 
 market as (
     select * from {{ ref('int_market__as_known') }}
+    where session in (select sessions.session from sessions)
 ),
 
 final as (

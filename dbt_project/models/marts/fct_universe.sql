@@ -41,6 +41,7 @@ watched as (
 
 facts as (
     select * from {{ ref('fct_trading_facts') }}
+    where session in (select sessions.session from sessions)
 ),
 
 screened as (
