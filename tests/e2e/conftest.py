@@ -1,18 +1,27 @@
-"""One small day lived through the real daemon, shared by every test that only looks at it."""
+"""One small day lived through the real daemon, in two lives of the daemon: the evening, then the trading day."""
 
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
 
 from execution.clock import FileClock
+from execution.ledger.book import Book
+from execution.ledger.sqlite_ledger import SqliteLedger
 from execution.trading_calendar import TradingCalendar
 from pipelines.cli.demo import live_day_through_daemon
 from pipelines.cli.init import create_home
+from pipelines.daemon_process import WORKSPACE
 from pipelines.home import Home
-from pipelines.settings import Settings, load_settings
+from pipelines.settings import load_settings
 
+CALENDAR = TradingCalendar.shipped()
 SESSION = date(2024, 1, 4)
 SETTINGS = """\
 mode: simulated
@@ -21,10 +30,15 @@ simulated:
   symbols: 40
   first_session: 2022-03-01
   last_session: 2024-06-28
+  signal_strength: 3.0
 learning:
   num_trees: 40
+sizing:
+  # So small a world teaches little; these tests are about what happens to orders, not about whether they pay.
+  round_trip_cost_bps: 0
 """
 SECONDS_A_TEST_DAY_MAY_TAKE = 400.0
+SECONDS_OF_QUIET = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +51,78 @@ class LivedDay:
     environment: dict[str, str]
 
 
-def prepared_home(root: Path, settings_text: str = SETTINGS) -> tuple[Home, Settings]:
+class DaemonHome:
+    """A home with what these tests do to it; the daemon runs only inside `live`."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+
+    @property
+    def ledger(self) -> SqliteLedger:
+        return SqliteLedger(self.home.ledger)
+
+    @property
+    def book(self) -> Book:
+        return self.ledger.book() if self.home.ledger.exists() else Book()
+
+    def copied_to(self, target: Path) -> "DaemonHome":
+        shutil.copytree(self.home.root, target)
+        return DaemonHome(Home(target))
+
+    def live(self, *, until: datetime, is_over: Callable[[], bool], seconds_of_quiet: float = 0.0) -> None:
+        """Run the daemon until the world got where it should and then stayed quiet for a while."""
+        FileClock(self.home.clock).live_until(until)
+        reached_at: list[float] = []
+
+        def is_quiet() -> bool:
+            if not is_over():
+                return False
+            reached_at.append(time.monotonic())
+            return time.monotonic() - reached_at[0] >= seconds_of_quiet
+
+        live_day_through_daemon(
+            self.home, is_over=is_quiet, timeout_seconds=SECONDS_A_TEST_DAY_MAY_TAKE, tell=lambda _line: None
+        )
+
+    def materialize_again(self, job: str, session: date) -> None:
+        """Queue a run by hand, as a person at the page would: no work tag, no run key."""
+        tags = f'{{"dagster/partition": "{session.isoformat()}"}}'
+        command = [sys.executable, "-m", "dagster", "job", "launch", "-w", str(WORKSPACE), "-l", "analysis"]
+        subprocess.run(
+            [*command, "-j", job, "--tags", tags],
+            env=self.home.process_environment(),
+            cwd=WORKSPACE.parent,
+            check=True,
+            capture_output=True,
+        )
+
+
+def new_home(root: Path, settings_text: str = SETTINGS) -> DaemonHome:
     """Return a new home with settings of its own, its clock before the first cut-off."""
     home = Home(root).create()
     home.settings.write_text(settings_text, encoding="utf-8")
-    settings = load_settings(home.settings)
-    create_home(settings, home)
-    return home, settings
+    create_home(load_settings(home.settings), home)
+    return DaemonHome(home)
 
 
 @pytest.fixture(scope="session")
-def lived_day(tmp_path_factory: pytest.TempPathFactory) -> LivedDay:
-    home, _ = prepared_home(tmp_path_factory.mktemp("lived") / "home")
-    calendar = TradingCalendar.shipped()
-    FileClock(home.clock).live_until(calendar.bars_known_at(calendar.next(SESSION)))
-    report = home.reports / f"{SESSION.isoformat()}.html"
-    live_day_through_daemon(
-        home, is_over=report.exists, timeout_seconds=SECONDS_A_TEST_DAY_MAY_TAKE, tell=lambda _line: None
-    )
+def planned_day(tmp_path_factory: pytest.TempPathFactory) -> DaemonHome:
+    """The evening of the decision session: planned, nothing sent. Copy it, never live on in it."""
+    planned = new_home(tmp_path_factory.mktemp("planned") / "home")
+    planned.live(until=CALENDAR.as_of(SESSION), is_over=lambda: bool(planned.book.cycles))
+    return planned
+
+
+@pytest.fixture(scope="session")
+def traded_day(planned_day: DaemonHome, tmp_path_factory: pytest.TempPathFactory) -> DaemonHome:
+    """The same home a day later: sent, filled, settled, reported. Copy it, never live on in it."""
+    traded = planned_day.copied_to(tmp_path_factory.mktemp("traded") / "home")
+    report = traded.home.reports / f"{SESSION.isoformat()}.html"
+    traded.live(until=CALENDAR.bars_known_at(CALENDAR.next(SESSION)), is_over=report.exists)
+    return traded
+
+
+@pytest.fixture(scope="session")
+def lived_day(traded_day: DaemonHome) -> LivedDay:
+    home = traded_day.home
     return LivedDay(home.root, home.dagster, SESSION, home.process_environment())
