@@ -82,6 +82,7 @@ def analysis_facts_of(settings: Settings, home: Home, sources: MarketSources) ->
         last_session=last,
         ingested=RawStore(home.raw).latest_session(DAILY_BARS),
         decided=frozenset(session for session in batches.sessions() if _is_decided(batches, session)),
+        scored=frozenset(session for session in batches.sessions() if batches.published(session)),
         champion_as_of=None if champion is None else champion.card.trained_as_of,
         settled=frozenset(settled_sessions(book_of(home))),
         reported=frozenset(date.fromisoformat(page.stem) for page in home.reports.glob("*-*-*.html")),

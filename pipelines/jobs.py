@@ -35,6 +35,7 @@ class Job:
         single_keys: single assets it materializes.
         description: one sentence for the UI.
         cron: when the wall clock asks whether it is due, New York time; None where a sensor asks in every mode.
+        is_partitioned: whether a run is for one session; learning looks at all of them.
     """
 
     act: Act
@@ -43,6 +44,7 @@ class Job:
     single_keys: tuple[keys.Key, ...] = ()
     description: str
     cron: str | None = None
+    is_partitioned: bool = True
 
 
 JOBS = (
@@ -76,6 +78,7 @@ JOBS = (
         single_keys=_TRAINING_KEYS,
         description="Trains and judges a challenger; due after a week's last cycle.",
         cron="0 * * * 5,6",
+        is_partitioned=False,
     ),
     Job(
         act=Act.REPORT,
@@ -124,7 +127,7 @@ def _definition(row: Job) -> UnresolvedAssetJobDefinition:
         str(row.act),
         selection=selection,
         description=row.description,
-        partitions_def=SESSIONS,
+        partitions_def=SESSIONS if row.is_partitioned else None,
         # One process for all steps: a step process costs two to six seconds of start-up, and DuckDB has one writer.
         executor_def=dg.in_process_executor,
     )

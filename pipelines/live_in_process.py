@@ -65,7 +65,7 @@ def live_in_process(
         job = definitions[job_locations[work.act]].resolve_job_def(str(work.act))
         result = job.execute_in_process(
             instance=instance,
-            partition_key=work.session.isoformat(),
+            partition_key=work.session.isoformat() if job.partitions_def is not None else None,
             run_config=dict(run_config(work)),
             tags={"touchstone/work": work.name},
             raise_on_error=not may_fail(work),

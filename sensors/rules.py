@@ -54,6 +54,7 @@ class AnalysisFacts:
         last_session: the last one the source can serve; None when it has no end.
         ingested: the newest session with stored bars; None before the first.
         decided: sessions whose cycle has ended, in a batch or in a refusal.
+        scored: sessions whose cycle has ended in a batch: their data passed.
         champion_as_of: cut-off of the champion's training data; None when there is no champion.
         settled: sessions the ledger has settled.
         reported: sessions with a written report.
@@ -63,6 +64,7 @@ class AnalysisFacts:
     last_session: date | None
     ingested: date | None
     decided: frozenset[date]
+    scored: frozenset[date]
     champion_as_of: datetime | None
     settled: frozenset[date]
     reported: frozenset[date]
@@ -95,7 +97,7 @@ def analysis_due(*, now: datetime, calendar: TradingCalendar, facts: AnalysisFac
     """Return the data side's due work, most urgent first.
 
     Missed sessions are caught up in order. A cycle never trains, except the first of a home, which has no model to
-    score with. Training is due once a week, after the cycle of the week's last session.
+    score with. Training is due once a week, after the cycle of the week's last session, if its data passed.
     """
     newest = calendar.last_closed(now)
     if newest is None:
@@ -112,7 +114,7 @@ def analysis_due(*, now: datetime, calendar: TradingCalendar, facts: AnalysisFac
     due.extend(Work(act=Act.REPORT, session=session) for session in sorted(facts.settled - facts.reported))
     if facts.champion_as_of is not None and not due:
         week_end = _last_session_of_a_week(last, calendar)
-        if week_end in facts.decided and facts.champion_as_of < calendar.as_of(week_end):
+        if week_end in facts.scored and facts.champion_as_of < calendar.as_of(week_end):
             due.append(Work(act=Act.TRAIN, session=week_end))
     return tuple(due)
 

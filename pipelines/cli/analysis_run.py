@@ -43,7 +43,7 @@ def run_analysis(act: str, settings: Settings, home: Home, session: date | None)
     with dg.DagsterInstance.from_config(str(prepare_instance(home))) as instance:
         result = job.execute_in_process(
             instance=instance,
-            partition_key=chosen.isoformat(),
+            partition_key=chosen.isoformat() if job.partitions_def is not None else None,
             raise_on_error=False,
             tags={"touchstone/by": "command line"},
             run_config=_QUIET,

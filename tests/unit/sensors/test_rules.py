@@ -27,6 +27,7 @@ def analysis_facts(**changes: object) -> AnalysisFacts:
         "last_session": None,
         "ingested": None,
         "decided": NOTHING,
+        "scored": NOTHING,
         "champion_as_of": None,
         "settled": NOTHING,
         "reported": NOTHING,
@@ -87,8 +88,17 @@ def test_bars_are_taken_in_between_their_known_time_and_the_cut_off() -> None:
 def test_training_is_due_once_a_week_after_its_last_cycle() -> None:
     week = frozenset(CALENDAR.between(TUESDAY, FRIDAY))
     tuesday, friday = CALENDAR.as_of(TUESDAY), CALENDAR.as_of(FRIDAY)
-    assert analysis_at(friday, decided=week, champion_as_of=tuesday) == (Work(act=Act.TRAIN, session=FRIDAY),)
-    assert analysis_at(friday, decided=week, champion_as_of=friday) == ()
+    done = {"decided": week, "scored": week}
+    assert analysis_at(friday, **done, champion_as_of=tuesday) == (Work(act=Act.TRAIN, session=FRIDAY),)
+    assert analysis_at(friday, **done, champion_as_of=friday) == ()
+
+
+def test_nothing_is_learned_from_a_week_whose_last_data_were_refused() -> None:
+    week = frozenset(CALENDAR.between(TUESDAY, FRIDAY))
+    due = analysis_at(
+        CALENDAR.as_of(FRIDAY), decided=week, scored=week - {FRIDAY}, champion_as_of=CALENDAR.as_of(TUESDAY)
+    )
+    assert due == ()
 
 
 def test_a_settled_session_without_a_report_is_reported() -> None:
