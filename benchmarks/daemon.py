@@ -28,6 +28,7 @@ DAYS: Final = 3
 AIM_INGEST_TO_BATCH_SECONDS: Final = 20.0
 AIM_BATCH_TO_PLAN_SECONDS: Final = 5.0
 AIM_DAY_SECONDS: Final = 60.0
+FIGURES: Final = ("ingest_to_batch", "cycle_to_batch", "batch_to_plan", "whole_day")
 SECONDS_BETWEEN_LOOKS: Final = 0.2
 SECONDS_A_HOME_MAY_TAKE: Final = 3_600.0
 _BATCH: Final = ["ml", "signal_batch"]
@@ -94,22 +95,22 @@ def day_figures(instance: Any, before: str, session: str) -> dict[str, float | N
         before: the session before it, whose page marks where the day begins.
         session: the decision session measured.
     """
-    asked = _asked_at(instance, session)
     batch, plan = _made_at(instance, _BATCH, session), _made_at(instance, _PLAN, session)
     page, page_before = _made_at(instance, _REPORT, session), _made_at(instance, _REPORT, before)
     return {
-        "ingest_to_batch": _between(asked, batch),
+        "ingest_to_batch": _between(_asked_at(instance, session, ("ingest", "cycle", "first_cycle")), batch),
+        "cycle_to_batch": _between(_asked_at(instance, session, ("cycle", "first_cycle")), batch),
         "batch_to_plan": _between(batch, plan),
         "whole_day": _between(page_before, page),
     }
 
 
-def _asked_at(instance: Any, session: str) -> float | None:
+def _asked_at(instance: Any, session: str, jobs: tuple[str, ...]) -> float | None:
     filters = dg.RunsFilter(tags={"dagster/partition": session})
     moments = [
         record.create_timestamp.timestamp()
         for record in instance.get_run_records(filters=filters)
-        if record.dagster_run.job_name in {"ingest", "cycle", "first_cycle"}
+        if record.dagster_run.job_name in jobs
     ]
     return min(moments, default=None)
 
@@ -127,7 +128,7 @@ def _between(start: float | None, end: float | None) -> float | None:
 def summary(symbols: int, lived: Mapping[str, Any]) -> dict[str, Any]:
     """Return the figures of one size: medians and highest values over its days."""
     row: dict[str, Any] = {"symbols": symbols, "days": len(lived["days"])}
-    for name in ("ingest_to_batch", "batch_to_plan", "whole_day"):
+    for name in FIGURES:
         known = [day[name] for day in lived["days"] if day[name] is not None]
         row[f"{name}_seconds"] = typical(known)
         row[f"{name}_seconds_highest"] = max(known, default=None)
@@ -138,14 +139,11 @@ def print_summaries(rows: list[dict[str, Any]]) -> None:
     """Print every size side by side."""
     print_table(
         f"Through the daemon, median (highest) of {rows[0]['days']} days",
-        ("symbols", "ingest to batch s", "batch to plan s", "whole day s", "all processes MB", "largest MB"),
+        ("symbols", *(f"{name.replace('_', ' ')} s" for name in FIGURES), "all processes MB", "largest MB"),
         [
             (
                 f"{row['symbols']:,}",
-                *(
-                    f"{seconds(row[f'{name}_seconds'])} ({seconds(row[f'{name}_seconds_highest'])})"
-                    for name in ("ingest_to_batch", "batch_to_plan", "whole_day")
-                ),
+                *(f"{seconds(row[f'{name}_seconds'])} ({seconds(row[f'{name}_seconds_highest'])})" for name in FIGURES),
                 f"{row['together_mb']:,.0f}",
                 f"{row['largest_process_mb']:,.0f}",
             )

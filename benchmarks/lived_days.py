@@ -47,7 +47,7 @@ class TimedJob:
         self._notes.append(
             {
                 "act": self._act,
-                "session": arguments["partition_key"],
+                "session": arguments.get("partition_key") or "",
                 "usage": usage,
                 "steps": {name: round(taken, 4) for name, taken in steps.items()},
                 "by_kind": by_kind(usage.wall_seconds, steps),

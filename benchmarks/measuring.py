@@ -67,7 +67,7 @@ def write_result(name: str, result: Mapping[str, Any]) -> Path:
 
 def as_text(result: Mapping[str, Any]) -> str:
     """Return figures as JSON text."""
-    return json.dumps(result, indent=1, default=_plain) + "\n"
+    return json.dumps(_plain(result), indent=1) + "\n"
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -90,8 +90,13 @@ def seconds(value: float | None) -> str:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Usage):
-        return {name: round(number, 3) for name, number in asdict(value).items()}
-    raise TypeError(f"{type(value).__name__} has no plain form")
+        return _plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    # A thousandth is finer than any of these figures repeats.
+    return round(value, 3) if isinstance(value, float) else value
 
 
 def _cpu_seconds() -> float:
