@@ -35,6 +35,10 @@ class TimedJob:
     def __init__(self, job: Any, act: str, notes: list[dict[str, Any]]) -> None:
         self._job, self._act, self._notes = job, act, notes
 
+    def __getattr__(self, name: str) -> Any:
+        # Whatever else is asked of a job is asked of the real one.
+        return getattr(self._job, name)
+
     def execute_in_process(self, **arguments: Any) -> Any:
         watch = Stopwatch()
         result = self._job.execute_in_process(**arguments)
