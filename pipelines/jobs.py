@@ -14,7 +14,6 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from assets import keys
-from assets.partitions import SESSIONS
 from sensors.rules import Act
 
 Location = Literal["analysis", "trading"]
@@ -35,7 +34,6 @@ class Job:
         single_keys: single assets it materializes.
         description: one sentence for the UI.
         cron: when the wall clock asks whether it is due, New York time; None where a sensor asks in every mode.
-        is_partitioned: whether a run is for one session; learning looks at all of them.
     """
 
     act: Act
@@ -44,7 +42,6 @@ class Job:
     single_keys: tuple[keys.Key, ...] = ()
     description: str
     cron: str | None = None
-    is_partitioned: bool = True
 
 
 JOBS = (
@@ -78,7 +75,6 @@ JOBS = (
         single_keys=_TRAINING_KEYS,
         description="Trains and judges a challenger; due after a week's last cycle.",
         cron="0 * * * 5,6",
-        is_partitioned=False,
     ),
     Job(
         act=Act.REPORT,
@@ -127,7 +123,6 @@ def _definition(row: Job) -> UnresolvedAssetJobDefinition:
         str(row.act),
         selection=selection,
         description=row.description,
-        partitions_def=SESSIONS if row.is_partitioned else None,
         # One process for all steps: a step process costs two to six seconds of start-up, and DuckDB has one writer.
         executor_def=dg.in_process_executor,
     )

@@ -40,14 +40,14 @@ def is_exhausted(instance: dg.DagsterInstance, work: Work) -> bool:
 
 
 def run_request(
-    instance: dg.DagsterInstance, work: Work, *, job_name: str, is_partitioned: bool, run_config: Mapping[str, object]
+    instance: dg.DagsterInstance, work: Work, *, job_name: str, run_config: Mapping[str, object]
 ) -> dg.RunRequest:
     """Return the request for the next attempt at a piece of work."""
     return dg.RunRequest(
         run_key=f"{work.name}:{ended_attempts(instance, work)}",
         job_name=job_name,
         # Learning looks at all sessions at once: its assets have no partitions, and a key would be refused.
-        partition_key=work.session.isoformat() if is_partitioned else None,
+        partition_key=work.session.isoformat() if work.is_for_one_session else None,
         run_config=dict(run_config),
         tags={WORK_TAG: work.name},
     )

@@ -99,14 +99,8 @@ def _next_request(
         if attempts.is_running(instance, work):
             return dg.SkipReason(f"{work.name} is under way")
         if not attempts.is_exhausted(instance, work):
-            job = jobs[work.act]
-            return attempts.run_request(
-                instance,
-                work,
-                job_name=job.name,
-                is_partitioned=job.partitions_def is not None,
-                run_config=run_config(work),
-            )
+            job_name = jobs[work.act].name
+            return attempts.run_request(instance, work, job_name=job_name, run_config=run_config(work))
     if waiting:
         names = ", ".join(work.name for work in waiting)
         return dg.SkipReason(f"given up after {attempts.MOST_ATTEMPTS} attempts: {names}; see their runs")

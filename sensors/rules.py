@@ -40,6 +40,11 @@ class Work:
     batch_hash: str | None = None
 
     @property
+    def is_for_one_session(self) -> bool:
+        """Whether a run of it is for one session; learning looks at all of them at once."""
+        return self.act is not Act.TRAIN
+
+    @property
     def name(self) -> str:
         """What the work is known by from one attempt to the next: the batch for a plan, else act and session."""
         return f"{self.act}:{self.batch_hash or self.session.isoformat()}"

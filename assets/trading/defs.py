@@ -10,7 +10,7 @@ import dagster as dg
 from assets import keys
 from assets.fact_log import tell
 from assets.partitions import SESSIONS
-from assets.trading.describe import described
+from assets.trading.describe import described, settled_pages
 from execution.ledger.export import export_ledger
 from execution.session import run_session
 from execution.session.run_session import Desk
@@ -81,8 +81,10 @@ def settlement(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk]):
     facts = described(run_session.settle(desk, session=session))
     tell("session_settled", run_id=context.run_id, decision_id=context.partition_key, **facts)
     export = export_ledger(desk.ledger, desk.artifacts_root, upto_session=desk.calendar.next(session))
+    pages = settled_pages(desk.ledger.book(), desk.artifacts_root, desk.cycle_id(session))
     for key in (keys.TRADING_FILLS, keys.TRADING_POSITIONS, keys.TRADING_DECISIONS):
-        yield dg.MaterializeResult(asset_key=dg.AssetKey(key), metadata=facts)
+        page = {name: dg.MetadataValue.md(text) for name, text in pages.items() if name == key[-1]}
+        yield dg.MaterializeResult(asset_key=dg.AssetKey(key), metadata={**facts, **page})
     yield dg.MaterializeResult(asset_key=dg.AssetKey(keys.TRADING_LEDGER_EXPORT), metadata={"hash": export.hash})
 
 

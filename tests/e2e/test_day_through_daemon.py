@@ -8,7 +8,7 @@ from execution.ledger.why_rows import read_why_rows
 from execution.signal_batch_store import SignalBatchStore
 from pipelines.trading_adapters import open_desk
 from pipelines.trading_settings import load_trading_settings
-from tests.e2e.conftest import CALENDAR, SECONDS_OF_QUIET, SESSION, DaemonHome
+from tests.e2e.conftest import CALENDAR, SECONDS_OF_QUIET, SESSION, DaemonHome, new_home
 
 pytestmark = pytest.mark.daemon
 
@@ -18,6 +18,13 @@ def test_the_evening_plans_and_sends_nothing(planned_day: DaemonHome) -> None:
     assert isinstance(cycle.plan, PlanRecorded)
     assert planned_day.book.orders
     assert all(record.sent_at is None for record in planned_day.book.orders.values())
+
+
+def test_another_home_plans_the_same_bytes(planned_day: DaemonHome, tmp_path: Path) -> None:
+    other = new_home(tmp_path / "elsewhere" / "home")
+    other.live(until=CALENDAR.as_of(SESSION), is_over=lambda: bool(other.book.cycles))
+    assert other.ledger.trading_hash() == planned_day.ledger.trading_hash()
+    assert other.book.cycles == planned_day.book.cycles
 
 
 def test_the_day_ends_in_fills_though_the_daemon_was_stopped_in_between(traded_day: DaemonHome) -> None:

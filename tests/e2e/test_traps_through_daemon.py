@@ -82,10 +82,25 @@ def test_a_red_session_stays_red_when_an_older_one_turns_green(traded_day: Daemo
         until=CALENDAR.bars_known_at(after),
         is_over=(lived.home.reports / f"{NEXT.isoformat()}.html").exists,
     )
+    assert_held_for_a_red_gate(lived, stage="raw")
+
+
+def test_a_red_feature_gate_holds_and_its_reason_stands_in_every_row(traded_day: DaemonHome, tmp_path: Path) -> None:
+    lived = traded_day.copied_to(tmp_path / "home")
+    with lived.home.settings.open("a", encoding="utf-8") as settings:
+        settings.write("gates:\n  min_symbols: 100000\n")
+    lived.live(
+        until=CALENDAR.bars_known_at(CALENDAR.next(NEXT)),
+        is_over=(lived.home.reports / f"{NEXT.isoformat()}.html").exists,
+    )
+    assert_held_for_a_red_gate(lived, stage="features")
+
+
+def assert_held_for_a_red_gate(lived: DaemonHome, *, stage: str) -> None:
     cycle = next(cycle for cycle in lived.book.cycles.values() if cycle.session == NEXT)
-    (certificate, *_) = reversed(batches.certificates(NEXT))
+    (certificate, *_) = reversed(SignalBatchStore(lived.home.artifacts).certificates(NEXT))
     rows = read_why_rows(lived.home.artifacts, cycle.why_rows[0].artifact_hash)
-    assert not certificate.is_green
+    assert (certificate.is_green, certificate.stage) == (False, stage)
     assert isinstance(cycle.plan, PlanHeld)
     assert certificate.failures[0].name in cycle.plan.reason
     assert not [r for r in lived.book.orders.values() if r.session == NEXT and r.order.leg == "entry"]

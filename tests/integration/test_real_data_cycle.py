@@ -1,0 +1,87 @@
+"""The whole day on real prices: the same jobs, rules and clock, in one process."""
+
+import os
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from execution.clock import FileClock
+from execution.domain.events import PlanRecorded
+from execution.ledger.sqlite_ledger import SqliteLedger
+from execution.signal_batch_store import SignalBatchStore
+from execution.trading_calendar import TradingCalendar
+from pipelines.analysis import all_due_work
+from pipelines.analysis import build_definitions as analysis_definitions
+from pipelines.cli.init import create_home
+from pipelines.dagster_instance import prepare_instance
+from pipelines.home import Home
+from pipelines.jobs import JOBS
+from pipelines.live_in_process import live_in_process
+from pipelines.settings import load_settings
+from pipelines.trading import build_definitions as trading_definitions
+from pipelines.trading import run_config
+
+CHECKOUT = Path(__file__).parents[2]
+DATA = Path(os.environ.get("REAL_DATA_FOLDER", CHECKOUT.parent / "shared" / "data"))
+CALENDAR = TradingCalendar.shipped()
+
+pytestmark = [
+    pytest.mark.real_data,
+    pytest.mark.skipif(not DATA.is_dir(), reason=f"no real data at {DATA}: set REAL_DATA_FOLDER to their folder"),
+    # What the orchestrator and the model library warn of in a long-lived process is theirs; our own warnings are
+    # errors in every other test.
+    pytest.mark.filterwarnings("default"),
+]
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    home = Home(tmp_path_factory.mktemp("real") / "home")
+    environment = {"TOUCHSTONE__FILES__FOLDER": str(DATA)}
+    settings = load_settings(CHECKOUT / "examples" / "real-data.yaml", environment)
+    create_home(settings, home)
+    session = settings.first_cycle_session
+    assert session is not None
+    with dg.DagsterInstance.from_config(str(prepare_instance(home))) as instance:
+        days = live_in_process(
+            definitions={
+                "analysis": analysis_definitions(settings, home),
+                "trading": trading_definitions(settings, home),
+            },
+            job_locations={row.act: row.location for row in JOBS},
+            run_config=run_config,
+            due=all_due_work(settings, home),
+            instance=instance,
+            clock=FileClock(home.clock),
+            until=CALENDAR.bars_known_at(CALENDAR.next(session)),
+            calendar=CALENDAR,
+        )
+        assert all(result.success for _, result in days)
+    return home
+
+
+def test_a_model_taught_on_real_prices_decides_and_orders_are_filled(lived: Home) -> None:
+    book = SqliteLedger(lived.ledger).book()
+    (cycle,) = book.cycles.values()
+    assert isinstance(cycle.plan, PlanRecorded)
+    assert cycle.settled is not None
+    assert book.fills
+
+
+def test_the_batch_covers_the_index_and_is_not_stamped_synthetic(lived: Home) -> None:
+    batches = SignalBatchStore(lived.artifacts)
+    (session,) = batches.sessions()
+    batch = batches.load(batches.published(session)[0])
+    assert not batch.is_synthetic
+    assert batch.vix_basis == "vix"
+    assert len([signal for signal in batch.signals if signal.score is not None]) > 400
+
+
+def test_a_name_without_a_sector_is_not_bought(lived: Home) -> None:
+    batches = SignalBatchStore(lived.artifacts)
+    (session,) = batches.sessions()
+    batch = batches.load(batches.published(session)[0])
+    without = {signal.symbol for signal in batch.signals if signal.sector is None}
+    assert without
+    assert not without & SqliteLedger(lived.ledger).book().held_shares.keys()

@@ -1,0 +1,128 @@
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+
+import dagster as dg
+import pytest
+
+from execution.trading_calendar import TradingCalendar
+from pipelines.jobs import job_definitions
+from sensors.attempts import MOST_ATTEMPTS, WORK_TAG
+from sensors.due_work import due_work_sensor
+from sensors.rules import Act, Work
+from sensors.session_clock import session_clock
+
+SESSION = date(2024, 1, 4)
+PLAN = Work(act=Act.PLAN, session=SESSION, batch_hash="abc")
+CALENDAR = TradingCalendar.shipped()
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as ephemeral:
+        yield ephemeral
+
+
+def failed_run(instance: dg.DagsterInstance, work: Work) -> None:
+    instance.report_run_failed(instance.create_run_for_job(_nothing, tags={WORK_TAG: work.name}))
+
+
+@dg.job
+def _nothing() -> None:
+    pass
+
+
+def tick(instance: dg.DagsterInstance, *due: Work) -> dg.RunRequest | dg.SkipReason:
+    sensor = due_work_sensor(
+        name="signal_batches",
+        description="asks",
+        jobs={Act.PLAN: job_definitions("trading")[Act.PLAN]},
+        due=lambda: due,
+        run_config=lambda work: {"ops": {"x": work.batch_hash}},
+        starts_running=True,
+    )
+    context = dg.build_sensor_context(instance=instance)
+    return sensor._raw_fn(context)  # type: ignore[no-any-return]  # the bare tick, without a repository around it
+
+
+def test_due_work_is_asked_for_with_a_key_of_its_first_attempt(instance: dg.DagsterInstance) -> None:
+    request = tick(instance, PLAN)
+    assert isinstance(request, dg.RunRequest)
+    assert (request.run_key, request.partition_key) == ("plan:abc:0", "2024-01-04")
+
+
+def test_the_same_facts_give_the_same_key(instance: dg.DagsterInstance) -> None:
+    first, second = tick(instance, PLAN), tick(instance, PLAN)
+    assert isinstance(first, dg.RunRequest)
+    assert isinstance(second, dg.RunRequest)
+    assert first.run_key == second.run_key
+
+
+def test_a_failed_attempt_is_followed_by_another_under_a_new_key(instance: dg.DagsterInstance) -> None:
+    failed_run(instance, PLAN)
+    request = tick(instance, PLAN)
+    assert isinstance(request, dg.RunRequest)
+    assert request.run_key == "plan:abc:1"
+
+
+def test_work_is_given_up_after_its_last_attempt(instance: dg.DagsterInstance) -> None:
+    for _ in range(MOST_ATTEMPTS):
+        failed_run(instance, PLAN)
+    answer = tick(instance, PLAN)
+    assert isinstance(answer, dg.SkipReason)
+    assert "given up" in str(answer.skip_message)
+
+
+def test_work_of_another_sensor_is_left_alone(instance: dg.DagsterInstance) -> None:
+    answer = tick(instance, Work(act=Act.SETTLE, session=SESSION))
+    assert isinstance(answer, dg.SkipReason)
+
+
+class TickingClock:
+    def __init__(self, now: datetime, until: datetime) -> None:
+        self.instant, self.limit = now, until
+
+    def advance_to(self, instant: datetime) -> None:
+        self.instant = instant
+
+
+def clock_tick(instance: dg.DagsterInstance, clock: TickingClock, *due_from: tuple[datetime, Work]) -> dg.SkipReason:
+    sensor = session_clock(
+        now=lambda: clock.instant,
+        until=lambda: clock.limit,
+        advance_to=clock.advance_to,
+        due=lambda: tuple(work for begins, work in due_from if begins <= clock.instant),
+        calendar=CALENDAR,
+        starts_running=True,
+    )
+    return sensor._raw_fn(dg.build_sensor_context(instance=instance))  # type: ignore[no-any-return]  # the bare tick
+
+
+def test_the_clock_waits_for_due_work(instance: dg.DagsterInstance) -> None:
+    now = CALENDAR.as_of(SESSION)
+    clock = TickingClock(now, now + timedelta(days=9))
+    clock_tick(instance, clock, (now, PLAN))
+    assert clock.instant == now
+
+
+def test_the_clock_passes_events_at_which_nothing_is_due(instance: dg.DagsterInstance) -> None:
+    now, settle_at = CALENDAR.as_of(SESSION), CALENDAR.bars_known_at(CALENDAR.next(SESSION))
+    clock = TickingClock(now, now + timedelta(days=9))
+    clock_tick(instance, clock, (settle_at, Work(act=Act.SETTLE, session=SESSION)))
+    assert clock.instant == settle_at
+
+
+def test_the_clock_goes_no_further_than_it_was_asked(instance: dg.DagsterInstance) -> None:
+    now = CALENDAR.as_of(SESSION)
+    clock = TickingClock(now, now + timedelta(minutes=1))
+    answer = clock_tick(instance, clock)
+    assert clock.instant == now
+    assert "touchstone clock live" in str(answer.skip_message)
+
+
+def test_the_clock_does_not_wait_for_work_that_was_given_up(instance: dg.DagsterInstance) -> None:
+    now = datetime(2024, 1, 4, 23, tzinfo=UTC)
+    for _ in range(MOST_ATTEMPTS):
+        failed_run(instance, PLAN)
+    clock = TickingClock(now, now + timedelta(days=1))
+    clock_tick(instance, clock, (now, PLAN))
+    assert clock.instant > now
