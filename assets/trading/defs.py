@@ -41,7 +41,7 @@ def order_plan(
     newest = published[-1] if published and not config.is_hold else None
     report = run_session.plan(desk, session=session, batch_hash=config.batch_hash or newest)
     facts = described(report)
-    tell("plan_asked", run_id=context.run_id, decision_id=context.partition_key, **facts)
+    tell("plan_asked", run_id=context.run.run_id, decision_id=context.partition_key, **facts)
     return dg.MaterializeResult(metadata=facts)
 
 
@@ -58,7 +58,7 @@ def orders(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk]) -> d
     is_over = desk.clock.now() >= desk.calendar.submit_window(session)[1]
     act = run_session.cancel_rest if is_over else run_session.submit
     facts = described(act(desk, session=session))
-    tell("orders_handled", run_id=context.run_id, decision_id=context.partition_key, **facts)
+    tell("orders_handled", run_id=context.run.run_id, decision_id=context.partition_key, **facts)
     return dg.MaterializeResult(metadata=facts)
 
 
@@ -79,7 +79,7 @@ def settlement(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk]):
     """Settle a session after the next one's close."""
     session = date.fromisoformat(context.partition_key)
     facts = described(run_session.settle(desk, session=session))
-    tell("session_settled", run_id=context.run_id, decision_id=context.partition_key, **facts)
+    tell("session_settled", run_id=context.run.run_id, decision_id=context.partition_key, **facts)
     export = export_ledger(desk.ledger, desk.artifacts_root, upto_session=desk.calendar.next(session))
     pages = settled_pages(desk.ledger.book(), desk.artifacts_root, desk.cycle_id(session))
     for key in (keys.TRADING_FILLS, keys.TRADING_POSITIONS, keys.TRADING_DECISIONS):
