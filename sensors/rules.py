@@ -85,7 +85,7 @@ class TradingFacts:
         published: hashes of the batches published for the session that may be traded now, oldest first.
         recorded: the batch hashes of that session the ledger knows, planned or superseded.
         submitted: sessions whose sending has finished.
-        open_entries: sessions with entry orders still working.
+        open_entries: sessions with entries or exits still to be sent, or working and not asked to end.
         settled: sessions that are settled.
     """
 

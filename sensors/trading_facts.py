@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 from execution.domain.events import PlanMissed
 from execution.ledger.book import Book
+from execution.session.submit import is_waiting
 from execution.signal_batch_store import SignalBatchStore
 from execution.trading_calendar import TradingCalendar
 from sensors.rules import TradingFacts, tradable_session
@@ -40,9 +41,7 @@ def trading_facts(
         published=tuple(b for b in published if tradable is not None and not is_given_up(tradable, b)),
         recorded=_recorded(book, tradable),
         submitted=frozenset(cycle.session for cycle in cycles if cycle.is_submitted),
-        open_entries=frozenset(
-            record.session for record in book.orders.values() if record.order.leg == "entry" and record.exposed_shares
-        ),
+        open_entries=frozenset(record.session for record in book.orders.values() if is_waiting(record)),
         settled=frozenset(
             cycle.session for cycle in cycles if cycle.settled is not None or isinstance(cycle.plan, PlanMissed)
         ),
@@ -55,7 +54,8 @@ def settled_sessions(book: Book) -> Collection[date]:
 
 
 def _recorded(book: Book, session: date | None) -> frozenset[str]:
-    return frozenset(
+    refused = frozenset(subject for topic, day, subject in book.notes if topic == "batch_refused" and day == session)
+    return refused | frozenset(
         batch_hash
         for cycle in book.cycles.values()
         if cycle.session == session

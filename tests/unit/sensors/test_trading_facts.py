@@ -1,0 +1,70 @@
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from execution.domain.events import AuditNoted, BatchSuperseded, PlanMissed, PlanRecorded, SettleFinished
+from execution.ledger.book import Book, folded
+from execution.signal_batch_store import SignalBatchStore
+from execution.trading_calendar import TradingCalendar
+from sensors.rules import TradingFacts
+from sensors.trading_facts import settled_sessions, trading_facts
+from tests.builders.batches import SESSION, a_batch
+
+CALENDAR = TradingCalendar.shipped()
+EVENING = CALENDAR.as_of(SESSION)
+CYCLE = f"main:cross-section:{SESSION}"
+PLANNED = PlanRecorded(
+    at=EVENING,
+    cycle_id=CYCLE,
+    session=SESSION,
+    plan_hash="p",
+    batch_hash="a",
+    limits_hash="l",
+    decision_source="model",
+)
+
+
+def facts_of(book: Book, batches: SignalBatchStore) -> TradingFacts:
+    facts = trading_facts(book=book, batches=batches, calendar=CALENDAR, now=EVENING)
+    assert facts is not None
+    return facts
+
+
+def test_nothing_can_be_due_before_analysis_judged_a_session(tmp_path: Path) -> None:
+    store = SignalBatchStore(tmp_path)
+    assert trading_facts(book=Book(), batches=store, calendar=CALENDAR, now=EVENING) is None
+
+
+def test_a_published_batch_is_known_until_it_is_given_up(tmp_path: Path) -> None:
+    store = SignalBatchStore(tmp_path)
+    published = store.publish(a_batch())
+    assert facts_of(Book(), store).published == (published,)
+    given_up = trading_facts(
+        book=Book(), batches=store, calendar=CALENDAR, now=EVENING, is_given_up=lambda _session, _hash: True
+    )
+    assert given_up is not None
+    assert given_up.published == ()
+
+
+def test_planned_superseded_and_refused_batches_are_recorded(tmp_path: Path) -> None:
+    store = SignalBatchStore(tmp_path)
+    store.publish(a_batch())
+    late = BatchSuperseded(at=EVENING, cycle_id=CYCLE, session=SESSION, batch_hash="b", reason="late")
+    refused = AuditNoted(at=EVENING, topic="batch_refused", session=SESSION, subject="c", detail="another strategy")
+    facts = facts_of(folded(Book(), [PLANNED, late, refused]), store)
+    assert facts.recorded == {"a", "b", "c"}
+    assert facts.planned == {SESSION}
+
+
+def test_a_missed_session_needs_no_settling_and_no_report(tmp_path: Path) -> None:
+    store = SignalBatchStore(tmp_path)
+    store.publish(a_batch())
+    missed = PlanMissed(at=EVENING + timedelta(days=1), cycle_id=CYCLE, session=SESSION, reason="nobody asked")
+    book = folded(Book(), [missed])
+    assert facts_of(book, store).settled == {SESSION}
+    assert settled_sessions(book) == set[date]()
+
+
+def test_a_settled_session_is_settled(tmp_path: Path) -> None:
+    done = SettleFinished(at=EVENING + timedelta(days=1), cycle_id=CYCLE, session=SESSION)
+    assert settled_sessions(folded(Book(cash_usd=Decimal(0)), [PLANNED, done])) == {SESSION}
