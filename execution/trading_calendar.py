@@ -108,6 +108,17 @@ class TradingCalendar:
         opens_at = self.opens_at(self.next(decision_session))
         return opens_at + SUBMIT_FROM_OPEN, opens_at + SUBMIT_UNTIL_OPEN
 
+    def tradable_session(self, instant: datetime) -> date | None:
+        """Return the one session a batch may be planned for at an instant; None between two of them.
+
+        Its cut-off has come, and the submit window of its orders is not over.
+        """
+        newest = self.last_closed(instant)
+        if newest is None:
+            return None
+        session = newest if self.as_of(newest) <= instant else self.previous(newest)
+        return session if instant < self.submit_window(session)[1] else None
+
     def last_closed(self, instant: datetime) -> date | None:
         """Return the newest session that had closed at an instant; None before the first."""
         index = bisect_right(self.closes, instant)

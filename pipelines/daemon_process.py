@@ -81,12 +81,3 @@ class RunWatcher:
         return self._instance.get_runs_count(
             dg.RunsFilter(statuses=[status for status in dg.DagsterRunStatus if status not in ended])
         )
-
-    def job_seconds(self) -> list[tuple[str, float, float]]:
-        """Return job, seconds from request to start, and seconds from start to end, of each ended run, oldest first."""
-        rows = []
-        for record in reversed(self._instance.get_run_records(limit=200)):
-            if record.start_time is not None and record.end_time is not None:
-                waited = record.start_time - record.create_timestamp.timestamp()
-                rows.append((record.dagster_run.job_name, waited, record.end_time - record.start_time))
-        return rows

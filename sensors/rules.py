@@ -124,23 +124,15 @@ def analysis_due(*, now: datetime, calendar: TradingCalendar, facts: AnalysisFac
     return tuple(due)
 
 
-def tradable_session(*, now: datetime, calendar: TradingCalendar) -> date | None:
-    """Return the one session a batch may be planned for: its cut-off has come, its submit window is not yet over."""
-    newest = calendar.last_closed(now)
-    if newest is None:
-        return None
-    session = newest if calendar.as_of(newest) <= now else calendar.previous(newest)
-    return session if now < calendar.submit_window(session)[1] else None
-
-
 def trading_due(*, now: datetime, calendar: TradingCalendar, facts: TradingFacts) -> tuple[Work, ...]:
     """Return the trading side's due work, most urgent first.
 
-    A session without a batch gets a plan that only manages positions once its submit window opens, so that stops and
-    exits are looked after even when the gate is red. Sessions that went by unplanned are recorded as missed.
+    A session whose batch is missing or cannot be planned gets a plan that only manages positions once its submit window
+    opens, so that stops and exits are looked after even when the gate is red. Sessions that went by unplanned are
+    recorded as missed.
     """
     due: list[Work] = []
-    tradable = tradable_session(now=now, calendar=calendar)
+    tradable = calendar.tradable_session(now)
     newest = calendar.last_closed(now)
     if newest is not None:
         passed = calendar.between(facts.first_session, newest)
@@ -156,7 +148,8 @@ def trading_due(*, now: datetime, calendar: TradingCalendar, facts: TradingFacts
         if opens <= now < closes:
             if tradable in facts.planned and tradable not in facts.submitted:
                 due.append(Work(act=Act.SUBMIT, session=tradable))
-            if tradable not in facts.planned and not facts.published:
+            if tradable not in facts.planned:
+                # Last of the plans: a published batch comes first, and only when it was given up is this one started.
                 due.append(Work(act=Act.PLAN, session=tradable))
     for session in sorted(facts.planned - facts.settled):
         if session in facts.open_entries and calendar.submit_window(session)[1] <= now:

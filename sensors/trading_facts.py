@@ -1,6 +1,6 @@
 """What the ledger and the published batches say of the trading side, as the facts its rules ask for."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from datetime import date, datetime
 
 from execution.domain.events import PlanMissed
@@ -8,7 +8,7 @@ from execution.ledger.book import Book
 from execution.session.submit import is_waiting
 from execution.signal_batch_store import SignalBatchStore
 from execution.trading_calendar import TradingCalendar
-from sensors.rules import TradingFacts, tradable_session
+from sensors.rules import TradingFacts
 
 
 def trading_facts(
@@ -17,7 +17,6 @@ def trading_facts(
     batches: SignalBatchStore,
     calendar: TradingCalendar,
     now: datetime,
-    is_given_up: Callable[[date, str], bool] = lambda _session, _batch_hash: False,
 ) -> TradingFacts | None:
     """Return the facts, or None before analysis has judged its first session: then nothing can be due.
 
@@ -26,19 +25,17 @@ def trading_facts(
         batches: where analysis publishes.
         calendar: exchange sessions.
         now: the clock's instant.
-        is_given_up: whether planning a batch was tried as often as it may be; such a batch counts as not published, so
-            that the session still gets a plan that manages its positions.
     """
     judged = batches.sessions()
     if not judged:
         return None
-    tradable = tradable_session(now=now, calendar=calendar)
+    tradable = calendar.tradable_session(now)
     published = batches.published(tradable) if tradable is not None else ()
     cycles = book.cycles.values()
     return TradingFacts(
         first_session=judged[0],
         planned=frozenset(cycle.session for cycle in cycles),
-        published=tuple(b for b in published if tradable is not None and not is_given_up(tradable, b)),
+        published=published,
         recorded=_recorded(book, tradable),
         submitted=frozenset(cycle.session for cycle in cycles if cycle.is_submitted),
         open_entries=frozenset(record.session for record in book.orders.values() if is_waiting(record)),

@@ -78,13 +78,7 @@ class Desk:
 
     def tradable_session(self) -> date | None:
         """Return the newest session whose cut-off has come, unless its submit window is over; None in between."""
-        now = self.clock.now()
-        session = self.calendar.last_closed(now)
-        if session is None:
-            return None
-        if self.calendar.as_of(session) > now:
-            session = self.calendar.previous(session)
-        return session if now < self.submit_until(session) else None
+        return self.calendar.tradable_session(self.clock.now())
 
     def submit_until(self, session: date) -> datetime:
         """Return the deadline of a session's orders."""

@@ -7,7 +7,7 @@ from execution.domain.errors import SettingsRefused
 from execution.trading_calendar import NotASession, TradingCalendar
 from pipelines.home import Home
 from pipelines.trading_settings import TradingSettings
-from sensors.rules import next_instant, tradable_session
+from sensors.rules import next_instant
 
 
 def movable_clock(settings: TradingSettings, home: Home) -> FileClock:
@@ -26,7 +26,7 @@ def movable_clock(settings: TradingSettings, home: Home) -> FileClock:
 def clock_page(clock: FileClock, calendar: TradingCalendar) -> str:
     """Return where the clock stands, what may be traded there, and what comes next."""
     now = clock.now()
-    tradable = tradable_session(now=now, calendar=calendar)
+    tradable = calendar.tradable_session(now)
     lines = [
         f"now           {_shown(now)}",
         f"last close    {calendar.last_closed(now) or '-'}",

@@ -41,12 +41,10 @@ class DayTimes:
     Attributes:
         wall_seconds: from the daemon's start to the written report.
         steps: seconds per asset step, in the order they ended.
-        runs: per run: job, seconds from request to start, seconds from start to end.
     """
 
     wall_seconds: float
     steps: tuple[tuple[str, str, float], ...]
-    runs: tuple[tuple[str, float, float], ...]
 
 
 def run_demo(*, home: Home, settings_path: Path | None) -> int:
@@ -119,8 +117,7 @@ def live_day_through_daemon(
                 log_file=log_file,
             )
             time.sleep(SECONDS_BETWEEN_LOOKS)
-        runs = tuple(watcher.job_seconds())
-    return DayTimes(wall_seconds=time.monotonic() - started, steps=tuple(steps), runs=runs)
+    return DayTimes(wall_seconds=time.monotonic() - started, steps=tuple(steps))
 
 
 def _refuse_a_hopeless_day(

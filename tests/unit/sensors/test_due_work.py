@@ -126,3 +126,11 @@ def test_the_clock_does_not_wait_for_work_that_was_given_up(instance: dg.Dagster
     clock = TickingClock(now, now + timedelta(days=1))
     clock_tick(instance, clock, (now, PLAN))
     assert clock.instant > now
+
+
+def test_a_given_up_batch_makes_way_for_the_plan_that_only_manages(instance: dg.DagsterInstance) -> None:
+    for _ in range(MOST_ATTEMPTS):
+        failed_run(instance, PLAN)
+    request = tick(instance, PLAN, Work(act=Act.PLAN, session=SESSION))
+    assert isinstance(request, dg.RunRequest)
+    assert request.run_key == "plan:2024-01-04:0"

@@ -10,7 +10,6 @@ from sensors.rules import (
     Work,
     analysis_due,
     next_instant,
-    tradable_session,
     trading_due,
 )
 
@@ -125,6 +124,12 @@ def test_without_a_batch_positions_are_managed_once_the_submit_window_opens() ->
     assert trading_at(opens) == (Work(act=Act.PLAN, session=TUESDAY),)
 
 
+def test_a_batch_that_is_not_planned_by_then_comes_before_the_plan_without_one() -> None:
+    opens, _ = CALENDAR.submit_window(TUESDAY)
+    batch, hold = trading_at(opens, published=("a",))
+    assert (batch.batch_hash, hold.batch_hash) == ("a", None)
+
+
 def test_a_plan_is_submitted_only_inside_its_window() -> None:
     opens, closes = CALENDAR.submit_window(TUESDAY)
     planned = {"planned": frozenset({TUESDAY})}
@@ -152,9 +157,9 @@ def test_a_session_that_went_by_unplanned_is_recorded_as_missed() -> None:
 
 def test_no_session_is_tradable_between_the_end_of_its_window_and_the_next_cut_off() -> None:
     _, closes = CALENDAR.submit_window(TUESDAY)
-    assert tradable_session(now=closes - timedelta(seconds=1), calendar=CALENDAR) == TUESDAY
-    assert tradable_session(now=closes, calendar=CALENDAR) is None
-    assert tradable_session(now=CALENDAR.as_of(WEDNESDAY), calendar=CALENDAR) == WEDNESDAY
+    assert CALENDAR.tradable_session(closes - timedelta(seconds=1)) == TUESDAY
+    assert CALENDAR.tradable_session(closes) is None
+    assert CALENDAR.tradable_session(CALENDAR.as_of(WEDNESDAY)) == WEDNESDAY
 
 
 def test_the_clock_stops_four_times_a_session() -> None:

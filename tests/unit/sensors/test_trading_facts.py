@@ -35,15 +35,10 @@ def test_nothing_can_be_due_before_analysis_judged_a_session(tmp_path: Path) -> 
     assert trading_facts(book=Book(), batches=store, calendar=CALENDAR, now=EVENING) is None
 
 
-def test_a_published_batch_is_known_until_it_is_given_up(tmp_path: Path) -> None:
+def test_a_published_batch_of_the_tradable_session_is_known(tmp_path: Path) -> None:
     store = SignalBatchStore(tmp_path)
     published = store.publish(a_batch())
     assert facts_of(Book(), store).published == (published,)
-    given_up = trading_facts(
-        book=Book(), batches=store, calendar=CALENDAR, now=EVENING, is_given_up=lambda _session, _hash: True
-    )
-    assert given_up is not None
-    assert given_up.published == ()
 
 
 def test_planned_superseded_and_refused_batches_are_recorded(tmp_path: Path) -> None:
