@@ -18,6 +18,8 @@ from execution.session import run_session
 from execution.session.run_session import Desk
 from execution.signal_batch_store import SignalBatchStore
 from execution.trading_calendar import TradingCalendar
+from sensors.rules import TradingFacts
+from sensors.trading_facts import trading_facts
 from tests.builders.batches import a_batch, a_signal
 from tests.fakes.manual_clock import ManualClock
 
@@ -133,6 +135,16 @@ class TradingDays:
     def next_close(self, session: date) -> Desk:
         self.clock.move_to(CALENDAR.closes_at(CALENDAR.next(session)) + timedelta(minutes=15))
         return self.desk
+
+    @property
+    def facts(self) -> TradingFacts:
+        """What the sensors would be told of this desk now."""
+        desk = self.desk
+        facts = trading_facts(
+            book=desk.ledger.book(), batches=desk.batches, calendar=desk.calendar, now=desk.clock.now()
+        )
+        assert facts is not None
+        return facts
 
     def plan(self, session: date = FIRST, batch: SignalBatch | None = None) -> run_session.PlanReport:
         digest = self.publish(batch or self.a_batch(session))

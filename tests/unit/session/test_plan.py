@@ -84,14 +84,14 @@ def test_another_batch_of_the_session_is_superseded_once(days: TradingDays) -> N
     report = days.plan(batch=late)
     assert (report.status, report.plan_hash) == ("superseded", first.plan_hash)
     assert days.desk.ledger.verify_chain() == before
-    assert run_session.recorded_batches(days.desk, FIRST) == {first.batch_hash, late.hash}
+    assert days.facts.recorded == {first.batch_hash, late.hash}
 
 
 def test_a_session_still_to_come_is_not_planned(days: TradingDays) -> None:
     digest = days.publish(days.a_batch(SESSIONS[1]))
     report = run_session.plan(days.evening(FIRST), session=SESSIONS[1], batch_hash=digest)
     assert (report.status, report.plan_hash) == ("not_tradable", None)
-    assert not run_session.is_planned(days.desk, SESSIONS[1])
+    assert SESSIONS[1] not in days.facts.planned
 
 
 def test_the_batch_of_a_past_session_is_recorded_as_missed(days: TradingDays) -> None:
@@ -107,7 +107,7 @@ def test_a_batch_handed_over_for_another_session_is_refused(days: TradingDays) -
     digest = days.publish(days.a_batch(FIRST))
     with pytest.raises(BatchRefused, match="session"):
         run_session.plan(days.evening(SESSIONS[1]), session=SESSIONS[1], batch_hash=digest)
-    assert not run_session.is_planned(days.desk, SESSIONS[1])
+    assert SESSIONS[1] not in days.facts.planned
 
 
 def test_the_batch_of_another_strategy_is_refused(days: TradingDays) -> None:

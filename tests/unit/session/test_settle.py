@@ -169,7 +169,7 @@ def test_a_holding_without_any_price_is_named(tmp_path: Path) -> None:
     days.restarted()
     with pytest.raises(MissingQuote, match="AAA has no close"):
         days.settle()
-    assert not run_session.is_settled(days.desk, FIRST)
+    assert FIRST not in days.facts.settled
 
 
 def test_a_split_and_a_dividend_reach_position_stop_and_cash(tmp_path: Path) -> None:
@@ -232,23 +232,23 @@ def test_a_session_settled_long_after_marks_nothing_twice(days: TradingDays) -> 
     assert [mark.marked_session for mark in days.desk.ledger.book().marks] == [SESSIONS[2]]
 
 
-def test_facts_tell_what_is_due(days: TradingDays) -> None:
-    desk = days.desk
-    assert run_session.current_tradable_session(desk) == FIRST
+def test_the_sensors_are_told_of_each_act_that_is_done(days: TradingDays) -> None:
     days.plan()
-    assert run_session.is_planned(desk, FIRST)
-    assert run_session.has_open_entries(desk, FIRST)
+    assert (days.facts.planned, days.facts.open_entries, days.facts.submitted) == ({FIRST}, {FIRST}, set())
     days.submit()
-    assert run_session.is_submitted(desk, FIRST)
-    assert not run_session.has_open_entries(desk, FIRST)
-    days.clock.move_to(CALENDAR.submit_window(FIRST)[1])
-    assert run_session.current_tradable_session(desk) is None
+    assert (days.facts.open_entries, days.facts.submitted, days.facts.settled) == (set(), {FIRST}, set())
     days.settle()
-    assert run_session.is_settled(desk, FIRST)
-    days.clock.move_to(CALENDAR.as_of(SECOND) - timedelta(seconds=1))
-    assert run_session.current_tradable_session(desk) is None
-    days.clock.move_to(CALENDAR.as_of(SECOND))
-    assert run_session.current_tradable_session(desk) == SECOND
+    assert days.facts.settled == {FIRST}
+
+
+def test_a_desk_trades_a_session_from_its_cut_off_to_its_deadline_and_then_nothing(days: TradingDays) -> None:
+    deadline, next_cut_off = CALENDAR.submit_window(FIRST)[1], CALENDAR.as_of(SECOND)
+    instants = (deadline - timedelta(seconds=1), deadline, next_cut_off - timedelta(seconds=1), next_cut_off)
+    tradable = []
+    for instant in instants:
+        days.clock.move_to(instant)
+        tradable.append(days.desk.tradable_session())
+    assert tradable == [FIRST, None, None, SECOND]
 
 
 def test_two_homes_that_live_the_same_days_have_the_same_trading_hash(tmp_path: Path) -> None:

@@ -176,11 +176,11 @@ def test_the_unfilled_rest_is_cancelled_at_the_deadline(tmp_path: Path) -> None:
     days = TradingDays(tmp_path, bars=[thin])
     days.plan()
     days.submit()
-    assert run_session.has_open_entries(days.desk, FIRST)
+    assert FIRST in days.facts.open_entries
     report = days.cancel_rest()
     record = next(r for r in days.desk.ledger.book().orders.values() if r.order.symbol == "AAA" and r.leg == "entry")
     assert (report.status, record.state, record.filled_shares) == ("rest_cancelled", "cancelled", 20)
-    assert not run_session.has_open_entries(days.desk, FIRST)
+    assert FIRST not in days.facts.open_entries
     assert report.unprotected == ()
 
 
@@ -188,7 +188,7 @@ def test_a_plan_never_sent_is_voided_at_the_deadline(days: TradingDays) -> None:
     days.plan()
     report = days.cancel_rest()
     assert (report.voided, wire(days).submitted) == (3, [])
-    assert run_session.is_submitted(days.desk, FIRST)
+    assert FIRST in days.facts.submitted
 
 
 def test_the_rest_is_not_cancelled_before_the_deadline(days: TradingDays) -> None:
