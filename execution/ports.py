@@ -38,6 +38,14 @@ class Quotes(Protocol):
         ...
 
 
+class Interlock(Protocol):
+    """What must let an order pass, at once before the wire."""
+
+    def refuse_when_engaged(self) -> None:
+        """Do nothing while orders may pass; raise Halted when they may not, or when nobody can tell."""
+        ...
+
+
 class Broker(Protocol):
     """One account at one venue. An unknown outcome is never a refusal."""
 

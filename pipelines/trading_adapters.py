@@ -9,6 +9,7 @@ from execution.domain.errors import SettingsRefused
 from execution.domain.signals import Mode
 from execution.ledger.sqlite_ledger import SqliteLedger
 from execution.ports import Clock
+from execution.risk.kill_switch import KillSwitch
 from execution.session.desk import Desk
 from execution.signal_batch_store import SignalBatchStore
 from execution.trading_calendar import TradingCalendar
@@ -56,7 +57,7 @@ def open_desk(settings: TradingSettings, home: Home, *, run_id: str = "", actor:
         ledger=SqliteLedger(home.ledger),
         batches=batches_of(home.artifacts),
         artifacts_root=home.artifacts,
-        kill_file=home.kill,
+        kill_switch=KillSwitch(home.kill),
         sizing=settings.sizing,
         limits=settings.limits,
         settings_hash=settings.settings_hash,

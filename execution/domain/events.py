@@ -1,8 +1,8 @@
 """What the ledger says happened: one frozen value per fact, in the past tense, each stamped with the clock's instant.
 
 Trading events decide positions, cash and orders; two homes that live the same days hold the same ones. Notes
-(`BatchSuperseded`, `AuditNoted`) tell of attempts and people; leaving them out changes no position. A field may be
-added with a default; any other change of an event is a new class.
+(`BatchSuperseded`, `AuditNoted`, `ControlChanged`) tell of attempts and people; leaving them out changes no position. A
+field may be added with a default; any other change of an event is a new class.
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from typing import Final, Literal, get_args
 from execution.domain.orders import BrokerFill, CorporateActionEntry, OrderRequest
 
 WhyStage = Literal["plan", "settle"]
+ControlState = Literal["active", "reducing", "halted"]
 EndStatus = Literal["filled", "cancelled", "expired", "rejected"]
 
 
@@ -307,6 +308,22 @@ class AuditNoted:
     run_id: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlChanged:
+    """Somebody, or the watchdog, changed what may be sent.
+
+    Attributes:
+        state: `active`, `reducing` (nothing that adds to a position) or `halted` (nothing at all).
+        actor: the person or process.
+        reason: why, in their words.
+    """
+
+    at: datetime
+    state: ControlState
+    actor: str
+    reason: str
+
+
 TradingEvent = (
     AccountOpened
     | PlanRecorded
@@ -330,7 +347,7 @@ TradingEvent = (
     | SubmitFinished
     | SettleFinished
 )
-Note = BatchSuperseded | AuditNoted
+Note = BatchSuperseded | AuditNoted | ControlChanged
 Event = TradingEvent | Note
 
 EVENT_TYPES: Final[dict[str, type[Event]]] = {kind.__name__: kind for kind in get_args(Event)}

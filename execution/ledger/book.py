@@ -17,6 +17,7 @@ from execution.domain.events import (
     AuditNoted,
     BatchSuperseded,
     CancelRequested,
+    ControlChanged,
     CorporateActionBooked,
     Event,
     FillBooked,
@@ -85,6 +86,7 @@ class Book:
         actions: by entry id, in the order they were booked.
         marks: daily marks, in the order they were made.
         notes: by topic, session and subject; the first of each.
+        control: what may be sent, by whom and why; None when nobody ever said anything, which is active.
     """
 
     opened: AccountOpened | None = None
@@ -96,6 +98,7 @@ class Book:
     actions: Mapping[str, CorporateActionBooked] = field(default_factory=dict)
     marks: tuple[PositionsMarked, ...] = ()
     notes: Mapping[tuple[str, date | None, str], AuditNoted] = field(default_factory=dict)
+    control: ControlChanged | None = None
 
     @property
     def held_shares(self) -> dict[str, int]:
@@ -166,6 +169,7 @@ class _Folding:
         self._opened, self._cash_usd, self._marks = book.opened, book.cash_usd, book.marks
         self._positions, self._orders, self._cycles = dict(book.positions), dict(book.orders), dict(book.cycles)
         self._fills, self._actions, self._notes = dict(book.fills), dict(book.actions), dict(book.notes)
+        self._control = book.control
 
     def book(self) -> Book:
         return Book(
@@ -178,6 +182,7 @@ class _Folding:
             actions=self._actions,
             marks=self._marks,
             notes=self._notes,
+            control=self._control,
         )
 
     @singledispatchmethod
@@ -278,6 +283,10 @@ class _Folding:
     @apply.register
     def _(self, event: AuditNoted) -> None:
         self._notes.setdefault((event.topic, event.session, event.subject), event)
+
+    @apply.register
+    def _(self, event: ControlChanged) -> None:
+        self._control = event
 
     def _position(self, symbol: str) -> Position:
         return self._positions.get(symbol, Position(symbol=symbol))

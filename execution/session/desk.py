@@ -11,7 +11,7 @@ from execution.domain.orders import Side, client_order_id
 from execution.domain.signals import Mode
 from execution.ledger.store import LedgerStore
 from execution.portfolio.sizing_policy import SizingPolicy
-from execution.ports import Broker, Clock, Quotes
+from execution.ports import Broker, Clock, Interlock, Quotes
 from execution.risk.limits import RiskLimits
 from execution.signal_batch_store import SignalBatchStore
 from execution.trading_calendar import TradingCalendar
@@ -28,7 +28,7 @@ class Desk:
         epoch: part of every order id; rises only when the ledger is restored from a backup.
         initial_cash_usd: cash the ledger opens with.
         artifacts_root: folder of plans and why-rows, each in a file named by its hash.
-        kill_file: while it exists, or cannot be read, nothing is sent.
+        kill_switch: while it is engaged, or nobody can tell, nothing is sent.
         settings_hash: content hash of the settings tree without paths and secrets.
         code_hash: content hash of the program.
         actor: who asked, for notes; empty when nobody did.
@@ -45,7 +45,7 @@ class Desk:
     ledger: LedgerStore
     batches: SignalBatchStore
     artifacts_root: Path
-    kill_file: Path
+    kill_switch: Interlock
     sizing: SizingPolicy
     limits: RiskLimits
     settings_hash: str
@@ -93,16 +93,16 @@ class Desk:
         opens, closes = self.calendar.submit_window(session)
         return opens <= self.clock.now() < closes
 
-    def refuse_when_killed(self) -> None:
-        """Do nothing while the kill switch is off.
+    def refuse_when_halted(self) -> None:
+        """Do nothing while orders may be sent.
 
         Raises:
-            Halted: the kill file exists, or nobody can tell.
+            Halted: the kill switch is engaged, nobody can tell, or the ledger says that trading was halted.
         """
-        try:
-            self.kill_file.lstat()
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise Halted(f"the kill file {self.kill_file.name} cannot be read: {error}; nothing is sent") from error
-        raise Halted(f"the kill file {self.kill_file.name} exists: nothing is sent; `touchstone resume` takes it away")
+        self.kill_switch.refuse_when_engaged()
+        control = self.ledger.book().control
+        if control is not None and control.state == "halted":
+            raise Halted(
+                f"trading was halted at {control.at.isoformat()} by {control.actor} ({control.reason}): nothing is "
+                "sent; `touchstone resume` ends it"
+            )

@@ -24,6 +24,7 @@ from execution.domain.events import (
 from execution.domain.orders import Accepted, Refused, SubmitOutcome
 from execution.ledger.book import Book, CycleRecord
 from execution.ledger.order_record import OrderRecord
+from execution.risk.reduce_only import may_go_out
 from execution.session.desk import Desk
 from execution.session.protect import next_stop, unprotected
 from execution.session.reconcile import reconcile
@@ -67,7 +68,7 @@ def submit(desk: Desk, *, session: date) -> SubmitReport:
         LedgerError: ledger and venue differ.
     """
     desk.ledger.verify_chain()
-    desk.refuse_when_killed()
+    desk.refuse_when_halted()
     refusal = _refusal(desk, session)
     if refusal:
         return _report(desk, session, "refused", refusal)
@@ -177,7 +178,7 @@ def _protect(desk: Desk, session: date) -> None:
 
 def _send(desk: Desk, session: date, record: OrderRecord, quantity_shares: int) -> None:
     """Put one order over the wire: at most once, whatever happens around it."""
-    desk.refuse_when_killed()
+    desk.refuse_when_halted()
     if record.order.leg in _DAY_LEGS and not desk.is_in_submit_window(session):
         return
     order = replace(record.order, quantity_shares=quantity_shares)
@@ -185,9 +186,13 @@ def _send(desk: Desk, session: date, record: OrderRecord, quantity_shares: int) 
     started = SubmissionStarted(at=desk.clock.now(), client_order_id=order_id, quantity_shares=quantity_shares)
 
     def start(book: Book) -> Sequence[Event]:
-        covered = book.exposed_shares(order.symbol, side="sell") + quantity_shares
-        oversells = order.side == "sell" and covered > book.held_shares.get(order.symbol, 0)
-        return () if oversells or book.orders[order_id].state != "intended" else (started,)
+        held, exposed = book.held_shares.get(order.symbol, 0), book.exposed_shares(order.symbol, side=order.side)
+        oversells = order.side == "sell" and exposed + quantity_shares > held
+        state = book.control.state if book.control else "active"
+        is_let_out = may_go_out(
+            state, side=order.side, quantity_shares=quantity_shares, held_shares=held, exposed_shares=exposed
+        )
+        return () if oversells or not is_let_out or book.orders[order_id].state != "intended" else (started,)
 
     if desk.ledger.record(start):
         outcome = desk.broker.submit(order)

@@ -13,6 +13,7 @@ from execution.domain.signals import SignalBatch
 from execution.ledger.sqlite_ledger import SqliteLedger
 from execution.portfolio.cost_model import CostModel
 from execution.portfolio.sizing_policy import SizingPolicy
+from execution.risk.kill_switch import KillSwitch
 from execution.risk.limits import RiskLimits
 from execution.session import run_session
 from execution.session.run_session import Desk
@@ -90,7 +91,7 @@ class TradingDays:
             "ledger": self.wrap_ledger(ledger) if self.wrap_ledger else ledger,
             "batches": SignalBatchStore(self.folder / "artifacts"),
             "artifacts_root": self.folder / "artifacts",
-            "kill_file": self.folder / "KILL",
+            "kill_switch": KillSwitch(self.folder / "KILL"),
             "sizing": SizingPolicy(entry_top_fraction=Decimal("0.5"), hold_top_fraction=Decimal("0.7")),
             "limits": RiskLimits(),
             "settings_hash": "5" * 64,

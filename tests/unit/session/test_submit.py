@@ -8,6 +8,7 @@ import pytest
 
 from execution.domain.errors import Halted, LedgerError
 from execution.domain.orders import OrderRequest
+from execution.risk.kill_switch import KillSwitch
 from execution.session import run_session
 from execution.session import submit as submit_act
 from execution.session.protect import unprotected
@@ -98,7 +99,7 @@ def test_nothing_is_sent_without_a_plan(days: TradingDays) -> None:
 
 def test_a_kill_file_stops_everything(days: TradingDays) -> None:
     days.plan()
-    days.desk.kill_file.touch()
+    (days.folder / "KILL").touch()
     with pytest.raises(Halted):
         days.submit()
     assert wire(days).submitted == []
@@ -106,7 +107,7 @@ def test_a_kill_file_stops_everything(days: TradingDays) -> None:
 
 def test_a_kill_file_that_appears_while_sending_stops_the_rest(days: TradingDays) -> None:
     days.plan()
-    wire(days).before_submit = lambda _: days.desk.kill_file.touch()
+    wire(days).before_submit = lambda _: (days.folder / "KILL").touch()
     with pytest.raises(Halted):
         days.submit()
     assert legs(wire(days).submitted) == [("AAA", "entry")]
@@ -114,7 +115,7 @@ def test_a_kill_file_that_appears_while_sending_stops_the_rest(days: TradingDays
 
 def test_a_kill_file_nobody_can_read_stops_everything(tmp_path: Path) -> None:
     (tmp_path / "home").touch()
-    days = TradingDays(tmp_path, desk_changes={"kill_file": tmp_path / "home" / "KILL"})
+    days = TradingDays(tmp_path, desk_changes={"kill_switch": KillSwitch(tmp_path / "home" / "KILL")})
     days.plan()
     with pytest.raises(Halted, match="cannot be read"):
         days.submit()

@@ -1,0 +1,77 @@
+"""The kill switch: a file in the home. While it exists, or nobody can tell, nothing is sent.
+
+A file needs no database, no orchestrator and no other process, so it still works when all of them are dead. Whatever
+stands under its name counts: an empty file, a folder, a link to nowhere. `touchstone halt` makes it without this
+module; `touchstone resume` alone takes it away.
+"""
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from execution.domain.errors import Halted
+
+
+@dataclass(frozen=True, slots=True)
+class KillSwitch:
+    """The switch of one home.
+
+    Attributes:
+        kill_file: the file; its existence is the switch, its content only tells who, why and when.
+    """
+
+    kill_file: Path
+
+    def refuse_when_engaged(self) -> None:
+        """Do nothing while the switch is off.
+
+        Raises:
+            Halted: the kill file exists, or nobody can tell.
+        """
+        try:
+            self.kill_file.lstat()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise Halted(f"the kill file {self.kill_file.name} cannot be read: {error}; nothing is sent") from error
+        raise Halted(f"the kill file {self.kill_file.name} exists: nothing is sent; `touchstone resume` takes it away")
+
+    @property
+    def is_engaged(self) -> bool:
+        """Whether nothing may be sent, also because nobody can tell."""
+        try:
+            self.refuse_when_engaged()
+        except Halted:
+            return True
+        return False
+
+    def engage(self, reason: str, actor: str, at: datetime) -> None:
+        """Stop everything; harmless to repeat, and the first to stop is the one the file names.
+
+        Raises:
+            OSError: nothing stands under the file's name and it cannot be made: the switch is still off.
+        """
+        try:
+            descriptor = os.open(self.kill_file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+        except FileExistsError:
+            return
+        try:
+            # On a full disk the name is there and its content is not: it stops all the same.
+            with suppress(OSError):
+                os.write(descriptor, json.dumps({"at": at.isoformat(), "actor": actor, "reason": reason}).encode())
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        synchronise_folder(self.kill_file.parent)
+
+
+def synchronise_folder(folder: Path) -> None:
+    """Bring a folder's names to the device, so that a made or removed file survives a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
