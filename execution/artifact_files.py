@@ -7,9 +7,33 @@ device, and only then take their final name.
 import hashlib
 import os
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from execution.domain.errors import CorruptArtifact
+
+
+@dataclass(frozen=True, slots=True)
+class FileArtifacts:
+    """The port `Artifacts` on a folder of folders.
+
+    Attributes:
+        root: folder of all artifacts; made when the first is written.
+    """
+
+    root: Path
+
+    def write(self, folder: str, data: bytes, *, suffix: str) -> str:
+        """Store bytes in a folder and return their hash; storing the same bytes again changes nothing."""
+        return write_by_hash(self.root / folder, data, suffix=suffix)
+
+    def read(self, folder: str, digest: str, *, suffix: str) -> bytes:
+        """Return the bytes stored under a hash.
+
+        Raises:
+            CorruptArtifact: there is no such file, or its bytes have another hash.
+        """
+        return read_by_hash(self.root / folder, digest, suffix=suffix)
 
 
 def write_by_hash(folder: Path, data: bytes, *, suffix: str) -> str:

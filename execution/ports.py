@@ -12,6 +12,8 @@ from execution.domain.orders import (
     OrderState,
     SubmitOutcome,
 )
+from execution.domain.provenance import GateCertificate
+from execution.domain.signals import SignalBatch
 
 
 class Clock(Protocol):
@@ -35,6 +37,48 @@ class Quotes(Protocol):
 
     def close_usd(self, symbol: str, session: date) -> Decimal | None:
         """Return the official close of a session that has ended, or None when the symbol did not trade."""
+        ...
+
+
+class SignalBatches(Protocol):
+    """What analysis published, as trading reads it."""
+
+    def load(self, batch_hash: str) -> SignalBatch:
+        """Return the batch of a hash.
+
+        Raises:
+            CorruptArtifact: there is none, or its bytes have another hash.
+            BatchRefused: the bytes are no signal batch of this version.
+        """
+        ...
+
+    def published(self, session: date) -> tuple[str, ...]:
+        """Return the hashes of a session's batches in publication order; the newest is the last."""
+        ...
+
+    def certificates(self, session: date) -> tuple[GateCertificate, ...]:
+        """Return a session's certificates in publication order; the newest is the last.
+
+        Raises:
+            CorruptArtifact: one is missing, or its bytes have another hash.
+            CertificateRefused: the bytes are no certificate of this version.
+        """
+        ...
+
+
+class Artifacts(Protocol):
+    """Bytes named by their SHA-256: written once, never changed, verified on every read."""
+
+    def write(self, folder: str, data: bytes, *, suffix: str) -> str:
+        """Store bytes in a folder and return their hash; storing the same bytes again changes nothing."""
+        ...
+
+    def read(self, folder: str, digest: str, *, suffix: str) -> bytes:
+        """Return the bytes stored under a hash.
+
+        Raises:
+            CorruptArtifact: there are none, or they have another hash.
+        """
         ...
 
 

@@ -40,7 +40,9 @@ def build_definitions(settings: TradingSettings, home: Home) -> dg.Definitions:
         )
         for name, acts, description in _SENSORS
     ]
-    own = dg.Definitions(jobs=list(jobs.values()), sensors=sensors, resources={"desk": desk})
+    own = dg.Definitions(
+        jobs=list(jobs.values()), sensors=sensors, resources={"desk": desk, "artifacts_root": home.artifacts}
+    )
     return dg.Definitions.merge(TRADING, own)
 
 

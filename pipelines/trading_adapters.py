@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from execution.artifact_files import FileArtifacts
 from execution.brokers.simulated import SimulatedBroker
 from execution.brokers.tape import Tape
 from execution.clock import FileClock, SystemClock
@@ -56,7 +57,7 @@ def open_desk(settings: TradingSettings, home: Home, *, run_id: str = "", actor:
         quotes=venue,
         ledger=SqliteLedger(home.ledger),
         batches=batches_of(home.artifacts),
-        artifacts_root=home.artifacts,
+        artifacts=FileArtifacts(home.artifacts),
         kill_switch=KillSwitch(home.kill),
         sizing=settings.sizing,
         limits=settings.limits,

@@ -4,6 +4,7 @@ Materializing any of these by hand, any number of times, changes nothing that th
 """
 
 from datetime import date
+from pathlib import Path
 
 import dagster as dg
 
@@ -75,13 +76,13 @@ def orders(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk]) -> d
     partitions_def=SESSIONS,
     pool="trading",
 )
-def settlement(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk]):  # type: ignore[no-untyped-def]  # Dagster would read a return annotation as outputs
+def settlement(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk], artifacts_root: dg.ResourceParam[Path]):  # type: ignore[no-untyped-def]  # Dagster would read a return annotation as outputs
     """Settle a session after the next one's close."""
     session = date.fromisoformat(context.partition_key)
     facts = described(run_session.settle(desk, session=session))
     tell("session_settled", run_id=context.run.run_id, decision_id=context.partition_key, **facts)
-    export = export_ledger(desk.ledger, desk.artifacts_root, upto_session=desk.calendar.next(session))
-    pages = settled_pages(desk.ledger.book(), desk.artifacts_root, desk.cycle_id(session))
+    export = export_ledger(desk.ledger, artifacts_root, upto_session=desk.calendar.next(session))
+    pages = settled_pages(desk.ledger.book(), desk.artifacts, desk.cycle_id(session))
     for key in (keys.TRADING_FILLS, keys.TRADING_POSITIONS, keys.TRADING_DECISIONS):
         page = {name: dg.MetadataValue.md(text) for name, text in pages.items() if name == key[-1]}
         yield dg.MaterializeResult(asset_key=dg.AssetKey(key), metadata={**facts, **page})

@@ -3,13 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from execution.domain.decisions import WhyRow
 from execution.domain.events import PositionsMarked
 from execution.ledger.book import Book
 from execution.ledger.why_rows import read_why_rows
+from execution.ports import Artifacts
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -20,7 +20,7 @@ def described(report: "DataclassInstance") -> dict[str, str | int | float | bool
     return {field.name: _scalar(getattr(report, field.name)) for field in fields(report)}
 
 
-def settled_pages(book: Book, artifacts_root: Path, cycle_id: str) -> dict[str, str]:
+def settled_pages(book: Book, artifacts: Artifacts, cycle_id: str) -> dict[str, str]:
     """Return the pages of a settled cycle by the name of the asset they belong to; fewer when it is not settled yet."""
     pages = {}
     mark = next((mark for mark in reversed(book.marks) if mark.cycle_id == cycle_id), None)
@@ -28,7 +28,7 @@ def settled_pages(book: Book, artifacts_root: Path, cycle_id: str) -> dict[str, 
         pages["positions"] = positions_table(mark)
     cycle = book.cycles.get(cycle_id)
     if cycle is not None and cycle.why_rows:
-        pages["decisions"] = decisions_table(read_why_rows(artifacts_root, cycle.why_rows[-1].artifact_hash))
+        pages["decisions"] = decisions_table(read_why_rows(artifacts, cycle.why_rows[-1].artifact_hash))
     return pages
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from typing import Final
 
 from execution.domain.decisions import WhyRow
@@ -12,16 +11,17 @@ from execution.domain.events import PlanMissed
 from execution.ledger.book import Book, CycleRecord
 from execution.ledger.store import LedgerStore
 from execution.ledger.why_rows import read_why_rows
+from execution.ports import Artifacts
 
 _SHOWN_CONTRIBUTIONS: Final = 8
 
 
-def why(ledger: LedgerStore, *, artifacts_root: Path, symbol: str, session: date | None = None) -> str:
+def why(ledger: LedgerStore, *, artifacts: Artifacts, symbol: str, session: date | None = None) -> str:
     """Return what happened to a symbol in a decision session and why, for a person.
 
     Args:
         ledger: the account's ledger.
-        artifacts_root: folder of all artifacts, why-rows included.
+        artifacts: where the why-rows are.
         symbol: exchange symbol, as the batch spells it.
         session: the decision session; None for the newest one that was planned.
 
@@ -31,7 +31,7 @@ def why(ledger: LedgerStore, *, artifacts_root: Path, symbol: str, session: date
     """
     book = ledger.book()
     cycle = _cycle(book, session)
-    rows = read_why_rows(artifacts_root, cycle.why_rows[-1].artifact_hash) if cycle.why_rows else ()
+    rows = read_why_rows(artifacts, cycle.why_rows[-1].artifact_hash) if cycle.why_rows else ()
     row = next((row for row in rows if row.symbol == symbol), None)
     if row is None:
         raise LedgerError(

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from execution.artifact_files import write_atomically
+from execution.artifact_files import FileArtifacts, write_atomically
 from execution.domain.canonical import canonical_bytes
 from execution.domain.events import Event, PositionMark, PositionsMarked, SettleFinished
 from execution.ledger.book import Book, folded
@@ -223,5 +223,8 @@ def _decisions(book: Book, root: Path) -> pa.Table:
     kept = [name for name in WHY_SCHEMA.names if name not in _LEFT_OUT]
     newest = [cycle.why_rows[-1].artifact_hash for cycle in book.cycles.values() if cycle.why_rows]
     empty = WHY_SCHEMA.remove_metadata().empty_table().select(kept)
-    tables = [why_table(root, artifact_hash).replace_schema_metadata(None).select(kept) for artifact_hash in newest]
+    artifacts = FileArtifacts(root)
+    tables = [
+        why_table(artifacts, artifact_hash).replace_schema_metadata(None).select(kept) for artifact_hash in newest
+    ]
     return pa.concat_tables([empty, *tables])

@@ -5,7 +5,6 @@ The plan writes one file, the settle a second that repeats the rows with what ca
 
 import io
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -13,8 +12,8 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from execution.artifact_files import read_by_hash, write_by_hash
 from execution.domain.decisions import WhyRow
+from execution.ports import Artifacts
 
 FOLDER: Final = "why_rows"
 _SUFFIX: Final = ".parquet"
@@ -71,36 +70,36 @@ def parquet_bytes(table: pa.Table) -> bytes:
     return buffer.getvalue()
 
 
-def write_why_rows(artifacts_root: Path, rows: Sequence[WhyRow], *, previous_hash: str | None = None) -> str:
+def write_why_rows(artifacts: Artifacts, rows: Sequence[WhyRow], *, previous_hash: str | None = None) -> str:
     """Store rows sorted by symbol and return the hash of the file.
 
     Args:
-        artifacts_root: folder of all artifacts.
+        artifacts: where the file goes.
         rows: one row per symbol.
         previous_hash: the file these rows finish; None for a plan's own.
     """
     ordered = [_columns(row) for row in sorted(rows, key=lambda row: row.symbol)]
     table = pa.Table.from_pylist(ordered, schema=SCHEMA.with_metadata({"previous": previous_hash or ""}))
-    return write_by_hash(artifacts_root / FOLDER, parquet_bytes(table), suffix=_SUFFIX)
+    return artifacts.write(FOLDER, parquet_bytes(table), suffix=_SUFFIX)
 
 
-def read_why_rows(artifacts_root: Path, artifact_hash: str) -> tuple[WhyRow, ...]:
+def read_why_rows(artifacts: Artifacts, artifact_hash: str) -> tuple[WhyRow, ...]:
     """Return the rows of a hash, sorted by symbol.
 
     Raises:
         CorruptArtifact: the file is missing, or its bytes have another hash.
     """
-    table = why_table(artifacts_root, artifact_hash)
+    table = why_table(artifacts, artifact_hash)
     return tuple(_row(columns) for columns in table.to_pylist())
 
 
-def why_table(artifacts_root: Path, artifact_hash: str) -> pa.Table:
+def why_table(artifacts: Artifacts, artifact_hash: str) -> pa.Table:
     """Return the rows of a hash as a table; its metadata names the file it finishes under `previous`.
 
     Raises:
         CorruptArtifact: the file is missing, or its bytes have another hash.
     """
-    data = read_by_hash(artifacts_root / FOLDER, artifact_hash, suffix=_SUFFIX)
+    data = artifacts.read(FOLDER, artifact_hash, suffix=_SUFFIX)
     # Threads of pyarrow 26 now and then abort a process at its very end, and a verb would lose its exit code.
     return pq.read_table(pa.BufferReader(data), use_threads=False)
 

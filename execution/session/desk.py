@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from pathlib import Path
 
 from execution.domain.canonical import content_hash
 from execution.domain.errors import Halted
@@ -11,9 +10,8 @@ from execution.domain.orders import Side, client_order_id
 from execution.domain.signals import Mode
 from execution.ledger.store import LedgerStore
 from execution.portfolio.sizing_policy import SizingPolicy
-from execution.ports import Broker, Clock, Interlock, Quotes
+from execution.ports import Artifacts, Broker, Clock, Interlock, Quotes, SignalBatches
 from execution.risk.limits import RiskLimits
-from execution.signal_batch_store import SignalBatchStore
 from execution.trading_calendar import TradingCalendar
 
 
@@ -27,7 +25,7 @@ class Desk:
         mode: simulated, files, paper or live; batches of another one are held.
         epoch: part of every order id; rises only when the ledger is restored from a backup.
         initial_cash_usd: cash the ledger opens with.
-        artifacts_root: folder of plans and why-rows, each in a file named by its hash.
+        artifacts: plans and why-rows, each named by its hash.
         kill_switch: while it is engaged, or nobody can tell, nothing is sent.
         settings_hash: content hash of the settings tree without paths and secrets.
         code_hash: content hash of the program.
@@ -43,8 +41,8 @@ class Desk:
     broker: Broker
     quotes: Quotes
     ledger: LedgerStore
-    batches: SignalBatchStore
-    artifacts_root: Path
+    batches: SignalBatches
+    artifacts: Artifacts
     kill_switch: Interlock
     sizing: SizingPolicy
     limits: RiskLimits

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, Literal
 
-from execution.artifact_files import write_by_hash
 from execution.domain.canonical import canonical_bytes
 from execution.domain.errors import LedgerError
 from execution.domain.events import (
@@ -80,7 +79,7 @@ def plan(desk: Desk, *, session: date, batch_hash: str | None) -> PlanReport:
     orders = _intended(desk, decisions, session)
     plan_hash = _frozen(desk, reconciled, basis, orders, session)
     why_hash = write_why_rows(
-        desk.artifacts_root,
+        desk.artifacts,
         planned_rows(
             desk,
             decisions,
@@ -149,7 +148,7 @@ def _of_untradable(desk: Desk, session: date, batch_hash: str | None) -> PlanRep
 def _missed(desk: Desk, session: date, reason: str) -> PlanReport:
     reconciled = reconcile(desk)
     rows = missed_rows(desk, session=session, reason=reason, held_shares=reconciled.book.held_shares)
-    why_hash = write_why_rows(desk.artifacts_root, rows)
+    why_hash = write_why_rows(desk.artifacts, rows)
     identity: dict[str, Any] = {"at": desk.clock.now(), "cycle_id": desk.cycle_id(session), "session": session}
     events = (
         PlanMissed(**identity, reason=reason),
@@ -229,7 +228,7 @@ def _frozen(desk: Desk, reconciled: Reconciled, basis: Basis, orders: tuple[Orde
         "positions_shares": dict(reconciled.account.positions_shares),
         "orders": [{"order": intent.order, "stop_usd": intent.protective_stop_usd} for intent in orders],
     }
-    return write_by_hash(desk.artifacts_root / PLANS_FOLDER, canonical_bytes(content), suffix=".json")
+    return desk.artifacts.write(PLANS_FOLDER, canonical_bytes(content), suffix=".json")
 
 
 def _planned(desk: Desk, basis: Basis, session: date, plan_hash: str) -> Event:

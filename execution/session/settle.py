@@ -127,13 +127,13 @@ def _finished_why_rows(desk: Desk, book: Book, cycle: CycleRecord, traded_sessio
         return ()
     planned = cycle.why_rows[0]
     rows = finished_rows(
-        read_why_rows(desk.artifacts_root, planned.artifact_hash),
+        read_why_rows(desk.artifacts, planned.artifact_hash),
         orders=book.orders_of(cycle.cycle_id),
         fills=[booked.fill for booked in book.fills.values()],
         held_shares=book.held_shares,
         traded=(desk.calendar.opens_at(traded_session), desk.calendar.closes_at(traded_session)),
     )
-    artifact_hash = write_why_rows(desk.artifacts_root, rows, previous_hash=planned.artifact_hash)
+    artifact_hash = write_why_rows(desk.artifacts, rows, previous_hash=planned.artifact_hash)
     identity: dict[str, Any] = {"at": desk.clock.now(), "cycle_id": cycle.cycle_id, "session": cycle.session}
     return (WhyRowsRecorded(**identity, stage="settle", artifact_hash=artifact_hash, rows=len(rows)),)
 

@@ -120,11 +120,12 @@ def why(
     session: Session = None,
 ) -> None:
     """Say what happened to one symbol in one session, and why."""
+    from execution.artifact_files import FileArtifacts
     from execution.ledger import explain
     from pipelines.home import Home
 
-    artifacts = Home.from_environment().artifacts
-    print(explain.why(_ledger(), artifacts_root=artifacts, symbol=symbol.upper(), session=_day(session)))
+    artifacts = FileArtifacts(Home.from_environment().artifacts)
+    print(explain.why(_ledger(), artifacts=artifacts, symbol=symbol.upper(), session=_day(session)))
 
 
 @app.command()

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from execution.artifact_files import FileArtifacts
 from execution.brokers.simulated import SimulatedBroker
 from execution.brokers.tape import Tape, TapeRow, write_tape
 from execution.domain.signals import SignalBatch
@@ -74,6 +75,14 @@ class TradingDays:
         self.clock = ManualClock(CALENDAR.as_of(FIRST))
         self.desk = self.restarted()
 
+    @property
+    def batches(self) -> SignalBatchStore:
+        return SignalBatchStore(self.artifacts_root)
+
+    @property
+    def artifacts_root(self) -> Path:
+        return self.folder / "artifacts"
+
     def restarted(self) -> Desk:
         """Return a desk of new objects on the same files, as after a crash."""
         costs = CostModel(slippage_bps=Decimal(10), commission_usd_per_share=Decimal("0.005"))
@@ -89,8 +98,8 @@ class TradingDays:
             "broker": self.wrap_broker(venue) if self.wrap_broker else venue,
             "quotes": venue,
             "ledger": self.wrap_ledger(ledger) if self.wrap_ledger else ledger,
-            "batches": SignalBatchStore(self.folder / "artifacts"),
-            "artifacts_root": self.folder / "artifacts",
+            "batches": self.batches,
+            "artifacts": FileArtifacts(self.artifacts_root),
             "kill_switch": KillSwitch(self.folder / "KILL"),
             "sizing": SizingPolicy(entry_top_fraction=Decimal("0.5"), hold_top_fraction=Decimal("0.7")),
             "limits": RiskLimits(),
@@ -117,8 +126,8 @@ class TradingDays:
         return a_batch(signals, session=session, **changes)
 
     def publish(self, batch: SignalBatch) -> str:
-        self.desk.batches.publish_certificate(batch.certificate)
-        return self.desk.batches.publish(batch)
+        self.batches.publish_certificate(batch.certificate)
+        return self.batches.publish(batch)
 
     def evening(self, session: date) -> Desk:
         self.clock.move_to(CALENDAR.as_of(session))

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from execution.artifact_files import FileArtifacts
 from execution.domain.events import PlanRecorded
 from execution.ledger.explain import why
 from execution.ledger.why_rows import read_why_rows
@@ -54,14 +55,14 @@ def test_every_symbol_of_the_batch_has_one_row_that_says_why(traded_day: DaemonH
     (cycle,) = traded_day.book.cycles.values()
     assert cycle.batch_hash is not None
     batch = SignalBatchStore(traded_day.home.artifacts).load(cycle.batch_hash)
-    rows = read_why_rows(traded_day.home.artifacts, cycle.why_rows[-1].artifact_hash)
+    rows = read_why_rows(FileArtifacts(traded_day.home.artifacts), cycle.why_rows[-1].artifact_hash)
     assert [row.symbol for row in rows] == [signal.symbol for signal in batch.signals]
     assert all(row.reason for row in rows)
 
 
 def test_why_tells_of_a_filled_order(traded_day: DaemonHome) -> None:
     symbol = next(iter(traded_day.book.held_shares))
-    told = why(traded_day.ledger, artifacts_root=traded_day.home.artifacts, symbol=symbol, session=SESSION)
+    told = why(traded_day.ledger, artifacts=FileArtifacts(traded_day.home.artifacts), symbol=symbol, session=SESSION)
     assert "decided on 2024-01-04: bought" in told
 
 

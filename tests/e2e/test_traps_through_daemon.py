@@ -8,6 +8,7 @@ import pytest
 
 from assets.raw_store import RawStore
 from assets.schemas import NEWS
+from execution.artifact_files import FileArtifacts
 from execution.domain.events import PlanHeld
 from execution.ledger.why_rows import read_why_rows
 from execution.signal_batch_store import SignalBatchStore
@@ -99,7 +100,7 @@ def test_a_red_feature_gate_holds_and_its_reason_stands_in_every_row(traded_day:
 def assert_held_for_a_red_gate(lived: DaemonHome, *, stage: str) -> None:
     cycle = next(cycle for cycle in lived.book.cycles.values() if cycle.session == NEXT)
     (certificate, *_) = reversed(SignalBatchStore(lived.home.artifacts).certificates(NEXT))
-    rows = read_why_rows(lived.home.artifacts, cycle.why_rows[0].artifact_hash)
+    rows = read_why_rows(FileArtifacts(lived.home.artifacts), cycle.why_rows[0].artifact_hash)
     assert (certificate.is_green, certificate.stage) == (False, stage)
     assert isinstance(cycle.plan, PlanHeld)
     assert certificate.failures[0].name in cycle.plan.reason

@@ -27,7 +27,7 @@ def days(tmp_path: Path) -> TradingDays:
 
 
 def exported(days: TradingDays, upto: object = THIRD) -> LedgerExport:
-    return export_ledger(days.desk.ledger, days.desk.artifacts_root, upto_session=upto)
+    return export_ledger(days.desk.ledger, days.artifacts_root, upto_session=upto)
 
 
 def rows(export: LedgerExport, table: str) -> list[dict[str, object]]:
@@ -82,7 +82,7 @@ def test_every_symbol_of_every_session_has_one_decision(days: TradingDays) -> No
 
 
 def test_a_changed_why_file_stops_the_export(days: TradingDays) -> None:
-    for path in (days.desk.artifacts_root / "why_rows").iterdir():
+    for path in (days.artifacts_root / "why_rows").iterdir():
         path.write_bytes(path.read_bytes() + b"x")
     with pytest.raises(CorruptArtifact):
         exported(days)
@@ -95,31 +95,31 @@ def test_an_empty_ledger_gives_empty_tables(tmp_path: Path) -> None:
 
 
 def test_why_tells_a_purchase_from_score_to_fill_and_hashes(days: TradingDays) -> None:
-    text = why(days.desk.ledger, artifacts_root=days.desk.artifacts_root, symbol="AAA", session=FIRST)
+    text = why(days.desk.ledger, artifacts=days.desk.artifacts, symbol="AAA", session=FIRST)
     cycle = days.desk.ledger.book().cycles[days.desk.cycle_id(FIRST)]
     for told in ("bought", "rank 1 of 6", "return_5d = 0.021", "entry buy", "stop sell", str(cycle.plan_hash)):
         assert told in text
 
 
 def test_why_tells_which_stage_said_no(days: TradingDays) -> None:
-    text = why(days.desk.ledger, artifacts_root=days.desk.artifacts_root, symbol="FFF", session=FIRST)
+    text = why(days.desk.ledger, artifacts=days.desk.artifacts, symbol="FFF", session=FIRST)
     assert "score too low" in text
 
 
 def test_why_without_a_session_tells_the_newest(days: TradingDays) -> None:
-    assert f"decided on {SECOND}" in why(days.desk.ledger, artifacts_root=days.desk.artifacts_root, symbol="AAA")
+    assert f"decided on {SECOND}" in why(days.desk.ledger, artifacts=days.desk.artifacts, symbol="AAA")
 
 
 def test_why_tells_that_the_gate_was_red(tmp_path: Path) -> None:
     days = TradingDays(tmp_path)
     days.desk.batches.publish_certificate(a_red_certificate(symbols=SYMBOLS))
     run_session.plan(days.evening(FIRST), session=FIRST, batch_hash=None)
-    text = why(days.desk.ledger, artifacts_root=days.desk.artifacts_root, symbol="CCC")
+    text = why(days.desk.ledger, artifacts=days.desk.artifacts, symbol="CCC")
     assert "the gate is red: raw/daily_bars completeness: 41 %" in text
 
 
 def test_why_names_an_unknown_symbol_and_session(days: TradingDays) -> None:
     with pytest.raises(LedgerError, match="says nothing of 'ZZZ'"):
-        why(days.desk.ledger, artifacts_root=days.desk.artifacts_root, symbol="ZZZ")
+        why(days.desk.ledger, artifacts=days.desk.artifacts, symbol="ZZZ")
     with pytest.raises(LedgerError, match="never planned"):
-        why(days.desk.ledger, artifacts_root=days.desk.artifacts_root, symbol="AAA", session=SESSIONS[4])
+        why(days.desk.ledger, artifacts=days.desk.artifacts, symbol="AAA", session=SESSIONS[4])

@@ -25,8 +25,8 @@ IDENTITY = RunIdentity(
 
 
 def day_after(days, session=FIRST):
-    export_ledger(days.desk.ledger, days.desk.artifacts_root, upto_session=CALENDAR.next(session))
-    folder = latest_export(days.desk.artifacts_root, CALENDAR.next(session))
+    export_ledger(days.desk.ledger, days.artifacts_root, upto_session=CALENDAR.next(session))
+    folder = latest_export(days.artifacts_root, CALENDAR.next(session))
     return read_day(session=session, frames=load_export(folder), batches=days.desk.batches, opens_usd={})
 
 
@@ -80,7 +80,7 @@ def test_held_positions_have_their_resting_stop_beside_them(traded):
 
 def test_page_of_a_day_stays_the_same_after_later_days(traded):
     before = day_after(traded)
-    export_ledger(traded.desk.ledger, traded.desk.artifacts_root, upto_session=CALENDAR.next(SECOND))
+    export_ledger(traded.desk.ledger, traded.artifacts_root, upto_session=CALENDAR.next(SECOND))
     assert render(day_after(traded), identity=IDENTITY) == render(before, identity=IDENTITY)
 
 
@@ -130,7 +130,7 @@ def test_asset_writes_the_page_and_shows_the_chart(traded, tmp_path):
         partition_key=FIRST.isoformat(),
         resources={
             "batches": traded.desk.batches,
-            "artifacts_root": traded.desk.artifacts_root,
+            "artifacts_root": traded.artifacts_root,
             "reports_root": tmp_path / "reports",
             "identity": IDENTITY,
         },

@@ -27,7 +27,7 @@ def days(tmp_path: Path) -> TradingDays:
 
 def rows_of(days: TradingDays, report: run_session.PlanReport) -> dict[str, WhyRow]:
     assert report.why_rows_hash is not None
-    return {row.symbol: row for row in read_why_rows(days.desk.artifacts_root, report.why_rows_hash)}
+    return {row.symbol: row for row in read_why_rows(days.desk.artifacts, report.why_rows_hash)}
 
 
 def test_a_gated_batch_becomes_the_plan(days: TradingDays) -> None:

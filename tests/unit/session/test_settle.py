@@ -25,7 +25,7 @@ def days(tmp_path: Path) -> TradingDays:
 
 def finished(days: TradingDays, report: run_session.SettleReport) -> dict[str, WhyRow]:
     assert report.why_rows_hash is not None
-    return {row.symbol: row for row in read_why_rows(days.desk.artifacts_root, report.why_rows_hash)}
+    return {row.symbol: row for row in read_why_rows(days.desk.artifacts, report.why_rows_hash)}
 
 
 def test_equity_is_the_venues_cash_and_shares_at_the_official_closes(days: TradingDays) -> None:
@@ -131,7 +131,7 @@ def test_the_finished_rows_name_the_plans_rows(days: TradingDays) -> None:
     plan = days.plan()
     report = days.settle()
     assert report.why_rows_hash is not None
-    table = why_table(days.desk.artifacts_root, report.why_rows_hash)
+    table = why_table(days.desk.artifacts, report.why_rows_hash)
     assert table.schema.metadata[b"previous"].decode() == plan.why_rows_hash
 
 

@@ -3,6 +3,7 @@ from decimal import Decimal
 
 import pytest
 
+from execution.artifact_files import FileArtifacts
 from execution.domain.decisions import WhyRow
 from execution.domain.events import (
     AccountOpened,
@@ -62,7 +63,9 @@ def home(tmp_path):
         stop_usd=None,
         leg="entry",
     )
-    artifact = write_why_rows(home.artifacts, [why_row(), why_row(symbol="MSFT", outcome="none", stage="guard:sector")])
+    artifact = write_why_rows(
+        FileArtifacts(home.artifacts), [why_row(), why_row(symbol="MSFT", outcome="none", stage="guard:sector")]
+    )
     fill = BrokerFill(
         execution_id="x1",
         client_order_id="tsp-1",
