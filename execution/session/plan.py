@@ -19,6 +19,7 @@ from execution.domain.events import (
 from execution.domain.orders import OrderRequest
 from execution.ledger.book import Book, CycleRecord
 from execution.ledger.why_rows import write_why_rows
+from execution.risk.trading_context import TradingContext
 from execution.session.account_view import context_of, holdings_of
 from execution.session.approval import automatic_approval
 from execution.session.basis import Basis, basis_of
@@ -75,9 +76,11 @@ def plan(desk: Desk, *, session: date, batch_hash: str | None) -> PlanReport:
         return _of_untradable(desk, session, batch_hash)
     reconciled = reconcile(desk)
     basis = basis_of(desk, reconciled, session, batch_hash)
-    decisions = _decisions(desk, reconciled, basis, session)
+    signals = believed_signals(basis.batch) if basis.batch else ()
+    context = context_of(desk, reconciled, session=session, signals={signal.symbol: signal for signal in signals})
+    decisions = _decisions(desk, reconciled, basis, context)
     orders = _intended(desk, decisions, session)
-    plan_hash = _frozen(desk, reconciled, basis, orders, session)
+    plan_hash = _frozen(desk, context, basis, orders)
     why_hash = write_why_rows(
         desk.artifacts,
         planned_rows(
@@ -158,26 +161,24 @@ def _missed(desk: Desk, session: date, reason: str) -> PlanReport:
     return _report(desk, desk.ledger.book().cycles[desk.cycle_id(session)], "missed", reason)
 
 
-def _decisions(desk: Desk, reconciled: Reconciled, basis: Basis, session: date) -> Decisions:
-    holdings = holdings_of(reconciled.book, desk.calendar, session)
+def _decisions(desk: Desk, reconciled: Reconciled, basis: Basis, context: TradingContext) -> Decisions:
+    holdings = holdings_of(reconciled.book, desk.calendar, context.session)
     if basis.batch is None:
         return decided_to_hold(
             reason=basis.hold_reason,
             stage=basis.hold_stage,
-            symbols=known_symbols(desk, session, basis.batch_hash),
+            symbols=known_symbols(desk, context.session, basis.batch_hash),
             holdings={} if reconciled.differences else holdings,
-            context=context_of(desk, reconciled, session=session, signals={}),
+            context=context,
             sizing=desk.sizing,
             limits=desk.limits,
         )
-    signals = believed_signals(basis.batch)
-    by_symbol = {signal.symbol: signal for signal in signals}
     return decided_on_batch(
-        signals=signals,
+        signals=tuple(context.signals.values()),
         regime=basis.batch.regime,
         vix=basis.batch.vix,
         holdings=holdings,
-        context=context_of(desk, reconciled, session=session, signals=by_symbol),
+        context=context,
         sizing=desk.sizing,
         limits=desk.limits,
     )
@@ -212,8 +213,12 @@ def _intent(desk: Desk, decision: SymbolDecision, session: date) -> OrderIntende
     )
 
 
-def _frozen(desk: Desk, reconciled: Reconciled, basis: Basis, orders: tuple[OrderIntended, ...], session: date) -> str:
-    """Store everything the plan rests on and orders, and return its hash; no instant and no path is in it."""
+def _frozen(desk: Desk, context: TradingContext, basis: Basis, orders: tuple[OrderIntended, ...]) -> str:
+    """Store everything the plan rests on and orders, and return its hash; no instant and no path is in it.
+
+    What the venue showed is in it too: a later replay has no venue to ask (`execution.replay`).
+    """
+    session = context.session
     content = {
         "cycle_id": desk.cycle_id(session),
         "session": session,
@@ -224,8 +229,10 @@ def _frozen(desk: Desk, reconciled: Reconciled, basis: Basis, orders: tuple[Orde
         "expires_at": desk.submit_until(session),
         "settings_hash": desk.settings_hash,
         "code_hash": desk.code_hash,
-        "cash_usd": reconciled.account.cash_usd,
-        "positions_shares": dict(reconciled.account.positions_shares),
+        "cash_usd": context.cash_usd,
+        "positions_shares": dict(context.positions_shares),
+        "closes_usd": {symbol: context.closes_usd[symbol] for symbol in context.positions_shares},
+        "open_orders": context.open_orders,
         "orders": [{"order": intent.order, "stop_usd": intent.protective_stop_usd} for intent in orders],
     }
     return desk.artifacts.write(PLANS_FOLDER, canonical_bytes(content), suffix=".json")
