@@ -20,13 +20,13 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from assets import schemas
-from assets.durable_files import DurableFiles
 from assets.raw_part import Part, describe, encode_line, key_ranges, overlap, parse_line
 from assets.row_versions import new_rows
 from assets.schemas import INSTANT, RawTable
 from assets.snapshots import DataSnapshot
 from assets.table_content import canonical_order, conform, table_hash
 from execution.domain.errors import CorruptArtifact, DataError
+from execution.durable_files import DurableFiles
 
 SCHEMA_FILE: Final = "_schema.parquet"
 _FOOTER_KEY: Final = b"touchstone.part"

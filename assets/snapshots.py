@@ -9,9 +9,9 @@ from pathlib import Path
 
 import orjson
 
-from assets.durable_files import DurableFiles
 from execution.domain.canonical import canonical_bytes, content_hash
 from execution.domain.errors import CorruptArtifact, DataError
+from execution.durable_files import DurableFiles
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,14 @@
 """Files named by the hash of their bytes: written once, never changed, verified on every read.
 
-A crash between any two steps leaves either no file or the whole file: bytes go to a temporary name, are flushed to the
-device, and only then take their final name.
+A crash leaves either no file or the whole file (`durable_files`).
 """
 
 import hashlib
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from execution.domain.errors import CorruptArtifact
+from execution.durable_files import DurableFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,23 +75,8 @@ def read_by_hash(folder: Path, digest: str, *, suffix: str) -> bytes:
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a whole file so that a reader sees the old content or the new, never a part; parents are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    fsync_folder(path.parent)
+    DurableFiles().publish(path, lambda temporary: _fill(temporary, data))
 
 
-def fsync_folder(folder: Path) -> None:
-    """Make the names in a folder durable: without this a rename may be lost with the power."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _fill(path: Path, data: bytes) -> None:
+    path.write_bytes(data)

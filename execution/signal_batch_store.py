@@ -14,11 +14,12 @@ from typing import Final, Literal
 import msgspec
 import orjson
 
-from execution.artifact_files import fsync_folder, read_by_hash, write_by_hash
+from execution.artifact_files import read_by_hash, write_by_hash
 from execution.domain.canonical import canonical_bytes
 from execution.domain.errors import BatchRefused, CertificateRefused
 from execution.domain.provenance import GateCertificate
 from execution.domain.signals import SignalBatch
+from execution.durable_files import DurableFiles
 
 BATCHES_FOLDER: Final = "signal_batches"
 CERTIFICATES_FOLDER: Final = "gate_certificates"
@@ -120,5 +121,5 @@ def _create_exclusively(path: Path, text: str) -> bool:
         return False
     finally:
         Path(temporary).unlink(missing_ok=True)
-    fsync_folder(path.parent)
+    DurableFiles().sync_folder(path.parent)
     return True

@@ -17,7 +17,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from assets.durable_files import DurableFiles
+from execution.durable_files import DurableFiles
 
 PRICE_FEATURES: Final = "price_features"
 MARKET_SERIES: Final = "market_series"

@@ -18,9 +18,10 @@ import orjson
 from assets.ml.calibration import Calibration
 from assets.ml.policy import LearningPolicy
 from assets.ml.train import ModelCard, TrainedModel
-from execution.artifact_files import fsync_folder, write_atomically
+from execution.artifact_files import write_atomically
 from execution.domain.canonical import canonical_bytes, content_hash
 from execution.domain.errors import CorruptArtifact
+from execution.durable_files import DurableFiles
 
 MODEL_FILES: Final = ("calibration.json", "card.json", "model.txt")
 CHAMPION_RECORD: Final = "champion.jsonl"
@@ -196,7 +197,7 @@ class ModelRegistry:
             file.write(canonical_bytes(entry) + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        fsync_folder(self._models)
+        DurableFiles().sync_folder(self._models)
 
 
 def promotion(candidate: ModelRecord, champion: ModelRecord | None, *, policy: LearningPolicy) -> Promotion:

@@ -9,10 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from assets import schemas
-from assets.durable_files import DurableFiles
 from assets.raw_store import RawStore
 from assets.schemas import DAILY_BARS, SECURITIES
 from execution.domain.errors import CorruptArtifact, DataError
+from execution.durable_files import DurableFiles
 from execution.trading_calendar import TradingCalendar
 
 CALENDAR = TradingCalendar.shipped()

@@ -2,8 +2,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from assets.durable_files import DurableFiles
 from assets.features.feature_parts import PRICE_FEATURES, SCHEMA_PART, FeatureParts
+from execution.durable_files import DurableFiles
 from tests.builders.raw_rows import sessions
 
 FIRST, SECOND, THIRD = sessions(3)

@@ -5,6 +5,7 @@ without an index line, a line without its end) is the store's business, not this
 """
 
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,10 +14,16 @@ class DurableFiles:
     """The steps of a durable write, in the order they are taken."""
 
     def write_temporary(self, target: Path, write: Callable[[Path], None]) -> Path:
-        """Let `write` fill a temporary file beside the target and return its path; an older one is overwritten."""
-        # The process id keeps two writers apart; a name left by a dead process is reused or ignored, never adopted.
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        write(temporary)
+        """Let `write` fill a new temporary file beside the target and return its path; nothing is left if it fails."""
+        # A name of its own keeps two writers apart; one left by a dead process is ignored, never adopted.
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            write(temporary)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
         return temporary
 
     def sync(self, path: Path) -> None:
