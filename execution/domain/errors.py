@@ -13,6 +13,7 @@
         ChainBroken          a stored hash does not match its content
         IllegalTransition    an event does not follow from the state before it
         SameIdOtherOrder     a client order id exists with other parameters
+        Fenced               the lease a writer relies on was lost
       Halted                 the kill switch is engaged, or cannot be read
 
 Refusals by a venue, trims by a guard, partial fills and unknown outcomes are values, so they are not in this tree.
@@ -69,6 +70,10 @@ class IllegalTransition(LedgerError):
 
 class SameIdOtherOrder(LedgerError):
     """A client order id is already recorded with other parameters."""
+
+
+class Fenced(LedgerError):
+    """The lease a writer relies on was taken by another executor, or given back."""
 
 
 class Halted(TouchstoneError):

@@ -6,8 +6,10 @@ rows a day need no speed. A connection lives for one operation, so threads and p
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -25,10 +27,13 @@ from execution.domain.events import (
 )
 from execution.ledger.book import Book, folded
 from execution.ledger.event_codec import RecordedEvent, decoded, encoded, trading_hash
+from execution.ledger.fenced_ledger import FencedLedger
 from execution.ledger.hash_chain import GENESIS, ChainHead, ChainRow, link_hash, verified_head
+from execution.ledger.lease import Lease, refuse_lost
+from execution.ledger.store import Decision, LedgerStore
 
 APPLICATION_ID: Final = 0x544F5543  # "TOUC"
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 _UNIQUE_TABLES: Final = ("cycle", "intent", "submission", "fill", "corporate_action")
 _APPEND_ONLY: Final = ("event", *_UNIQUE_TABLES)
 _BUSY_MILLISECONDS: Final = 10_000
@@ -47,15 +52,20 @@ class SqliteLedger:
         with self._connection() as connection:
             _prepare(connection, self._path)
 
-    def record(self, decide: Callable[[Book], Sequence[Event]]) -> tuple[Event, ...]:
+    def record(self, decide: Decision) -> tuple[Event, ...]:
         """Append what a decision says of the newest book, all or nothing, and return it.
 
         Raises:
             LedgerError: an event does not follow from the book, or a fact that may exist once exists.
         """
+        return self._record(None, decide)
+
+    def _record(self, lease: Lease | None, decide: Decision) -> tuple[Event, ...]:
         with self._lock, self._connection() as connection:
             connection.execute("begin immediate")
             try:
+                if lease is not None:
+                    _refuse_lost(connection, lease)
                 book, head = self._caught_up(connection)
                 events = tuple(decide(book))
                 book_after, head_after = folded(book, events), head
@@ -115,6 +125,64 @@ class SqliteLedger:
     def trading_hash(self) -> str:
         """Return one hash over all trading events, equal for two homes that lived the same days."""
         return trading_hash(recorded.event for recorded in self.events())
+
+    def head(self) -> ChainHead:
+        """Return where the chain ends, without hashing it again."""
+        with self._lock, self._connection() as connection:
+            found = connection.execute("select sequence, hash from event order by sequence desc limit 1").fetchone()
+        return ChainHead(*found) if found else ChainHead(0, GENESIS)
+
+    def hash_at(self, sequence: int) -> str | None:
+        """Return the hash stored for a row; None when there is no such row."""
+        with self._lock, self._connection() as connection:
+            found = connection.execute("select hash from event where sequence = ?", (sequence,)).fetchone()
+        return str(found[0]) if found else None
+
+    def take_lease(self, name: str, *, holder: str, ttl_seconds: float) -> Lease | None:
+        """Take a lease and raise its token by one; None while somebody else holds one that has not expired."""
+        with self._writing() as connection:
+            now = _now_milliseconds(connection)
+            held_by, token, expires = _lease_row(connection, name)
+            if held_by not in ("", holder) and expires > now:
+                return None
+            until = now + round(ttl_seconds * 1000)
+            connection.execute("insert or replace into lease values (?, ?, ?, ?)", (name, holder, token + 1, until))
+        return Lease(name=name, holder=holder, token=token + 1, expires_at_seconds=until / 1000)
+
+    def renew_lease(self, lease: Lease, *, ttl_seconds: float) -> Lease:
+        """Hold a lease for so much longer from now on.
+
+        Raises:
+            Fenced: somebody else took it, or it was given back.
+        """
+        with self._writing() as connection:
+            _refuse_lost(connection, lease)
+            until = _now_milliseconds(connection) + round(ttl_seconds * 1000)
+            connection.execute("update lease set expires_at_milliseconds = ? where name = ?", (until, lease.name))
+        return replace(lease, expires_at_seconds=until / 1000)
+
+    def release_lease(self, lease: Lease) -> None:
+        """Give a lease back, so that anybody may take it at once; harmless when it is lost already."""
+        with self._writing() as connection:
+            connection.execute(
+                "update lease set holder = '', expires_at_milliseconds = 0 where name = ? and holder = ? and token = ?",
+                (lease.name, lease.holder, lease.token),
+            )
+
+    def fenced(self, lease: Lease) -> LedgerStore:
+        """Return the same ledger, whose `record` raises Fenced, writing nothing, once the lease is lost."""
+        return FencedLedger(self, partial(self._record, lease))
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._connection() as connection:
+            connection.execute("begin immediate")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("rollback")
+                raise
+            connection.execute("commit")
 
     def _caught_up(self, connection: sqlite3.Connection) -> tuple[Book, ChainHead]:
         """Return the newest book: the one in memory with the rows that others appended since."""
@@ -178,6 +246,22 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
             f"{Path(path).name} has ledger schema {version}, this program knows {SCHEMA_VERSION}: "
             "migrate the ledger or use the version that wrote it"
         )
+
+
+def _now_milliseconds(connection: sqlite3.Connection) -> int:
+    (now,) = connection.execute("select cast((julianday('now') - 2440587.5) * 86400000 as integer)").fetchone()
+    return int(now)
+
+
+def _lease_row(connection: sqlite3.Connection, name: str) -> tuple[str, int, int]:
+    query = "select holder, token, expires_at_milliseconds from lease where name = ?"
+    found = connection.execute(query, (name,)).fetchone()
+    return found or ("", 0, 0)
+
+
+def _refuse_lost(connection: sqlite3.Connection, lease: Lease) -> None:
+    holder, token, _ = _lease_row(connection, lease.name)
+    refuse_lost(lease, holder=holder, token=token)
 
 
 def _identity(connection: sqlite3.Connection) -> tuple[int, int, int]:

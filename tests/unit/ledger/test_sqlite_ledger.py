@@ -146,7 +146,7 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
 
 def test_a_newer_schema_is_refused(ledger: SqliteLedger, tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "ledger.db")
-    connection.execute("pragma user_version = 2")
+    connection.execute("pragma user_version = 3")
     connection.close()
-    with pytest.raises(LedgerError, match="schema 2"):
+    with pytest.raises(LedgerError, match="schema 3"):
         SqliteLedger(tmp_path / "ledger.db")
