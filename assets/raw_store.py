@@ -93,7 +93,7 @@ class RawStore:
         chosen = [part for part in self.parts(table) if part.min_known_at <= as_of]
         if not chosen:
             return table.schema.empty_table().select(wanted)
-        paths = [str(self._path(table, part.hash)) for part in chosen]
+        paths = [str(self.path(table, part.hash)) for part in chosen]
         cut_off = pc.field("known_at") <= pa.scalar(as_of, INSTANT)
         return ds.dataset(paths, schema=table.schema, format="parquet").to_table(columns=wanted, filter=cut_off)
 
@@ -121,7 +121,7 @@ class RawStore:
             CorruptArtifact: a file of the snapshot is gone.
         """
         self._ensure_schema_file(table)
-        files = [self._path(table, part_hash) for part_hash in snapshot.hashes(table.name)]
+        files = [self.path(table, part_hash) for part_hash in snapshot.hashes(table.name)]
         for path in files:
             if not path.exists():
                 raise CorruptArtifact(f"part {path.name} of raw/{table.name} is gone: restore it from a backup")
@@ -141,21 +141,22 @@ class RawStore:
         found = [indexed.get(part_hash) or self._from_footer(table, part_hash) for part_hash in on_disk]
         return tuple(sorted(found, key=lambda part: (part.min_known_at, part.hash)))
 
-    def verify(self) -> int:
-        """Hash every part again and return how many were right.
+    def verify(self, snapshot: DataSnapshot | None = None) -> int:
+        """Hash every part again, or those of one snapshot, and return how many were right.
 
         Raises:
-            CorruptArtifact: a part cannot be read, or its rows do not have the hash it is named by.
+            CorruptArtifact: a part is gone or cannot be read, or its rows do not have the hash it is named by.
         """
         checked = 0
         for table in schemas.ALL:
-            for part in self.parts(table):
-                path = self._path(table, part.hash)
+            whole = [part.hash for part in self.parts(table)]
+            for part_hash in whole if snapshot is None else snapshot.hashes(table.name):
+                path = self.path(table, part_hash)
                 try:
                     rows = conform(table, pq.read_table(path))
                 except (pa.ArrowException, OSError, DataError) as error:
                     raise CorruptArtifact(f"{path.name} of raw/{table.name} cannot be read: {error}") from error
-                if table_hash(table, rows) != part.hash:
+                if table_hash(table, rows) != part_hash:
                     raise CorruptArtifact(f"{path.name} of raw/{table.name} has other rows than its name says")
                 checked += 1
         return checked
@@ -164,7 +165,7 @@ class RawStore:
         self._ensure_schema_file(table)
         line = encode_line(part)
         stamped = rows.replace_schema_metadata({_FOOTER_KEY: line})
-        self._files.publish(self._path(table, part.hash), lambda path: _write_parquet(stamped, path))
+        self._files.publish(self.path(table, part.hash), lambda path: _write_parquet(stamped, path))
         self._files.append_line(self._index(table), line)
 
     def _adopt_orphans(self, table: RawTable) -> None:
@@ -177,7 +178,7 @@ class RawStore:
         overlapping = [part for part in self.parts(table) if overlap(part.ranges, ranges)]
         if not overlapping:
             return table.schema.empty_table()
-        paths = [str(self._path(table, part.hash)) for part in overlapping]
+        paths = [str(self.path(table, part.hash)) for part in overlapping]
         return ds.dataset(paths, schema=table.schema, format="parquet").to_table(filter=_within(table, incoming))
 
     def _ensure_schema_file(self, table: RawTable) -> None:
@@ -200,7 +201,7 @@ class RawStore:
         return found
 
     def _from_footer(self, table: RawTable, part_hash: str) -> Part:
-        path = self._path(table, part_hash)
+        path = self.path(table, part_hash)
         try:
             metadata = pq.read_schema(path).metadata or {}
         except (pa.ArrowException, OSError) as error:
@@ -237,7 +238,8 @@ class RawStore:
     def _index(self, table: RawTable) -> Path:
         return self._folder(table) / "parts.jsonl"
 
-    def _path(self, table: RawTable, part_hash: str) -> Path:
+    def path(self, table: RawTable, part_hash: str) -> Path:
+        """Return where a part of a table lies, whether it exists or not."""
         return self._folder(table) / f"{part_hash}.parquet"
 
 

@@ -129,6 +129,39 @@ def why(
 
 
 @app.command()
+def explain(
+    what: Annotated[str, typer.Argument(help="A client order id or its beginning; or the name of a raw table.")],
+    columns: Annotated[
+        Optional[list[str]],  # noqa: UP045 - typer reads this annotation at run time
+        typer.Argument(help="With a raw table: column=value, which name the row."),
+    ] = None,
+) -> None:
+    """Walk from an order to its raw rows, or from a row to its orders: explain daily_bars symbol=A."""
+    from pipelines.cli.explain_page import explain_order, explain_row
+    from pipelines.home import Home
+
+    home, book = Home.from_environment(), _ledger().book()
+    if columns is None:
+        print(explain_order(home, book, what))
+        return
+    wanted = dict(column.partition("=")[::2] for column in columns)
+    print(explain_row(home, book, table_name=what, wanted=wanted))
+
+
+@app.command()
+def replay(
+    decision: Annotated[str, typer.Argument(help="A session, a plan hash or a client order id.")],
+    settings: SettingsFile = None,
+) -> None:
+    """Make one past decision again, from raw parts to plan, and compare the hash of each step."""
+    from pipelines.cli.replay_page import replay_page
+    from pipelines.home import Home
+    from pipelines.settings import load_settings
+
+    print(replay_page(load_settings(settings), Home.from_environment(), decision, tell=print))
+
+
+@app.command()
 def orders(session: Session = None) -> None:
     """List the orders of the ledger, or of one decision session."""
     from pipelines.cli.ledger_pages import orders_page
