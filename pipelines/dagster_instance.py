@@ -11,8 +11,9 @@ import yaml
 
 from pipelines.home import Home
 
-# SQLite storage under the instance folder is Dagster's default and needs no entry.
+# SQLite under the instance folder is Dagster's default for everything else and needs no entry.
 _SETTINGS: Final = {
+    "event_log_storage": {"module": "pipelines.kept_event_log", "class": "KeptEventLog"},
     "telemetry": {"enabled": False},
     "run_queue": {"dequeue_interval_seconds": 1},
     "concurrency": {"pools": {"default_limit": 1, "granularity": "run"}, "runs": {"max_concurrent_runs": 4}},

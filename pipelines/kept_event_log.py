@@ -1,0 +1,102 @@
+"""Dagster's event log in SQLite, the same files and tables, over connections that stay open.
+
+The library opens a connection for each of the several statements an event takes and checkpoints the file when it closes
+it: eight milliseconds an event, half of a warm cycle. Here a shard keeps one connection, and a commit waits for no disk
+(WAL with `synchronous=NORMAL`: a crash of the process loses nothing, one of the machine the last events). That is fit
+for a log that is no authority; the ledger keeps its own rules.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, Self
+
+import dagster as dg
+import sqlalchemy as db
+
+# Dagster has no public name for what it stores events with; `pyproject.toml` pins the version this is written for.
+from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+from dagster._serdes import ConfigurableClassData
+from sqlalchemy.pool import StaticPool
+
+# The index of all runs, the run under way, and a few that a page of the UI shows beside it.
+_SHARDS_KEPT_OPEN: Final = 8
+
+
+class KeptEventLog(SqliteEventLogStorage):
+    """The event log of the instance that registers it, under that instance's own folder."""
+
+    def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
+        # The folder is known when an instance registers; until then nothing is opened.
+        self._inst_data = inst_data
+        self._kept: OrderedDict[str, db.Engine] = OrderedDict()
+        self._tables: set[str] = set()
+
+    @classmethod
+    def config_type(cls) -> Any:
+        """Return the configuration it takes: none, so that a home can be moved."""
+        return {}
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
+        """Return the storage Dagster asks for when it reads `dagster.yaml`."""
+        del config_value
+        return cls(inst_data)
+
+    def register_instance(self, instance: dg.DagsterInstance) -> None:
+        """Bind to an instance: its folder holds the files, where the library's own storage would put them."""
+        super().__init__(str(Path(instance.root_directory) / "history" / "runs"), self._inst_data)
+        super().register_instance(instance)
+
+    def has_table(self, table_name: str) -> bool:
+        """Return whether the index has a table; it is asked for each event, and tables do not go away."""
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
+
+    def wipe(self) -> None:
+        """Delete every shard; what is open is closed first."""
+        self._close()
+        super().wipe()
+
+    def dispose(self) -> None:
+        """Close what is open."""
+        self._close()
+        super().dispose()
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[db.Connection]:
+        with self._db_lock, self._engine(shard).connect() as connection, connection.begin():
+            yield connection
+
+    def _engine(self, shard: str) -> db.Engine:
+        if shard not in self._kept:
+            engine = _engine_with_one_connection(self.conn_string_for_shard(shard))
+            if shard not in self._initialized_dbs:
+                self._initdb(engine)
+                self._initialized_dbs.add(shard)
+            self._kept[shard] = engine
+            while len(self._kept) > _SHARDS_KEPT_OPEN:
+                self._kept.popitem(last=False)[1].dispose()
+        self._kept.move_to_end(shard)
+        return self._kept[shard]
+
+    def _close(self) -> None:
+        with self._db_lock:
+            while self._kept:
+                self._kept.popitem()[1].dispose()
+
+
+def _engine_with_one_connection(address: str) -> db.Engine:
+    # Threads share the connection one after the other, under the storage's lock.
+    arguments = {"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False}
+    engine = db.create_engine(address, poolclass=StaticPool, connect_args=arguments)
+
+    @db.event.listens_for(engine, "connect")
+    def relax(connection: Any, _record: object) -> None:
+        connection.execute("pragma journal_mode = wal")
+        connection.execute("pragma synchronous = normal")
+
+    return engine

@@ -1,0 +1,72 @@
+"""The event log over kept connections: the library's own files, read and written by either."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from pipelines.dagster_instance import prepare_instance
+from pipelines.home import Home
+from pipelines.kept_event_log import KeptEventLog
+
+
+@dg.asset(check_specs=[dg.AssetCheckSpec("is_there", asset="thing")])
+def thing() -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+    yield dg.MaterializeResult(metadata={"rows": 3})
+    yield dg.AssetCheckResult(passed=True, check_name="is_there")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return prepare_instance(Home(tmp_path / "home"))
+
+
+def test_new_home_keeps_its_events_over_open_connections(folder: Path) -> None:
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        assert isinstance(instance.event_log_storage, KeptEventLog)
+
+
+def test_library_without_kept_connections_reads_the_same_events(folder: Path) -> None:
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        run_id = dg.materialize([thing], instance=instance).run_id
+        told = [entry.get_dagster_event().event_type_value for entry in instance.all_logs(run_id)]
+    (folder / "dagster.yaml").write_text("telemetry: {enabled: false}\n", encoding="utf-8")
+    with dg.DagsterInstance.from_config(str(folder)) as plain:
+        assert not isinstance(plain.event_log_storage, KeptEventLog)
+        assert [entry.get_dagster_event().event_type_value for entry in plain.all_logs(run_id)] == told
+        assert plain.fetch_materializations(dg.AssetKey("thing"), limit=1).records[0].run_id == run_id
+
+
+def test_second_process_sees_events_while_the_first_keeps_its_connections(folder: Path) -> None:
+    with (
+        dg.DagsterInstance.from_config(str(folder)) as writing,
+        dg.DagsterInstance.from_config(str(folder)) as reading,
+    ):
+        for _ in range(2):
+            run_id = dg.materialize([thing], instance=writing).run_id
+            seen = reading.fetch_materializations(dg.AssetKey("thing"), limit=1).records[0]
+            assert seen.run_id == run_id
+
+
+def test_home_moved_elsewhere_keeps_its_events(folder: Path, tmp_path: Path) -> None:
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        run_id = dg.materialize([thing], instance=instance).run_id
+    moved = folder.rename(tmp_path / "moved")
+    with dg.DagsterInstance.from_config(str(moved)) as instance:
+        assert instance.all_logs(run_id)
+    assert not folder.exists()
+
+
+def test_events_of_more_runs_than_are_kept_open_stay_readable(folder: Path) -> None:
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        run_ids = [dg.materialize([thing], instance=instance).run_id for _ in range(9)]
+        assert all(instance.all_logs(run_id) for run_id in run_ids)
+
+
+def test_wiped_log_holds_nothing_and_takes_new_events(folder: Path) -> None:
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        old = dg.materialize([thing], instance=instance).run_id
+        instance.wipe()
+        assert not instance.all_logs(old)
+        assert instance.all_logs(dg.materialize([thing], instance=instance).run_id)
