@@ -16,7 +16,8 @@ import pyarrow as pa
 from execution.artifact_files import FileArtifacts, write_atomically
 from execution.domain.canonical import canonical_bytes
 from execution.domain.events import Event, PositionMark, PositionsMarked, SettleFinished
-from execution.ledger.book import Book, folded
+from execution.ledger.book import Book
+from execution.ledger.folding import folded
 from execution.ledger.order_record import OrderRecord
 from execution.ledger.store import LedgerStore
 from execution.ledger.why_rows import SCHEMA as WHY_SCHEMA

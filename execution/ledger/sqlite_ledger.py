@@ -25,9 +25,10 @@ from execution.domain.events import (
     PlanRecorded,
     SubmissionStarted,
 )
-from execution.ledger.book import Book, folded
+from execution.ledger.book import Book
 from execution.ledger.event_codec import RecordedEvent, decoded, encoded, trading_hash
 from execution.ledger.fenced_ledger import FencedLedger
+from execution.ledger.folding import folded
 from execution.ledger.hash_chain import GENESIS, ChainHead, ChainRow, link_hash, verified_head
 from execution.ledger.lease import Lease, refuse_lost
 from execution.ledger.store import Decision, LedgerStore

@@ -24,7 +24,8 @@ from execution.domain.events import (
 )
 from execution.domain.orders import AccountSnapshot, BrokerFill, CorporateActionEntry, OrderState
 from execution.domain.quantities import CENT
-from execution.ledger.book import Book, folded
+from execution.ledger.book import Book
+from execution.ledger.folding import folded
 from execution.ledger.order_record import OrderRecord
 from execution.session.desk import Desk
 from execution.trading_calendar import TradingCalendar

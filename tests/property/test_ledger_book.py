@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from execution.domain.events import CorporateActionBooked, Event, FillBooked
 from execution.domain.orders import BrokerFill, CorporateActionEntry
-from execution.ledger.book import Book, folded
+from execution.ledger.book import Book
 from execution.ledger.event_codec import decoded, encoded
+from execution.ledger.folding import folded
 from tests.builders.orders import AT, a_fill, account_opened, an_action
 
 PRICES = st.decimals("0.01", "900", places=4)

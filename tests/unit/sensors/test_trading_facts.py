@@ -3,7 +3,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from execution.domain.events import AuditNoted, BatchSuperseded, PlanMissed, PlanRecorded, SettleFinished
-from execution.ledger.book import Book, folded
+from execution.ledger.book import Book
+from execution.ledger.folding import folded
 from execution.signal_batch_store import SignalBatchStore
 from execution.trading_calendar import TradingCalendar
 from sensors.rules import TradingFacts

@@ -5,7 +5,8 @@ from datetime import timedelta
 from decimal import Decimal
 
 from execution.domain.events import CorporateActionBooked, Event, FillBooked, OrderAmended, OrderEnded
-from execution.ledger.book import Book, folded
+from execution.ledger.book import Book
+from execution.ledger.folding import folded
 from execution.session.protect import stop_price, uncovered_shares, unprotected
 from tests.builders.orders import (
     AT,
