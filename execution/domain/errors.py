@@ -6,6 +6,7 @@
         BadSourceFile        a file of the user's names its fault by file, row and column; nothing of it was taken in
         CorruptArtifact      stored bytes do not have the hash they are named by
         MissingQuote         a symbol must be valued and has no price
+        BrokerAnswerRefused  a venue's answer cannot be true; nothing is booked from it and nothing is sent
       ProofError
         CertificateRefused   a batch's gate certificate is missing, red, or judges other data
         BatchRefused         a batch is malformed or for another session
@@ -14,7 +15,9 @@
         IllegalTransition    an event does not follow from the state before it
         SameIdOtherOrder     a client order id exists with other parameters
         Fenced               the lease a writer relies on was lost
+      ReleaseRefused         program, settings, ledger or model are not the approved release
       Halted                 the kill switch is engaged, or cannot be read
+      NotArmed               a command that loosens or sells lacks its phrase, token, name or reason
 
 Refusals by a venue, trims by a guard, partial fills and unknown outcomes are values, so they are not in this tree.
 """
@@ -42,6 +45,10 @@ class CorruptArtifact(DataError):
 
 class MissingQuote(DataError):
     """A symbol must be valued and has no price."""
+
+
+class BrokerAnswerRefused(DataError):
+    """A venue's answer cannot be true: a field is absent, not finite, out of bounds, or of another order."""
 
 
 class ProofError(TouchstoneError):
@@ -76,5 +83,13 @@ class Fenced(LedgerError):
     """The lease a writer relies on was taken by another executor, or given back."""
 
 
+class ReleaseRefused(TouchstoneError):
+    """Program, settings, ledger or model are not those of the approved release."""
+
+
 class Halted(TouchstoneError):
     """The kill switch is engaged, or cannot be read."""
+
+
+class NotArmed(TouchstoneError):
+    """A command that loosens or sells lacks its phrase, its token, a name or a reason; nothing was done."""

@@ -1,8 +1,8 @@
 """What the ledger says happened: one frozen value per fact, in the past tense, each stamped with the clock's instant.
 
 Trading events decide positions, cash and orders; two homes that live the same days hold the same ones. Notes
-(`BatchSuperseded`, `AuditNoted`, `ControlChanged`) tell of attempts and people; leaving them out changes no position. A
-field may be added with a default; any other change of an event is a new class.
+(the union `Note` below) tell of attempts and people; leaving them out changes no position. A field may be added with a
+default; any other change of an event is a new class.
 """
 
 from dataclasses import dataclass
@@ -35,6 +35,7 @@ class PlanRecorded:
         plan_hash: content hash of everything the plan rests on and orders; approval is bound to it.
         limits_hash: content hash of the risk limits the orders passed.
         decision_source: `model`, or the rule that stood in for it.
+        equity_usd: the equity its limits were reckoned from; 0 where an older version did not say.
     """
 
     at: datetime
@@ -44,6 +45,7 @@ class PlanRecorded:
     batch_hash: str
     limits_hash: str
     decision_source: str
+    equity_usd: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,11 +106,16 @@ class OrderIntended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmissionStarted:
-    """An order is about to be sent. Written before the wire, once for ever: from here on it may exist at the venue."""
+    """An order is about to be sent. Written before the wire, once for ever: from here on it may exist at the venue.
+
+    Attributes:
+        reserved_usd: what it may cost at its worst price; taken in the same transaction, so it counts from here on.
+    """
 
     at: datetime
     client_order_id: str
     quantity_shares: int
+    reserved_usd: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -324,6 +331,66 @@ class ControlChanged:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmissionRepeated:
+    """An order nobody knows the outcome of is about to be sent again, under the same id. Written before the wire.
+
+    Only a venue that refuses a used id for ever may be asked so, and only after the time an answer may take.
+    """
+
+    at: datetime
+    client_order_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderWrittenOff:
+    """A person closed an order whose end the venue never proved, after a later day's account agreed without it."""
+
+    at: datetime
+    client_order_id: str
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SymbolQuarantined:
+    """Something in a symbol is not ours or not explained: no order of ours goes out in it, but it counts in limits."""
+
+    at: datetime
+    symbol: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantineLifted:
+    """A person looked into a symbol and answers for it: what the account holds of it is traded as ours again."""
+
+    at: datetime
+    symbol: str
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseApproved:
+    """Somebody, or the rule of the mode (`auto`), let a version of program, settings, ledger and model trade.
+
+    Attributes:
+        release_id: content hash of the four.
+        schema_version: of the ledger.
+        model_hash: None where no model decides.
+    """
+
+    at: datetime
+    release_id: str
+    code_hash: str
+    settings_hash: str
+    schema_version: int
+    model_hash: str | None
+    approver: str
+
+
 TradingEvent = (
     AccountOpened
     | PlanRecorded
@@ -347,7 +414,16 @@ TradingEvent = (
     | SubmitFinished
     | SettleFinished
 )
-Note = BatchSuperseded | AuditNoted | ControlChanged
+Note = (
+    BatchSuperseded
+    | AuditNoted
+    | ControlChanged
+    | SubmissionRepeated
+    | OrderWrittenOff
+    | SymbolQuarantined
+    | QuarantineLifted
+    | ReleaseApproved
+)
 Event = TradingEvent | Note
 
 EVENT_TYPES: Final[dict[str, type[Event]]] = {kind.__name__: kind for kind in get_args(Event)}

@@ -108,7 +108,12 @@ class OrderState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerFill:
-    """One execution. `execution_id` is unique for ever and the key by which fills are counted once."""
+    """One execution. `execution_id` is unique for ever and the key by which fills are counted once.
+
+    Attributes:
+        reverses: the execution id this one takes back, as after a bust; it has the other side, and the shares and price
+            of what it takes back. A correction is such a reversal and a new execution. None for an execution.
+    """
 
     execution_id: str
     client_order_id: str
@@ -118,6 +123,7 @@ class BrokerFill:
     price_usd: Decimal
     fee_usd: Decimal
     filled_at: datetime
+    reverses: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,10 +20,11 @@ from execution.domain.events import (
     PlanMissed,
     PlanRecorded,
     PositionsMarked,
+    ReleaseApproved,
     SettleFinished,
+    SymbolQuarantined,
     WhyRowsRecorded,
 )
-from execution.domain.orders import BrokerFill
 from execution.domain.positions import Position
 from execution.ledger.order_record import OrderRecord
 

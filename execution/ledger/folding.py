@@ -1,6 +1,6 @@
 """Events into the book: which fact changes what, and which facts do not follow from what was before."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import singledispatchmethod
 from typing import Any
@@ -22,17 +22,23 @@ from execution.domain.events import (
     OrderMissed,
     OrderRefused,
     OrderVoided,
+    OrderWrittenOff,
     OutcomeUnknown,
     PlanApproved,
     PlanHeld,
     PlanMissed,
     PlanRecorded,
     PositionsMarked,
+    QuarantineLifted,
+    ReleaseApproved,
     SettleFinished,
+    SubmissionRepeated,
     SubmissionStarted,
     SubmitFinished,
+    SymbolQuarantined,
     WhyRowsRecorded,
 )
+from execution.domain.orders import BrokerFill
 from execution.domain.positions import Position, after_action, after_fill, cash_flow_usd
 from execution.ledger.book import Book, CycleRecord
 from execution.ledger.order_record import OrderEvent, OrderRecord
@@ -51,6 +57,20 @@ def folded(book: Book, events: Iterable[Event]) -> Book:
     return folding.book()
 
 
+def takes_back(fill: BrokerFill, fills: Mapping[str, FillBooked]) -> bool:
+    """Return whether a reversal takes back exactly a booked fill that nothing took back before."""
+    booked = fills.get(fill.reverses or "")
+    if booked is None or any(other.fill.reverses == fill.reverses for other in fills.values()):
+        return False
+    taken = booked.fill
+    return (fill.client_order_id, fill.symbol, fill.quantity_shares, fill.price_usd) == (
+        taken.client_order_id,
+        taken.symbol,
+        taken.quantity_shares,
+        taken.price_usd,
+    ) and fill.side != taken.side
+
+
 class Folding:
     """A book being written: one copy for a whole series of events instead of one per event."""
 
@@ -58,7 +78,8 @@ class Folding:
         self._opened, self._cash_usd, self._marks = book.opened, book.cash_usd, book.marks
         self._positions, self._orders, self._cycles = dict(book.positions), dict(book.orders), dict(book.cycles)
         self._fills, self._actions, self._notes = dict(book.fills), dict(book.actions), dict(book.notes)
-        self._control = book.control
+        self._control, self._release = book.control, book.release
+        self._quarantined, self._lifted = dict(book.quarantined), dict(book.lifted)
 
     def book(self) -> Book:
         """Return the book as it stands."""
@@ -73,6 +94,9 @@ class Folding:
             marks=self._marks,
             notes=self._notes,
             control=self._control,
+            quarantined=self._quarantined,
+            lifted=self._lifted,
+            release=self._release,
         )
 
     @singledispatchmethod
@@ -145,6 +169,8 @@ class Folding:
     @apply.register(CancelRequested)
     @apply.register(OrderAmended)
     @apply.register(OrderEnded)
+    @apply.register(SubmissionRepeated)
+    @apply.register(OrderWrittenOff)
     def _(self, event: OrderEvent) -> None:
         record = self._orders.get(event.client_order_id)
         if record is None:
@@ -157,8 +183,11 @@ class Folding:
         if fill.execution_id in self._fills:
             raise IllegalTransition(f"fill {fill.execution_id} is booked already")
         # A fill of an order that is not ours still moved the account's shares and cash.
-        if fill.client_order_id in self._orders:
-            self._orders[fill.client_order_id] = self._orders[fill.client_order_id].after_fill(fill)
+        record = self._orders.get(fill.client_order_id)
+        if record is not None and fill.reverses is None:
+            self._orders[fill.client_order_id] = record.after_fill(fill)
+        elif record is not None and takes_back(fill, self._fills):
+            self._orders[fill.client_order_id] = record.after_reversal(fill)
         self._fills[fill.execution_id] = event
         self._cash_usd += cash_flow_usd(fill)
         self._positions[fill.symbol] = after_fill(self._position(fill.symbol), fill)
@@ -183,6 +212,20 @@ class Folding:
     @apply.register
     def _(self, event: ControlChanged) -> None:
         self._control = event
+
+    @apply.register
+    def _(self, event: SymbolQuarantined) -> None:
+        self._quarantined.setdefault(event.symbol, event)
+
+    @apply.register
+    def _(self, event: QuarantineLifted) -> None:
+        if self._quarantined.pop(event.symbol, None) is None:
+            raise IllegalTransition(f"{event.symbol} is in no quarantine that could be lifted")
+        self._lifted[event.symbol] = len(self._fills)
+
+    @apply.register
+    def _(self, event: ReleaseApproved) -> None:
+        self._release = event
 
     def _position(self, symbol: str) -> Position:
         return self._positions.get(symbol, Position(symbol=symbol))

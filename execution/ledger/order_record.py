@@ -15,7 +15,9 @@ from execution.domain.events import (
     OrderMissed,
     OrderRefused,
     OrderVoided,
+    OrderWrittenOff,
     OutcomeUnknown,
+    SubmissionRepeated,
     SubmissionStarted,
 )
 from execution.domain.orders import BrokerFill, OrderRequest
@@ -32,6 +34,7 @@ LedgerOrderState = Literal[
     "rejected",
     "refused",
     "voided",
+    "written_off",
 ]
 OrderEvent = (
     SubmissionStarted
@@ -43,6 +46,8 @@ OrderEvent = (
     | CancelRequested
     | OrderAmended
     | OrderEnded
+    | SubmissionRepeated
+    | OrderWrittenOff
 )
 
 UNPROVEN: Final = frozenset({"in_flight", "unknown", "missed", "open"})
@@ -60,6 +65,8 @@ MAY_FOLLOW: Final[dict[type[OrderEvent], frozenset[str]]] = {
     CancelRequested: UNPROVEN,
     OrderAmended: frozenset({"open"}),
     OrderEnded: frozenset({"open"}),
+    SubmissionRepeated: frozenset({"in_flight", "unknown"}),
+    OrderWrittenOff: frozenset({"in_flight", "unknown", "missed"}),
 }
 """From which states each fact may be recorded. An order ends only after the venue was seen to have it."""
 _STATE_AFTER: Final[dict[type[OrderEvent], LedgerOrderState]] = {
@@ -67,6 +74,7 @@ _STATE_AFTER: Final[dict[type[OrderEvent], LedgerOrderState]] = {
     OutcomeUnknown: "unknown",
     OrderMissed: "missed",
     OrderVoided: "voided",
+    OrderWrittenOff: "written_off",
 }
 
 
@@ -79,6 +87,8 @@ class OrderRecord:
         order: as intended, with the quantity sent and what the venue amended.
         sent_at: when the write-ahead row was written; None when it never was.
         terms_at: when quantity and prices were last stated: when it was sent, or amended by the venue.
+        repeated_at: when it was last sent again; None when it went out once at most.
+        reserved_usd: what the buy could cost at its worst price, counted from the row before the wire on.
         filled_usd: sum of shares times price over its fills.
         note: why it was refused, unknown, voided or ended; empty otherwise.
     """
@@ -94,6 +104,8 @@ class OrderRecord:
     state: LedgerOrderState = "intended"
     sent_at: datetime | None = None
     terms_at: datetime | None = None
+    repeated_at: datetime | None = None
+    reserved_usd: Decimal = Decimal(0)
     broker_order_id: str | None = None
     filled_shares: int = 0
     filled_usd: Decimal = Decimal(0)
@@ -150,6 +162,8 @@ class OrderRecord:
                 return replace(self, state="open", broker_order_id=event.broker_order_id, note="")
             case CancelRequested():
                 return replace(self, is_cancel_requested=True)
+            case SubmissionRepeated():
+                return replace(self, repeated_at=event.at)
             case OrderAmended():
                 order = replace(self.order, quantity_shares=event.quantity_shares)
                 order = replace(order, limit_usd=event.limit_usd, stop_usd=event.stop_usd)
@@ -164,7 +178,14 @@ class OrderRecord:
                 f"{self.order.quantity_shares} were decided; fewer may go out, never more"
             )
         order = replace(self.order, quantity_shares=event.quantity_shares)
-        return replace(self, state="in_flight", order=order, sent_at=event.at, terms_at=event.at)
+        return replace(
+            self,
+            state="in_flight",
+            order=order,
+            sent_at=event.at,
+            terms_at=event.at,
+            reserved_usd=event.reserved_usd,
+        )
 
     def _ended(self, event: OrderEnded) -> "OrderRecord":
         if event.filled_shares != self.filled_shares:
@@ -193,5 +214,14 @@ class OrderRecord:
             self,
             filled_shares=filled,
             filled_usd=self.filled_usd + fill.quantity_shares * fill.price_usd,
+            fee_usd=self.fee_usd + fill.fee_usd,
+        )
+
+    def after_reversal(self, fill: BrokerFill) -> "OrderRecord":
+        """Return the record after the venue took back one of its executions; its state is the venue's to change."""
+        return replace(
+            self,
+            filled_shares=self.filled_shares - fill.quantity_shares,
+            filled_usd=self.filled_usd - fill.quantity_shares * fill.price_usd,
             fee_usd=self.fee_usd + fill.fee_usd,
         )
