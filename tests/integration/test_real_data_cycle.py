@@ -3,24 +3,16 @@
 import os
 from pathlib import Path
 
-import dagster as dg
 import pytest
 
-from execution.clock import FileClock
 from execution.domain.events import PlanRecorded
 from execution.ledger.sqlite_ledger import SqliteLedger
 from execution.signal_batch_store import SignalBatchStore
 from execution.trading_calendar import TradingCalendar
-from pipelines.analysis import all_due_work
-from pipelines.analysis import build_definitions as analysis_definitions
 from pipelines.cli.init import create_home
-from pipelines.dagster_instance import prepare_instance
 from pipelines.home import Home
-from pipelines.jobs import JOBS
-from pipelines.live_in_process import live_in_process
 from pipelines.settings import load_settings
-from pipelines.trading import build_definitions as trading_definitions
-from pipelines.trading import run_config
+from tests.builders.lived_home import live_home
 
 CHECKOUT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("REAL_DATA_FOLDER", CHECKOUT.parent / "shared" / "data"))
@@ -43,21 +35,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Home:
     create_home(settings, home)
     session = settings.first_cycle_session
     assert session is not None
-    with dg.DagsterInstance.from_config(str(prepare_instance(home))) as instance:
-        days = live_in_process(
-            definitions={
-                "analysis": analysis_definitions(settings, home),
-                "trading": trading_definitions(settings, home),
-            },
-            job_locations={row.act: row.location for row in JOBS},
-            run_config=run_config,
-            due=all_due_work(settings, home),
-            instance=instance,
-            clock=FileClock(home.clock),
-            until=CALENDAR.bars_known_at(CALENDAR.next(session)),
-            calendar=CALENDAR,
-        )
-        assert all(result.success for _, result in days)
+    live_home(home, settings, until=CALENDAR.bars_known_at(CALENDAR.next(session)))
     return home
 
 
