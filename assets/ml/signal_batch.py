@@ -93,6 +93,8 @@ def build_signal_batch(
         vix=_finite(facts.context.get("vix")),
         vix_basis=facts.context.get("vix_basis"),
         signals=tuple(_signal(symbol, facts, by_symbol.get(symbol)) for symbol in sorted(facts.universe)),
+        next_macro_at=_instant(facts.context.get("next_macro_at")),
+        is_macro_calendar_known=bool(facts.context.get("is_macro_calendar_known", False)),
     )
 
 

@@ -88,6 +88,8 @@ class SignalBatch:
         vix: the volatility index level in points; None when there is neither the index nor a stand-in.
         vix_basis: `vix`, or the name of the stand-in.
         signals: every symbol of the universe and every one left out of it, sorted by symbol.
+        next_macro_at: the next scheduled macro release known at the cut-off; None when none is known.
+        is_macro_calendar_known: whether there is a calendar of macro releases at all.
     """
 
     schema_version: int
@@ -109,6 +111,8 @@ class SignalBatch:
     vix: float | None
     vix_basis: str | None
     signals: tuple[SymbolSignal, ...]
+    next_macro_at: datetime | None = None
+    is_macro_calendar_known: bool = False
 
     @property
     def hash(self) -> str:

@@ -36,11 +36,12 @@ def target_positions(
     policy: SizingPolicy,
     regime: str | None,
     vix: float | None,
+    drawdown_fraction: Decimal = Decimal(0),
 ) -> Construction:
     """Return the positions wanted after this session, and for every other symbol of the batch why not.
 
     Holdings are kept, or reduced to the cap of a position; nothing is added to them, and only entries shrink with the
-    market's heat. A holding takes its place among the names until it is sold.
+    heat of market and account. A holding takes its place among the names until it is sold.
 
     Args:
         signals: the batch's signals, one per symbol, in any order.
@@ -49,12 +50,13 @@ def target_positions(
         policy: the strategy's numbers.
         regime: the market's regime, None when unknown.
         vix: volatility index in points, None when unknown.
+        drawdown_fraction: loss from the highest equity, as a fraction of it.
 
     Returns:
         Targets by rank, ties by symbol; symbols left out by symbol.
     """
     held = {symbol: shares for symbol, shares in held_shares.items() if shares}
-    heat = policy.heat(regime=regime, vix=vix)
+    heat = policy.heat(regime=regime, vix=vix, drawdown_fraction=drawdown_fraction)
     scored = sorted((s for s in signals if _is_scored(s)), key=lambda s: (-(s.score or 0.0), s.symbol))
     ranking = _Ranking.of(len(scored), policy)
     places: list[Target | LeftOut | Candidate] = [

@@ -8,6 +8,7 @@ from typing import Final
 
 from execution.domain.quantities import decimal_of, tick_below_usd, whole_shares
 from execution.domain.signals import SymbolSignal
+from execution.portfolio.kelly import kelly_weight
 from execution.portfolio.sizing_policy import SizingPolicy
 from execution.portfolio.stops import protective_stop_usd
 from execution.portfolio.targets import LeftOut, Target
@@ -28,6 +29,7 @@ class Candidate:
     limit_usd: Decimal
     stop_usd: Decimal
     wanted_weight: Decimal
+    sized_by: str
 
 
 def candidate(
@@ -35,8 +37,9 @@ def candidate(
 ) -> Candidate | LeftOut:
     """Return an entry with the weight its risk allows, or why no size can be reckoned.
 
-    The loss from limit to stop is about a fixed part of equity; a position volatile beyond the target shrinks in
-    proportion, and every position with the market's heat.
+    The least of three: the loss from limit to stop is about a fixed part of equity; a part of the Kelly bet, where a
+    probability is known; the cap of a position. A position volatile beyond the target then shrinks in proportion, and
+    every position with the market's heat.
     """
     close, atr, volatility = signal.close_usd, signal.atr14_usd, signal.volatility_20d
     is_known = {
@@ -53,7 +56,26 @@ def candidate(
         reason = f"no stop above zero: close {close} USD less {policy.stop_atr_multiple} x {atr} USD"
         return LeftOut(symbol=signal.symbol, stage="size", reason=reason, rank=rank, is_held=False)
     limit = tick_below_usd(close * (1 + policy.entry_collar_bps / _BPS))
-    risk_weight = policy.risk_per_trade_fraction * limit / (policy.stop_atr_multiple * atr)
+    stop_fraction = policy.stop_atr_multiple * atr / limit
+    kelly = kelly_weight(
+        probability_up=signal.probability_up,
+        stop_fraction=stop_fraction,
+        payoff_ratio=policy.kelly_payoff_ratio,
+        multiple=policy.kelly_multiple,
+    )
+    if kelly is not None and kelly <= 0:
+        reason = (
+            f"the Kelly bet is nothing: probability {signal.probability_up:.4f} of beating the market at a payoff of "
+            f"{policy.kelly_payoff_ratio}; rank {rank} of {ranked}"
+        )
+        return LeftOut(symbol=signal.symbol, stage="size", reason=reason, rank=rank, is_held=False)
+    weights = {
+        "cap of a position": policy.position_max_weight,
+        "risk per trade": policy.risk_per_trade_fraction / stop_fraction,
+    }
+    if kelly is not None:
+        weights["Kelly bet"] = kelly
+    least = min(weights, key=lambda name: weights[name])
     calm = min(Decimal(1), policy.volatility_target_daily / decimal_of(volatility))
     return Candidate(
         symbol=signal.symbol,
@@ -62,7 +84,8 @@ def candidate(
         close_usd=close,
         limit_usd=limit,
         stop_usd=stop,
-        wanted_weight=min(policy.position_max_weight, risk_weight) * calm * heat,
+        wanted_weight=weights[least] * calm * heat,
+        sized_by=least if kelly is not None or not policy.kelly_multiple else f"{least}, no probability for Kelly",
     )
 
 
@@ -142,5 +165,5 @@ def _entry(each: Candidate, weight: Decimal, equity_usd: Decimal) -> Target:
         is_held=False,
         zone="entry",
         reason=f"bought: rank {each.rank} of {each.ranked}, {shares} shares at up to {each.limit_usd} USD, "
-        f"stop {each.stop_usd} USD",
+        f"stop {each.stop_usd} USD, sized by {each.sized_by}",
     )

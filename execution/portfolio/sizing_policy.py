@@ -35,10 +35,22 @@ class SizingPolicy(BaseModel):
         description="Costs in basis points that an expected return must exceed; unknown expected returns pass.",
     )
     risk_per_trade_fraction: Decimal = Field(
-        default=Decimal("0.005"),
+        default=Decimal("0.01"),
         gt=0,
         le=Decimal("0.02"),
         description="Part of equity lost when a position falls from its entry to its stop.",
+    )
+    kelly_multiple: Decimal = Field(
+        default=Decimal("0.25"),
+        ge=0,
+        le=Decimal("0.25"),
+        description="Part of the Kelly bet a position may be, from the calibrated probability; 0 switches it off.",
+    )
+    kelly_payoff_ratio: Decimal = Field(
+        default=Decimal(1),
+        gt=0,
+        le=10,
+        description="Gain of a winning position over the loss of one that falls to its stop, for the Kelly bet.",
     )
     stop_atr_multiple: Decimal = Field(
         default=Decimal("1.5"), gt=0, le=10, description="Average true ranges between the entry and its stop."
@@ -104,6 +116,22 @@ class SizingPolicy(BaseModel):
         default=Decimal("0.5"), ge=0, le=1, description="Most equity at work from the alarmed level on."
     )
 
+    drawdown_cautious_fraction: Decimal = Field(
+        default=Decimal("0.02"), gt=0, le=1, description="Loss from the highest equity from which less is put to work."
+    )
+    heat_drawdown_cautious: Decimal = Field(
+        default=Decimal("0.75"), ge=0, le=1, description="Most equity at work from the cautious drawdown on."
+    )
+    drawdown_alarmed_fraction: Decimal = Field(
+        default=Decimal("0.035"),
+        gt=0,
+        le=1,
+        description="Loss from the highest equity from which much less is put to work.",
+    )
+    heat_drawdown_alarmed: Decimal = Field(
+        default=Decimal("0.5"), ge=0, le=1, description="Most equity at work from the alarmed drawdown on."
+    )
+
     @model_validator(mode="after")
     def _fit_each_other(self) -> Self:
         pairs = (
@@ -111,6 +139,8 @@ class SizingPolicy(BaseModel):
             ("position_min_weight", "position_max_weight"),
             ("vix_cautious_points", "vix_alarmed_points"),
             ("heat_vix_alarmed", "heat_vix_cautious"),
+            ("drawdown_cautious_fraction", "drawdown_alarmed_fraction"),
+            ("heat_drawdown_alarmed", "heat_drawdown_cautious"),
         )
         for smaller, larger in pairs:
             if getattr(self, smaller) > getattr(self, larger):
@@ -119,19 +149,39 @@ class SizingPolicy(BaseModel):
                 )
         return self
 
-    def heat(self, *, regime: str | None, vix: float | None) -> Decimal:
-        """Return the part of equity that may be at work: the smaller of what regime and volatility index allow."""
+    def heat(self, *, regime: str | None, vix: float | None, drawdown_fraction: Decimal = Decimal(0)) -> Decimal:
+        """Return the part of equity that may be at work: the least that regime, volatility and drawdown allow.
+
+        Args:
+            regime: the market's regime, None when unknown.
+            vix: volatility index in points; None when unknown, which then limits nothing beyond the regime.
+            drawdown_fraction: loss from the highest equity, as a fraction of it; 0 at a new high.
+        """
         by_regime = {
             "bull_calm": self.heat_bull_calm,
             "bull_volatile": self.heat_bull_volatile,
             "bear_calm": self.heat_bear_calm,
             "bear_volatile": self.heat_bear_volatile,
         }
-        allowed = by_regime.get(regime or "", self.heat_unknown)
-        if vix is None or math.isnan(vix):
-            return allowed
-        if vix >= self.vix_alarmed_points:
-            return min(allowed, self.heat_vix_alarmed)
-        if vix >= self.vix_cautious_points:
-            return min(allowed, self.heat_vix_cautious)
-        return allowed
+        allowed = [by_regime.get(regime or "", self.heat_unknown)]
+        if vix is not None and not math.isnan(vix):
+            bands = (self.vix_cautious_points, self.heat_vix_cautious, self.vix_alarmed_points, self.heat_vix_alarmed)
+            allowed.append(_banded(Decimal(repr(float(vix))), *bands))
+        allowed.append(
+            _banded(
+                drawdown_fraction,
+                self.drawdown_cautious_fraction,
+                self.heat_drawdown_cautious,
+                self.drawdown_alarmed_fraction,
+                self.heat_drawdown_alarmed,
+            )
+        )
+        return min(allowed)
+
+
+def _banded(
+    level: Decimal, cautious_from: Decimal, cautious_heat: Decimal, alarmed_from: Decimal, alarmed_heat: Decimal
+) -> Decimal:
+    if level >= alarmed_from:
+        return alarmed_heat
+    return cautious_heat if level >= cautious_from else Decimal(1)

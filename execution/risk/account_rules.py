@@ -15,7 +15,8 @@ def trading_state(case: Case) -> Finding | None:
     if state == "active" or (state == "reducing" and case.order.leg != "entry"):
         return None
     allowed = "an active account" if case.order.leg == "entry" else "an active or reducing account"
-    return Finding(state, allowed, f"the account is {state}")
+    why = f": {case.context.state_reason}" if case.context.state_reason else ""
+    return Finding(state, allowed, f"the account is {state}{why}")
 
 
 def entries_per_day(case: Case) -> Finding | None:
@@ -26,12 +27,31 @@ def entries_per_day(case: Case) -> Finding | None:
     return Finding(f"{sent} entries already", f"at most {most} a session", "the session's entries are used up")
 
 
+def messages_per_day(case: Case) -> Finding | None:
+    """So many order messages an exchange day; a fault that sends on and on ends here."""
+    sent, most = case.context.messages_today, case.limits.messages_per_day_max
+    allowed = f"at most {most} an exchange day"
+    if sent is None:
+        return unknown("nobody counted the day's messages", allowed)
+    total = sent + case.exposure.messages
+    return None if total < most else Finding(f"{total} messages already", allowed, "the day's messages are used up")
+
+
+def losses_in_a_row(case: Case) -> Finding | None:
+    """So many positions closed at a loss one after the other end the day's entries."""
+    losses, most = case.context.losses_in_a_row, case.limits.losses_in_a_row_max
+    allowed = f"fewer than {most} in a row"
+    if losses is None:
+        return unknown("nobody counted the day's closed positions", allowed)
+    return None if losses < most else Finding(f"{losses} losses", allowed, "too many losses in a row today")
+
+
 def names(case: Case) -> Finding | None:
     """So many symbols at once and no more; one that is being sold counts until it is sold."""
-    held, most = case.exposure.positions_usd.keys() | set(case.exposure.unpriced), case.limits.names_max
-    if case.order.symbol in held or len(held) < most:
+    held, most = case.exposure.names, case.limits.names_max
+    if case.exposure.has(case.order.symbol) or held < most:
         return None
-    return Finding(f"{len(held)} names held or ordered", f"at most {most}", "no place is free among the names")
+    return Finding(f"{held} names held or ordered", f"at most {most}", "no place is free among the names")
 
 
 def daily_loss(case: Case) -> Finding | None:
@@ -98,13 +118,40 @@ def gross(case: Case) -> Finding | None:
     )
 
 
-def cash(case: Case) -> Finding | None:
-    """Entries are paid from cash in hand and leave the reserve; a sale pays for nothing before it has filled."""
-    reserve = case.limits.cash_min_weight * case.context.equity_usd
+def net(case: Case) -> Finding | None:
+    """Long less short stays within equity, whoever holds the shorts."""
+    cap = case.limits.net_max_weight
+    allowed = f"at most {percent(cap)} of {dollars(case.context.equity_usd)}"
+    if case.exposure.unpriced:
+        return unknown(f"no price of {', '.join(case.exposure.unpriced)}, which the account holds or orders", allowed)
+    carried = case.exposure.net_usd
     return cut(
         case,
-        room_usd=case.exposure.cash_usd - reserve,
-        found=f"{dollars(case.quantity_shares * case.price_usd)} needed",
-        allowed=f"{dollars(case.exposure.cash_usd)} in cash less a reserve of {dollars(reserve)}",
+        room_usd=cap * case.context.equity_usd - carried,
+        found=f"{dollars(carried + case.quantity_shares * case.price_usd)} long less short",
+        allowed=allowed,
+        reason="long positions less short ones would be too large",
+    )
+
+
+def cash(case: Case) -> Finding | None:
+    """Entries are paid from settled cash, fees included, and leave the reserve; an open sale pays for nothing.
+
+    Source:
+        Settlement one business day after the trade: SEC Rule 15c6-1(a), in force since 28 May 2024.
+    """
+    reserve = case.limits.cash_min_weight * case.context.equity_usd
+    unsettled = case.context.unsettled_usd
+    allowed = f"{dollars(case.exposure.cash_usd)} in cash less a reserve of {dollars(reserve)}"
+    if unsettled is None:
+        return unknown("nobody told which sales have settled", allowed)
+    if unsettled:
+        allowed += f" and {dollars(unsettled)} not settled"
+    with_fees = 1 + case.limits.fee_allowance_bps / 10_000
+    return cut(
+        case,
+        room_usd=(case.exposure.cash_usd - reserve - unsettled) / with_fees,
+        found=f"{dollars(case.quantity_shares * case.price_usd * with_fees)} needed, fees included",
+        allowed=allowed,
         reason="there is not enough cash",
     )

@@ -1,17 +1,23 @@
 """What the account already carries: positions, working orders, and the orders a review has let through so far.
 
 An order counts from the moment it is approved, at its worst price, whether it will fill or not. A sale frees nothing
-until it has filled: neither cash nor a place among the names.
+until it has filled: neither cash nor a place among the names. Totals run along, so that a review of many orders costs
+the same for the last as for the first.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from decimal import Decimal
+from heapq import nlargest
+from typing import Final
 
 from execution.domain.orders import OrderState, ProposedOrder, Side
+from execution.risk.co_movement import RETURN_SESSIONS, Movement, moves_with
+from execution.risk.limits import RiskLimits
 from execution.risk.trading_context import TradingContext
 
-_ZERO = Decimal(0)
+_ZERO: Final = Decimal(0)
+_BPS: Final = Decimal(10_000)
 
 
 def worst_price_usd(order: ProposedOrder) -> Decimal:
@@ -19,94 +25,125 @@ def worst_price_usd(order: ProposedOrder) -> Decimal:
     return order.reference_price_usd if order.limit_usd is None else order.limit_usd
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+def cost_usd(quantity_shares: int, price_usd: Decimal, limits: RiskLimits) -> Decimal:
+    """Return the cash a buy may take: its value and the allowance for its fees."""
+    return quantity_shares * price_usd * (1 + limits.fee_allowance_bps / _BPS)
+
+
 class Exposure:
-    """Running totals of the account, in dollars at the closes, orders at their worst price.
+    """Running totals of the account during one review, in dollars at the closes, orders at their worst price.
 
     Attributes:
-        cash_usd: cash less what working and approved buys may cost.
+        cash_usd: cash less what working and approved buys may cost, fees included.
         positions_usd: symbol to value, absolute, buys included.
+        gross_usd: the sum of those.
+        net_usd: long less short.
         sectors_usd: sector to value; None collects symbols whose sector is unknown.
         unpriced: symbols held or ordered without a known price; while there is one, no total is known.
+        unmoved: symbols held or ordered whose 60 one-session returns are not known.
         entries: entry orders sent or approved for this session.
+        messages: orders of the review let through so far, entries and exits.
         basket_usd: value of every entry that was proposed together.
         sides: symbol and side of every working or approved order.
         exits_shares: shares that working or approved exits may still sell; stops are left out, an exit replaces them.
+        results_usd: what everything carried would have earned in each of the last 60 sessions, oldest first.
     """
 
-    cash_usd: Decimal
-    positions_usd: Mapping[str, Decimal]
-    sectors_usd: Mapping[str | None, Decimal]
-    unpriced: tuple[str, ...]
-    entries: int
-    basket_usd: Decimal
-    sides: frozenset[tuple[str, Side]]
-    exits_shares: Mapping[str, int]
-
-    @staticmethod
-    def of(context: TradingContext, orders: Sequence[ProposedOrder]) -> "Exposure":
-        """Return the account's exposure before the first order of a review."""
+    def __init__(self, context: TradingContext, limits: RiskLimits, orders: Sequence[ProposedOrder]) -> None:
+        self._context, self._limits = context, limits
+        self._movements: dict[str, Movement | None] = {}
+        self.cash_usd = context.cash_usd
+        self.positions_usd: defaultdict[str, Decimal] = defaultdict(Decimal)
+        self.gross_usd = self.net_usd = _ZERO
+        self.sectors_usd: defaultdict[str | None, Decimal] = defaultdict(Decimal)
+        self.unpriced: list[str] = []
+        self.unmoved: set[str] = set()
+        self.entries, self.messages = context.entries_today, 0
         entries = [order for order in orders if order.leg == "entry"]
-        exposure = Exposure(
-            cash_usd=context.cash_usd,
-            positions_usd={},
-            sectors_usd={},
-            unpriced=(),
-            entries=context.entries_today,
-            basket_usd=sum((order.quantity_shares * worst_price_usd(order) for order in entries), _ZERO),
-            sides=frozenset((order.symbol, order.side) for order in context.open_orders),
-            exits_shares={},
-        )
+        self.basket_usd = sum((order.quantity_shares * worst_price_usd(order) for order in entries), _ZERO)
+        self.sides: set[tuple[str, Side]] = {(order.symbol, order.side) for order in context.open_orders}
+        self.exits_shares: Counter[str] = Counter()
+        self.results_usd = [0.0] * RETURN_SESSIONS
         for symbol, shares in sorted(context.positions_shares.items()):
             if shares:
-                exposure = _with_value(exposure, context, symbol, abs(shares), context.closes_usd.get(symbol))
-        for order in context.open_orders:
-            exposure = _with_working(exposure, context, order)
-        return exposure
+                self._carry(symbol, shares, context.closes_usd.get(symbol))
+        for working in context.open_orders:
+            self._carry_working(working)
 
     @property
-    def gross_usd(self) -> Decimal:
-        """Value of all positions and buys together."""
-        return sum(self.positions_usd.values(), _ZERO)
+    def names(self) -> int:
+        """Symbols held or ordered."""
+        return len(self.positions_usd.keys() | set(self.unpriced))
+
+    def has(self, symbol: str) -> bool:
+        """Return whether a symbol is held or ordered."""
+        return symbol in self.positions_usd or symbol in self.unpriced
 
     def sector_usd(self, sector: str) -> Decimal:
         """Return the value in a sector; what has no known sector counts against every one."""
         return self.sectors_usd.get(sector, _ZERO) + self.sectors_usd.get(None, _ZERO)
 
-    def with_approved(self, context: TradingContext, order: ProposedOrder, quantity_shares: int) -> "Exposure":
-        """Return the exposure after an order was let through."""
-        after = replace(self, sides=self.sides | {(order.symbol, order.side)})
+    def largest_others_usd(self, symbol: str, count: int) -> Decimal:
+        """Return the value of the largest positions beside a symbol's own."""
+        others = (value for held, value in self.positions_usd.items() if held != symbol)
+        return sum(nlargest(count, others), _ZERO)
+
+    def movement(self, symbol: str) -> Movement | None:
+        """Return how a symbol moved; None when the batch does not say it for 60 sessions."""
+        if symbol not in self._movements:
+            signal = self._context.signals.get(symbol)
+            self._movements[symbol] = None if signal is None else Movement.of(signal.returns_60d)
+        return self._movements[symbol]
+
+    def correlated_with(self, symbol: str, movement: Movement) -> list[str]:
+        """Return the other symbols carried that move with one; what nobody knows the returns of moves with all."""
+        threshold = float(self._limits.correlation_threshold)
+        found = [held for held in self.unmoved if held != symbol]
+        for held in self.positions_usd:
+            other = self.movement(held)
+            if held != symbol and other is not None and moves_with(movement, other, threshold=threshold):
+                found.append(held)
+        return sorted(found)
+
+    def approve(self, order: ProposedOrder, quantity_shares: int) -> None:
+        """Count an order that was let through."""
+        self.sides.add((order.symbol, order.side))
+        self.messages += 1
         if order.side == "sell":
-            return _with_exit(after, order.symbol, quantity_shares)
+            self.exits_shares[order.symbol] += quantity_shares
+            return
         price = worst_price_usd(order)
-        after = _with_value(after, context, order.symbol, quantity_shares, price)
-        return replace(after, cash_usd=after.cash_usd - quantity_shares * price, entries=after.entries + 1)
+        self._carry(order.symbol, quantity_shares, price)
+        self.cash_usd -= cost_usd(quantity_shares, price, self._limits)
+        self.entries += 1
 
+    def _carry_working(self, order: OrderState) -> None:
+        remaining = order.quantity_shares - order.filled_shares
+        if order.side == "sell":
+            if order.order_type != "stop":
+                self.exits_shares[order.symbol] += remaining
+            return
+        price = self._context.closes_usd.get(order.symbol) if order.limit_usd is None else order.limit_usd
+        self._carry(order.symbol, remaining, price)
+        if price is not None:
+            self.cash_usd -= cost_usd(remaining, price, self._limits)
 
-def _with_working(exposure: Exposure, context: TradingContext, order: OrderState) -> Exposure:
-    remaining = order.quantity_shares - order.filled_shares
-    if order.side == "sell":
-        return exposure if order.order_type == "stop" else _with_exit(exposure, order.symbol, remaining)
-    price = context.closes_usd.get(order.symbol) if order.limit_usd is None else order.limit_usd
-    after = _with_value(exposure, context, order.symbol, remaining, price)
-    return after if price is None else replace(after, cash_usd=after.cash_usd - remaining * price)
-
-
-def _with_exit(exposure: Exposure, symbol: str, shares: int) -> Exposure:
-    exits = {**exposure.exits_shares, symbol: exposure.exits_shares.get(symbol, 0) + shares}
-    return replace(exposure, exits_shares=exits)
-
-
-def _with_value(
-    exposure: Exposure, context: TradingContext, symbol: str, shares: int, price_usd: Decimal | None
-) -> Exposure:
-    if price_usd is None:
-        return replace(exposure, unpriced=(*exposure.unpriced, symbol))
-    value = shares * price_usd
-    signal = context.signals.get(symbol)
-    sector = None if signal is None else signal.sector
-    return replace(
-        exposure,
-        positions_usd={**exposure.positions_usd, symbol: exposure.positions_usd.get(symbol, _ZERO) + value},
-        sectors_usd={**exposure.sectors_usd, sector: exposure.sectors_usd.get(sector, _ZERO) + value},
-    )
+    def _carry(self, symbol: str, shares: int, price_usd: Decimal | None) -> None:
+        movement = self.movement(symbol)
+        if movement is None:
+            self.unmoved.add(symbol)
+        if price_usd is None:
+            self.unpriced.append(symbol)
+            return
+        signed = shares * price_usd
+        value = abs(signed)
+        signal = self._context.signals.get(symbol)
+        self.positions_usd[symbol] += value
+        self.gross_usd += value
+        self.net_usd += signed
+        self.sectors_usd[None if signal is None else signal.sector] += value
+        if movement is not None:
+            amount = float(signed)
+            self.results_usd = [
+                result + amount * change for result, change in zip(self.results_usd, movement.returns, strict=True)
+            ]

@@ -27,6 +27,12 @@ class RiskLimits(BaseModel):
         le=100_000_000,
         description="Largest value of all entries of one cycle together; above it every entry of the cycle is blocked.",
     )
+    order_quantity_max_shares: int = Field(
+        default=10_000,
+        ge=1,
+        le=10_000_000,
+        description="Most shares of one entry order; above it is blocked, never cut.",
+    )
     adv_share_max: Decimal = Field(
         default=Decimal("0.02"),
         gt=0,
@@ -51,9 +57,49 @@ class RiskLimits(BaseModel):
         le=1,
         description="Largest value of all positions as a fraction of equity; no leverage.",
     )
+    net_max_weight: Decimal = Field(
+        default=Decimal(1),
+        gt=0,
+        le=1,
+        description="Largest value of long less short positions as a fraction of equity.",
+    )
+    concentration_max_weight: Decimal = Field(
+        default=Decimal("0.60"),
+        gt=0,
+        le=1,
+        description="Largest value of the five largest positions together as a fraction of equity.",
+    )
+    correlated_positions_max: int = Field(
+        default=3,
+        ge=1,
+        le=500,
+        description="Most positions, the new one included, whose returns move together with the new one's.",
+    )
+    correlation_threshold: Decimal = Field(
+        default=Decimal("0.80"),
+        gt=0,
+        le=1,
+        description="Correlation of one-session returns from which two positions count as moving together.",
+    )
+    var95_max_fraction: Decimal = Field(
+        default=Decimal("0.04"),
+        gt=0,
+        le=1,
+        description="Largest one-session loss, as a fraction of equity, that the book's last 60 sessions exceeded in "
+        "no more than one of twenty.",
+    )
     names_max: int = Field(default=20, ge=1, le=500, description="Most symbols held at once.")
     cash_min_weight: Decimal = Field(
         default=Decimal("0.02"), ge=0, lt=1, description="Cash that entries must leave, as a fraction of equity."
+    )
+    fee_allowance_bps: Decimal = Field(
+        default=Decimal(10),
+        ge=0,
+        le=1_000,
+        description="Cash kept for the fees of an entry, in basis points of its value at the limit price.",
+    )
+    restricted_symbols: tuple[str, ...] = Field(
+        default=(), max_length=5_000, description="Symbols that may not be entered, whatever is said for them."
     )
     entries_per_day_max: int = Field(default=20, ge=0, le=1_000, description="Most entry orders of one session.")
     cooldown_minutes: int = Field(
@@ -77,6 +123,12 @@ class RiskLimits(BaseModel):
         le=10_000_000,
         description="Hard loss of one day in dollars; entries shrink from half of it and end at the whole.",
     )
+    losses_in_a_row_max: int = Field(
+        default=4,
+        ge=1,
+        le=1_000,
+        description="Positions closed at a loss one after the other in a session, from which on nothing is entered.",
+    )
     drawdown_max_fraction: Decimal = Field(
         default=Decimal("0.05"),
         gt=0,
@@ -95,6 +147,37 @@ class RiskLimits(BaseModel):
         le=20,
         description="Sessions before a scheduled earnings release without entries; 0 switches the check off, "
         "for data that have no calendar of events.",
+    )
+    macro_blackout_sessions: int = Field(
+        default=0,
+        ge=0,
+        le=5,
+        description="Sessions up to a scheduled macro release without entries, the release's own counted; 0 switches "
+        "the check off, for releases come about twice a month.",
+    )
+    messages_per_minute_max: int = Field(
+        default=120,
+        ge=1,
+        le=6_000,
+        description="Order messages a minute: the size of a bucket that fills again at this pace.",
+    )
+    messages_per_day_max: int = Field(
+        default=1_000, ge=1, le=1_000_000, description="Most order messages of one exchange day."
+    )
+    cycles_in_a_row_max: int = Field(
+        default=2,
+        ge=1,
+        le=1_000,
+        description="Most cycles that may send entries within the next field's hours; above it a named person resumes.",
+    )
+    cycles_in_a_row_hours: int = Field(
+        default=12, ge=1, le=168, description="Hours over which cycles that sent entries are counted."
+    )
+    stale_quotes_max_fraction: Decimal = Field(
+        default=Decimal("0.5"),
+        gt=0,
+        le=1,
+        description="Part of the held symbols that may lack a price of the session before the account only reduces.",
     )
 
     @model_validator(mode="after")
@@ -118,12 +201,17 @@ class RiskLimits(BaseModel):
 
     @classmethod
     def strict(cls) -> Self:
-        """Return the narrow profile: 5 names, 15 entries a day, average true range up to 2.5 % of the price.
+        """Return the narrow profile: 5 names, 15 entries a day, range up to 2.5 % of the price, calm days only.
 
         On real prices the range alone blocks most of a nervous year: it is meant for an account that may stand still.
         """
         return cls(
-            names_max=5, entries_per_day_max=15, atr_max_fraction=Decimal("0.025"), adv_share_max=Decimal("0.01")
+            names_max=5,
+            entries_per_day_max=15,
+            atr_max_fraction=Decimal("0.025"),
+            adv_share_max=Decimal("0.01"),
+            macro_blackout_sessions=1,
+            var95_max_fraction=Decimal("0.025"),
         )
 
     def daily_loss_hard_usd(self, day_start_equity_usd: Decimal) -> Decimal:

@@ -50,6 +50,14 @@ def order_notional(case: Case) -> Finding | None:
     return Finding(dollars(notional), f"at most {dollars(cap)}", "the order's value is above the hard cap")
 
 
+def order_quantity(case: Case) -> Finding | None:
+    """One entry as proposed stays under a hard number of shares; it is never cut to fit."""
+    shares, cap = case.order.quantity_shares, case.limits.order_quantity_max_shares
+    if shares <= cap:
+        return None
+    return Finding(f"{shares} shares", f"at most {cap} shares", "the order's quantity is above the hard cap")
+
+
 def price_collar(case: Case) -> Finding | None:
     """The limit price stays near the close of the decision session, and near the quote where one is known.
 

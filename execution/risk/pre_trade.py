@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from execution.domain.orders import ProposedOrder
-from execution.risk import account_rules, order_rules, symbol_rules
+from execution.risk import account_rules, book_rules, order_rules, symbol_rules
 from execution.risk.exposure import Exposure
 from execution.risk.findings import Case, Finding
 from execution.risk.limits import RiskLimits
+from execution.risk.market_hours import market_hours
 from execution.risk.trading_context import TradingContext
 
 
@@ -66,28 +67,39 @@ class Rule:
 
 
 # Faults of the whole plan first, then the symbol's own, then what the account can carry; cuts come last, so that a cut
-# is never the reason why an order passes a rule that its full size breaks.
+# is never the reason why an order passes a rule that its full size breaks. The book's own risk is judged at the size
+# that is left.
 RULES: Final[tuple[Rule, ...]] = (
     Rule("trading_state", "every", account_rules.trading_state),
+    Rule("market_hours", "every", market_hours),
     Rule("order_shape", "every", order_rules.order_shape),
     Rule("basket_notional", "entry", order_rules.basket_notional),
     Rule("order_notional", "entry", order_rules.order_notional),
+    Rule("order_quantity", "entry", order_rules.order_quantity),
     Rule("price_collar", "every", order_rules.price_collar),
     Rule("self_match", "every", order_rules.self_match),
     Rule("exit_size", "exit", order_rules.exit_size),
+    Rule("restricted", "entry", symbol_rules.restricted),
     Rule("tradable", "entry", symbol_rules.tradable),
     Rule("duplicate_position", "entry", symbol_rules.duplicate_position),
     Rule("cooldown", "entry", symbol_rules.cooldown),
     Rule("earnings_blackout", "entry", symbol_rules.earnings_blackout),
+    Rule("macro_blackout", "entry", symbol_rules.macro_blackout),
     Rule("atr", "entry", symbol_rules.average_true_range),
     Rule("entries_per_day", "entry", account_rules.entries_per_day),
+    Rule("messages_per_day", "entry", account_rules.messages_per_day),
+    Rule("losses_in_a_row", "entry", account_rules.losses_in_a_row),
     Rule("names", "entry", account_rules.names),
     Rule("daily_loss", "entry", account_rules.daily_loss),
     Rule("adv_share", "entry", symbol_rules.adv_share),
     Rule("position_weight", "entry", account_rules.position_weight),
     Rule("sector_weight", "entry", account_rules.sector_weight),
     Rule("gross", "entry", account_rules.gross),
+    Rule("net", "entry", account_rules.net),
+    Rule("concentration", "entry", book_rules.concentration),
     Rule("cash", "entry", account_rules.cash),
+    Rule("correlation", "entry", book_rules.correlation),
+    Rule("value_at_risk", "entry", book_rules.value_at_risk),
 )
 
 
@@ -101,13 +113,13 @@ def review(*, orders: Sequence[ProposedOrder], context: TradingContext, limits: 
         context: the account, the batch and the day so far.
         limits: what may not be exceeded.
     """
-    exposure = Exposure.of(context, orders)
+    exposure = Exposure(context, limits, orders)
     verdicts = []
     for order in orders:
         verdict = _judged(Case(order, order.quantity_shares, context, limits, exposure))
         verdicts.append(verdict)
         if not isinstance(verdict, Blocked):
-            exposure = exposure.with_approved(context, order, verdict.quantity_shares)
+            exposure.approve(order, verdict.quantity_shares)
     return tuple(verdicts)
 
 

@@ -1,6 +1,6 @@
 """Rules about the symbol: may it be traded, is it too wild, too thin, too near its earnings, or held already."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 
@@ -18,6 +18,13 @@ def tradable(case: Case) -> Finding | None:
     if signal.is_halted:
         return Finding("halted", allowed, f"trading in {signal.symbol} was halted on {case.context.session}")
     return None
+
+
+def restricted(case: Case) -> Finding | None:
+    """A symbol on the restricted list is not entered."""
+    if case.order.symbol not in case.limits.restricted_symbols:
+        return None
+    return Finding("restricted", "not on the restricted list", f"{case.order.symbol} is on the restricted list")
 
 
 def duplicate_position(case: Case) -> Finding | None:
@@ -66,6 +73,30 @@ def earnings_blackout(case: Case) -> Finding | None:
     )
 
 
+def macro_blackout(case: Case) -> Finding | None:
+    """No entry shortly before a scheduled macro release; without a calendar of them no date is known."""
+    blackout = case.limits.macro_blackout_sessions
+    if blackout == 0:
+        return None
+    context = case.context
+    allowed = f"at least {blackout} sessions before the next release"
+    if not context.is_macro_calendar_known:
+        return unknown("no calendar of macro releases", allowed)
+    if context.next_macro_at is None:
+        return None
+    calendar = context.calendar
+    # The session that ends after the release: one before its open moves that open, where the entry would fill.
+    trades_on = calendar.index(calendar.next(context.session))
+    distance = max(0, _next_close_index(calendar, context.next_macro_at) - trades_on)
+    if distance >= blackout:
+        return None
+    return Finding(
+        f"release at {context.next_macro_at.isoformat()}, {distance} sessions after the entry",
+        allowed,
+        "a macro release is too near",
+    )
+
+
 def average_true_range(case: Case) -> Finding | None:
     """The usual range of a session, as a fraction of the price, stays bearable."""
     cap, signal = case.limits.atr_max_fraction, case.signal
@@ -101,3 +132,7 @@ def _session_index(calendar: TradingCalendar, instant: datetime) -> int:
     # The session that was open or last open: a release before the open counts to the evening before, the earlier of
     # its two possible sessions, so the blackout errs on the side of not entering.
     return bisect_right(calendar.opens, instant) - 1
+
+
+def _next_close_index(calendar: TradingCalendar, instant: datetime) -> int:
+    return bisect_left(calendar.closes, instant)

@@ -1,21 +1,31 @@
 """The account as a decision sees it: equity at the closes, the day so far, our holdings. Pure but for prices asked."""
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 
 from execution.domain.errors import MissingQuote
-from execution.domain.signals import SymbolSignal
+from execution.domain.orders import OrderState
+from execution.domain.signals import SignalBatch, SymbolSignal
 from execution.ledger.book import Book
+from execution.ledger.order_record import OrderRecord
 from execution.portfolio.rebalance import Holding
 from execution.ports import Quotes
 from execution.risk.trading_context import TradingContext
+from execution.session.day_so_far import (
+    day_began_at,
+    day_start_equity_usd,
+    last_trades,
+    losses_in_a_row,
+    messages_sent_at,
+    unsettled_usd,
+)
 from execution.session.desk import Desk
 from execution.session.reconcile import Reconciled
-from execution.session.trading_state import trading_state
+from execution.session.trading_state import standing
 from execution.trading_calendar import TradingCalendar
 
 _LONGEST_HALT_SESSIONS: Final = 60
@@ -60,52 +70,82 @@ def holdings_of(book: Book, calendar: TradingCalendar, session: date) -> dict[st
 
 
 def context_of(
-    desk: Desk, reconciled: Reconciled, *, session: date, signals: Mapping[str, SymbolSignal]
+    desk: Desk,
+    reconciled: Reconciled,
+    *,
+    session: date,
+    signals: Mapping[str, SymbolSignal],
+    batch: SignalBatch | None = None,
 ) -> TradingContext:
     """Return what the pre-trade checks may know while planning a session.
 
     Raises:
         MissingQuote: something held has no price.
     """
-    book, account = reconciled.book, reconciled.account
-    batch_closes = {symbol: signal.close_usd for symbol, signal in signals.items() if signal.close_usd is not None}
-    closes = dict(batch_closes)
+    book, account, now = reconciled.book, reconciled.account, desk.clock.now()
+    closes = {symbol: signal.close_usd for symbol, signal in signals.items() if signal.close_usd is not None}
     for symbol in account.positions_shares:
         if symbol not in closes:
             closes[symbol] = last_close(desk.quotes, desk.calendar, symbol, session).usd
     equity = account.cash_usd + sum(
         (shares * closes[symbol] for symbol, shares in account.positions_shares.items()), Decimal(0)
     )
+    stands = standing(book=book, equity_usd=equity, limits=desk.limits, mode=desk.mode)
+    day_began = day_began_at(desk.calendar, now)
     return TradingContext(
         session=session,
-        now=desk.clock.now(),
+        now=now,
         calendar=desk.calendar,
-        trading_state=trading_state(book=book, equity_usd=equity, limits=desk.limits, mode=desk.mode),
+        trading_state=stands.state,
+        state_reason=stands.reason,
+        drawdown_fraction=stands.drawdown_fraction,
         equity_usd=equity,
-        day_start_equity_usd=_day_start_equity(book, session),
+        day_start_equity_usd=day_start_equity_usd(book, session),
         cash_usd=account.cash_usd,
+        unsettled_usd=unsettled_usd(book, desk.calendar, on_session=desk.calendar.next(session)),
         positions_shares=account.positions_shares,
         closes_usd=closes,
         signals=signals,
-        open_orders=desk.broker.open_orders(),
-        entries_today=0,
-        last_trade_at=_last_trades(book),
+        open_orders=_open_orders(book, desk.broker.open_orders()),
+        entries_today=_entries_sent(book, session),
+        messages_today=len(messages_sent_at(book, since=day_began)),
+        losses_in_a_row=losses_in_a_row(book, since=day_began),
+        last_trade_at=last_trades(book),
+        next_macro_at=batch.next_macro_at if batch else None,
+        is_macro_calendar_known=batch is not None and batch.is_macro_calendar_known,
     )
 
 
-def _day_start_equity(book: Book, session: date) -> Decimal:
-    """Return equity at the newest close before a session; the opening cash before the first mark."""
-    assert book.opened is not None  # noqa: S101 - reconcile opens the book first
-    earlier = [mark for mark in book.marks if mark.marked_session < session]
-    return max(earlier, key=lambda mark: mark.marked_session).equity_usd if earlier else book.opened.cash_usd
+def _open_orders(book: Book, shown: Iterable[OrderState]) -> tuple[OrderState, ...]:
+    """Return every working order the venue shows, and those of ours it may have without showing them yet."""
+    orders = {order.client_order_id: order for order in shown}
+    for record in book.unproven_orders:
+        if record.exposed_shares > 0 and record.order.client_order_id not in orders:
+            orders[record.order.client_order_id] = _as_if_open(record)
+    return tuple(orders[key] for key in sorted(orders))
 
 
-def _last_trades(book: Book) -> dict[str, datetime]:
-    newest: dict[str, datetime] = {}
-    for booked in book.fills.values():
-        fill = booked.fill
-        newest[fill.symbol] = max(fill.filled_at, newest.get(fill.symbol, fill.filled_at))
-    return newest
+def _as_if_open(record: OrderRecord) -> OrderState:
+    order = record.order
+    return OrderState(
+        client_order_id=order.client_order_id,
+        broker_order_id=record.broker_order_id or "",
+        symbol=order.symbol,
+        side=order.side,
+        quantity_shares=order.quantity_shares,
+        filled_shares=record.filled_shares,
+        status="open",
+        order_type=order.order_type,
+        limit_usd=order.limit_usd,
+        stop_usd=order.stop_usd,
+    )
+
+
+def _entries_sent(book: Book, session: date) -> int:
+    return sum(
+        record.order.leg == "entry" and record.session == session and record.sent_at is not None
+        for record in book.orders.values()
+    )
 
 
 def _session_index(calendar: TradingCalendar, instant: datetime) -> int:

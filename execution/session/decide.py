@@ -78,6 +78,7 @@ def decided_on_batch(
         policy=sizing,
         regime=regime,
         vix=vix,
+        drawdown_fraction=context.drawdown_fraction,
     )
     proposal = rebalance(
         construction=construction,

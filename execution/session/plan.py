@@ -77,7 +77,8 @@ def plan(desk: Desk, *, session: date, batch_hash: str | None) -> PlanReport:
     reconciled = reconcile(desk)
     basis = basis_of(desk, reconciled, session, batch_hash)
     signals = believed_signals(basis.batch) if basis.batch else ()
-    context = context_of(desk, reconciled, session=session, signals={signal.symbol: signal for signal in signals})
+    by_symbol = {signal.symbol: signal for signal in signals}
+    context = context_of(desk, reconciled, session=session, signals=by_symbol, batch=basis.batch)
     decisions = _decisions(desk, reconciled, basis, context)
     orders = _intended(desk, decisions, session)
     plan_hash = _frozen(desk, context, basis, orders)

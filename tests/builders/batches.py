@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 from execution.domain.canonical import content_hash
@@ -66,9 +67,15 @@ def a_signal(symbol: str, **changes: Any) -> SymbolSignal:
         next_event_at=None,
         is_event_calendar_known=True,
         missing_reason=None,
-        returns_60d=tuple(0.001 * ((day * 7 + len(symbol) + ord(symbol[0])) % 13 - 6) for day in range(60)),
+        returns_60d=returns_of(symbol),
     )
     return replace(signal, **changes)
+
+
+def returns_of(symbol: str) -> tuple[float, ...]:
+    """Return 60 calm one-session returns that move with no other symbol's: the name is the seed."""
+    drawn = Random(symbol)  # noqa: S311 - made prices, not secrets
+    return tuple(round(drawn.gauss(0.0, 0.006), 6) for _ in range(60))
 
 
 def an_unscored_signal(symbol: str, **changes: Any) -> SymbolSignal:

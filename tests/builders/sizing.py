@@ -101,10 +101,15 @@ def a_context(*signals: SymbolSignal, **changes: Any) -> TradingContext:
         trading_state="active",
         equity_usd=EQUITY,
         day_start_equity_usd=EQUITY,
+        drawdown_fraction=Decimal(0),
         cash_usd=EQUITY,
+        unsettled_usd=Decimal(0),
         positions_shares={},
         closes_usd={symbol: signal.close_usd for symbol, signal in batch.items() if signal.close_usd is not None},
         signals=batch,
+        messages_today=0,
+        losses_in_a_row=0,
+        is_macro_calendar_known=True,
     )
     return replace(context, **changes)
 

@@ -23,11 +23,11 @@ def test_of_few_symbols_the_best_one_may_be_bought() -> None:
 
 
 def test_an_entry_loses_a_fixed_part_of_equity_between_close_and_stop() -> None:
-    wide = plain(atr14_usd=Decimal("2.50"))
+    wide = plain(atr14_usd=Decimal("5.00"))
     target = target_of(constructed([wide], entry_collar_bps=Decimal("0.01")), "AAA")
-    # 0.5 % of 100,000 over 1.5 x 2.50 a share.
+    # 1 % of 100,000 over 1.5 x 5.00 a share.
     assert target.quantity_shares == 133
-    assert target.stop_usd == Decimal("46.25")
+    assert target.stop_usd == Decimal("42.50")
 
 
 def test_a_calm_symbol_is_capped_by_the_weight_of_a_position() -> None:

@@ -307,7 +307,7 @@ def test_a_holding_of_unknown_sector_counts_against_every_sector() -> None:
 
 def test_an_entry_is_cut_to_the_room_in_the_whole_account() -> None:
     context = a_context(plain(), plain("BBB", sector="Utilities"), positions_shares={"BBB": -1_980})
-    assert trimmed_to(an_entry(100), context) == ("gross", 20)
+    assert trimmed_to(an_entry(100), context, concentration_max_weight=Decimal(1)) == ("gross", 20)
 
 
 def test_a_foreign_position_nobody_can_price_blocks_entries() -> None:
@@ -316,7 +316,9 @@ def test_a_foreign_position_nobody_can_price_blocks_entries() -> None:
 
 
 def test_an_entry_is_cut_to_the_cash_in_hand_less_the_reserve() -> None:
-    assert trimmed_to(an_entry(100), a_context(cash_usd=Decimal(4_500))) == ("cash", 50)
+    # 2,500 USD over 50.05 a share: ten basis points are kept for fees.
+    assert trimmed_to(an_entry(100), a_context(cash_usd=Decimal(4_500))) == ("cash", 49)
+    assert trimmed_to(an_entry(100), a_context(cash_usd=Decimal(4_500)), fee_allowance_bps=0) == ("cash", 50)
     assert blocked_by(an_entry(100), a_context(cash_usd=Decimal(2_000)))[0] == "cash"
 
 
@@ -333,4 +335,4 @@ def test_an_approved_sale_pays_for_nothing() -> None:
 
 def test_the_rule_that_leaves_the_fewest_shares_is_named() -> None:
     context = a_context(plain(adv20_shares=4_000), cash_usd=Decimal(4_500))
-    assert trimmed_to(an_entry(100), context) == ("cash", 50)
+    assert trimmed_to(an_entry(100), context) == ("cash", 49)

@@ -1,0 +1,62 @@
+"""Rules about the book as a whole: how concentrated it is, how its positions move together, what it could lose."""
+
+from typing import Final
+
+from execution.risk.co_movement import historical_var95_usd
+from execution.risk.findings import Case, Finding, cut, dollars, percent, unknown
+
+_LARGEST: Final = 5
+
+
+def concentration(case: Case) -> Finding | None:
+    """The five largest positions together stay a bounded part of equity."""
+    cap = case.limits.concentration_max_weight
+    symbol, equity = case.order.symbol, case.context.equity_usd
+    allowed = f"at most {percent(cap)} of {dollars(equity)}"
+    if case.exposure.unpriced:
+        return unknown(f"no price of {', '.join(case.exposure.unpriced)}, which the account holds or orders", allowed)
+    # With the fifth of the others left out: where this one is not among the five, they alone are already counted.
+    others = case.exposure.largest_others_usd(symbol, _LARGEST - 1)
+    own = case.exposure.positions_usd.get(symbol, 0)
+    return cut(
+        case,
+        room_usd=cap * equity - others - own,
+        found=f"{dollars(others + own + case.quantity_shares * case.price_usd)} in the {_LARGEST} largest positions",
+        allowed=allowed,
+        reason="too much would lie in few positions",
+    )
+
+
+def correlation(case: Case) -> Finding | None:
+    """Only so many positions move together, the new one included; returns nobody knows count as moving with all."""
+    symbol, most = case.order.symbol, case.limits.correlated_positions_max
+    allowed = f"at most {most} positions together from a correlation of {case.limits.correlation_threshold} on"
+    movement = case.exposure.movement(symbol)
+    if movement is None or movement.whole is None:
+        return unknown(f"fewer than 60 returns of {symbol}, or none that moved", allowed)
+    together = case.exposure.correlated_with(symbol, movement)
+    if len(together) + 1 <= most:
+        return None
+    return Finding(
+        f"{len(together) + 1} with {', '.join(together[:most])}{' and others' if len(together) > most else ''}",
+        allowed,
+        "too many positions would move together",
+    )
+
+
+def value_at_risk(case: Case) -> Finding | None:
+    """What the book with this order would have lost in the worst twentieth of the last 60 sessions is bearable."""
+    cap, equity = case.limits.var95_max_fraction, case.context.equity_usd
+    allowed = f"at most {percent(cap)} of {dollars(equity)}"
+    movement = case.exposure.movement(case.order.symbol)
+    if movement is None or case.exposure.unmoved:
+        missing = sorted(case.exposure.unmoved | ({case.order.symbol} if movement is None else set()))
+        return unknown(f"no 60 returns of {', '.join(missing)}", allowed)
+    amount = float(case.quantity_shares * case.price_usd)
+    results = [
+        result + amount * change for result, change in zip(case.exposure.results_usd, movement.returns, strict=True)
+    ]
+    loss = historical_var95_usd(results)
+    if loss <= cap * equity:
+        return None
+    return Finding(dollars(loss), allowed, "the book could lose too much in one session")

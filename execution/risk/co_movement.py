@@ -1,0 +1,88 @@
+"""How positions move together: correlations with a newer overlay, and the historical loss of a whole book.
+
+Statistics over the batch's one-session returns, so floats; sums run in a fixed order, and the same returns give the
+same answer on any machine.
+"""
+
+import math
+from collections.abc import Sequence
+from decimal import Decimal
+from operator import mul
+from typing import Final
+
+from execution.domain.quantities import decimal_of
+
+RETURN_SESSIONS: Final = 60
+OVERLAY_SESSIONS: Final = 5
+_VAR_TAIL: Final = 0.05
+
+
+def deviations(returns: Sequence[float]) -> tuple[float, ...] | None:
+    """Return returns less their mean, scaled to length one; None when they never change.
+
+    The dot product of two such series is their Pearson correlation.
+    """
+    mean = math.fsum(returns) / len(returns)
+    centred = [value - mean for value in returns]
+    length = math.sqrt(math.fsum(value * value for value in centred))
+    # Below this the differences are rounding, not movement.
+    if length < 1e-12:
+        return None
+    return tuple(value / length for value in centred)
+
+
+class Movement:
+    """One symbol's last 60 one-session returns, made ready to be compared with many others.
+
+    Attributes:
+        returns: oldest first.
+        whole: scaled deviations over all 60 sessions; None when nothing moved in them.
+        newest: the same over the last five.
+    """
+
+    __slots__ = ("newest", "returns", "whole")
+
+    def __init__(self, returns: tuple[float, ...]) -> None:
+        self.returns = returns
+        self.whole = deviations(returns)
+        self.newest = deviations(returns[-OVERLAY_SESSIONS:])
+
+    @classmethod
+    def of(cls, returns: Sequence[float]) -> "Movement | None":
+        """Return the movement of a series; None when it is shorter than 60 sessions or not finite."""
+        newest = tuple(returns[-RETURN_SESSIONS:])
+        is_known = len(newest) == RETURN_SESSIONS and all(map(math.isfinite, newest))
+        return cls(newest) if is_known else None
+
+
+def moves_with(one: Movement, other: Movement, *, threshold: float) -> bool:
+    """Return whether two symbols count as correlated.
+
+    Over 60 sessions, or where the mean of that and the last five sessions reaches the threshold: five sessions alone
+    say little, so they can raise a correlation that is there and never make one, nor hide one. What never moved moves
+    with nothing.
+    """
+    if one.whole is None or other.whole is None:
+        return False
+    whole: float = sum(map(mul, one.whole, other.whole))
+    if whole >= threshold:
+        return True
+    if (whole + 1) / 2 < threshold or one.newest is None or other.newest is None:
+        return False
+    newest: float = sum(map(mul, one.newest, other.newest))
+    return (whole + newest) / 2 >= threshold
+
+
+def historical_var95_usd(session_results_usd: Sequence[float]) -> Decimal:
+    """Return the loss that a book's sessions exceeded in no more than one of twenty; 0 when it is a gain.
+
+    Args:
+        session_results_usd: what today's book would have earned in each past session, in dollars.
+
+    Source:
+        Historical simulation: Jorion (2006), Value at Risk, 3rd ed., ch. 10.
+    """
+    if not session_results_usd:
+        return Decimal(0)
+    worst_first = sorted(session_results_usd)
+    return max(Decimal(0), decimal_of(-worst_first[math.ceil(_VAR_TAIL * len(worst_first)) - 1]))

@@ -1,0 +1,107 @@
+"""What the ledger says of the day so far: losses in a row, messages sent, sales not settled, cycles executed.
+
+Folds over recorded facts alone, so a restart counts exactly what the process before it counted.
+"""
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from execution.domain.events import CorporateActionBooked, FillBooked
+from execution.domain.positions import Position, after_action, after_fill
+from execution.ledger.book import Book
+from execution.trading_calendar import TradingCalendar
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedPosition:
+    """A position that became flat: when, and what it earned over its life, fees and dividends included."""
+
+    closed_at: datetime
+    symbol: str
+    earned_usd: Decimal
+
+
+def day_began_at(calendar: TradingCalendar, now: datetime) -> datetime:
+    """Return the newest open at an instant: an exchange day runs from one open to the next."""
+    return calendar.opens[max(0, bisect_right(calendar.opens, now) - 1)]
+
+
+def closed_positions(book: Book) -> tuple[ClosedPosition, ...]:
+    """Return every position that became flat, oldest first; of one instant the losses come last, so they count."""
+    booked: list[tuple[datetime, int, str, FillBooked | CorporateActionBooked]] = [
+        (each.entry.booked_at, 0, key, each) for key, each in book.actions.items()
+    ]
+    booked += [(each.fill.filled_at, 1, key, each) for key, each in book.fills.items()]
+    positions: dict[str, Position] = {}
+    began_with: dict[str, Decimal] = {}
+    closed = []
+    for at, _, _, event in sorted(booked, key=lambda each: each[:3]):
+        symbol = event.fill.symbol if isinstance(event, FillBooked) else event.entry.symbol
+        before = positions.get(symbol, Position(symbol=symbol))
+        after = after_fill(before, event.fill) if isinstance(event, FillBooked) else after_action(before, event.entry)
+        if not before.shares:
+            began_with[symbol] = before.realised_usd
+        if before.shares and before.shares * after.shares <= 0:
+            closed.append(ClosedPosition(at, symbol, after.realised_usd - began_with[symbol]))
+            began_with[symbol] = after.realised_usd
+        positions[symbol] = after
+    return tuple(sorted(closed, key=lambda each: (each.closed_at, each.earned_usd < 0, each.symbol)))
+
+
+def losses_in_a_row(book: Book, *, since: datetime) -> int:
+    """Return how many of the positions closed since an instant, from the newest back, lost money one after another."""
+    losses = 0
+    for closed in reversed(closed_positions(book)):
+        if closed.closed_at < since or closed.earned_usd >= 0:
+            break
+        losses += 1
+    return losses
+
+
+def messages_sent_at(book: Book, *, since: datetime) -> tuple[datetime, ...]:
+    """Return when each order went out since an instant, in order: the rows written before the wire."""
+    sent = (record.sent_at for record in book.orders.values() if record.sent_at is not None)
+    return tuple(sorted(at for at in sent if at >= since))
+
+
+def cycles_sent_at(book: Book) -> tuple[datetime, ...]:
+    """Return when each cycle sent its first entry, in order."""
+    first: dict[str, datetime] = {}
+    for record in book.orders.values():
+        if record.sent_at is not None and record.order.leg == "entry":
+            first[record.cycle_id] = min(record.sent_at, first.get(record.cycle_id, record.sent_at))
+    return tuple(sorted(first.values()))
+
+
+def unsettled_usd(book: Book, calendar: TradingCalendar, *, on_session: date) -> Decimal:
+    """Return the proceeds of sales that have not settled when a session trades: a sale settles one session later.
+
+    Source:
+        SEC Rule 15c6-1(a), in force since 28 May 2024; days before it are held to the same rule.
+    """
+    index = calendar.index(on_session)
+    unsettled = Decimal(0)
+    for booked in book.fills.values():
+        fill = booked.fill
+        if fill.side == "sell" and bisect_right(calendar.opens, fill.filled_at) - 1 >= index:
+            unsettled += fill.quantity_shares * fill.price_usd - fill.fee_usd
+    return unsettled
+
+
+def last_trades(book: Book) -> Mapping[str, datetime]:
+    """Return the newest fill in each symbol."""
+    newest: dict[str, datetime] = {}
+    for booked in book.fills.values():
+        fill = booked.fill
+        newest[fill.symbol] = max(fill.filled_at, newest.get(fill.symbol, fill.filled_at))
+    return newest
+
+
+def day_start_equity_usd(book: Book, session: date) -> Decimal:
+    """Return equity at the newest close before a session; the opening cash before the first mark."""
+    assert book.opened is not None  # noqa: S101 - reconcile opens the book first
+    earlier = [mark for mark in book.marks if mark.marked_session < session]
+    return max(earlier, key=lambda mark: mark.marked_session).equity_usd if earlier else book.opened.cash_usd
