@@ -1,6 +1,6 @@
 """Dagster face of learning: training on a schedule of its own, scores and the signal batch once a session.
 
-Scoring asks for the gate certificate itself, so a red gate holds in a later run too.
+Learning and scoring ask for the gate certificate themselves, so a red gate holds in a later run too.
 """
 
 from datetime import date
@@ -51,15 +51,19 @@ def _keys(*names: keys.Key) -> list[dg.AssetKey]:
 def training_set(
     *,
     warehouse: dg.ResourceParam[Warehouse],
+    batches: dg.ResourceParam[SignalBatchStore],
+    snapshots: dg.ResourceParam[SnapshotStore],
     clock: dg.ResourceParam[Clock],
     learning_policy: dg.ResourceParam[LearningPolicy],
     artifacts_root: dg.ResourceParam[Path],
 ) -> dg.MaterializeResult[None]:
-    """Features of every member and session with the labels that were complete at the newest cut-off."""
+    """Features of every member and session with the labels that were complete at the newest cut-off, if it is green."""
     calendar = TradingCalendar.shipped()
+    cut_off = training_cut_off(warehouse, now=clock.now(), calendar=calendar)
+    proven(warehouse, batches, session=cut_off, snapshot_hash=snapshots.pinned(cut_off).hash)
     made = build_training_set(
         warehouse,
-        cut_off=training_cut_off(warehouse, now=clock.now(), calendar=calendar),
+        cut_off=cut_off,
         feature_names=NAMES,
         policy=learning_policy,
         calendar=calendar,

@@ -96,6 +96,7 @@ def home(tmp_path):
 
 
 def test_training_stores_a_champion_and_shows_its_folds(home):
+    home.certify()
     result = home.run(TRAINING)
     shown = seen(result, keys.ML_MODEL)
     champion = home.models.champion()
@@ -109,6 +110,7 @@ def test_training_stores_a_champion_and_shows_its_folds(home):
 
 
 def test_training_twice_gives_the_same_model_and_one_promotion(home):
+    home.certify()
     first, second = home.run(TRAINING), home.run(TRAINING)
     assert seen(first, keys.ML_MODEL)["model_hash"] == seen(second, keys.ML_MODEL)["model_hash"]
     assert len(home.models.history()) == 1
@@ -134,6 +136,20 @@ def test_running_again_publishes_nothing_new(home):
     home.now_after = timedelta(hours=3)
     home.run(SCORING)
     assert len(home.batches.published(home.session)) == 1
+
+
+def test_without_a_certificate_of_the_newest_session_nothing_is_learned(home):
+    with pytest.raises(CertificateRefused, match="materialize features/gate_certificate"):
+        home.run([defs.training_set])
+    assert not (home.root / "artifacts" / "training_sets").exists()
+
+
+def test_a_newest_session_that_turned_red_teaches_nothing(home):
+    home.certify()
+    home.certify(failed=["leakage"])
+    with pytest.raises(CertificateRefused, match="leakage"):
+        home.run([defs.training_set])
+    assert not (home.root / "artifacts" / "training_sets").exists()
 
 
 def test_without_a_certificate_scoring_alone_is_refused(home):
