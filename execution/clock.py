@@ -30,6 +30,11 @@ class SystemClock:
         """Return the machine's monotonic reading."""
         return time.monotonic()
 
+    def wait_seconds(self, seconds: float) -> bool:
+        """Sleep, and return True: the time went by."""
+        time.sleep(seconds)
+        return True
+
 
 class FileClock:
     """A clock whose instant stands in one file and is shared by every process that names the file."""
@@ -50,6 +55,10 @@ class FileClock:
     def monotonic_seconds(self) -> float:
         """Return the machine's monotonic reading: real work takes real time, whatever the file says."""
         return time.monotonic()
+
+    def wait_seconds(self, seconds: float) -> bool:  # noqa: ARG002 - the port's argument; this clock has no use for it
+        """Return False at once: only `advance_to` lets this clock's time go by."""
+        return False
 
     def initialise(self, instant: datetime) -> datetime:
         """Set the first instant and return it; a clock that already runs is left alone and its instant returned.

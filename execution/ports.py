@@ -4,6 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
+from execution.domain.broker_capabilities import BrokerCapabilities
 from execution.domain.orders import (
     AccountSnapshot,
     BrokerFill,
@@ -25,6 +26,10 @@ class Clock(Protocol):
 
     def monotonic_seconds(self) -> float:
         """Return a reading that never goes back; only differences mean anything."""
+        ...
+
+    def wait_seconds(self, seconds: float) -> bool:
+        """Let time go by and return True; return False at once where the clock moves only when told."""
         ...
 
 
@@ -92,6 +97,11 @@ class Interlock(Protocol):
 
 class Broker(Protocol):
     """One account at one venue. An unknown outcome is never a refusal."""
+
+    @property
+    def capabilities(self) -> BrokerCapabilities:
+        """Return what the venue promises and can do."""
+        ...
 
     def submit(self, order: OrderRequest) -> SubmitOutcome:
         """Send one order once; never retry inside."""

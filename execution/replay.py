@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import orjson
 
+from execution.domain.broker_capabilities import BrokerCapabilities
 from execution.domain.errors import Halted, LedgerError
 from execution.domain.events import Event, PlanMissed
 from execution.domain.orders import (
@@ -132,6 +133,9 @@ class _StoppedClock:
     def monotonic_seconds(self) -> float:
         return 0.0
 
+    def wait_seconds(self, seconds: float) -> bool:  # noqa: ARG002 - the port's argument; this clock stands still
+        return False
+
 
 @dataclass(frozen=True, slots=True)
 class _Open:
@@ -147,6 +151,19 @@ class _FrozenVenue:
 
     book: Book
     frozen: Mapping[str, Any]
+
+    @property
+    def capabilities(self) -> BrokerCapabilities:
+        return BrokerCapabilities(
+            id_uniqueness="none",
+            lookup_by_client_id=True,
+            answer_seconds=0.0,
+            visibility_lag_seconds=0.0,
+            order_types=frozenset(),
+            times_in_force=frozenset(),
+            has_extended_hours=False,
+            has_fractional_shares=False,
+        )
 
     def submit(self, order: OrderRequest) -> SubmitOutcome:
         raise Halted(f"a replay sends nothing, and {order.client_order_id} would have been sent")

@@ -20,6 +20,7 @@ from execution.brokers.tape import Tape, TapeRow
 from execution.brokers.venue_day import CASH, VenueDay, venue_order_id
 from execution.brokers.venue_order import VenueOrder, order_fault
 from execution.brokers.venue_store import VenueStore, stored_instant
+from execution.domain.broker_capabilities import BrokerCapabilities
 from execution.domain.errors import DataError, SettingsRefused
 from execution.domain.orders import (
     Accepted,
@@ -38,6 +39,17 @@ from execution.trading_calendar import TradingCalendar
 
 _INITIAL_CASH: Final = "initial_cash_usd"
 _LIVED_UNTIL: Final = "lived_until"
+# Every call is answered in one transaction, so nothing is late and nothing is under way after it.
+_CAPABILITIES: Final = BrokerCapabilities(
+    id_uniqueness="forever",
+    lookup_by_client_id=True,
+    answer_seconds=0.0,
+    visibility_lag_seconds=0.0,
+    order_types=frozenset({"limit", "market", "stop"}),
+    times_in_force=frozenset({"day", "gtc"}),
+    has_extended_hours=False,
+    has_fractional_shares=False,
+)
 # A market order has no worst price; it sets aside this much above the last one, as a broker's risk desk would.
 _MARKET_RESERVE: Final = Decimal("1.05")
 # A last price older than this many sessions is no price.
@@ -81,6 +93,11 @@ class SimulatedBroker:
                     f"the simulated account began with {began_with} USD and settings say {initial_cash_usd} USD; "
                     "set the former value back, or start a new home"
                 )
+
+    @property
+    def capabilities(self) -> BrokerCapabilities:
+        """Return what this venue promises: an accepted id is used up for ever."""
+        return _CAPABILITIES
 
     def close(self) -> None:
         """Close the venue's file."""

@@ -1,6 +1,6 @@
 """The desk: everything one strategy on one account needs to trade, gathered at the composition root."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -8,10 +8,12 @@ from execution.domain.canonical import content_hash
 from execution.domain.errors import Halted
 from execution.domain.orders import Side, client_order_id
 from execution.domain.signals import Mode
+from execution.ledger.lease import Lease
 from execution.ledger.store import LedgerStore
 from execution.portfolio.sizing_policy import SizingPolicy
 from execution.ports import Artifacts, Broker, Clock, Interlock, Quotes, SignalBatches
 from execution.risk.limits import RiskLimits
+from execution.session.send_policy import ApprovalPolicy, SendPolicy
 from execution.trading_calendar import TradingCalendar
 
 
@@ -27,6 +29,9 @@ class Desk:
         initial_cash_usd: cash the ledger opens with.
         artifacts: plans and why-rows, each named by its hash.
         kill_switch: while it is engaged, or nobody can tell, nothing is sent.
+        sending: how orders go out, and what is done when nobody knows an outcome.
+        approval: which plans wait for a person.
+        lease: the right to write under which this desk acts; None outside of an act.
         settings_hash: content hash of the settings tree without paths and secrets.
         code_hash: content hash of the program.
         actor: who asked, for notes; empty when nobody did.
@@ -49,6 +54,9 @@ class Desk:
     settings_hash: str
     code_hash: str
     initial_cash_usd: Decimal
+    sending: SendPolicy = field(default_factory=SendPolicy)
+    approval: ApprovalPolicy = field(default_factory=ApprovalPolicy)
+    lease: Lease | None = None
     epoch: int = 0
     actor: str = ""
     run_id: str = ""

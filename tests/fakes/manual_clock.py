@@ -13,5 +13,8 @@ class ManualClock:
     def monotonic_seconds(self) -> float:
         return self._instant.timestamp()
 
+    def wait_seconds(self, seconds: float) -> bool:
+        return False
+
     def move_to(self, instant: datetime) -> None:
         self._instant = instant

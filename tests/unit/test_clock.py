@@ -105,3 +105,10 @@ def test_a_monotonic_reading_never_goes_back(path: Path) -> None:
     for clock in (SystemClock(), a_clock(path)):
         first = clock.monotonic_seconds()
         assert clock.monotonic_seconds() >= first
+
+
+def test_waiting_lets_time_go_by_only_where_the_clock_runs_by_itself(path: Path) -> None:
+    assert SystemClock().wait_seconds(0.001)
+    told = a_clock(path)
+    assert not told.wait_seconds(3600)
+    assert told.now() == NOON

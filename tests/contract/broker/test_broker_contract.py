@@ -151,3 +151,20 @@ def test_fills_before_the_instant_asked_for_are_left_out(rig: BrokerRig) -> None
     [fill] = rig.broker.fills(since=rig.now() - LONG)
     assert rig.broker.fills(since=fill.filled_at) == (fill,)
     assert rig.broker.fills(since=fill.filled_at + timedelta(microseconds=1)) == ()
+
+
+def test_an_id_said_to_be_used_up_for_ever_is_refused_after_its_order_has_ended(rig: BrokerRig) -> None:
+    rig.open_session()
+    sent(rig, buy(10, limit_usd=Decimal("30.00")))
+    rig.broker.cancel("buy-1")
+    rig.end_session()
+    if rig.broker.capabilities.id_uniqueness == "forever":
+        assert "duplicate" in refused(rig, buy(10, limit_usd=Decimal("30.00")))
+
+
+def test_a_venue_takes_the_kinds_of_orders_it_declares(rig: BrokerRig) -> None:
+    rig.open_session()
+    sent(rig, buy(10))
+    for order in (buy(1, client_order_id="limit"), stop(1), sell(1)):
+        assert rig.broker.capabilities.fault_of(order) == ""
+        sent(rig, order)
