@@ -7,7 +7,7 @@ trades imports this module.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,6 +31,7 @@ class Warehouse:
     """
 
     path: Path
+    _kept: "list[duckdb.DuckDBPyConnection | None]" = field(default_factory=list, init=False, repr=False, compare=False)
 
     def read(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] = ()) -> pa.Table:
         """Return the rows of one query over a short read-only connection.
@@ -55,6 +56,20 @@ class Warehouse:
         return bool(found.num_rows)
 
     @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Serve all reads of the block over one opened file: opening it takes longer than most reads.
+
+        The first read opens it, so a file that cannot be read fails that read and not the block.
+        """
+        self._kept.append(None)
+        try:
+            yield
+        finally:
+            connection = self._kept.pop()
+            if connection is not None:
+                connection.close()
+
+    @contextmanager
     def connect(self, *, read_only: bool) -> "Iterator[duckdb.DuckDBPyConnection]":
         """Open the file with one thread, no reach beyond its folder and a locked configuration; close it after.
 
@@ -63,6 +78,18 @@ class Warehouse:
         Raises:
             DataError: the connection is read-only and the file does not exist.
         """
+        if read_only and self._kept:
+            kept = self._kept[-1] or self._opened(read_only=True)
+            self._kept[-1] = kept
+            connection = kept.cursor()
+        else:
+            connection = self._opened(read_only=read_only)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def _opened(self, *, read_only: bool) -> "duckdb.DuckDBPyConnection":
         import duckdb  # noqa: PLC0415 - definitions import this module; the library loads when a query runs
 
         if read_only and not self.path.exists():
@@ -74,9 +101,10 @@ class Warehouse:
         connection = duckdb.connect(str(self.path), read_only=read_only, config={"threads": 1})
         try:
             _confine(connection, self.path.parent)
-            yield connection
-        finally:
+        except duckdb.Error:
             connection.close()
+            raise
+        return connection
 
 
 def _confine(connection: "duckdb.DuckDBPyConnection", home: Path) -> None:

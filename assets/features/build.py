@@ -70,18 +70,15 @@ def write_price_features(
     Raises:
         DataError: the base models do not hold the snapshot's parts, or a raw row is malformed.
     """
-    bars = known_rows(warehouse, snapshot, "daily_bars", BAR_COLUMNS)
+    with warehouse.kept_open():
+        bars = known_rows(warehouse, snapshot, "daily_bars", BAR_COLUMNS)
+        actions = known_rows(warehouse, snapshot, "corporate_actions", ACTION_COLUMNS)
+        membership = known_rows(warehouse, snapshot, "membership", MEMBERSHIP_COLUMNS)
     oldest = first_session(bars)
     if oldest is None:
         raise DataError(f"no bar was known at the cut-off of {snapshot.session}: take in daily bars first")
     wanted = _missing(feature_parts, PRICE_FEATURES, calendar.between(oldest, snapshot.session))
-    past = read_past(
-        bars=bars,
-        actions=known_rows(warehouse, snapshot, "corporate_actions", ACTION_COLUMNS),
-        membership=known_rows(warehouse, snapshot, "membership", MEMBERSHIP_COLUMNS),
-        last=snapshot.session,
-        calendar=calendar,
-    )
+    past = read_past(bars=bars, actions=actions, membership=membership, last=snapshot.session, calendar=calendar)
     rows, last_rows, names = 0, 0, []
     for sessions in _chunks(wanted):
         feature_parts.write(MARKET_SERIES, market_rows(past, sessions), sessions)

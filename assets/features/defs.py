@@ -155,9 +155,12 @@ def _spec(model: DbtModel, after: Sequence[keys.Key]) -> dg.AssetSpec:
 
 def _told(plan: BuildPlan, results: Mapping[str, NodeResult], warehouse: Warehouse, session: date) -> Iterator[Outcome]:
     built = [model for model in plan.models if results[model.unique_id].is_good]
-    facts = model_facts(warehouse, built, session)
+    with warehouse.kept_open():
+        facts = model_facts(warehouse, built, session)
+        is_mart_built = any(model.key == keys.FEATURES_MART for model in built)
+        of_mart = feature_facts(warehouse, session) if is_mart_built else {}
     for model in built:
-        more = feature_facts(warehouse, session) if model.key == keys.FEATURES_MART else {}
+        more = of_mart if model.key == keys.FEATURES_MART else {}
         seconds = round(results[model.unique_id].seconds, 3)
         yield dg.MaterializeResult(
             asset_key=dg.AssetKey(model.key), metadata={**facts[model.name], **more, "seconds": seconds}

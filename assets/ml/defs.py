@@ -124,17 +124,17 @@ def scores(
 ) -> dg.MaterializeResult[None]:
     """One score per member of the universe, by the champion or the rule; none without a green certificate."""
     session = date.fromisoformat(context.partition_key)
-    certificate = proven(warehouse, batches, session=session, snapshot_hash=snapshots.pinned(session).hash)
-    made = score(
-        warehouse,
-        ScoreStore(artifacts_root / SCORES),
-        models,
-        certificate=certificate,
-        mode=identity.mode,
-        now=clock.now(),
-        policy=learning_policy,
-        calendar=TradingCalendar.shipped(),
-    )
+    with warehouse.kept_open():
+        made = score(
+            warehouse,
+            ScoreStore(artifacts_root / SCORES),
+            models,
+            certificate=proven(warehouse, batches, session=session, snapshot_hash=snapshots.pinned(session).hash),
+            mode=identity.mode,
+            now=clock.now(),
+            policy=learning_policy,
+            calendar=TradingCalendar.shipped(),
+        )
     return dg.MaterializeResult(metadata=pages.scoring_facts(made) | _markdown(**pages.score_pages(made.scores)))
 
 
@@ -162,16 +162,17 @@ def signal_batch(
     if note.scores_hash is None:
         return dg.MaterializeResult(metadata={"published": "nothing", "decision": note.source, "why": note.reason})
     snapshot_hash = snapshots.pinned(session).hash
-    batch = build_signal_batch(
-        warehouse,
-        certificate=proven(warehouse, batches, session=session, snapshot_hash=snapshot_hash),
-        snapshot_hash=snapshot_hash,
-        note=note,
-        scores=store.load(note.scores_hash),
-        identity=identity,
-        horizon_sessions=learning_policy.horizon_sessions,
-        calendar=TradingCalendar.shipped(),
-    )
+    with warehouse.kept_open():
+        batch = build_signal_batch(
+            warehouse,
+            certificate=proven(warehouse, batches, session=session, snapshot_hash=snapshot_hash),
+            snapshot_hash=snapshot_hash,
+            note=note,
+            scores=store.load(note.scores_hash),
+            identity=identity,
+            horizon_sessions=learning_policy.horizon_sessions,
+            calendar=TradingCalendar.shipped(),
+        )
     return dg.MaterializeResult(metadata=pages.batch_facts(batch, batch_hash=batches.publish(batch)))
 
 

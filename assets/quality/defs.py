@@ -96,7 +96,8 @@ def gate_certificate(  # noqa: PLR0917 - Dagster hands resources over by name
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Judge one session's features and publish the certificate, green or red, before the checks stop the run."""
     raw, raw_judgement = _judge_raw(context.partition_key, raw_store, snapshots, batches, gate_policy)
-    judgement = judge_features(raw=raw, raw_judgement=raw_judgement, marts=warehouse, recompute=recompute_features)
+    with warehouse.kept_open():
+        judgement = judge_features(raw=raw, raw_judgement=raw_judgement, marts=warehouse, recompute=recompute_features)
     certificate_hash = batches.publish_certificate(judgement.certificate)
     yield dg.MaterializeResult(
         asset_key=_CERTIFICATE,

@@ -56,3 +56,25 @@ def test_table_is_found_by_schema_and_name(warehouse, tmp_path):
     assert warehouse.has_table("marts", "numbers")
     assert not warehouse.has_table("marts", "letters")
     assert not Warehouse(tmp_path / "none.duckdb").has_table("marts", "numbers")
+
+
+def test_reads_of_a_kept_open_block_share_one_file_and_see_the_same_rows(warehouse):
+    with warehouse.kept_open():
+        before = warehouse.read("select count(*) as n from marts.numbers")
+        assert warehouse.read("select count(*) as n from marts.numbers").equals(before)
+        with pytest.raises(duckdb.ConnectionException), warehouse.connect(read_only=False):
+            pass
+
+
+def test_file_is_free_for_writing_after_a_kept_open_block(warehouse):
+    with warehouse.kept_open():
+        warehouse.read("select 1")
+    with warehouse.connect(read_only=False) as connection:
+        connection.execute("insert into marts.numbers values (7)")
+    assert warehouse.read("select count(*) as n from marts.numbers")["n"].to_pylist() == [4]
+
+
+def test_kept_open_block_fails_at_its_first_read_not_before(tmp_path):
+    absent = Warehouse(tmp_path / "none.duckdb")
+    with absent.kept_open(), pytest.raises(DataError, match="materialize the features"):
+        absent.read("select 1")
