@@ -23,28 +23,36 @@ from assets.schemas import CORPORATE_ACTIONS, DAILY_BARS, EVENTS, FILINGS, NEWS,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
-    """One demand on a table, in the library's own words.
+    """One demand on a table, for a person and in the library's own words.
 
     Attributes:
         name: unique within its suite; what the certificate calls it.
+        demand: what every row must hold, as a person says it; the threshold in the certificate and on the page.
         kind: class name in `great_expectations.expectations`.
         arguments: its arguments.
         is_tolerant: a share of rows may break it, as `GatePolicy.max_excluded_share` says; else none may.
     """
 
     name: str
+    demand: str
     kind: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     is_tolerant: bool = False
 
 
 def _not_null(column: str) -> Expectation:
-    return Expectation(name=f"{column}_present", kind="ExpectColumnValuesToNotBeNull", arguments={"column": column})
+    return Expectation(
+        name=f"{column}_present",
+        demand=f"{column} is there",
+        kind="ExpectColumnValuesToNotBeNull",
+        arguments={"column": column},
+    )
 
 
 def _within(column: str, low: float, high: float, *, is_tolerant: bool = False) -> Expectation:
     return Expectation(
         name=f"{column}_in_range",
+        demand=f"{column} lies between {_plain(low)} and {_plain(high)}",
         kind="ExpectColumnValuesToBeBetween",
         arguments={"column": column, "min_value": low, "max_value": high},
         is_tolerant=is_tolerant,
@@ -54,6 +62,7 @@ def _within(column: str, low: float, high: float, *, is_tolerant: bool = False) 
 def _one_of(column: str, *values: str) -> Expectation:
     return Expectation(
         name=f"{column}_known",
+        demand=f"{column} is {' or '.join(values)}",
         kind="ExpectColumnValuesToBeInSet",
         arguments={"column": column, "value_set": list(values)},
     )
@@ -62,6 +71,7 @@ def _one_of(column: str, *values: str) -> Expectation:
 def _length(column: str, most: int) -> Expectation:
     return Expectation(
         name=f"{column}_length",
+        demand=f"{column} has 1 to {_plain(most)} characters",
         kind="ExpectColumnValueLengthsToBeBetween",
         arguments={"column": column, "min_value": 1, "max_value": most},
     )
@@ -70,6 +80,7 @@ def _length(column: str, most: int) -> Expectation:
 def _not_before(later: str, earlier: str) -> Expectation:
     return Expectation(
         name=f"{later}_not_before_{earlier}",
+        demand=f"{later} is not before {earlier} where both are known",
         kind="ExpectColumnPairValuesAToBeGreaterThanB",
         arguments={
             "column_A": later,
@@ -78,6 +89,11 @@ def _not_before(later: str, earlier: str) -> Expectation:
             "ignore_row_if": "either_value_is_missing",
         },
     )
+
+
+def _plain(number: float) -> str:
+    """Return a number without exponent or trailing zeros; six decimals are enough for every bound here."""
+    return f"{number:,.6f}".rstrip("0").rstrip(".")
 
 
 _LARGEST_PRICE_USD: Final = 10_000_000.0
@@ -116,6 +132,7 @@ FEATURE_SUITE: Final[tuple[Expectation, ...]] = (
     _not_null("symbol"),
     Expectation(
         name="rows_unique",
+        demand="session and symbol name one row",
         kind="ExpectCompoundColumnsToBeUnique",
         arguments={"column_list": ["session", "symbol"]},
     ),
@@ -195,16 +212,14 @@ def _verdict(expectation: Expectation, result: Any, *, mostly: float) -> Verdict
     error = _error_text(result.exception_info)
     broken, total = found.get("unexpected_count", 0), found.get("element_count", 0)
     samples = [str(value)[:100] for value in found.get("partial_unexpected_list", [])]
-    demand = f"{expectation.kind} {dict(expectation.arguments)}"
-    if expectation.is_tolerant:
-        demand += f" in at least {mostly:.2%} of rows"
+    share = f"at least {mostly:.2%} of rows" if expectation.is_tolerant else "every row"
     passed = bool(result.success) and not error
-    reason = error or f"{broken} of {total} rows break it, such as {', '.join(samples[:3])}"
+    observed = f"{broken or 'none'} of {total} rows {'breaks' if broken < 2 else 'break'} it"
     return Verdict(
         passed=passed,
-        value=f"{broken} of {total} rows break it",
-        threshold=demand,
-        reason="" if passed else reason,
+        value="unknown" if error else observed,
+        threshold=f"in {share}, {expectation.demand}",
+        reason="" if passed else error or f"{observed}, such as {', '.join(samples[:3])}",
         detail=expectation.name,
         offenders=tuple({"expectation": expectation.name, "value": sample} for sample in samples[:EVIDENCE_ROWS]),
     )

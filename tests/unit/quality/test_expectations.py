@@ -9,7 +9,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from assets.quality.expectations import RAW_SUITES, Expectation, expectation_checks, judge_suite
+from assets.quality.expectations import FEATURE_SUITE, RAW_SUITES, Expectation, expectation_checks, judge_suite
 from assets.quality.policy import GatePolicy
 from assets.quality.verdicts import run_check
 from assets.schemas import CORPORATE_ACTIONS, DAILY_BARS, EVENTS, FILINGS, NEWS, SECURITIES, RawTable
@@ -88,11 +88,46 @@ def test_failed_expectation_shows_offending_values() -> None:
     verdicts = judge_suite(SUITES["events"], changed(EVENTS, kind="rumour"), policy=POLICY)
     (verdict,) = [verdict for verdict in verdicts if not verdict.passed]
     assert verdict.offenders == ({"expectation": "kind_known", "value": "rumour"},)
-    assert "1 of 10 rows break it" in verdict.reason
+    assert verdict.reason == "1 of 10 rows breaks it, such as rumour"
+
+
+def told(table: RawTable, name: str, rows: pa.Table) -> tuple[str, str]:
+    verdicts = judge_suite(SUITES[table.name], rows, policy=POLICY)
+    (verdict,) = [verdict for verdict in verdicts if verdict.detail == name]
+    return verdict.threshold, verdict.value
+
+
+@pytest.mark.parametrize(
+    ("table", "name", "demanded"),
+    [
+        (DAILY_BARS, "symbol_length", "in every row, symbol has 1 to 16 characters"),
+        (
+            DAILY_BARS,
+            "close_usd_in_range",
+            "in at least 95.00% of rows, close_usd lies between 0.000001 and 10,000,000",
+        ),
+        (EVENTS, "kind_known", "in every row, kind is earnings or macro"),
+        (
+            NEWS,
+            "known_at_not_before_published_at",
+            "in every row, known_at is not before published_at where both are known",
+        ),
+    ],
+)
+def test_a_person_reads_what_was_demanded_and_what_was_found(table: RawTable, name: str, demanded: str) -> None:
+    rows = MARKET.tables[table.name]
+    assert told(table, name, rows) == (demanded, f"none of {rows.num_rows} rows breaks it")
+
+
+def test_every_demand_of_both_suites_is_in_plain_words() -> None:
+    demands = [each.demand for suite in (*SUITES.values(), FEATURE_SUITE) for each in suite]
+    assert not [demand for demand in demands if "Expect" in demand or "{" in demand or not demand]
 
 
 def test_expectation_that_cannot_be_judged_is_failed_with_its_error() -> None:
-    unknown = Expectation(name="ghost", kind="ExpectColumnValuesToNotBeNull", arguments={"column": "ghost"})
+    unknown = Expectation(
+        name="ghost", demand="ghost is there", kind="ExpectColumnValuesToNotBeNull", arguments={"column": "ghost"}
+    )
     (verdict,) = judge_suite([unknown], MARKET.tables["news"], policy=POLICY)
     assert not verdict.passed
     assert "ghost" in verdict.reason
