@@ -80,6 +80,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("self_match", "every", order_rules.self_match),
     Rule("exit_size", "exit", order_rules.exit_size),
     Rule("restricted", "entry", symbol_rules.restricted),
+    Rule("quarantined", "entry", symbol_rules.quarantined),
     Rule("tradable", "entry", symbol_rules.tradable),
     Rule("duplicate_position", "entry", symbol_rules.duplicate_position),
     Rule("cooldown", "entry", symbol_rules.cooldown),

@@ -27,6 +27,14 @@ def restricted(case: Case) -> Finding | None:
     return Finding("restricted", "not on the restricted list", f"{case.order.symbol} is on the restricted list")
 
 
+def quarantined(case: Case) -> Finding | None:
+    """A symbol somebody else traded on the account is left alone until a named person lets it go."""
+    why = case.context.quarantined.get(case.order.symbol)
+    if why is None:
+        return None
+    return Finding("quarantined", "not in quarantine", f"{case.order.symbol} is in quarantine: {why}")
+
+
 def duplicate_position(case: Case) -> Finding | None:
     """One position and one working entry per symbol: an entry never adds to what is there."""
     symbol = case.order.symbol

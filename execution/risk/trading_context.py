@@ -38,6 +38,7 @@ class TradingContext:
         entries_today: entry orders of this cycle that were already sent.
         messages_today: order messages sent on the exchange day; None when unknown.
         losses_in_a_row: positions closed at a loss one after the other since the newest open; None when unknown.
+        quarantined: symbols somebody else traded on the account, until a named person lets them go, each with why.
         next_macro_at: the next scheduled macro release known at the cut-off; None when none is known.
         is_macro_calendar_known: whether there is a calendar of macro releases at all.
         last_trade_at: the newest fill in each symbol; absent means none.
@@ -63,6 +64,7 @@ class TradingContext:
     open_orders: tuple[OrderState, ...] = ()
     entries_today: int = 0
     last_trade_at: Mapping[str, datetime] = field(default_factory=dict)
+    quarantined: Mapping[str, str] = field(default_factory=dict)
     next_macro_at: datetime | None = None
     is_macro_calendar_known: bool = False
     quotes_usd: Mapping[str, Decimal] = field(default_factory=dict)

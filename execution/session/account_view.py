@@ -111,6 +111,7 @@ def context_of(
         messages_today=len(messages_sent_at(book, since=day_began)),
         losses_in_a_row=losses_in_a_row(book, since=day_began),
         last_trade_at=last_trades(book),
+        quarantined={symbol: event.reason for symbol, event in book.quarantined.items()},
         next_macro_at=batch.next_macro_at if batch else None,
         is_macro_calendar_known=batch is not None and batch.is_macro_calendar_known,
     )

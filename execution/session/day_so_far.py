@@ -34,7 +34,7 @@ def closed_positions(book: Book) -> tuple[ClosedPosition, ...]:
     booked: list[tuple[datetime, int, str, FillBooked | CorporateActionBooked]] = [
         (each.entry.booked_at, 0, key, each) for key, each in book.actions.items()
     ]
-    booked += [(each.fill.filled_at, 1, key, each) for key, each in book.fills.items()]
+    booked += [(each.fill.filled_at, 1, each.fill.execution_id, each) for each in _standing_fills(book)]
     positions: dict[str, Position] = {}
     began_with: dict[str, Decimal] = {}
     closed = []
@@ -84,7 +84,7 @@ def unsettled_usd(book: Book, calendar: TradingCalendar, *, on_session: date) ->
     """
     index = calendar.index(on_session)
     unsettled = Decimal(0)
-    for booked in book.fills.values():
+    for booked in _standing_fills(book):
         fill = booked.fill
         if fill.side == "sell" and bisect_right(calendar.opens, fill.filled_at) - 1 >= index:
             unsettled += fill.quantity_shares * fill.price_usd - fill.fee_usd
@@ -105,3 +105,13 @@ def day_start_equity_usd(book: Book, session: date) -> Decimal:
     assert book.opened is not None  # noqa: S101 - reconcile opens the book first
     earlier = [mark for mark in book.marks if mark.marked_session < session]
     return max(earlier, key=lambda mark: mark.marked_session).equity_usd if earlier else book.opened.cash_usd
+
+
+def _standing_fills(book: Book) -> list[FillBooked]:
+    """Return executions that were not taken back, without those that take back."""
+    reversed_ids = {booked.fill.reverses for booked in book.fills.values()}
+    return [
+        booked
+        for booked in book.fills.values()
+        if booked.fill.reverses is None and booked.fill.execution_id not in reversed_ids
+    ]

@@ -50,6 +50,7 @@ def constructed(
     equity_usd: Decimal = EQUITY,
     regime: str | None = "bull_calm",
     vix: float | None = 15.0,
+    drawdown_fraction: Decimal = Decimal(0),
     **policy: Any,
 ) -> Construction:
     return target_positions(
@@ -59,6 +60,7 @@ def constructed(
         policy=SizingPolicy(**policy),
         regime=regime,
         vix=vix,
+        drawdown_fraction=drawdown_fraction,
     )
 
 
