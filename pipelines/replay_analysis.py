@@ -72,12 +72,17 @@ def _under(recorded: SignalBatch, made: SignalBatch) -> SignalBatch:
 
 
 def _second_home(home: Home, batch: SignalBatch, second: Home) -> Home:
-    """Return a home that knows the raw parts, the pin and the models, and nothing that was made of them."""
+    """Return a home that knows what the decision started from, and nothing that it made.
+
+    Pins and certificates of earlier sessions belong to it: the raw gate judges what is new since the last proven one.
+    """
     second.create()
     second.raw.rmdir()
     second.raw.symlink_to(home.raw, target_is_directory=True)
-    pin = f"{batch.session.isoformat()}.json"
-    (second.snapshots / pin).write_bytes((home.snapshots / pin).read_bytes())
+    for pin in sorted(home.snapshots.glob("*-*-*.json")):
+        if pin.stem <= batch.session.isoformat():
+            (second.snapshots / pin.name).write_bytes(pin.read_bytes())
+    _publish_earlier(SignalBatchStore(home.artifacts), SignalBatchStore(second.artifacts), batch)
     FileClock(second.clock).initialise(batch.as_of)
     models, second_models = home.artifacts / "models", second.artifacts / "models"
     second_models.mkdir()
@@ -85,6 +90,13 @@ def _second_home(home: Home, batch: SignalBatch, second: Home) -> Home:
         (second_models / folder.name).symlink_to(folder, target_is_directory=True)
     (second_models / CHAMPION_RECORD).write_bytes(_record_then(models / CHAMPION_RECORD, batch))
     return second
+
+
+def _publish_earlier(then: SignalBatchStore, second: SignalBatchStore, batch: SignalBatch) -> None:
+    for session in then.sessions():
+        if session < batch.session:
+            for certificate in then.certificates(session):
+                second.publish_certificate(certificate)
 
 
 def _record_then(record: Path, batch: SignalBatch) -> bytes:

@@ -1,0 +1,173 @@
+"""Sessions lived in one process, then made again from raw parts, and walked from orders to rows and back."""
+
+import shutil
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import dagster as dg
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from execution.artifact_files import FileArtifacts
+from execution.clock import FileClock
+from execution.domain.errors import CorruptArtifact, LedgerError
+from execution.ledger.book import Book
+from execution.ledger.sqlite_ledger import SqliteLedger
+from execution.replay import Step, decision, replay_plan
+from execution.trading_calendar import TradingCalendar
+from pipelines.analysis import all_due_work
+from pipelines.analysis import build_definitions as analysis_definitions
+from pipelines.cli.explain_page import explain_order, explain_row
+from pipelines.cli.init import create_home
+from pipelines.cli.replay_page import ReplayDiffers, replay_page
+from pipelines.dagster_instance import prepare_instance
+from pipelines.home import Home
+from pipelines.jobs import JOBS
+from pipelines.live_in_process import live_in_process
+from pipelines.settings import Settings, load_settings
+from pipelines.trading import build_definitions as trading_definitions
+from pipelines.trading import run_config
+from pipelines.trading_adapters import open_desk
+
+CALENDAR = TradingCalendar.shipped()
+FIRST = date(2024, 1, 4)
+SECOND = CALENDAR.next(FIRST)
+SETTINGS = """\
+mode: simulated
+first_cycle_session: 2024-01-04
+simulated:
+  symbols: 30
+  first_session: 2022-03-01
+  last_session: 2024-06-28
+  signal_strength: 3.0
+learning:
+  num_trees: 20
+sizing:
+  round_trip_cost_bps: 0
+"""
+
+# What the orchestrator and the model library warn of in a long-lived process is theirs.
+pytestmark = pytest.mark.filterwarnings("default")
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    path = tmp_path_factory.mktemp("settings") / "settings.yaml"
+    path.write_text(SETTINGS, encoding="utf-8")
+    return load_settings(path, {})
+
+
+@pytest.fixture(scope="module")
+def lived(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Two decision sessions, the first traded and settled: the second was planned with positions and open stops."""
+    home = Home(tmp_path_factory.mktemp("lived") / "home")
+    create_home(settings, home)
+    with dg.DagsterInstance.from_config(str(prepare_instance(home))) as instance:
+        days = live_in_process(
+            definitions={
+                "analysis": analysis_definitions(settings, home),
+                "trading": trading_definitions(settings, home),
+            },
+            job_locations={row.act: row.location for row in JOBS},
+            run_config=run_config,
+            due=all_due_work(settings, home),
+            instance=instance,
+            clock=FileClock(home.clock),
+            until=CALENDAR.as_of(SECOND),
+            calendar=CALENDAR,
+        )
+        assert all(result.success for _, result in days)
+    return home
+
+
+@pytest.fixture(scope="module")
+def book(lived: Home) -> Book:
+    return SqliteLedger(lived.ledger).book()
+
+
+def trading_steps(settings: Settings, home: Home, session: date, beside: Path) -> tuple[Step, ...]:
+    desk = open_desk(settings, home)
+    cycle = decision(desk.ledger.book(), session.isoformat())
+    return replay_plan(desk, cycle, beside=FileArtifacts(beside))
+
+
+def test_a_decision_with_positions_and_stops_comes_out_bit_for_bit(settings: Settings, lived: Home, book: Book) -> None:
+    assert book.held_shares
+    page = replay_page(settings, lived, SECOND.isoformat(), tell=lambda _line: None)
+    assert page.endswith(f"the decision of {SECOND} came out bit for bit")
+
+
+def test_the_first_plan_of_an_account_comes_out_bit_for_bit(settings: Settings, lived: Home, tmp_path: Path) -> None:
+    assert all(step.is_equal for step in trading_steps(settings, lived, FIRST, tmp_path))
+
+
+def test_another_size_of_position_is_another_plan(settings: Settings, lived: Home, tmp_path: Path) -> None:
+    smaller = settings.model_copy(update={"sizing": settings.sizing.model_copy(update={"max_names": 3})})
+    differing = {step.name for step in trading_steps(smaller, lived, FIRST, tmp_path) if not step.is_equal}
+    assert differing == {"plan", "why-rows"}
+
+
+def test_a_replay_leaves_the_ledger_as_it_was(settings: Settings, lived: Home, tmp_path: Path) -> None:
+    before = SqliteLedger(lived.ledger).verify_chain()
+    trading_steps(settings, lived, SECOND, tmp_path)
+    assert SqliteLedger(lived.ledger).verify_chain() == before
+
+
+def test_a_changed_raw_part_is_no_part_of_a_replay(settings: Settings, lived: Home, tmp_path: Path) -> None:
+    home = Home(shutil.copytree(lived.root, tmp_path / "home"))
+    path = next(path for path in sorted((home.raw / "daily_bars").glob("*.parquet")) if path.name[0] != "_")
+    bars = pq.read_table(path)
+    dearer = pc.add(bars.column("close_usd"), Decimal("0.01")).cast(bars.schema.field("close_usd").type)
+    pq.write_table(bars.set_column(bars.schema.get_field_index("close_usd"), "close_usd", dearer), path)
+    with pytest.raises(CorruptArtifact, match="raw/daily_bars has other rows than its name says"):
+        replay_page(settings, home, SECOND.isoformat(), tell=lambda _line: None)
+
+
+def test_a_differing_step_is_named_with_the_table(
+    settings: Settings, lived: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = (Step("code", "a" * 64, "b" * 64), Step("features", "c" * 64, "d" * 64))
+    monkeypatch.setattr("pipelines.cli.replay_page.replay_analysis", lambda *_arguments, **_named: steps)
+    with pytest.raises(ReplayDiffers, match=f"decision of {SECOND} differs at code, features"):
+        replay_page(settings, lived, SECOND.isoformat(), tell=lambda _line: None)
+
+
+def test_a_decision_is_found_by_any_of_its_orders(book: Book) -> None:
+    cycle = decision(book, FIRST.isoformat())
+    order = book.orders_of(cycle.cycle_id)[0].order
+    assert decision(book, order.client_order_id) == cycle
+    assert decision(book, str(cycle.plan_hash)) == cycle
+
+
+def test_a_name_nobody_has_is_refused(book: Book) -> None:
+    with pytest.raises(LedgerError, match="0 decisions are named '2019-01-02'"):
+        decision(book, "2019-01-02")
+
+
+def test_an_order_is_explained_down_to_the_newest_bar_behind_it(lived: Home, book: Book) -> None:
+    record = next(record for record in book.orders.values() if record.leg == "entry")
+    page = explain_order(lived, book, record.order.client_order_id)
+    assert f"last known: symbol={record.order.symbol} session={FIRST} open_usd=" in page
+    assert "simulated/synthetic" in page
+
+
+def test_a_bar_is_explained_up_to_the_orders_it_touched(lived: Home, book: Book) -> None:
+    order = next(record.order for record in book.orders.values() if record.leg == "entry")
+    page = explain_row(
+        lived, book, table_name="daily_bars", wanted={"symbol": order.symbol, "session": FIRST.isoformat()}
+    )
+    assert f"[{order.client_order_id}]" in page
+    assert f"behind    2 decisions, sessions {FIRST} to {SECOND}" in page
+
+
+def test_a_bar_of_tomorrow_touched_no_order(lived: Home, book: Book) -> None:
+    order = next(record.order for record in book.orders.values() if record.leg == "entry")
+    planned_only_first = replace(book, cycles={key: one for key, one in book.cycles.items() if one.session == FIRST})
+    page = explain_row(
+        lived, planned_only_first, table_name="daily_bars", wanted={"symbol": order.symbol, "session": f"{SECOND}"}
+    )
+    assert "no decision could see it" in page
+    assert "touched   no order" in page
