@@ -60,10 +60,12 @@ class PriceHistory:
 
 def price_histories(vintage: Vintage) -> Iterator[PriceHistory]:
     """Yield the unbroken histories of a reading, oldest first; none when no bar is usable."""
-    usable = (vintage.bars[:4] > 0).all(axis=0)
+    usable = np.minimum.reduce(vintage.bars[:4]) > 0
     if not usable.any():
         return
-    positions, bars = vintage.bar_positions[usable], vintage.bars[:, usable]
+    positions, bars = vintage.bar_positions, vintage.bars
+    if not usable.all():
+        positions, bars = positions[usable], bars[:, usable]
     start = int(positions[0])
     size = int(vintage.bar_positions[-1]) - start + 1
     ratios = split_ratios(sessions=size, splits=_actions(vintage, start, is_split=True))
@@ -108,24 +110,35 @@ def _history(
     dividends: Floats,
     is_reported: Bools,
 ) -> PriceHistory:
-    size = factors.size
-    newest = np.full(size, -1, dtype=np.int64)
-    newest[offsets] = np.arange(offsets.size)
-    carried = newest < 0
-    newest = np.maximum.accumulate(newest)
     adjusted = bars[:4] * factors[offsets]
-    close = adjusted[3, newest]
+    series = {
+        "open": adjusted[0],
+        "high": np.maximum.reduce(adjusted),
+        "low": np.minimum.reduce(adjusted),
+        "close": adjusted[3],
+        "volume": bars[4],
+        "traded_usd": bars[3] * bars[4],
+    }
+    carried = np.zeros(factors.size, dtype=bool)
+    last_close_usd = bars[3]
+    if offsets.size < factors.size:
+        newest = np.full(factors.size, -1, dtype=np.int64)
+        newest[offsets] = np.arange(offsets.size)
+        carried = newest < 0
+        newest = np.maximum.accumulate(newest)
+        last_close_usd = last_close_usd[newest]
+        series = {name: values[newest] for name, values in series.items()}
+        for name in ("open", "high", "low"):
+            series[name][carried] = series["close"][carried]
+        for name in ("volume", "traded_usd"):
+            series[name][carried] = 0.0
+    series["volume"] = series["volume"] / factors
     return PriceHistory(
         start=start,
         is_reported=is_reported,
-        open=np.where(carried, close, adjusted[0, newest]),
-        high=np.where(carried, close, adjusted.max(axis=0)[newest]),
-        low=np.where(carried, close, adjusted.min(axis=0)[newest]),
-        close=close,
-        volume=np.where(carried, 0.0, bars[4, newest] / factors),
-        traded_usd=np.where(carried, 0.0, bars[3, newest] * bars[4, newest]),
+        **series,
         factor=factors,
         total_return=total_returns(
-            last_close_usd=bars[3, newest], is_carried=carried, ratios=ratios, dividends_usd=dividends
+            last_close_usd=last_close_usd, is_carried=carried, ratios=ratios, dividends_usd=dividends
         ),
     )

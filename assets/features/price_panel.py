@@ -5,7 +5,7 @@ warehouse can be compared with it bit for bit. Prices become doubles in one way 
 scale, one correctly rounded division.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -91,9 +91,7 @@ def price_panel(*, bars: pa.Table, actions: pa.Table, axis: SessionAxis) -> Pric
     days = _days(bars.column("session"))
     positions = axis.at_or_after(days)
     _refuse_closed_days(bars, days, positions, axis)
-    values = np.stack(
-        [*(price_floats(bars.column(f"{name}_usd")) for name in ("open", "high", "low", "close")), _shares(bars)]
-    )
+    values = [*(price_floats(bars.column(f"{name}_usd")) for name in ("open", "high", "low", "close")), _shares(bars)]
     known = _micros(bars.column("known_at"))
     bar_rows = _per_symbol(
         codes=codes,
@@ -161,7 +159,7 @@ def _action_rows(actions: pa.Table, symbols: tuple[str, ...], axis: SessionAxis)
     codes = np.array([row_of.get(symbol, -1) for symbol in actions.column("symbol").to_pylist()], dtype=np.int64)
     days = _days(actions.column("ex_session"))
     is_split = pc.equal(actions.column("action"), "split").to_numpy(zero_copy_only=False).astype(np.int64)
-    values = np.stack([is_split.astype(np.float64), price_floats(actions.column("value"))])
+    values = [is_split.astype(np.float64), price_floats(actions.column("value"))]
     known = _micros(actions.column("known_at"))
     keep = codes >= 0
     return _per_symbol(
@@ -170,21 +168,31 @@ def _action_rows(actions: pa.Table, symbols: tuple[str, ...], axis: SessionAxis)
         positions=axis.at_or_after(days)[keep],
         identity=(days * 2 + is_split)[keep],
         known=known[keep],
-        values=values[:, keep],
+        values=[column[keep] for column in values],
         usable=axis.usable_from(known)[keep],
     )
 
 
 def _per_symbol(
-    *, codes: Ints, symbols: int, positions: Ints, identity: Ints, known: Ints, values: Floats, usable: Ints
+    *,
+    codes: Ints,
+    symbols: int,
+    positions: Ints,
+    identity: Ints,
+    known: Ints,
+    values: Sequence[Floats],
+    usable: Ints,
 ) -> tuple[VersionedRows, ...]:
     order = np.argsort(codes.astype(np.uint16) if symbols < 2**16 else codes, kind="stable")
     if not _is_ordered(codes[order], positions[order], identity[order], known[order]):
         order = np.lexsort((known, identity, positions, codes))
     bounds = np.searchsorted(codes[order], np.arange(symbols + 1))
-    positions, usable, identity, values = positions[order], usable[order], identity[order], values[:, order]
+    positions, usable, identity = positions[order], usable[order], identity[order]
+    table = np.empty((len(values), order.size))
+    for row, column in enumerate(values):
+        np.take(column, order, out=table[row], mode="clip")  # the default mode would take into a copy first
     return tuple(
-        VersionedRows(positions[begin:end], usable[begin:end], identity[begin:end], values[:, begin:end])
+        VersionedRows(positions[begin:end], usable[begin:end], identity[begin:end], table[:, begin:end])
         for begin, end in pairwise(bounds)
     )
 
