@@ -116,7 +116,12 @@ def analysis_due(*, now: datetime, calendar: TradingCalendar, facts: AnalysisFac
     is_new = facts.ingested is not None and facts.ingested < last
     if is_new and calendar.bars_known_at(last) <= now < calendar.as_of(last):
         due.append(Work(act=Act.INGEST, session=last))
-    due.extend(Work(act=Act.REPORT, session=session) for session in sorted(facts.settled - facts.reported))
+    due.extend(
+        Work(act=Act.REPORT, session=session)
+        for session in sorted(facts.settled - facts.reported)
+        # The page measures fills against the opens of the traded session; past the last one nobody takes any in.
+        if facts.ingested is not None and facts.ingested >= min(calendar.next(session), facts.last_session or date.max)
+    )
     if facts.champion_as_of is not None and not due:
         week_end = _last_session_of_a_week(last, calendar)
         if week_end in facts.scored and facts.champion_as_of < calendar.as_of(week_end):

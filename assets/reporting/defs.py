@@ -8,9 +8,11 @@ import dagster as dg
 from assets import keys
 from assets.identity import RunIdentity
 from assets.partitions import SESSIONS
+from assets.raw_store import RawStore
 from assets.reporting.daily_report import render
 from assets.reporting.day_reading import read_day
 from assets.reporting.ledger_frames import latest_export, load_export
+from assets.reporting.market_opens import opens_usd
 from assets.reporting.page_files import described, drawn, write_page
 from execution.signal_batch_store import SignalBatchStore
 from execution.trading_calendar import TradingCalendar
@@ -29,20 +31,24 @@ from execution.trading_calendar import TradingCalendar
             keys.TRADING_LEDGER_EXPORT,
             keys.ML_SIGNAL_BATCH,
             keys.FEATURES_GATE_CERTIFICATE,
+            keys.RAW_DAILY_BARS,
         )
     ],
 )
 def daily_report(
     context: dg.AssetExecutionContext,
+    *,
     batches: dg.ResourceParam[SignalBatchStore],
+    raw_store: dg.ResourceParam[RawStore],
     artifacts_root: dg.ResourceParam[Path],
     reports_root: dg.ResourceParam[Path],
     identity: dg.ResourceParam[RunIdentity],
 ) -> dg.MaterializeResult[None]:
     """The day on one self-contained HTML page: gate, scores, orders, fills, positions, equity, and why."""
     session = date.fromisoformat(context.partition_key)
-    frames = load_export(latest_export(artifacts_root, TradingCalendar.shipped().next(session)))
-    day = read_day(session=session, frames=frames, batches=batches, opens_usd={})
+    traded_session = TradingCalendar.shipped().next(session)
+    frames = load_export(latest_export(artifacts_root, traded_session))
+    day = read_day(session=session, frames=frames, batches=batches, opens_usd=opens_usd(raw_store, traded_session))
     page = write_page(reports_root, session, render(day, identity=identity))
     charts = {name: dg.MetadataValue.md(text) for name, text in drawn(day).items()}
     return dg.MaterializeResult(metadata={"page": dg.MetadataValue.path(page), **described(day, page), **charts})

@@ -4,13 +4,16 @@ import dagster as dg
 import pytest
 
 from assets.identity import RunIdentity
+from assets.raw_store import RawStore
 from assets.reporting.daily_report import render
 from assets.reporting.day_reading import read_day
 from assets.reporting.defs import DEFINITIONS
 from assets.reporting.ledger_frames import latest_export, load_export
+from assets.schemas import DAILY_BARS
 from execution.ledger.export import export_ledger
 from execution.session import run_session
 from tests.builders.batches import a_red_certificate
+from tests.builders.raw_rows import bar, rows
 from tests.builders.trading_days import CALENDAR, FIRST, SESSIONS, SYMBOLS, TradingDays, a_day_of
 
 SECOND = SESSIONS[1]
@@ -24,10 +27,27 @@ IDENTITY = RunIdentity(
 )
 
 
+def opens_after(session=FIRST):
+    """The opens of the tape the venue filled from."""
+    traded_on = CALENDAR.next(session)
+    return {symbol: a_day_of(symbol, traded_on).open_usd for symbol in SYMBOLS}
+
+
+def stored_bars(root):
+    """A raw store that took in the same bars."""
+    store, traded_on = RawStore(root), CALENDAR.next(FIRST)
+    bars = [bar(symbol, traded_on, opened) for symbol, opened in opens_after().items()]
+    recorded_at = CALENDAR.bars_known_at(traded_on)
+    store.append(DAILY_BARS, rows(DAILY_BARS, bars), session=traded_on, recorded_at=recorded_at)
+    return store
+
+
 def day_after(days, session=FIRST):
     export_ledger(days.desk.ledger, days.artifacts_root, upto_session=CALENDAR.next(session))
     folder = latest_export(days.artifacts_root, CALENDAR.next(session))
-    return read_day(session=session, frames=load_export(folder), batches=days.desk.batches, opens_usd={})
+    return read_day(
+        session=session, frames=load_export(folder), batches=days.desk.batches, opens_usd=opens_after(session)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +81,16 @@ def test_every_order_sent_is_on_the_page_with_its_fill(traded):
 def test_bought_above_the_close_shows_as_a_cost(traded):
     bought = [cost for cost in day_after(traded).costs if cost.side == "buy"]
     assert all(cost.slippage_to_close_bps > 0 for cost in bought)
+
+
+def test_a_fill_at_the_open_costs_the_spread_and_the_impact(traded):
+    day = day_after(traded)
+    bought = [cost for cost in day.costs if cost.side == "buy"]
+    assert {cost.symbol: cost.open_usd for cost in bought} == {
+        cost.symbol: opens_after()[cost.symbol] for cost in bought
+    }
+    assert all(Decimal(10) < cost.slippage_to_open_bps < Decimal(15) for cost in bought)
+    assert "vs open" in render(day, identity=IDENTITY)
 
 
 def test_every_symbol_says_what_happened(traded):
@@ -130,6 +160,7 @@ def test_asset_writes_the_page_and_shows_the_chart(traded, tmp_path):
         partition_key=FIRST.isoformat(),
         resources={
             "batches": traded.desk.batches,
+            "raw_store": stored_bars(tmp_path / "raw"),
             "artifacts_root": traded.artifacts_root,
             "reports_root": tmp_path / "reports",
             "identity": IDENTITY,

@@ -100,10 +100,20 @@ def test_nothing_is_learned_from_a_week_whose_last_data_were_refused() -> None:
     assert due == ()
 
 
-def test_a_settled_session_without_a_report_is_reported() -> None:
-    done = {"decided": frozenset({TUESDAY}), "champion_as_of": CALENDAR.as_of(TUESDAY)}
-    due = analysis_at(CALENDAR.as_of(TUESDAY), **done, settled=frozenset({TUESDAY}))
-    assert due == (Work(act=Act.REPORT, session=TUESDAY),)
+def reports_at(now: datetime, **changes: object) -> list[date]:
+    done = {"decided": frozenset({TUESDAY}), "settled": frozenset({TUESDAY})}
+    return [work.session for work in analysis_at(now, **(done | changes)) if work.act is Act.REPORT]
+
+
+def test_a_settled_session_is_reported_once_the_bars_it_was_traded_on_are_taken_in() -> None:
+    settled_at = CALENDAR.bars_known_at(WEDNESDAY)
+    assert reports_at(settled_at, ingested=TUESDAY) == []
+    assert reports_at(settled_at, ingested=WEDNESDAY) == [TUESDAY]
+    assert reports_at(settled_at, ingested=WEDNESDAY, reported=frozenset({TUESDAY})) == []
+
+
+def test_the_last_session_of_a_source_is_reported_without_the_bars_that_nobody_takes_in() -> None:
+    assert reports_at(CALENDAR.bars_known_at(WEDNESDAY), ingested=TUESDAY, last_session=TUESDAY) == [TUESDAY]
 
 
 def test_a_published_batch_of_the_tradable_session_is_planned() -> None:
