@@ -119,6 +119,26 @@ class Home:
         return self.root / "KILL"
 
     @property
+    def kill_spare(self) -> Path:
+        """Empty file that takes the kill switch's name when the disk has no room for a new one."""
+        return self.root / "KILL.spare"
+
+    @property
+    def halt(self) -> Path:
+        """File that tells `touchstone halt` where orders are cancelled; holds no secret."""
+        return self.root / "halt.json"
+
+    @property
+    def stop_requests(self) -> Path:
+        """Folder of stops asked for while the ledger was away; whoever next opens it writes them down."""
+        return self.root / "stop_requests"
+
+    @property
+    def heartbeat(self) -> Path:
+        """File touched by every act and by the daemon; the watchdog cancels when it is not touched any more."""
+        return self.root / "heartbeat"
+
+    @property
     def dagster(self) -> Path:
         """Folder of the Dagster instance (DAGSTER_HOME)."""
         return self.root / "dagster"

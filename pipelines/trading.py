@@ -12,7 +12,7 @@ from pipelines.due_trading import due_trading_work
 from pipelines.home import Home
 from pipelines.jobs import job_definitions
 from pipelines.logging_setup import configure_logging
-from pipelines.trading_adapters import open_desk
+from pipelines.stopping import beating, open_acting_desk
 from pipelines.trading_settings import TradingSettings, load_trading_settings
 from sensors.due_work import due_work_sensor
 from sensors.rules import Act, Work
@@ -27,8 +27,8 @@ _SENSORS = (
 def build_definitions(settings: TradingSettings, home: Home) -> dg.Definitions:
     """Return the trading location bound to one home."""
     jobs = job_definitions("trading")
-    due = due_trading_work(settings, home)
-    desk = dg.ResourceDefinition(lambda context: open_desk(settings, home, run_id=context.run_id or ""))
+    due = beating(home, due_trading_work(settings, home))
+    desk = dg.ResourceDefinition(lambda context: open_acting_desk(settings, home, run_id=context.run_id or ""))
     sensors = [
         due_work_sensor(
             name=name,

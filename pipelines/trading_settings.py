@@ -17,6 +17,7 @@ from execution.domain.signals import Mode
 from execution.portfolio.cost_model import CostModel
 from execution.portfolio.sizing_policy import SizingPolicy
 from execution.risk.limits import RiskLimits
+from execution.watchdog import WatchdogPolicy
 from pipelines.settings_loading import LIVE_VARIABLE, PROFILE, LoadedSettings
 from pipelines.settings_schema import NOT_HASHED
 from pipelines.settings_sources import Given
@@ -74,6 +75,11 @@ class TradingSettings(LoadedSettings):
     sizing: SizingPolicy = Field(default=SizingPolicy(), description="How scores become target weights and shares.")
     costs: CostModel = Field(
         default=CostModel(), description="What a trade is expected to cost, at the venue and in sizing."
+    )
+    watchdog: WatchdogPolicy = Field(
+        default=WatchdogPolicy(),
+        description="When the resident watchdog cancels working orders.",
+        json_schema_extra=NOT_HASHED,
     )
     broker_keys: BrokerKeys = Field(default=BrokerKeys(), description="Keys of the paper or live account.")
     log: LogSettings = Field(default=LogSettings(), description="The log.", json_schema_extra=NOT_HASHED)

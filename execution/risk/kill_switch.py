@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from execution.domain.errors import Halted
+from execution.durable_files import DurableFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +66,21 @@ class KillSwitch:
                 os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        synchronise_folder(self.kill_file.parent)
+        DurableFiles().sync_folder(self.kill_file.parent)
 
+    def release(self) -> None:
+        """Take the switch away, in whatever form it stands there; harmless when it is off.
 
-def synchronise_folder(folder: Path) -> None:
-    """Bring a folder's names to the device, so that a made or removed file survives a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        Raises:
+            Halted: it cannot be taken away, so nothing is sent.
+        """
+        try:
+            # A link is taken away itself, never what it points to.
+            is_folder = self.kill_file.is_dir() and not self.kill_file.is_symlink()
+            self.kill_file.rmdir() if is_folder else self.kill_file.unlink(missing_ok=True)
+            DurableFiles().sync_folder(self.kill_file.parent)
+        except OSError as error:
+            raise Halted(
+                f"the kill file {self.kill_file.name} cannot be taken away: {error}; look at what stands there, and "
+                "remove it by hand once you know who put it there"
+            ) from error

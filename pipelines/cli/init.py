@@ -9,6 +9,7 @@ from pipelines.analysis_adapters import first_cycle_session, sources_of
 from pipelines.dagster_instance import prepare_instance
 from pipelines.home import Home
 from pipelines.settings import Settings
+from pipelines.stopping import prepare_stopping
 from pipelines.trading_adapters import is_clock_told
 
 
@@ -26,6 +27,7 @@ def create_home(settings: Settings, home: Home) -> str:
         SettingsRefused: the mode has no source, or the named first session is none it can serve.
     """
     prepare_instance(home)
+    prepare_stopping(home)
     if not home.settings.exists():
         write_atomically(home.settings, settings.kept_text().encode())
     if not is_clock_told(settings.mode):

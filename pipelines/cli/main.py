@@ -89,6 +89,51 @@ def status(settings: SettingsFile = None) -> None:
 
 
 @app.command()
+def halt(
+    reason: Annotated[str, typer.Option(help="Why, one sentence.")],
+    name: Annotated[str, typer.Option(help="Who stops; the system user when absent.")] = "",
+    keep_stops: Annotated[bool, typer.Option("--keep-stops", help="Leave protective stops working.")] = False,
+) -> None:
+    """Stop now: nothing is sent any more, and every working order is cancelled. See docs/runbook-stop.md."""
+    from pipelines.cli import halt as stop
+
+    sys.exit(stop.main(["--reason", reason, "--name", name, *(["--keep-stops"] if keep_stops else [])]))
+
+
+@app.command()
+def resume(
+    token: Annotated[str, typer.Option(help="What the first step printed; without it, that step.")] = "",
+    name: Annotated[str, typer.Option(help="Who resumes.")] = "",
+    reason: Annotated[str, typer.Option(help="Why, one sentence.")] = "",
+    reducing: Annotated[bool, typer.Option("--reducing", help="Let out only what reduces positions.")] = False,
+    settings: SettingsFile = None,
+) -> None:
+    """Resume after a stop, in two steps: look and get a token; then name yourself, with that token."""
+    from pipelines.cli import resume as back
+    from pipelines.home import Home
+    from pipelines.trading_settings import load_trading_settings
+
+    tree, home = load_trading_settings(settings), Home.from_environment()
+    if not token:
+        print(back.look(tree, home))
+    else:
+        print(back.confirm(tree, home, token=token, actor=name, reason=reason, is_reducing=reducing))
+
+
+@app.command()
+def watchdog(settings: SettingsFile = None) -> None:
+    """Watch this home until Ctrl-C: cancel orders when the kill switch is on or nobody shows a sign of life."""
+    from pipelines.cli.watchdog import run_watchdog
+    from pipelines.home import Home
+    from pipelines.logging_setup import configure_logging
+    from pipelines.trading_settings import load_trading_settings
+
+    tree, home = load_trading_settings(settings), Home.from_environment()
+    configure_logging(home, level=tree.log.level, secrets=tree.secrets())
+    sys.exit(run_watchdog(tree, home))
+
+
+@app.command()
 def ui(
     settings: SettingsFile = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine's loopback.")] = 3000,

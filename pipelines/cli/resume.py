@@ -1,0 +1,60 @@
+"""`touchstone resume`: what is stopped and by whom, and the two steps back."""
+
+from execution.domain.events import ControlChanged
+from execution.risk.kill_switch import KillSwitch
+from execution.session.resume import Stopped, look_before_resuming, resume
+from pipelines.home import Home
+from pipelines.stopping import open_acting_desk, prepare_stopping
+from pipelines.trading_settings import TradingSettings
+
+
+def look(settings: TradingSettings, home: Home) -> str:
+    """Return what a person must read before resuming, with the token that stands for it."""
+    desk = open_acting_desk(settings, home, actor="resume")
+    return stopped_page(look_before_resuming(desk, kill_switch=KillSwitch(home.kill), stop_requests=home.stop_requests))
+
+
+def confirm(  # noqa: D417 - the rest is explained at `resume`
+    settings: TradingSettings, home: Home, *, token: str, actor: str, reason: str, is_reducing: bool
+) -> str:
+    """Resume with a token and return what to say.
+
+    Args:
+        is_reducing: let out only what takes a position nearer to zero.
+    """
+    desk = open_acting_desk(settings, home, actor=actor)
+    resumed = resume(
+        desk,
+        kill_switch=KillSwitch(home.kill),
+        stop_requests=home.stop_requests,
+        token=token,
+        actor=actor,
+        reason=reason,
+        to="reducing" if is_reducing else "active",
+    )
+    # The spare file may have become the switch that was just taken away.
+    prepare_stopping(home)
+    return f"trading is {resumed.state} from {resumed.at.isoformat()}, by {resumed.actor}: {resumed.reason}"
+
+
+def control_line(control: ControlChanged | None) -> str:
+    """Return in one line what may be sent, who said so, when and why."""
+    if control is None:
+        return "active, nobody ever stopped it"
+    return f"{control.state} since {control.at.isoformat()}, by {control.actor}: {control.reason}"
+
+
+def stopped_page(stopped: Stopped) -> str:
+    """Return what the first step found, for a person to read."""
+    held = ", ".join(f"{symbol} {shares}" for symbol, shares in stopped.held_shares.items())
+    lines = [
+        f"trading state {control_line(stopped.control)}",
+        f"kill file     {stopped.kill_file or 'none'}",
+        "ledger        the chain holds, and ledger and venue agree",
+        f"working       {len(stopped.working)} orders: {', '.join(stopped.working) or 'none'}",
+        f"held          {held or 'nothing'}",
+    ]
+    if stopped.state == "active" and not stopped.kill_file:
+        return "\n".join([*lines, "nothing is stopped"])
+    again = f"touchstone resume --token {stopped.token} --name YOU --reason WHY [--reducing]"
+    return "\n".join([*lines, f"to resume     {again}"])

@@ -1,0 +1,62 @@
+"""What a home keeps so that it can be stopped: where orders are cancelled, a spare name, signs of life.
+
+`halt.json` says where to cancel, for a script that reads nothing else. Keys are named, never held in it.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import orjson
+
+from execution.artifact_files import write_atomically
+from execution.session.control import take_in_stop_requests
+from execution.session.desk import Desk
+from pipelines.home import Home
+from pipelines.trading_adapters import open_desk
+from pipelines.trading_settings import TradingSettings
+
+T = TypeVar("T")
+
+
+def prepare_stopping(home: Home) -> None:
+    """Write what `touchstone halt` needs into a home; harmless to repeat, and cheap when nothing changed."""
+    told = {"venue": {"kind": "simulated", "store": str(home.venue)}, "version": 1}
+    content = orjson.dumps(told, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n"
+    if not home.halt.exists() or home.halt.read_bytes() != content:
+        write_atomically(home.halt, content)
+    home.kill_spare.touch()
+
+
+def open_acting_desk(settings: TradingSettings, home: Home, *, run_id: str = "", actor: str = "") -> Desk:
+    """Return the desk of an act that may write: halts asked for while the ledger was away are written down first.
+
+    Args:
+        settings: the trading half of the tree.
+        home: where ledger, venue and tape live.
+        run_id: the run it serves, for notes in the ledger.
+        actor: who asked, for notes in the ledger.
+
+    Raises:
+        SettingsRefused: the mode has no venue yet.
+    """
+    prepare_stopping(home)
+    beat(home)
+    desk = open_desk(settings, home, run_id=run_id, actor=actor)
+    take_in_stop_requests(desk.ledger, home.stop_requests, at=desk.clock.now())
+    return desk
+
+
+def beat(home: Home) -> None:
+    """Give a sign of life, for the watchdog."""
+    home.root.mkdir(parents=True, exist_ok=True)
+    home.heartbeat.touch()
+
+
+def beating(home: Home, work: Callable[[], T]) -> Callable[[], T]:
+    """Return the work with a sign of life before it."""
+
+    def alive() -> T:
+        beat(home)
+        return work()
+
+    return alive
