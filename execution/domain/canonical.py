@@ -32,6 +32,15 @@ def content_hash(value: Any) -> str:
     return hashlib.sha256(canonical_bytes(value)).hexdigest()
 
 
+def canonical_text(value: Decimal | datetime | date | None) -> str | None:
+    """Return an amount or a time as it stands in canonical bytes; None stays None.
+
+    Raises:
+        ValueError: a decimal is not finite, or a datetime is naive.
+    """
+    return None if value is None else str(_plain(value))
+
+
 def _plain(value: Any) -> Any:  # noqa: C901 - one return per kind of value is the clearest form of this table
     # Exact types first: batches hold hundreds of thousands of floats, and this line is where the time goes.
     kind = type(value)

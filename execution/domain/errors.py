@@ -14,6 +14,8 @@
         ChainBroken          a stored hash does not match its content
         IllegalTransition    an event does not follow from the state before it
         SameIdOtherOrder     a client order id exists with other parameters
+        FactExists           a fact that may exist once exists already
+        CommitUnknown        the database was lost while it committed
         Fenced               the lease a writer relies on was lost
       ReleaseRefused         program, settings, ledger or model are not the approved release
       Halted                 the kill switch is engaged, or cannot be read
@@ -77,6 +79,14 @@ class IllegalTransition(LedgerError):
 
 class SameIdOtherOrder(LedgerError):
     """A client order id is already recorded with other parameters."""
+
+
+class FactExists(LedgerError):
+    """A fact that may exist once exists already; nothing was written."""
+
+
+class CommitUnknown(LedgerError):
+    """The database was lost while it committed: nobody knows what was written until it is read again."""
 
 
 class Fenced(LedgerError):

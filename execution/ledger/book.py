@@ -27,6 +27,7 @@ from execution.domain.events import (
 )
 from execution.domain.positions import Position
 from execution.ledger.order_record import OrderRecord
+from execution.ledger.risk_day import RiskDay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +77,7 @@ class Book:
         quarantined: symbols in which nothing of ours may go out now, and why.
         lifted: by symbol, how many fills were booked when a person last lifted its quarantine.
         release: what may trade, as approved last; None before the first approval.
+        days: by exchange day, in the order the ledger first knew them: reserved, filled, entries and realised.
     """
 
     opened: AccountOpened | None = None
@@ -91,6 +93,7 @@ class Book:
     quarantined: Mapping[str, SymbolQuarantined] = field(default_factory=dict)
     lifted: Mapping[str, int] = field(default_factory=dict)
     release: ReleaseApproved | None = None
+    days: Mapping[date, RiskDay] = field(default_factory=dict)
 
     @property
     def held_shares(self) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import date
 from functools import singledispatchmethod
 from typing import Any
 
@@ -42,6 +43,7 @@ from execution.domain.orders import BrokerFill
 from execution.domain.positions import Position, after_action, after_fill, cash_flow_usd
 from execution.ledger.book import Book, CycleRecord
 from execution.ledger.order_record import OrderEvent, OrderRecord
+from execution.ledger.risk_day import RiskDay
 
 
 def folded(book: Book, events: Iterable[Event]) -> Book:
@@ -80,6 +82,7 @@ class Folding:
         self._fills, self._actions, self._notes = dict(book.fills), dict(book.actions), dict(book.notes)
         self._control, self._release = book.control, book.release
         self._quarantined, self._lifted = dict(book.quarantined), dict(book.lifted)
+        self._days = dict(book.days)
 
     def book(self) -> Book:
         """Return the book as it stands."""
@@ -97,7 +100,24 @@ class Folding:
             quarantined=self._quarantined,
             lifted=self._lifted,
             release=self._release,
+            days=self._days,
         )
+
+    def order(self, client_order_id: str) -> OrderRecord | None:
+        """Return an order as it stands; None when nobody decided it."""
+        return self._orders.get(client_order_id)
+
+    def cycle(self, cycle_id: str) -> CycleRecord | None:
+        """Return a cycle as it stands; None when it has no plan."""
+        return self._cycles.get(cycle_id)
+
+    def position(self, symbol: str) -> Position:
+        """Return a symbol's position as it stands."""
+        return self._positions.get(symbol, Position(symbol=symbol))
+
+    def day(self, session: date) -> RiskDay:
+        """Return an exchange day as it stands."""
+        return self._days.get(session, RiskDay(session=session))
 
     @singledispatchmethod
     def apply(self, event: Any) -> None:
@@ -175,7 +195,10 @@ class Folding:
         record = self._orders.get(event.client_order_id)
         if record is None:
             raise IllegalTransition(f"{type(event).__name__} of order {event.client_order_id}, which nobody decided")
-        self._orders[event.client_order_id] = record.after(event)
+        after = self._orders[event.client_order_id] = record.after(event)
+        if after.sent_at is not None:
+            session = after.sent_at.date()
+            self._days[session] = self.day(session).after_order(record, after)
 
     @apply.register
     def _(self, event: FillBooked) -> None:
@@ -190,7 +213,10 @@ class Folding:
             self._orders[fill.client_order_id] = record.after_reversal(fill)
         self._fills[fill.execution_id] = event
         self._cash_usd += cash_flow_usd(fill)
-        self._positions[fill.symbol] = after_fill(self._position(fill.symbol), fill)
+        held = self.position(fill.symbol)
+        after = self._positions[fill.symbol] = after_fill(held, fill)
+        session, realised = fill.filled_at.date(), after.realised_usd - held.realised_usd
+        self._days[session] = self.day(session).after_fill(fill, realised_usd=realised)
 
     @apply.register
     def _(self, event: CorporateActionBooked) -> None:
@@ -199,7 +225,11 @@ class Folding:
             raise IllegalTransition(f"corporate action {entry.entry_id} is booked already")
         self._actions[entry.entry_id] = event
         self._cash_usd += entry.cash_usd
-        self._positions[entry.symbol] = after_action(self._position(entry.symbol), entry)
+        held = self.position(entry.symbol)
+        after = self._positions[entry.symbol] = after_action(held, entry)
+        day = self.day(entry.session)
+        realised = day.realised_usd + after.realised_usd - held.realised_usd
+        self._days[entry.session] = replace(day, realised_usd=realised)
 
     @apply.register
     def _(self, event: PositionsMarked) -> None:
@@ -226,9 +256,6 @@ class Folding:
     @apply.register
     def _(self, event: ReleaseApproved) -> None:
         self._release = event
-
-    def _position(self, symbol: str) -> Position:
-        return self._positions.get(symbol, Position(symbol=symbol))
 
     def _cycle(self, event: Any) -> CycleRecord:
         cycle = self._cycles.get(event.cycle_id)

@@ -15,7 +15,7 @@ from execution.ledger.book import Book
 from execution.ledger.event_codec import RecordedEvent, encoded, trading_hash
 from execution.ledger.fenced_ledger import FencedLedger
 from execution.ledger.folding import folded
-from execution.ledger.hash_chain import GENESIS, ChainHead, ChainRow, link_hash, verified_head
+from execution.ledger.hash_chain import GENESIS, ChainHead, ChainRow, linked, verified_head
 from execution.ledger.lease import Lease, refuse_lost
 from execution.ledger.store import Decision, LedgerStore
 
@@ -34,7 +34,7 @@ class MemoryLedger:
         self._clock_seconds = clock_seconds
         self._rows: list[ChainRow] = []
         self._events: list[Event] = []
-        self._book = Book()
+        self._book, self._head = Book(), ChainHead(0, GENESIS)
         self._legs: set[tuple[str, ...]] = set()
         self._leases: dict[str, Lease] = {}
 
@@ -57,15 +57,15 @@ class MemoryLedger:
     def events(self) -> Iterator[RecordedEvent]:
         """Yield all events in order, as they stand at the first step."""
         for row, event in list(zip(self._rows, self._events, strict=True)):
-            yield RecordedEvent(row.sequence, row.hash, event)
+            yield RecordedEvent(row.sequence, row.hash.decode(), event)
 
     def head(self) -> ChainHead:
         """Return where the chain ends, without hashing it again."""
-        return ChainHead(len(self._rows), self._rows[-1].hash) if self._rows else ChainHead(0, GENESIS)
+        return self._head
 
     def hash_at(self, sequence: int) -> str | None:
         """Return the hash stored for a row; None when there is no such row."""
-        return self._rows[sequence - 1].hash if 0 < sequence <= len(self._rows) else None
+        return self._rows[sequence - 1].hash.decode() if 0 < sequence <= len(self._rows) else None
 
     def verify_chain(self) -> ChainHead:
         """Hash every row again and return the head.
@@ -115,7 +115,7 @@ class MemoryLedger:
         if lease is not None:
             self._refuse_lost(lease)
         events = tuple(decide(self._book))
-        book, head = folded(self._book, events), self.head()
+        book, head = folded(self._book, events), self._head
         rows, legs = [], set()
         for event in events:
             if isinstance(event, OrderIntended):
@@ -123,11 +123,10 @@ class MemoryLedger:
                 if leg in self._legs or leg in legs:
                     raise LedgerError(f"the ledger refused a fact that exists already: order of {' '.join(leg)}")
                 legs.add(leg)
-            body = encoded(head.sequence + 1, event)
-            row = ChainRow(head.sequence + 1, head.hash, link_hash(head.hash, body), body)
+            row = linked(head, encoded(head.sequence + 1, event))
             rows.append(row)
-            head = ChainHead(row.sequence, row.hash)
-        self._book = book
+            head = ChainHead(row.sequence, row.hash.decode())
+        self._book, self._head = book, head
         self._legs |= legs
         self._rows.extend(rows)
         self._events.extend(events)

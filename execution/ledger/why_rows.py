@@ -5,6 +5,7 @@ The plan writes one file, the settle a second that repeats the rows with what ca
 
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -63,6 +64,14 @@ SCHEMA: Final = pa.schema(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class WhyPage:
+    """What one file holds: a row per symbol, sorted, and the hash of the file these rows finish."""
+
+    rows: tuple[WhyRow, ...]
+    previous_hash: str | None
+
+
 def parquet_bytes(table: pa.Table) -> bytes:
     """Return a table as Parquet bytes that depend on its content and the pinned pyarrow only."""
     buffer = io.BytesIO()
@@ -78,9 +87,8 @@ def write_why_rows(artifacts: Artifacts, rows: Sequence[WhyRow], *, previous_has
         rows: one row per symbol.
         previous_hash: the file these rows finish; None for a plan's own.
     """
-    ordered = [_columns(row) for row in sorted(rows, key=lambda row: row.symbol)]
-    table = pa.Table.from_pylist(ordered, schema=SCHEMA.with_metadata({"previous": previous_hash or ""}))
-    return artifacts.write(FOLDER, parquet_bytes(table), suffix=_SUFFIX)
+    page = WhyPage(tuple(sorted(rows, key=lambda row: row.symbol)), previous_hash)
+    return artifacts.keep(FOLDER, page, _encoded, suffix=_SUFFIX)
 
 
 def read_why_rows(artifacts: Artifacts, artifact_hash: str) -> tuple[WhyRow, ...]:
@@ -89,8 +97,7 @@ def read_why_rows(artifacts: Artifacts, artifact_hash: str) -> tuple[WhyRow, ...
     Raises:
         CorruptArtifact: the file is missing, or its bytes have another hash.
     """
-    table = why_table(artifacts, artifact_hash)
-    return tuple(_row(columns) for columns in table.to_pylist())
+    return artifacts.kept(FOLDER, artifact_hash, _decoded, suffix=_SUFFIX).rows
 
 
 def why_table(artifacts: Artifacts, artifact_hash: str) -> pa.Table:
@@ -99,7 +106,22 @@ def why_table(artifacts: Artifacts, artifact_hash: str) -> pa.Table:
     Raises:
         CorruptArtifact: the file is missing, or its bytes have another hash.
     """
-    data = artifacts.read(FOLDER, artifact_hash, suffix=_SUFFIX)
+    return _table(artifacts.read(FOLDER, artifact_hash, suffix=_SUFFIX))
+
+
+def _encoded(page: WhyPage) -> bytes:
+    columns = [_columns(row) for row in page.rows]
+    metadata = {"previous": page.previous_hash or ""}
+    return parquet_bytes(pa.Table.from_pylist(columns, schema=SCHEMA.with_metadata(metadata)))
+
+
+def _decoded(data: bytes) -> WhyPage:
+    table = _table(data)
+    previous_hash = (table.schema.metadata or {}).get(b"previous", b"").decode() or None
+    return WhyPage(tuple(_row(columns) for columns in table.to_pylist()), previous_hash)
+
+
+def _table(data: bytes) -> pa.Table:
     # Threads of pyarrow 26 now and then abort a process at its very end, and a verb would lose its exit code.
     return pq.read_table(pa.BufferReader(data), use_threads=False)
 

@@ -1,20 +1,17 @@
 """The links themselves, without a store."""
 
-from dataclasses import replace
-
 import pytest
 
 from execution.domain.errors import ChainBroken
-from execution.ledger.hash_chain import GENESIS, ChainHead, ChainRow, link_hash, verified_head
+from execution.ledger.hash_chain import GENESIS, ChainHead, ChainRow, linked, verified_head
 
 
 def a_chain(*sequences: int) -> list[ChainRow]:
     """Return rows whose links are right; each body says the sequence given."""
     rows: list[ChainRow] = []
     for place, told in enumerate(sequences, start=1):
-        previous = rows[-1].hash if rows else GENESIS
-        body = b'{"seq":%d}' % told
-        rows.append(ChainRow(place, previous, link_hash(previous, body), body))
+        previous = rows[-1].hash.decode() if rows else GENESIS
+        rows.append(linked(ChainHead(place - 1, previous), b'{"seq":%d}' % told))
     return rows
 
 
@@ -24,7 +21,7 @@ def test_an_empty_chain_ends_where_it_begins() -> None:
 
 def test_the_head_is_the_last_row() -> None:
     rows = a_chain(1, 2, 3)
-    assert verified_head(rows) == ChainHead(3, rows[-1].hash)
+    assert verified_head(rows) == ChainHead(3, rows[-1].hash.decode())
 
 
 def test_equal_bodies_in_other_places_have_other_hashes() -> None:
@@ -42,8 +39,8 @@ def test_a_missing_first_row_is_found() -> None:
         verified_head(a_chain(1, 2)[1:])
 
 
-@pytest.mark.parametrize("broken", ["not hexadecimal", ""])
-def test_a_link_that_is_no_hash_is_found(broken: str) -> None:
+@pytest.mark.parametrize("broken", [b"not hexadecimal", b""])
+def test_a_link_that_is_no_hash_is_found(broken: bytes) -> None:
     rows = a_chain(1, 2)
     with pytest.raises(ChainBroken):
-        verified_head([replace(rows[0], previous_hash=broken), rows[1]])
+        verified_head([rows[0]._replace(previous_hash=broken), rows[1]])

@@ -70,7 +70,7 @@ def test_an_exchanged_file_is_read_from_the_start(tmp_path: Path) -> None:
     assert not ledger.book().orders
 
 
-@pytest.mark.parametrize("statement", ["update event set body = 'x'", "delete from event", "delete from intent"])
+@pytest.mark.parametrize("statement", ["update event set body = 'x'", "delete from event", "delete from submission"])
 def test_rows_can_be_neither_changed_nor_deleted(ledger: SqliteLedger, tmp_path: Path, statement: str) -> None:
     connection = sqlite3.connect(tmp_path / "ledger.db")
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):

@@ -37,11 +37,3 @@ create table corporate_action (
     entry_id text primary key,
     sequence integer not null references event (sequence)
 ) strict;
-
--- Operational, no part of the chain: who may write now. The row stays for ever, so that its token only rises.
-create table lease (
-    name text primary key,
-    holder text not null,
-    token integer not null,
-    expires_at_milliseconds integer not null
-) strict;

@@ -1,0 +1,49 @@
+"""What one exchange day's orders may still spend, have traded and have earned, as the limits of the day count it.
+
+New York sessions lie within one UTC day, so the date of an instant is its exchange day.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+
+from execution.domain.orders import BrokerFill
+from execution.ledger.order_record import OrderRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiskDay:
+    """One exchange day.
+
+    Attributes:
+        reserved_usd: what orders sent that day may cost whose end the venue has not proven; freed in the transaction
+            that proves it.
+        filled_usd: shares times price of executions, both sides; a reversal takes away what it reverses.
+        entries: orders sent to open a position.
+        realised_usd: earned that day: on sales after fees, and on dividends and delistings.
+    """
+
+    session: date
+    reserved_usd: Decimal = Decimal(0)
+    filled_usd: Decimal = Decimal(0)
+    entries: int = 0
+    realised_usd: Decimal = Decimal(0)
+
+    def after_order(self, before: OrderRecord, after: OrderRecord) -> "RiskDay":
+        """Return the day on which an order was sent, after a fact of the order."""
+        reserved = (after.reserved_usd if after.is_unproven else Decimal(0)) - (
+            before.reserved_usd if before.is_unproven else Decimal(0)
+        )
+        is_entered = before.sent_at is None and after.leg == "entry"
+        return replace(self, reserved_usd=self.reserved_usd + reserved, entries=self.entries + is_entered)
+
+    def after_fill(self, fill: BrokerFill, *, realised_usd: Decimal) -> "RiskDay":
+        """Return the day after an execution of its own.
+
+        Args:
+            fill: the execution.
+            realised_usd: what it realised, fees taken off.
+        """
+        value = fill.quantity_shares * fill.price_usd
+        filled = self.filled_usd + (value if fill.reverses is None else -value)
+        return replace(self, filled_usd=filled, realised_usd=self.realised_usd + realised_usd)
