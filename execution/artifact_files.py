@@ -4,11 +4,15 @@ A crash leaves either no file or the whole file (`durable_files`).
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from execution.domain.errors import CorruptArtifact
 from execution.durable_files import DurableFiles
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,18 @@ class FileArtifacts:
             CorruptArtifact: there is no such file, or its bytes have another hash.
         """
         return read_by_hash(self.root / folder, digest, suffix=suffix)
+
+    def keep(self, folder: str, value: Value, encode: Callable[[Value], bytes], *, suffix: str) -> str:
+        """Store the bytes of a value and return their hash."""
+        return self.write(folder, encode(value), suffix=suffix)
+
+    def kept(self, folder: str, digest: str, decode: Callable[[bytes], Value], *, suffix: str) -> Value:
+        """Return the value whose bytes are stored under a hash.
+
+        Raises:
+            CorruptArtifact: there is no such file, or its bytes have another hash.
+        """
+        return decode(self.read(folder, digest, suffix=suffix))
 
 
 def write_by_hash(folder: Path, data: bytes, *, suffix: str) -> str:

@@ -1,8 +1,9 @@
 """What trading needs of the world, as small protocols. Adapters live in `brokers/`, `ledger/` and `clock.py`."""
 
+from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from execution.domain.broker_capabilities import BrokerCapabilities
 from execution.domain.orders import (
@@ -15,6 +16,8 @@ from execution.domain.orders import (
 )
 from execution.domain.provenance import GateCertificate
 from execution.domain.signals import SignalBatch
+
+Value = TypeVar("Value")
 
 
 class Clock(Protocol):
@@ -72,7 +75,7 @@ class SignalBatches(Protocol):
 
 
 class Artifacts(Protocol):
-    """Bytes named by their SHA-256: written once, never changed, verified on every read."""
+    """Content named by its hash: written once, never changed, verified on every read."""
 
     def write(self, folder: str, data: bytes, *, suffix: str) -> str:
         """Store bytes in a folder and return their hash; storing the same bytes again changes nothing."""
@@ -83,6 +86,18 @@ class Artifacts(Protocol):
 
         Raises:
             CorruptArtifact: there are none, or they have another hash.
+        """
+        ...
+
+    def keep(self, folder: str, value: Value, encode: Callable[[Value], bytes], *, suffix: str) -> str:
+        """Store a frozen value, as the bytes `encode` makes of it where bytes are stored, and return its hash."""
+        ...
+
+    def kept(self, folder: str, digest: str, decode: Callable[[bytes], Value], *, suffix: str) -> Value:
+        """Return the value kept under a hash; `decode` undoes what `encode` did.
+
+        Raises:
+            CorruptArtifact: there is none, or its bytes have another hash.
         """
         ...
 
