@@ -26,6 +26,8 @@ from execution.trading_calendar import AS_OF_AFTER_CLOSE, TradingCalendar
 ENTRY_LAG_SESSIONS: Final = 1
 """Sessions between a decision and the close its label starts from."""
 
+_SESSIONS_READ_AT_ONCE: Final = 125
+
 Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
 Days = npt.NDArray[np.datetime64]
@@ -79,11 +81,12 @@ class TrainingSet:
             )
         )
         for days in (self.sessions, self.label_end):
-            digest.update(np.ascontiguousarray(days.astype("datetime64[D]").astype("<i8")).tobytes())
-        digest.update(np.ascontiguousarray(self.features, dtype="<f4").tobytes())
-        digest.update(np.ascontiguousarray(self.label, dtype="<f4").tobytes())
+            digest.update(np.ascontiguousarray(days.astype("datetime64[D]").astype("<i8")).data)
+        # The arrays' own memory: a copy of the features as bytes would be a third of a gigabyte.
+        digest.update(np.ascontiguousarray(self.features, dtype="<f4").data)
+        digest.update(np.ascontiguousarray(self.label, dtype="<f4").data)
         for numbers in (self.net_return, self.volatility_20d):
-            digest.update(np.ascontiguousarray(numbers, dtype="<f8").tobytes())
+            digest.update(np.ascontiguousarray(numbers, dtype="<f8").data)
         return digest.hexdigest()
 
 
@@ -131,7 +134,7 @@ def build_training_set(
     first = calendar.sessions[max(0, calendar.index(cut_off) + 1 - policy.max_history_sessions)]
     grid = calendar.between(first, cut_off)
     returns = _forward_returns(warehouse, grid=grid, horizon_sessions=policy.horizon_sessions)
-    rows = warehouse.read(_members_sql(feature_names), {"first": first, "last": cut_off})
+    rows = warehouse.read(_members_sql(()), {"first": first, "last": cut_off})
     day = np.searchsorted(np.array(grid, dtype="datetime64[D]"), _days(rows, "session"))
     forward = returns.of(day, rows.column("symbol"))
     sizes = np.bincount(day[np.isfinite(forward)], minlength=len(grid))
@@ -151,12 +154,33 @@ def build_training_set(
         feature_names=tuple(feature_names),
         sessions=sessions[kept_day],
         symbols=np.asarray(rows.column("symbol").to_pylist(), dtype=np.object_)[keep],
-        features=feature_matrix(rows, feature_names)[keep],
+        features=_kept_features(warehouse, feature_names, grid=grid, day=day, keep=keep),
         label=gaussian_rank(net, kept_day).astype(np.float32),
         net_return=net,
         label_end=sessions[kept_day + ENTRY_LAG_SESSIONS + policy.horizon_sessions],
         volatility_20d=_numbers(rows, "fact_volatility_20d")[keep],
     )
+
+
+def _kept_features(
+    warehouse: Warehouse,
+    feature_names: Sequence[str],
+    *,
+    grid: Sequence[date],
+    day: npt.NDArray[np.int64],
+    keep: npt.NDArray[np.bool_],
+) -> Singles:
+    """Return the features of the kept members, read a stretch of sessions at a time: all at once are gigabytes."""
+    sql = _members_sql(feature_names)
+    matrix = np.empty((int(keep.sum()), len(feature_names)), dtype=np.float32)
+    end = 0
+    for begin in range(0, len(grid), _SESSIONS_READ_AT_ONCE):
+        until = min(begin + _SESSIONS_READ_AT_ONCE, len(grid))
+        rows = warehouse.read(sql, {"first": grid[begin], "last": grid[until - 1]})
+        block = feature_matrix(rows, feature_names)[keep[(day >= begin) & (day < until)]]
+        matrix[end : end + len(block)] = block
+        end += len(block)
+    return matrix
 
 
 def feature_matrix(rows: pa.Table, feature_names: Sequence[str]) -> Singles:
@@ -250,9 +274,9 @@ def _forward_returns(warehouse: Warehouse, *, grid: Sequence[date], horizon_sess
 
 
 def _members_sql(feature_names: Sequence[str]) -> str:
-    columns = ", ".join(f'f."{name}"' for name in feature_names)
+    columns = "".join(f', f."{name}"' for name in feature_names)
     return (
-        f"select f.session, f.symbol, t.volatility_20d as fact_volatility_20d, {columns} "  # noqa: S608 - names come from the catalogue
+        f"select f.session, f.symbol, t.volatility_20d as fact_volatility_20d{columns} "  # noqa: S608 - names come from the catalogue
         "from marts.fct_features as f "
         "inner join marts.fct_universe as u on u.session = f.session and u.symbol = f.symbol "
         "left join marts.fct_trading_facts as t on t.session = f.session and t.symbol = f.symbol "

@@ -14,7 +14,7 @@ import numpy as np
 from assets.ml.calibration import Calibration, fit_calibration
 from assets.ml.dataset import Floats, Singles, TrainingSet
 from assets.ml.policy import LearningPolicy
-from assets.ml.walk_forward import Fold, FoldMetrics, fold_metrics, folds, mean_rank_ic, standardised_by_day
+from assets.ml.walk_forward import Fold, FoldMetrics, Rows, fold_metrics, folds, mean_rank_ic, standardised_by_day
 from execution.domain.errors import DataError
 
 
@@ -90,11 +90,10 @@ def train(
     used = tuple(name for name in training_set.feature_names if name not in dropped)
     if not used:
         raise DataError(f"found no feature that varies among {len(dropped)}, expected at least one: check the marts")
-    features = training_set.features[:, [training_set.feature_names.index(name) for name in used]]
     made = folds(training_set, policy)
-    fold_scores = [_out_of_fold(training_set, features, used, fold, policy) for fold in made]
+    fold_scores = [_out_of_fold(training_set, used, fold, policy) for fold in made]
     metrics = tuple(
-        fold_metrics(training_set, fold, scores, coverage=_coverage(features[fold.test], policy))
+        fold_metrics(training_set, fold, scores, coverage=_coverage(_features(training_set, used, fold.test), policy))
         for fold, scores in zip(made, fold_scores, strict=True)
     )
     judged = np.concatenate([fold.test for fold in made])
@@ -126,7 +125,10 @@ def train(
         sealed_first=sealed[0].item() if len(sealed) else None,
         params={name: str(value) for name, value in (learner_params(policy) | {"num_trees": policy.num_trees}).items()},
     )
-    text = _fit(features, training_set.label, used, policy).model_to_string(num_iteration=policy.num_trees)
+    everything = np.arange(len(training_set.label))
+    text = _fit(_features(training_set, used, everything), training_set.label, used, policy).model_to_string(
+        num_iteration=policy.num_trees
+    )
     return TrainedModel(text=text, calibration=calibration, card=card)
 
 
@@ -162,11 +164,16 @@ def unusable_features(training_set: TrainingSet) -> dict[str, str]:
     return reasons
 
 
-def _out_of_fold(
-    training_set: TrainingSet, features: Singles, names: tuple[str, ...], fold: Fold, policy: LearningPolicy
-) -> Floats:
-    booster = _fit(features[fold.train], training_set.label[fold.train], names, policy)
-    return np.asarray(booster.predict(features[fold.test], num_threads=policy.num_threads), dtype=np.float64)
+def _features(training_set: TrainingSet, names: tuple[str, ...], rows: Rows) -> Singles:
+    """Return some columns of some rows in one copy: the whole set is large enough to be held once only."""
+    columns = [training_set.feature_names.index(name) for name in names]
+    return training_set.features[np.ix_(rows, columns)]
+
+
+def _out_of_fold(training_set: TrainingSet, names: tuple[str, ...], fold: Fold, policy: LearningPolicy) -> Floats:
+    booster = _fit(_features(training_set, names, fold.train), training_set.label[fold.train], names, policy)
+    judged = _features(training_set, names, fold.test)
+    return np.asarray(booster.predict(judged, num_threads=policy.num_threads), dtype=np.float64)
 
 
 def _fit(features: Singles, label: Singles, names: tuple[str, ...], policy: LearningPolicy) -> Any:

@@ -4,7 +4,7 @@ import io
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import orjson
@@ -16,7 +16,8 @@ from execution.artifact_files import read_by_hash, write_atomically, write_by_ha
 from execution.domain.canonical import canonical_bytes
 from execution.domain.errors import CorruptArtifact, DataError
 
-_OWN_COLUMNS = ("session", "symbol", "label", "net_return", "label_end", "volatility_20d")
+_ROWS_PER_GROUP: Final = 131_072
+_OWN_COLUMNS: Final = ("session", "symbol", "label", "net_return", "label_end", "volatility_20d")
 
 
 class TrainingSetStore:
@@ -47,7 +48,7 @@ class TrainingSetStore:
                 f"found no training set for {cut_off}, expected one: materialize ml/training_set before ml/model"
             ) from absent
         data = read_by_hash(self._root, note["file_hash"], suffix=".parquet")
-        training_set = _training_set(pq.read_table(io.BytesIO(data), use_threads=False))
+        training_set = _training_set(pq.ParquetFile(io.BytesIO(data)))
         if training_set.hash != note["dataset_hash"]:
             raise CorruptArtifact(
                 f"found rows with hash {training_set.hash} for {cut_off}, expected {note['dataset_hash']}: "
@@ -57,42 +58,54 @@ class TrainingSetStore:
 
 
 def _parquet(training_set: TrainingSet) -> bytes:
+    # Rows group by group: the whole table beside the arrays it is made of would double them.
+    sink = io.BytesIO()
+    dictionaries = ["session", "symbol", "label_end"]
+    first = _rows(training_set, slice(0, _ROWS_PER_GROUP))
+    with pq.ParquetWriter(sink, first.schema, compression="zstd", use_dictionary=dictionaries) as writer:
+        writer.write_table(first)
+        for begin in range(_ROWS_PER_GROUP, len(training_set.label), _ROWS_PER_GROUP):
+            writer.write_table(_rows(training_set, slice(begin, begin + _ROWS_PER_GROUP)))
+    return sink.getvalue()
+
+
+def _rows(training_set: TrainingSet, chosen: slice) -> pa.Table:
     columns: dict[str, Any] = {
-        "session": pa.array(training_set.sessions.astype("datetime64[D]")),
-        "symbol": pa.array(training_set.symbols.tolist(), pa.string()),
-        "label": pa.array(training_set.label),
-        "net_return": pa.array(training_set.net_return),
-        "label_end": pa.array(training_set.label_end.astype("datetime64[D]")),
-        "volatility_20d": pa.array(training_set.volatility_20d),
+        "session": pa.array(training_set.sessions[chosen].astype("datetime64[D]")),
+        "symbol": pa.array(training_set.symbols[chosen].tolist(), pa.string()),
+        "label": pa.array(training_set.label[chosen]),
+        "net_return": pa.array(training_set.net_return[chosen]),
+        "label_end": pa.array(training_set.label_end[chosen].astype("datetime64[D]")),
+        "volatility_20d": pa.array(training_set.volatility_20d[chosen]),
     }
     for position, name in enumerate(training_set.feature_names):
-        columns[f"feature:{name}"] = pa.array(training_set.features[:, position])
-    table = pa.table(columns).replace_schema_metadata(
+        columns[f"feature:{name}"] = pa.array(training_set.features[chosen, position])
+    return pa.table(columns).replace_schema_metadata(
         {
             "cut_off": training_set.cut_off.isoformat(),
             "horizon_sessions": str(training_set.horizon_sessions),
         }
     )
-    sink = io.BytesIO()
-    pq.write_table(table, sink, compression="zstd", use_dictionary=["session", "symbol", "label_end"])
-    return sink.getvalue()
 
 
-def _training_set(table: pa.Table) -> TrainingSet:
-    metadata: Mapping[bytes, bytes] = table.schema.metadata
-    names = tuple(name.removeprefix("feature:") for name in table.column_names if name not in _OWN_COLUMNS)
-    features = np.empty((table.num_rows, len(names)), dtype=np.float32)
+def _training_set(file: pq.ParquetFile) -> TrainingSet:
+    schema = file.schema_arrow
+    metadata: Mapping[bytes, bytes] = schema.metadata
+    names = tuple(name.removeprefix("feature:") for name in schema.names if name not in _OWN_COLUMNS)
+    own = file.read(columns=list(_OWN_COLUMNS), use_threads=False)
+    features = np.empty((own.num_rows, len(names)), dtype=np.float32)
     for position, name in enumerate(names):
-        features[:, position] = table.column(f"feature:{name}").to_numpy()
+        column = f"feature:{name}"
+        features[:, position] = file.read(columns=[column], use_threads=False).column(column).to_numpy()
     return TrainingSet(
         cut_off=date.fromisoformat(metadata[b"cut_off"].decode()),
         horizon_sessions=int(metadata[b"horizon_sessions"]),
         feature_names=names,
-        sessions=table.column("session").to_numpy().astype("datetime64[D]"),
-        symbols=np.asarray(table.column("symbol").to_pylist(), dtype=np.object_),
+        sessions=own.column("session").to_numpy().astype("datetime64[D]"),
+        symbols=np.asarray(own.column("symbol").to_pylist(), dtype=np.object_),
         features=features,
-        label=table.column("label").to_numpy(),
-        net_return=table.column("net_return").to_numpy(),
-        label_end=table.column("label_end").to_numpy().astype("datetime64[D]"),
-        volatility_20d=table.column("volatility_20d").to_numpy(),
+        label=own.column("label").to_numpy(),
+        net_return=own.column("net_return").to_numpy(),
+        label_end=own.column("label_end").to_numpy().astype("datetime64[D]"),
+        volatility_20d=own.column("volatility_20d").to_numpy(),
     )
