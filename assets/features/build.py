@@ -18,6 +18,7 @@ from assets.features.headline_scores import HEADLINE_COLUMNS, SCORE_SCHEMA, scor
 from assets.features.price_features import (
     MARKET_SCHEMA,
     ROW_SCHEMA,
+    PricePast,
     feature_rows,
     first_session,
     market_rows,
@@ -70,15 +71,8 @@ def write_price_features(
     Raises:
         DataError: the base models do not hold the snapshot's parts, or a raw row is malformed.
     """
-    with warehouse.kept_open():
-        bars = known_rows(warehouse, snapshot, "daily_bars", BAR_COLUMNS)
-        actions = known_rows(warehouse, snapshot, "corporate_actions", ACTION_COLUMNS)
-        membership = known_rows(warehouse, snapshot, "membership", MEMBERSHIP_COLUMNS)
-    oldest = first_session(bars)
-    if oldest is None:
-        raise DataError(f"no bar was known at the cut-off of {snapshot.session}: take in daily bars first")
+    oldest, past = _price_past(warehouse, snapshot, calendar)
     wanted = _missing(feature_parts, PRICE_FEATURES, calendar.between(oldest, snapshot.session))
-    past = read_past(bars=bars, actions=actions, membership=membership, last=snapshot.session, calendar=calendar)
     rows, last_rows, names = 0, 0, []
     for sessions in _chunks(wanted):
         feature_parts.write(MARKET_SERIES, market_rows(past, sessions), sessions)
@@ -134,6 +128,19 @@ def known_rows(warehouse: Warehouse, snapshot: DataSnapshot, table: str, columns
         parameters = {"as_of": snapshot.as_of, **({"parts": pinned} if pin else {})}
         found = connection.execute(f"select {names} from {name} where {pin}known_at <= $as_of", parameters)  # noqa: S608 - own names
         return found.to_arrow_table()
+
+
+def _price_past(warehouse: Warehouse, snapshot: DataSnapshot, calendar: TradingCalendar) -> tuple[date, PricePast]:
+    # The raw rows end with this function: what is computed from them is large enough.
+    with warehouse.kept_open():
+        bars = known_rows(warehouse, snapshot, "daily_bars", BAR_COLUMNS)
+        actions = known_rows(warehouse, snapshot, "corporate_actions", ACTION_COLUMNS)
+        membership = known_rows(warehouse, snapshot, "membership", MEMBERSHIP_COLUMNS)
+    oldest = first_session(bars)
+    if oldest is None:
+        raise DataError(f"no bar was known at the cut-off of {snapshot.session}: take in daily bars first")
+    past = read_past(bars=bars, actions=actions, membership=membership, last=snapshot.session, calendar=calendar)
+    return oldest, past
 
 
 def _first_bar_session(raw_store: RawStore, snapshot: DataSnapshot) -> date | None:

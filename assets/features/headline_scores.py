@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -29,9 +30,8 @@ SCORE_SCHEMA: Final = pa.schema(
 
 def usable_positions(news: pa.Table, calendar: TradingCalendar) -> npt.NDArray[np.int64]:
     """Return per row the calendar position of the first session whose cut-off knew it, shape (n,)."""
-    cut_offs = np.array([_micros(calendar, session) for session in calendar.sessions], dtype=np.int64)
     known = news.column("known_at").cast(INSTANT).cast(pa.int64()).to_numpy()
-    positions: npt.NDArray[np.int64] = np.searchsorted(cut_offs, known).astype(np.int64)
+    positions: npt.NDArray[np.int64] = np.searchsorted(_cut_offs_us(calendar), known).astype(np.int64)
     return positions
 
 
@@ -72,5 +72,7 @@ def scored_headlines(
     return table.sort_by([(name, "ascending") for name in ("session", "symbol", "news_id", "known_at")])
 
 
-def _micros(calendar: TradingCalendar, session: date) -> int:
-    return int(calendar.as_of(session).timestamp()) * 1_000_000
+@cache
+def _cut_offs_us(calendar: TradingCalendar) -> npt.NDArray[np.int64]:
+    # Asking for thousands of cut-offs takes longer than scoring a session, and a process knows one calendar.
+    return np.array([int(calendar.as_of(day).timestamp()) * 1_000_000 for day in calendar.sessions], dtype=np.int64)
