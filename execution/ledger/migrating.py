@@ -51,7 +51,7 @@ def prepare(driver: SqlDriver) -> None:
         found = connection.schema_version()
     if found == 0:
         with driver.writing() as connection:
-            if connection.schema_version() == 0:  # Another process may have been first.
+            if connection.schema_version(is_locked=True) == 0:  # Another process may have been first.
                 _climb(connection, to=SCHEMA_VERSION)
         return
     if found != SCHEMA_VERSION:
@@ -71,7 +71,7 @@ def migrate(driver: SqlDriver, *, to: int = SCHEMA_VERSION) -> tuple[int, int]:
     """
     newest = known_migrations()[-1].number
     with driver.writing() as connection:
-        found = connection.schema_version()
+        found = connection.schema_version(is_locked=True)
         if found == 0 or not 1 <= to <= newest or found > newest:
             raise LedgerError(
                 f"{driver.name} has ledger schema {found} and cannot be taken to {to}: "

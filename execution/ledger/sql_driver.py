@@ -48,8 +48,11 @@ class SqlConnection(Protocol):
         """Return the database's own clock: milliseconds since 1970, also within a long transaction the newest."""
         ...
 
-    def schema_version(self) -> int:
+    def schema_version(self, *, is_locked: bool = False) -> int:
         """Return the number of the newest migration; 0 when nothing was ever made here.
+
+        Args:
+            is_locked: whether nobody else may change it until the transaction ends.
 
         Raises:
             LedgerError: this is the database of another program.

@@ -177,7 +177,8 @@ class SqlLedger:
                     if events:
                         book, head = _appended(connection, book, head, events)
             except CommitUnknown:
-                self._refuse_unwritten(head)
+                if events:
+                    self._refuse_unwritten(head)
             self._book, self._head = book, head
             return events
 

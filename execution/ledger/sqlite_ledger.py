@@ -170,7 +170,7 @@ class _SqliteConnection:
             return round(self._clock_seconds() * 1000)
         return int(self._connection.execute(_NOW).fetchone()[0])
 
-    def schema_version(self) -> int:
+    def schema_version(self, *, is_locked: bool = False) -> int:  # noqa: ARG002 - a writing transaction locks the file
         (application,) = self._connection.execute("pragma application_id").fetchone()
         (version,) = self._connection.execute("pragma user_version").fetchone()
         (tables,) = self._connection.execute("select count(*) from sqlite_schema").fetchone()

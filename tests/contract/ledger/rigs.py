@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from execution.ledger.memory_ledger import MemoryLedger
+from execution.ledger.postgres_ledger import PostgresDriver, PostgresLedger
 from execution.ledger.sqlite_ledger import SqliteLedger
 from execution.ledger.store import LedgerStore
+from tests.builders.postgres import a_schema, postgres_dsn
 
 
 class LedgerRig(Protocol):
@@ -53,6 +55,18 @@ class _Sqlite:
         connection.close()
 
 
+class _Postgres:
+    def __init__(self, dsn: str, schema: str) -> None:
+        self._dsn, self._schema = dsn, schema
+
+    def opened(self) -> LedgerStore:
+        return PostgresLedger(self._dsn, schema=self._schema)
+
+    def expire(self, lease_name: str) -> None:
+        with PostgresDriver(self._dsn, schema=self._schema).writing() as connection:
+            connection.execute("update lease set expires_at_milliseconds = 1 where name = ?", (lease_name,))
+
+
 @contextmanager
 def memory(folder: Path) -> Iterator[LedgerRig]:
     yield _Memory()
@@ -63,4 +77,9 @@ def sqlite(folder: Path) -> Iterator[LedgerRig]:
     yield _Sqlite(folder / "ledger.db")
 
 
-RIGS: Final[tuple[MakeRig, ...]] = (memory, sqlite)
+@contextmanager
+def postgres(folder: Path) -> Iterator[LedgerRig]:
+    yield _Postgres(postgres_dsn(), a_schema())
+
+
+RIGS: Final[tuple[MakeRig, ...]] = (memory, sqlite, postgres)
