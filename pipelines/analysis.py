@@ -1,8 +1,11 @@
 """Code location 1, the data half: sources to a signal batch, and the pages. It may be wrong; it cannot trade."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import dagster as dg
+
+# The type of an asset job has no public name; it is only named here, never constructed.
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from assets.features.defs import DEFINITIONS as FEATURES
 from assets.ingest.defs import DEFINITIONS as INGEST
@@ -30,6 +33,9 @@ _SENSORS = (
     ),
     ("daily_reports", (Act.REPORT,), "Writes the page of each settled session."),
 )
+
+
+_BEGUN_BY_THE_CLOCK = (Act.FIRST_CYCLE, Act.CYCLE, Act.INGEST)
 
 
 def build_definitions(settings: Settings, home: Home) -> dg.Definitions:
@@ -63,7 +69,7 @@ def build_definitions(settings: Settings, home: Home) -> dg.Definitions:
     ]
     own = dg.Definitions(
         jobs=list(jobs.values()),
-        sensors=[*sensors, *_clock_sensor(settings, home)],
+        sensors=[*sensors, *_clock_sensor(settings, home, jobs)],
         schedules=schedules,
         resources=resources_of(settings, home),
     )
@@ -87,7 +93,9 @@ def all_due_work(settings: Settings, home: Home) -> Callable[[], tuple[Work, ...
     return lambda: (*analysis(), *trading())
 
 
-def _clock_sensor(settings: Settings, home: Home) -> list[dg.SensorDefinition]:
+def _clock_sensor(
+    settings: Settings, home: Home, jobs: Mapping[Act, UnresolvedAssetJobDefinition]
+) -> list[dg.SensorDefinition]:
     clock = clock_of(settings.mode, home)
     if not isinstance(clock, FileClock):
         return []
@@ -97,6 +105,7 @@ def _clock_sensor(settings: Settings, home: Home) -> list[dg.SensorDefinition]:
             until=clock.until,
             advance_to=clock.advance_to,
             due=all_due_work(settings, home),
+            jobs={act: jobs[act] for act in _BEGUN_BY_THE_CLOCK},
             calendar=TradingCalendar.shipped(),
             starts_running=True,
         )

@@ -38,7 +38,7 @@ def due_work_sensor(
     """
 
     def tick(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        return _next_request(context.instance, due(), jobs, run_config)
+        return next_request(context.instance, due(), jobs, run_config)
 
     return dg.SensorDefinition(
         name=name,
@@ -75,7 +75,7 @@ def due_work_schedule(
     """
 
     def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        return _next_request(context.instance, due(), {act: job}, lambda _work: {})
+        return next_request(context.instance, due(), {act: job}, lambda _work: {})
 
     return dg.ScheduleDefinition(
         name=name,
@@ -88,12 +88,20 @@ def due_work_schedule(
     )
 
 
-def _next_request(
+def next_request(
     instance: dg.DagsterInstance,
     due: tuple[Work, ...],
     jobs: Mapping[Act, UnresolvedAssetJobDefinition],
     run_config: Callable[[Work], Mapping[str, object]],
 ) -> dg.RunRequest | dg.SkipReason:
+    """Return the request for the most urgent due work among some jobs, or why there is none.
+
+    Args:
+        instance: where attempts are counted.
+        due: due work, most urgent first; acts without a job here are left to others.
+        jobs: the job of each act that may be started.
+        run_config: the run's configuration for a piece of work.
+    """
     waiting = [work for work in due if work.act in jobs]
     for work in waiting:
         if attempts.is_running(instance, work):

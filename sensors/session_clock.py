@@ -1,14 +1,21 @@
-"""Move a clock that moves when told to its next event, once the former event's work is done."""
+"""Move a clock that moves when told to its next event, once the former event's work is done, and begin the next work.
 
-from collections.abc import Callable
+What the clock makes due is asked for in the same tick where this location carries its job: the daemon looks at sensors
+every five seconds, and may have looked at the one that asks for cycles just before the clock moved.
+"""
+
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 import dagster as dg
 
+# The type of an asset job has no public name; it is only named here, never constructed.
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
 from execution.trading_calendar import TradingCalendar
 from sensors import attempts
-from sensors.due_work import SECONDS_BETWEEN_TICKS
-from sensors.rules import Work, next_instant
+from sensors.due_work import SECONDS_BETWEEN_TICKS, next_request
+from sensors.rules import Act, Work, next_instant
 
 
 def session_clock(
@@ -17,6 +24,7 @@ def session_clock(
     until: Callable[[], datetime],
     advance_to: Callable[[datetime], object],
     due: Callable[[], tuple[Work, ...]],
+    jobs: Mapping[Act, UnresolvedAssetJobDefinition],
     calendar: TradingCalendar,
     starts_running: bool,
 ) -> dg.SensorDefinition:
@@ -27,11 +35,12 @@ def session_clock(
         until: the instant past which nobody has asked it to go.
         advance_to: moves the clock.
         due: all due work of both code locations.
+        jobs: the jobs of this location that may be asked for as soon as the clock has made their work due.
         calendar: where the next event is found.
         starts_running: whether it ticks without being switched on.
     """
 
-    def tick(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    def tick(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         def outstanding() -> list[str]:
             return [work.name for work in due() if not attempts.is_exhausted(context.instance, work)]
 
@@ -47,12 +56,14 @@ def session_clock(
                 return dg.SkipReason(f"{told}may go no further than {until().isoformat()}: `touchstone clock live`")
             advance_to(instant)
             told = f"moved to {instant.isoformat()}; "
-        return dg.SkipReason(told)
+        begun = next_request(context.instance, due(), jobs, lambda _work: {})
+        return begun if isinstance(begun, dg.RunRequest) else dg.SkipReason(told)
 
     return dg.SensorDefinition(
         name="session_clock",
         description="Moves the simulated clock to its next event when the work of the former is done.",
         evaluation_fn=tick,
+        jobs=list(jobs.values()),
         minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
         default_status=dg.DefaultSensorStatus.RUNNING if starts_running else dg.DefaultSensorStatus.STOPPED,
     )

@@ -85,12 +85,15 @@ class TickingClock:
         self.instant = instant
 
 
-def clock_tick(instance: dg.DagsterInstance, clock: TickingClock, *due_from: tuple[datetime, Work]) -> dg.SkipReason:
+def clock_tick(
+    instance: dg.DagsterInstance, clock: TickingClock, *due_from: tuple[datetime, Work]
+) -> dg.RunRequest | dg.SkipReason:
     sensor = session_clock(
         now=lambda: clock.instant,
         until=lambda: clock.limit,
         advance_to=clock.advance_to,
         due=lambda: tuple(work for begins, work in due_from if begins <= clock.instant),
+        jobs={Act.CYCLE: job_definitions("analysis")[Act.CYCLE]},
         calendar=CALENDAR,
         starts_running=True,
     )
@@ -111,11 +114,27 @@ def test_the_clock_passes_events_at_which_nothing_is_due(instance: dg.DagsterIns
     assert clock.instant == settle_at
 
 
+def test_work_the_clock_has_made_due_is_asked_for_in_the_same_tick(instance: dg.DagsterInstance) -> None:
+    now, cut_off = CALENDAR.bars_known_at(SESSION), CALENDAR.as_of(SESSION)
+    clock = TickingClock(now, now + timedelta(days=9))
+    request = clock_tick(instance, clock, (cut_off, Work(act=Act.CYCLE, session=SESSION)))
+    assert clock.instant == cut_off
+    assert isinstance(request, dg.RunRequest)
+    assert (request.job_name, request.run_key) == ("cycle", "cycle:2024-01-04:0")
+
+
+def test_work_of_the_other_location_is_left_to_its_own_sensors(instance: dg.DagsterInstance) -> None:
+    now, settle_at = CALENDAR.as_of(SESSION), CALENDAR.bars_known_at(CALENDAR.next(SESSION))
+    clock = TickingClock(now, now + timedelta(days=9))
+    assert isinstance(clock_tick(instance, clock, (settle_at, Work(act=Act.SETTLE, session=SESSION))), dg.SkipReason)
+
+
 def test_the_clock_goes_no_further_than_it_was_asked(instance: dg.DagsterInstance) -> None:
     now = CALENDAR.as_of(SESSION)
     clock = TickingClock(now, now + timedelta(minutes=1))
     answer = clock_tick(instance, clock)
     assert clock.instant == now
+    assert isinstance(answer, dg.SkipReason)
     assert "touchstone clock live" in str(answer.skip_message)
 
 
