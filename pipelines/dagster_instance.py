@@ -14,6 +14,7 @@ from pipelines.home import Home
 # SQLite under the instance folder is Dagster's default for everything else and needs no entry.
 _SETTINGS: Final = {
     "event_log_storage": {"module": "pipelines.kept_event_log", "class": "KeptEventLog"},
+    "compute_logs": {"module": "pipelines.masked_compute_logs", "class": "MaskedComputeLogs"},
     "telemetry": {"enabled": False},
     "run_queue": {"dequeue_interval_seconds": 1},
     "concurrency": {"pools": {"default_limit": 1, "granularity": "run"}, "runs": {"max_concurrent_runs": 4}},

@@ -1,4 +1,4 @@
-"""Dagster's event log in SQLite, the same files and tables, over connections that stay open.
+"""Dagster's event log in SQLite, the same files and tables, without secrets and over connections that stay open.
 
 The library opens a connection for each of the several statements an event takes and checkpoints the file when it closes
 it: eight milliseconds an event, half of a warm cycle. Here a shard keeps one connection, and a commit waits for no disk
@@ -18,8 +18,10 @@ import sqlalchemy as db
 # Dagster has no public name for what it stores events with; `pyproject.toml` pins the version this is written for.
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
-from dagster._serdes import ConfigurableClassData
+from dagster._serdes import ConfigurableClassData, deserialize_value, serialize_value
 from sqlalchemy.pool import StaticPool
+
+from pipelines.logging_setup import process_mask
 
 # The index of all runs, the run under way, and a few that a page of the UI shows beside it.
 _SHARDS_KEPT_OPEN: Final = 8
@@ -49,6 +51,15 @@ class KeptEventLog(SqliteEventLogStorage):
         """Bind to an instance: its folder holds the files, where the library's own storage would put them."""
         super().__init__(str(Path(instance.root_directory) / "history" / "runs"), self._inst_data)
         super().register_instance(instance)
+
+    def store_event(self, event: dg.EventLogEntry) -> None:
+        """Store an event without the secrets this process knows: in a message, an exception, metadata."""
+        mask = process_mask()
+        if mask is not None:
+            said = serialize_value(event)
+            if (masked := mask.without_known(said)) != said:
+                event = deserialize_value(masked, dg.EventLogEntry)
+        super().store_event(event)
 
     def has_table(self, table_name: str) -> bool:
         """Return whether the index has a table; it is asked for each event, and tables do not go away."""

@@ -29,10 +29,10 @@ class _MaskedFormatter(structlog.stdlib.ProcessorFormatter):
             foreign_pre_chain=_shared_processors(),
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
-        self._mask = mask
+        self.mask = mask
 
     def format(self, record: logging.LogRecord) -> str:
-        return self._mask(super().format(record))
+        return self.mask(super().format(record))
 
 
 class _DailyFileHandler(logging.Handler):
@@ -104,6 +104,15 @@ def unconfigure_logging() -> None:
         root.removeHandler(handler)
         handler.close()
     structlog.reset_defaults()
+
+
+def process_mask() -> SecretMask | None:
+    """Return the mask this process's logging was configured with; None before that.
+
+    For the other places a process writes to: the orchestrator's events and captured streams.
+    """
+    formatters = [handler.formatter for handler in logging.getLogger().handlers if getattr(handler, _OURS, False)]
+    return next((formatter.mask for formatter in formatters if isinstance(formatter, _MaskedFormatter)), None)
 
 
 def _worth_reading(record: logging.LogRecord) -> bool:

@@ -34,9 +34,11 @@ class SecretMask:
 
     def __call__(self, text: str) -> str:
         """Return the text with each known secret, and each value beside a telling name, replaced."""
-        if self._known is not None:
-            text = self._known.sub(MASK, text)
-        return _TELLING.sub(_masked, text)
+        return _TELLING.sub(_masked, self.without_known(text))
+
+    def without_known(self, text: str) -> str:
+        """Return the text with each known secret replaced and all else as it was, so that JSON keeps its types."""
+        return text if self._known is None else self._known.sub(MASK, text)
 
 
 def _masked(match: re.Match[str]) -> str:
