@@ -166,7 +166,7 @@ def unusable_features(training_set: TrainingSet) -> dict[str, str]:
 
 def _features(training_set: TrainingSet, names: tuple[str, ...], rows: Rows) -> Singles:
     """Return some columns of some rows in one copy: the whole set is large enough to be held once only."""
-    columns = [training_set.feature_names.index(name) for name in names]
+    columns = np.array([training_set.feature_names.index(name) for name in names], dtype=np.int64)
     return training_set.features[np.ix_(rows, columns)]
 
 
