@@ -47,7 +47,9 @@ class Work:
     @property
     def name(self) -> str:
         """What the work is known by from one attempt to the next: the batch for a plan, else act and session."""
-        return f"{self.act}:{self.batch_hash or self.session.isoformat()}"
+        # A first cycle is the session's cycle: once it has taught a model, the same work falls due under the other act.
+        act = Act.CYCLE if self.act is Act.FIRST_CYCLE else self.act
+        return f"{act}:{self.batch_hash or self.session.isoformat()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

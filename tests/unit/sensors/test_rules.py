@@ -59,6 +59,14 @@ def test_the_first_cycle_of_a_home_trains() -> None:
     assert analysis_at(CALENDAR.as_of(TUESDAY)) == (Work(act=Act.FIRST_CYCLE, session=TUESDAY),)
 
 
+def test_a_first_cycle_that_has_just_taught_its_model_is_the_work_still_due() -> None:
+    now = CALENDAR.as_of(TUESDAY)
+    (begun,) = analysis_at(now)
+    (still_due,) = analysis_at(now, champion_as_of=now)
+    assert (begun.act, still_due.act) == (Act.FIRST_CYCLE, Act.CYCLE)
+    assert begun.name == still_due.name
+
+
 def test_no_cycle_is_due_before_the_cut_off() -> None:
     assert analysis_at(CALENDAR.as_of(TUESDAY) - timedelta(microseconds=1)) == ()
 
