@@ -3,7 +3,6 @@ drop view audit;
 drop table control;
 drop table posting;
 drop table risk_day;
-drop table anchor;
 drop table lease;
 drop table head;
 drop table release;

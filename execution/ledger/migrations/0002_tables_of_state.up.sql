@@ -1,5 +1,5 @@
--- append-only: event, release, gate, approval, submission, fill, corporate_action, posting, anchor
--- What the events mean, as tables. All but head, lease and anchor are folded from the events again at any time, so the
+-- append-only: event, release, gate, approval, submission, fill, corporate_action, posting
+-- What the events mean, as tables. All but head and lease are folded from the events again at any time, so the
 -- tables of the schema before are dropped and their successors filled by the fold.
 drop table corporate_action;
 drop table fill;
@@ -23,15 +23,6 @@ create table lease (
     holder text not null,
     token integer not null,
     expires_at_milliseconds integer not null
-) strict;
-
--- Heads that were signed and kept elsewhere. Only the copies elsewhere prove anything; this says that there are some.
-create table anchor (
-    sequence integer primary key,
-    hash text not null,
-    at text not null,
-    key_id text not null,
-    signature text not null
 ) strict;
 
 create table release (
