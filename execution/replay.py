@@ -29,8 +29,9 @@ from execution.ledger.memory_ledger import MemoryLedger
 from execution.ledger.order_record import OrderRecord
 from execution.ledger.store import LedgerStore
 from execution.ports import Artifacts
+from execution.session.approval import PLANS_FOLDER
 from execution.session.desk import Desk
-from execution.session.plan import PLANS_FOLDER, plan
+from execution.session.plan import plan
 
 
 @dataclass(frozen=True, slots=True)

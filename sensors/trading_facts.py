@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 from execution.domain.events import PlanMissed
 from execution.ledger.book import Book
-from execution.session.submit import is_waiting
+from execution.session.day_orders import is_waiting
 from execution.signal_batch_store import SignalBatchStore
 from execution.trading_calendar import TradingCalendar
 from sensors.rules import TradingFacts

@@ -5,7 +5,7 @@ server lost while it commits leaves the outcome unknown; the ledger then reads a
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -130,7 +130,7 @@ class _PostgresConnection:
             cursor.execute(_placed(f"{query} for update" if is_locked else query), tuple(parameters))
             return list(cursor.fetchall())
 
-    def chain(self, after: int) -> Iterator[tuple[int, bytes, bytes, bytes]]:
+    def chain(self, after: int) -> Generator[tuple[int, bytes, bytes, bytes], None, None]:
         # A cursor of the server's: a plain one would bring the whole chain into memory first.
         with self._connection.cursor(f"chain_{after}") as cursor:
             cursor.itersize = _PAGE_ROWS

@@ -4,7 +4,7 @@ Statements are written once, with `?` for parameters. Tables hold integers and t
 database ever rounds it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -28,7 +28,7 @@ class SqlConnection(Protocol):
         """Return all rows of a small answer; locked, they are the newest and nobody else changes them meanwhile."""
         ...
 
-    def chain(self, after: int) -> Iterator[tuple[int, bytes, bytes, bytes]]:
+    def chain(self, after: int) -> Generator[tuple[int, bytes, bytes, bytes], None, None]:
         """Yield sequence, previous hash, hash and body of every event row after a sequence, in order, undecoded."""
         ...
 

@@ -6,6 +6,7 @@ transaction. The sequence comes from the locked head, never from a counter of th
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -95,9 +96,9 @@ class SqlLedger:
         Raises:
             ChainBroken: a row was changed, deleted or moved.
         """
-        with self.driver.reading() as connection:
+        with self.driver.reading() as connection, closing(connection.chain(0)) as rows:
             told = _head(connection)
-            found = verified_head(connection.chain(0))
+            found = verified_head(rows)
         if told != found:
             raise ChainBroken(
                 f"ledger chain: it ends with row {found.sequence}, the head says row {told.sequence} "

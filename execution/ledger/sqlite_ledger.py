@@ -6,7 +6,7 @@ so threads and processes never share one, and a file exchanged by a restore is s
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
@@ -142,13 +142,18 @@ class _SqliteConnection:
     ) -> list[tuple[Value, ...]]:
         return self._connection.execute(query, parameters).fetchall()
 
-    def chain(self, after: int) -> Iterator[tuple[int, bytes, bytes, bytes]]:
+    def chain(self, after: int) -> Generator[tuple[int, bytes, bytes, bytes], None, None]:
         # As blobs: text that is no UTF-8 any more must be found by its hash, not break the reader.
-        return self._connection.execute(
+        cursor = self._connection.execute(
             "select sequence, cast(previous_hash as blob), cast(hash as blob), cast(body as blob) "
             "from event where sequence > ? order by sequence",
             (after,),
         )
+        try:
+            yield from cursor
+        finally:
+            # A statement that was read half-way keeps the file locked for as long as anybody remembers it.
+            cursor.close()
 
     def guard(self, table: str) -> None:
         for action in ("update", "delete"):

@@ -106,7 +106,7 @@ def context_of(
         positions_shares=account.positions_shares,
         closes_usd=closes,
         signals=signals,
-        open_orders=_open_orders(book, desk.broker.open_orders()),
+        open_orders=_open_orders(book, reconciled.open_orders),
         entries_today=_entries_sent(book, session),
         messages_today=len(messages_sent_at(book, since=day_began)),
         losses_in_a_row=losses_in_a_row(book, since=day_began),
@@ -122,15 +122,16 @@ def _open_orders(book: Book, shown: Iterable[OrderState]) -> tuple[OrderState, .
     orders = {order.client_order_id: order for order in shown}
     for record in book.unproven_orders:
         if record.exposed_shares > 0 and record.order.client_order_id not in orders:
-            orders[record.order.client_order_id] = _as_if_open(record)
+            orders[record.order.client_order_id] = as_if_open(record)
     return tuple(orders[key] for key in sorted(orders))
 
 
-def _as_if_open(record: OrderRecord) -> OrderState:
+def as_if_open(record: OrderRecord) -> OrderState:
+    """Return an order of ours as a venue would show it that has it: what the ledger knows of it."""
     order = record.order
     return OrderState(
         client_order_id=order.client_order_id,
-        broker_order_id=record.broker_order_id or "",
+        broker_order_id=record.broker_order_id or "not told yet",
         symbol=order.symbol,
         side=order.side,
         quantity_shares=order.quantity_shares,

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final, Literal
+from decimal import Decimal
+from typing import Any, Literal
 
 from execution.domain.canonical import canonical_bytes
 from execution.domain.errors import LedgerError
@@ -21,17 +22,18 @@ from execution.ledger.book import Book, CycleRecord
 from execution.ledger.why_rows import write_why_rows
 from execution.risk.trading_context import TradingContext
 from execution.session.account_view import context_of, holdings_of
-from execution.session.approval import automatic_approval
+from execution.session.approval import PLANS_FOLDER, automatic_approval, frozen_orders
 from execution.session.basis import Basis, basis_of
 from execution.session.decide import Decisions, SymbolDecision, decided_on_batch, decided_to_hold
 from execution.session.desk import Desk
+from execution.session.lease_of_act import BUSY, leased
 from execution.session.notes import note_once
 from execution.session.proof import believed_signals
 from execution.session.reconcile import Reconciled, reconcile
+from execution.session.release import refuse_unreleased
 from execution.session.why_plan import known_symbols, missed_rows, planned_rows
 
-PLANS_FOLDER: Final = "plans"
-PlanStatus = Literal["planned", "held", "missed", "already_planned", "superseded", "not_tradable"]
+PlanStatus = Literal["planned", "held", "missed", "already_planned", "superseded", "not_tradable", "busy"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +41,8 @@ class PlanReport:
     """What came of asking for a plan.
 
     Attributes:
-        status: `planned` and `held` made the cycle's plan now; `missed` closed a session that went by; the others
-            changed nothing but, at most, a note.
+        status: `planned` and `held` made the cycle's plan now; `missed` closed a session that went by; `busy` means
+            that another process acts, ask again; the others changed nothing but, at most, a note.
         reason: why there is no new plan, or why it holds; empty for `planned`.
         plan_hash: the cycle's plan; None when it has none.
         batch_hash: the batch the cycle's plan was made of or refused.
@@ -65,17 +67,29 @@ def plan(desk: Desk, *, session: date, batch_hash: str | None) -> PlanReport:
     """Make the plan of a session's cycle from a batch, or from none to manage what is held; once for ever.
 
     Raises:
-        BatchRefused: the batch is for another session or strategy.
+        BatchRefused: the batch is malformed, or for another session or strategy.
         ChainBroken: the ledger was changed by hand.
+        Fenced: another process took over.
+        ReleaseRefused: this program or the batch's model may not trade.
     """
+    with leased(desk) as acting:
+        if acting is None:
+            return _without_plan(session, "busy", BUSY)
+        return _planned_once(acting, session, batch_hash)
+
+
+def _planned_once(desk: Desk, session: date, batch_hash: str | None) -> PlanReport:
     desk.ledger.verify_chain()
     cycle = desk.ledger.book().cycles.get(desk.cycle_id(session))
     if cycle is not None:
         return _of_planned(desk, cycle, batch_hash)
     if session != desk.tradable_session():
         return _of_untradable(desk, session, batch_hash)
+    refuse_unreleased(desk)
     reconciled = reconcile(desk)
     basis = basis_of(desk, reconciled, session, batch_hash)
+    if basis.batch is not None:
+        refuse_unreleased(desk, model_hash=basis.batch.model_hash)
     signals = believed_signals(basis.batch) if basis.batch else ()
     by_symbol = {signal.symbol: signal for signal in signals}
     context = context_of(desk, reconciled, session=session, signals=by_symbol, batch=basis.batch)
@@ -102,8 +116,8 @@ def plan(desk: Desk, *, session: date, batch_hash: str | None) -> PlanReport:
         artifact_hash=why_hash,
         rows=len(decisions.by_symbol),
     )
-    events = (_planned(desk, basis, session, plan_hash), *orders, told)
-    approval = automatic_approval(desk, session=session, plan_hash=plan_hash, has_orders=bool(orders))
+    events = (_planned(desk, basis, session, plan_hash, context.equity_usd), *orders, told)
+    approval = automatic_approval(desk, session=session, plan_hash=plan_hash, orders=orders)
     desk.ledger.record(lambda book: _unless_taken(book, reconciled, desk.cycle_id(session), (*events, *approval)))
     cycle = desk.ledger.book().cycles[desk.cycle_id(session)]
     if cycle.plan_hash != plan_hash:  # Another process was first.
@@ -136,9 +150,13 @@ def _of_untradable(desk: Desk, session: date, batch_hash: str | None) -> PlanRep
     note_once(desk, topic="not_tradable", session=session, subject=batch_hash or session.isoformat(), detail=reason)
     if desk.submit_has_ended(session):
         return _missed(desk, session, reason)
+    return _without_plan(session, "not_tradable", reason)
+
+
+def _without_plan(session: date, status: PlanStatus, reason: str) -> PlanReport:
     return PlanReport(
         session=session,
-        status="not_tradable",
+        status=status,
         reason=reason,
         plan_hash=None,
         batch_hash=None,
@@ -234,12 +252,12 @@ def _frozen(desk: Desk, context: TradingContext, basis: Basis, orders: tuple[Ord
         "positions_shares": dict(context.positions_shares),
         "closes_usd": {symbol: context.closes_usd[symbol] for symbol in context.positions_shares},
         "open_orders": context.open_orders,
-        "orders": [{"order": intent.order, "stop_usd": intent.protective_stop_usd} for intent in orders],
+        "orders": frozen_orders(orders),
     }
     return desk.artifacts.write(PLANS_FOLDER, canonical_bytes(content), suffix=".json")
 
 
-def _planned(desk: Desk, basis: Basis, session: date, plan_hash: str) -> Event:
+def _planned(desk: Desk, basis: Basis, session: date, plan_hash: str, equity_usd: Decimal) -> Event:
     identity: dict[str, Any] = {
         "at": desk.clock.now(),
         "cycle_id": desk.cycle_id(session),
@@ -249,7 +267,12 @@ def _planned(desk: Desk, basis: Basis, session: date, plan_hash: str) -> Event:
     }
     if basis.batch is None or basis.batch_hash is None:
         return PlanHeld(**identity, batch_hash=basis.batch_hash, reason=basis.hold_reason)
-    return PlanRecorded(**identity, batch_hash=basis.batch_hash, decision_source=basis.batch.decision_source)
+    return PlanRecorded(
+        **identity,
+        batch_hash=basis.batch_hash,
+        decision_source=basis.batch.decision_source,
+        equity_usd=equity_usd,
+    )
 
 
 def _unless_taken(book: Book, reconciled: Reconciled, cycle_id: str, events: Iterable[Event]) -> tuple[Event, ...]:

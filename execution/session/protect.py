@@ -23,6 +23,18 @@ def uncovered_shares(book: Book, symbol: str) -> int:
     return book.held_shares.get(symbol, 0) - book.exposed_shares(symbol, side="sell")
 
 
+def oversold_stops(book: Book) -> tuple[OrderRecord, ...]:
+    """Return working stops of symbols in which open sells are more than what is held, as after a fill taken back."""
+    return tuple(
+        record
+        for record in book.orders.values()
+        if record.order.leg == "stop"
+        and record.exposed_shares > 0
+        and not record.is_cancel_requested
+        and uncovered_shares(book, record.order.symbol) < 0
+    )
+
+
 def next_stop(desk: Desk, book: Book, *, session: date, symbol: str) -> OrderIntended | None:
     """Return the stop that covers what is uncovered of a symbol, as a leg of a session's cycle.
 

@@ -1,13 +1,13 @@
 """Make the ledger say what the venue says: outcomes, fills, corporate actions and ends of orders.
 
 Every act begins with it. Whatever was ever sent and not proven ended is looked up again, in whatever state the ledger
-left it. Nothing is ended here that the venue did not end: an order the venue does not know stays unknown.
+left it. Nothing is ended here that the venue did not end: an order the venue does not know stays unknown. What is not
+ours, or not explained, puts its symbol in quarantine; the rest of the account goes on.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Final
 
 from execution.domain.errors import LedgerError
@@ -21,13 +21,23 @@ from execution.domain.events import (
     OrderEnded,
     OrderMissed,
     OutcomeUnknown,
+    SymbolQuarantined,
 )
 from execution.domain.orders import AccountSnapshot, BrokerFill, CorporateActionEntry, OrderState
-from execution.domain.quantities import CENT
 from execution.ledger.book import Book
 from execution.ledger.folding import folded
 from execution.ledger.order_record import OrderRecord
+from execution.session.answers import (
+    account_told,
+    actions_told,
+    fills_told,
+    open_orders_told,
+    order_told,
+    refuse_worse_than_limit,
+)
 from execution.session.desk import Desk
+from execution.session.lease_of_act import keep_lease
+from execution.session.quarantine import Apart, found_apart, is_foreign, suspects
 from execution.trading_calendar import TradingCalendar
 
 # A venue may book what happened a little later than it happened; what is already booked is left out by its id.
@@ -37,10 +47,18 @@ _LOOKS: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """The book after reconciling, the account as the venue shows it, and where they still differ."""
+    """The book after reconciling, and the account as the venue shows it.
+
+    Attributes:
+        open_orders: every working order of the account, ours or not.
+        apart_shares: symbol to shares the venue shows beyond the ledger's, where they differ: nothing is sent in it.
+        differences: what no symbol explains, each as one sentence: nothing is sent at all.
+    """
 
     book: Book
     account: AccountSnapshot
+    open_orders: tuple[OrderState, ...]
+    apart_shares: Mapping[str, int]
     differences: tuple[str, ...]
 
     def refuse_differences(self) -> None:
@@ -68,15 +86,21 @@ def reconcile(desk: Desk) -> Reconciled:
 
     The ledger of a new account is opened first.
     """
+    keep_lease(desk)
     book = _opened(desk)
     for _ in range(_LOOKS):
         seen = _seen(desk, book)
         desk.ledger.record(lambda newest: _news(newest, seen, now=desk.clock.now(), calendar=desk.calendar))  # noqa: B023 - called before the loop goes on
-        book, account = desk.ledger.book(), desk.broker.account()
-        differences = _differences(book, account)
-        if not differences:
+        book, account = desk.ledger.book(), account_told(desk)
+        apart = found_apart(book, account, desk.quotes)
+        if apart == Apart():
             break
-    return Reconciled(book, account, differences)
+    open_orders = open_orders_told(desk)
+    suspected = suspects(book, apart, open_orders, seen.states, now=desk.clock.now())
+    if suspected:
+        desk.ledger.record(lambda newest: [event for event in suspected if event.symbol not in newest.quarantined])
+        book = desk.ledger.book()
+    return Reconciled(book, account, open_orders, apart.shares, apart.unexplained)
 
 
 def _opened(desk: Desk) -> Book:
@@ -87,11 +111,9 @@ def _opened(desk: Desk) -> Book:
 
 def _seen(desk: Desk, book: Book) -> _Seen:
     # Orders before fills: an end that the venue told is then covered by fills fetched later, never the other way round.
-    states = {
-        record.order.client_order_id: desk.broker.order(record.order.client_order_id) for record in book.unproven_orders
-    }
+    states = {record.order.client_order_id: order_told(desk, record.order) for record in book.unproven_orders}
     since = _since(book)
-    return _Seen(states, desk.broker.fills(since=since), desk.broker.corporate_actions(since=since))
+    return _Seen(states, fills_told(desk, since=since), actions_told(desk, since=since))
 
 
 def _since(book: Book) -> datetime:
@@ -170,21 +192,13 @@ def _bookings(book: Book, seen: _Seen, now: datetime) -> list[Event]:
         (entry.booked_at, 0, key, CorporateActionBooked(at=now, entry=entry)) for key, entry in actions.items()
     ]
     timed += [(fill.filled_at, 1, key, FillBooked(at=now, fill=fill)) for key, fill in fills.items()]
-    return [booking[3] for booking in sorted(timed, key=lambda booking: booking[:3])]
-
-
-def _differences(book: Book, account: AccountSnapshot) -> tuple[str, ...]:
-    """Return where ledger and venue differ, each as one sentence; cash may differ by less than a cent."""
-    found = []
-    if abs(book.cash_usd - account.cash_usd) >= CENT:
-        found.append(f"cash is {_plain(book.cash_usd)} USD in the ledger, {_plain(account.cash_usd)} at the venue")
-    held = book.held_shares
-    for symbol in sorted(held.keys() | account.positions_shares.keys()):
-        ours, theirs = held.get(symbol, 0), account.positions_shares.get(symbol, 0)
-        if ours != theirs:
-            found.append(f"{symbol} is {ours} shares in the ledger, {theirs} at the venue")
-    return tuple(found)
-
-
-def _plain(amount_usd: Decimal) -> str:
-    return format(amount_usd, "f")
+    bookings = [booking[3] for booking in sorted(timed, key=lambda booking: booking[:3])]
+    for fill in fills.values():
+        if fill.client_order_id in book.orders:
+            refuse_worse_than_limit(fill, book.orders[fill.client_order_id].order)
+    foreign = {
+        fill.symbol: SymbolQuarantined(at=now, symbol=fill.symbol, reason=reason)
+        for fill in fills.values()
+        if (reason := is_foreign(fill, book))
+    }
+    return bookings + [event for symbol, event in sorted(foreign.items()) if symbol not in book.quarantined]

@@ -10,12 +10,13 @@ from execution.domain.events import Event, PositionMark, PositionsMarked, Settle
 from execution.ledger.book import Book, CycleRecord
 from execution.ledger.why_rows import read_why_rows, write_why_rows
 from execution.session.account_view import last_close
+from execution.session.day_orders import end_day_orders
 from execution.session.desk import Desk
+from execution.session.lease_of_act import BUSY, leased
 from execution.session.reconcile import reconcile
-from execution.session.submit import end_day_orders
 from execution.session.why_settle import finished_rows
 
-SettleStatus = Literal["settled", "already_settled", "pending", "too_early", "no_plan"]
+SettleStatus = Literal["settled", "already_settled", "pending", "too_early", "no_plan", "busy"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +24,8 @@ class SettleReport:
     """What a session came to.
 
     Attributes:
-        status: `pending` means that the venue has not ended an order of the day yet: ask again.
+        status: `pending` means that the venue has not ended an order of the day yet, `busy` that another process acts:
+            ask again.
         reason: why it is not settled now; empty otherwise.
         marked_session: the exchange day of the closes; None when nothing was marked, as for a session settled late.
         fills: executions of the cycle's orders.
@@ -53,9 +55,15 @@ def settle(desk: Desk, *, session: date) -> SettleReport:
 
     Raises:
         ChainBroken: the ledger was changed by hand.
-        LedgerError: ledger and venue differ.
+        Fenced: another process took over.
+        LedgerError: cash differs from the venue's.
         MissingQuote: a symbol is held and has no close to be valued at; the message names it.
     """
+    with leased(desk) as acting:
+        return _report(desk, session, "busy", BUSY) if acting is None else _settled(acting, session)
+
+
+def _settled(desk: Desk, session: date) -> SettleReport:
     desk.ledger.verify_chain()
     cycle = desk.ledger.book().cycles.get(desk.cycle_id(session))
     if cycle is None:

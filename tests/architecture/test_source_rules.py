@@ -53,7 +53,7 @@ def test_there_is_exactly_one_place_that_sends_an_order():
         if name.endswith(".submit")
     ]
     assert len(found) == 1, offenders(found)
-    assert named(found[0][0]) == "execution/session/submit.py"
+    assert named(found[0][0]) == "execution/session/send.py"
 
 
 def test_no_decision_reads_wall_time():

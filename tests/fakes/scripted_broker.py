@@ -3,9 +3,18 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal
 
-from execution.domain.orders import BrokerFill, OrderRequest, OrderState, Refused, SubmitOutcome, Unknown
+from execution.domain.orders import (
+    AccountSnapshot,
+    BrokerFill,
+    OrderRequest,
+    OrderState,
+    Refused,
+    SubmitOutcome,
+    Unknown,
+)
 from execution.ports import Broker
 
 Fault = Literal["refuse", "lose_request", "lose_answer", "take_less"]
@@ -20,6 +29,7 @@ class ScriptedBroker:
         self.ignores_cancel: Callable[[str], bool] = lambda _: False
         self.hides_fills = False
         self.never_ends = False
+        self.cash_apart_usd = Decimal(0)
         self.submitted: list[OrderRequest] = []
         self.before_submit: Callable[[OrderRequest], None] = lambda _: None
 
@@ -46,6 +56,10 @@ class ScriptedBroker:
 
     def fills(self, *, since: datetime) -> tuple[BrokerFill, ...]:
         return () if self.hides_fills else self._venue.fills(since=since)
+
+    def account(self) -> AccountSnapshot:
+        account = self._venue.account()
+        return replace(account, cash_usd=account.cash_usd + self.cash_apart_usd)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._venue, name)

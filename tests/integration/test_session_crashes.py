@@ -5,7 +5,7 @@ out. It is then never sent again, so the day ends with one order less.
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -107,8 +107,18 @@ def assert_every_death_is_survived(lived: Path, fast_folder: Path, *, calls: set
             at_most_once += 1
             missed = [record.state for record in days.desk.ledger.book().orders.values()].count("missed")
             assert missed == 1, f"killed at call {number}, {name}, after it: {after_call}"
-    # Only at the wire may dying cost an order: just before the submission, or just after its row.
-    assert at_most_once == every_call.count("submit")
+    # Only at the wire may dying cost an order: after its row and before the submission.
+    assert at_most_once == calls_at_the_wire(every_call, counted=calls, after_call=after_call)
+
+
+def calls_at_the_wire(every_call: Sequence[str], *, counted: set[str] | None, after_call: bool) -> int:
+    """Return at how many calls a death falls between a row before the wire and the wire."""
+    found = 0
+    for wire in (number for number, name in enumerate(every_call) if name == "submit"):
+        row = max(number for number, name in enumerate(every_call[:wire]) if name == "record")
+        between = every_call[row:wire] if after_call else every_call[row + 1 : wire + 1]
+        found += sum(counted is None or name in counted for name in between)
+    return found
 
 
 def test_a_day_killed_after_any_write_ends_in_the_same_ledger(lived: Path, fast_folder: Path) -> None:

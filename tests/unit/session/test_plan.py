@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from execution.domain.decisions import WhyRow
-from execution.domain.errors import BatchRefused, ChainBroken, LedgerError
+from execution.domain.errors import BatchRefused, ChainBroken, Fenced, LedgerError
 from execution.domain.events import PlanRecorded
 from execution.domain.orders import OrderRequest
 from execution.ledger.why_rows import read_why_rows
 from execution.risk.limits import RiskLimits
 from execution.session import run_session
+from execution.session.send_policy import ApprovalPolicy
 from tests.builders.batches import a_certificate, a_red_certificate
 from tests.builders.trading_days import CALENDAR, CASH, FIRST, SESSIONS, SYMBOLS, TradingDays, a_day_of
 from tests.fakes.overtaken_ledger import OvertakenLedger
@@ -182,9 +183,12 @@ def test_a_symbol_the_certificate_never_judged_is_not_bought(days: TradingDays) 
     assert "did not judge" in rows["AAA"].reason
 
 
-def test_a_real_account_waits_for_a_person(tmp_path: Path) -> None:
-    days = TradingDays(tmp_path, desk_changes={"mode": "paper"})
-    report = days.plan(batch=days.a_batch(mode="paper"))
+EVERY_PLAN_WAITS = {"approval": ApprovalPolicy(threshold_usd=Decimal(0))}
+
+
+def test_a_plan_over_the_threshold_waits_for_a_person(tmp_path: Path) -> None:
+    days = TradingDays(tmp_path, desk_changes=EVERY_PLAN_WAITS)
+    report = days.plan()
     assert (report.status, report.is_approved) == ("planned", False)
     assert days.submit().reason.endswith("waits for approval")
     days.evening(FIRST)
@@ -197,8 +201,8 @@ def test_a_real_account_waits_for_a_person(tmp_path: Path) -> None:
 
 
 def a_waiting_plan(folder: Path) -> tuple[TradingDays, str]:
-    days = TradingDays(folder, desk_changes={"mode": "paper"})
-    plan_hash = days.plan(batch=days.a_batch(mode="paper")).plan_hash
+    days = TradingDays(folder, desk_changes=EVERY_PLAN_WAITS)
+    plan_hash = days.plan().plan_hash
     assert plan_hash is not None
     return days, plan_hash
 
@@ -238,14 +242,27 @@ def test_an_account_that_differs_from_the_ledger_is_held(tmp_path: Path) -> None
     assert "ledger and venue differ" in report.reason
 
 
-def test_of_two_processes_that_plan_at_once_the_first_wins(tmp_path: Path) -> None:
+def test_of_two_processes_that_plan_at_once_the_second_is_told_to_ask_again(tmp_path: Path) -> None:
     days = TradingDays(tmp_path, wrap_ledger=OvertakenLedger)
     first, second = days.publish(days.a_batch()), days.publish(days.a_batch(vix=15.5))
-    rival = days.restarted()
-    desk = days.restarted()
-    desk.ledger.overtake(PlanRecorded, lambda: run_session.plan(rival, session=FIRST, batch_hash=first))
-    report = run_session.plan(desk, session=FIRST, batch_hash=second)
-    assert (report.status, report.batch_hash) == ("superseded", first)
+    rival, desk = replace(days.restarted(), run_id="rival"), days.restarted()
+    told = []
+    desk.ledger.overtake(
+        PlanRecorded, lambda: told.append(run_session.plan(rival, session=FIRST, batch_hash=second).status)
+    )
+    assert run_session.plan(desk, session=FIRST, batch_hash=first).status == "planned"
+    assert told == ["busy"]
+    assert run_session.plan(rival, session=FIRST, batch_hash=second).status == "superseded"
+
+
+def test_a_process_whose_lease_was_taken_over_plans_nothing(tmp_path: Path) -> None:
+    days = TradingDays(tmp_path, wrap_ledger=OvertakenLedger, desk_changes={"run_id": "the same run, started again"})
+    first, second = days.publish(days.a_batch()), days.publish(days.a_batch(vix=15.5))
+    rival, desk = days.restarted(), days.restarted()
+    desk.ledger.overtake(PlanRecorded, lambda: run_session.plan(rival, session=FIRST, batch_hash=second))
+    with pytest.raises(Fenced):
+        run_session.plan(desk, session=FIRST, batch_hash=first)
+    assert desk.ledger.book().cycles[desk.cycle_id(FIRST)].batch_hash == second
 
 
 def test_the_loss_of_the_day_is_counted_from_the_close_before_it(tmp_path: Path) -> None:
@@ -279,7 +296,7 @@ def test_nothing_is_planned_on_a_broken_chain(days: TradingDays) -> None:
     days.live()
     connection = sqlite3.connect(days.folder / "ledger.db", isolation_level=None)
     connection.execute("drop trigger event_refuses_update")
-    connection.execute("update event set body = replace(body, '\"AAA\"', '\"BBB\"') where sequence = 3")
+    connection.execute("update event set body = replace(body, '\"AAA\"', '\"BBB\"') where body like '%\"AAA\"%'")
     connection.close()
     with pytest.raises(ChainBroken):
         days.plan(SESSIONS[1])

@@ -1,5 +1,6 @@
 """The act after the close: to the cent, named when it cannot be, and finished rows for every symbol."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -85,15 +86,17 @@ def test_a_day_is_not_settled_before_the_venue_has_ended_its_orders(tmp_path: Pa
     assert days.settle().status == "settled"
 
 
-def test_of_two_processes_that_settle_at_once_the_first_wins(tmp_path: Path) -> None:
+def test_of_two_processes_that_settle_at_once_one_is_told_to_ask_again(tmp_path: Path) -> None:
     days = TradingDays(tmp_path, wrap_ledger=OvertakenLedger)
     days.plan()
     days.submit()
-    rival, desk = days.restarted(), days.restarted()
+    rival, desk = replace(days.restarted(), run_id="rival"), days.restarted()
     days.next_close(FIRST)
-    desk.ledger.overtake(SettleFinished, lambda: run_session.settle(rival, session=FIRST))
+    told = []
+    desk.ledger.overtake(SettleFinished, lambda: told.append(run_session.settle(rival, session=FIRST).status))
     assert run_session.settle(desk, session=FIRST).status == "settled"
-    assert len(desk.ledger.book().marks) == 1
+    assert (told, len(desk.ledger.book().marks)) == (["busy"], 1)
+    assert run_session.settle(rival, session=FIRST).status == "already_settled"
 
 
 def test_bought_rows_carry_their_fills(days: TradingDays) -> None:

@@ -1,0 +1,57 @@
+"""One act at a time on one account: a lease with a rising token, held for as long as an act writes.
+
+Who loses it can write nothing more, so two processes never take turns within an act. Reads need none. It is the second
+line: unique order ids and at-most-once sending are the first, since a venue cannot check tokens.
+"""
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import Final
+
+from execution.domain.errors import LedgerError
+from execution.session.desk import Desk
+
+ACT_LEASE: Final = "act"
+LEASE_SECONDS: Final = 60.0
+"""How long a dead holder keeps others waiting; a living one renews it far more often."""
+BUSY: Final = "another process acts on this account now: ask again"
+
+
+@contextmanager
+def leased(desk: Desk) -> Iterator[Desk | None]:
+    """Give a desk that writes only while its lease holds; None while another process holds it.
+
+    A desk that is leased already is given as it is: acts may be made of acts.
+    """
+    if desk.lease is not None:
+        yield desk
+        return
+    lease = desk.ledger.take_lease(ACT_LEASE, holder=holder_of(desk), ttl_seconds=LEASE_SECONDS)
+    if lease is None:
+        yield None
+        return
+    try:
+        yield replace(desk, ledger=desk.ledger.fenced(lease), lease=lease)
+    finally:
+        # A lease that cannot be given back runs out by itself, and must not hide why the act ended.
+        with suppress(LedgerError):
+            desk.ledger.release_lease(lease)
+
+
+def keep_lease(desk: Desk) -> None:
+    """Hold the lease of an act for longer; does nothing outside of one.
+
+    Raises:
+        Fenced: another process took it; this one must stop.
+    """
+    if desk.lease is not None:
+        desk.ledger.renew_lease(desk.lease, ttl_seconds=LEASE_SECONDS)
+
+
+def holder_of(desk: Desk) -> str:
+    """Return who acts: the run, or this thread of this process on this machine."""
+    return desk.run_id or f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident()}"

@@ -1,0 +1,84 @@
+"""Which version of program, settings, ledger and model may trade: the one approved last, and no other.
+
+Play money and paper approve themselves, in the rule's name; live money waits for a person.
+"""
+
+from typing import Any, Final
+
+from execution.domain.canonical import content_hash
+from execution.domain.errors import LedgerError, ReleaseRefused
+from execution.domain.events import ReleaseApproved
+from execution.ledger.migrating import SCHEMA_VERSION
+from execution.session.desk import Desk
+
+AUTOMATIC: Final = "auto"
+_ANY_MODEL: Final = object()
+
+
+def refuse_unreleased(desk: Desk, *, model_hash: Any = _ANY_MODEL) -> None:
+    """Do nothing when what would act is the approved release; outside of live mode it is approved here.
+
+    Args:
+        desk: the desk that would act.
+        model_hash: the model whose batch would be planned, None for a rule's; left out where no model decides.
+
+    Raises:
+        ReleaseRefused: it is not, and only a person may approve it.
+    """
+    approved = desk.ledger.book().release
+    is_any = model_hash is _ANY_MODEL
+    model = (approved.model_hash if approved else None) if is_any else model_hash
+    wanted = _release(desk, model_hash=model, approver=AUTOMATIC)
+    if approved is not None and approved.release_id == wanted.release_id:
+        return
+    if desk.mode == "live":
+        raise ReleaseRefused(
+            f"this is not the approved release: {_unlike(approved, wanted)}; go back to the approved one, or let a "
+            "person approve this one with `touchstone release approve`"
+        )
+    _record(desk, wanted)
+
+
+def approve_release(desk: Desk, *, model_hash: str | None, approver: str) -> ReleaseApproved:
+    """Let this program, these settings, this ledger and a model trade, in a person's name; again changes nothing.
+
+    Raises:
+        LedgerError: nobody is named.
+    """
+    if not approver.strip() or approver == AUTOMATIC:
+        raise LedgerError(f"approver {approver!r}: expected the name of a person")
+    release = _release(desk, model_hash=model_hash, approver=approver)
+    _record(desk, release)
+    return desk.ledger.book().release or release
+
+
+def _release(desk: Desk, *, model_hash: str | None, approver: str) -> ReleaseApproved:
+    parts = {
+        "code_hash": desk.code_hash,
+        "settings_hash": desk.settings_hash,
+        "schema_version": SCHEMA_VERSION,
+        "model_hash": model_hash,
+    }
+    return ReleaseApproved(
+        at=desk.clock.now(),
+        release_id=content_hash(parts),
+        code_hash=desk.code_hash,
+        settings_hash=desk.settings_hash,
+        schema_version=SCHEMA_VERSION,
+        model_hash=model_hash,
+        approver=approver,
+    )
+
+
+def _record(desk: Desk, release: ReleaseApproved) -> None:
+    desk.ledger.record(
+        lambda book: () if book.release and book.release.release_id == release.release_id else (release,)
+    )
+
+
+def _unlike(approved: ReleaseApproved | None, wanted: ReleaseApproved) -> str:
+    if approved is None:
+        return "none was ever approved"
+    parts = ("code_hash", "settings_hash", "schema_version", "model_hash")
+    unlike = [part for part in parts if getattr(approved, part) != getattr(wanted, part)]
+    return "; ".join(f"{part} is {getattr(wanted, part)}, approved is {getattr(approved, part)}" for part in unlike)

@@ -1,0 +1,210 @@
+"""One order over the wire: reserved and written down first, looked at once more, sent once, its answer written down.
+
+This is the only place in the tree that calls a broker's `submit`. Between the row and the wire stand the kill switch,
+the deadline and a window of a second: a process that was paused there sends nothing, and the order is looked up like
+any other whose outcome nobody knows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from execution.domain.events import (
+    Event,
+    OrderAccepted,
+    OrderRefused,
+    OrderVoided,
+    OutcomeUnknown,
+    SubmissionRepeated,
+    SubmissionStarted,
+)
+from execution.domain.orders import Accepted, OrderRequest, Refused, SubmitOutcome
+from execution.ledger.book import Book
+from execution.ledger.order_record import OrderRecord
+from execution.risk.reduce_only import may_go_out
+from execution.risk.throttles import message_refusal
+from execution.session.answers import outcome_told
+from execution.session.day_so_far import day_began_at, messages_sent_at
+from execution.session.desk import Desk
+from execution.session.lease_of_act import keep_lease
+from execution.session.notes import note_once
+from execution.session.reservation import SendView, refused_at_send, reserved_usd
+
+DAY_LEGS = ("entry", "exit")
+# After an answer that took so long, the lease is held on to: many slow answers could outlast it.
+_SLOW_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """One way of an order to the wire: what the newest book said, and when it said so."""
+
+    desk: Desk
+    view: SendView
+    order: OrderRequest
+    started_seconds: float = field(default=0.0)
+
+    def let_out(self, book: Book, record: OrderRecord) -> Sequence[Event]:
+        """Return the row before the wire, the end of an order that may not go any more, or nothing for not now."""
+        self.started_seconds = self.desk.clock.monotonic_seconds()
+        now, shares = self.desk.clock.now(), self.order.quantity_shares
+        if record.state != "intended" or not self._may_go(book) or self._is_throttled(book, now):
+            return ()
+        end = self._end(book, record, now)
+        if end:
+            return (OrderVoided(at=now, client_order_id=self.order.client_order_id, reason=end),)
+        reserved = reserved_usd(self.desk, record, shares)
+        order_id = self.order.client_order_id
+        return (SubmissionStarted(at=now, client_order_id=order_id, quantity_shares=shares, reserved_usd=reserved),)
+
+    def let_out_again(self, record: OrderRecord, reason: str) -> Sequence[Event]:
+        """Return the row before sending an order of unknown outcome once more, or nothing when it is known by now."""
+        self.started_seconds = self.desk.clock.monotonic_seconds()
+        if record.state != "unknown":
+            return ()
+        order_id = self.order.client_order_id
+        return (SubmissionRepeated(at=self.desk.clock.now(), client_order_id=order_id, reason=reason),)
+
+    def _may_go(self, book: Book) -> bool:
+        order, shares = self.order, self.order.quantity_shares
+        held, exposed = book.held_shares.get(order.symbol, 0), book.exposed_shares(order.symbol, side=order.side)
+        oversells = order.side == "sell" and exposed + shares > held
+        state = book.control.state if book.control else "active"
+        is_let_out = may_go_out(
+            state, side=order.side, quantity_shares=shares, held_shares=held, exposed_shares=exposed
+        )
+        return is_let_out and not oversells and order.symbol not in self.view.apart_shares
+
+    def _is_throttled(self, book: Book, now: datetime) -> bool:
+        # Nothing that limits risk may keep risk from being reduced.
+        if self.order.leg != "entry":
+            return False
+        sent = messages_sent_at(book, since=day_began_at(self.desk.calendar, now))
+        return message_refusal(sent, now=now, limits=self.desk.limits) is not None
+
+    def _end(self, book: Book, record: OrderRecord, now: datetime) -> str:
+        symbol = self.order.symbol
+        if symbol in book.quarantined:
+            return f"{symbol} is in quarantine: {book.quarantined[symbol].reason}"
+        fault = self.desk.broker.capabilities.fault_of(self.order)
+        if fault:
+            return f"the venue does not take {fault}"
+        blocked = refused_at_send(
+            self.desk, self.view, book, record, quantity_shares=self.order.quantity_shares, now=now
+        )
+        if blocked is None:
+            return ""
+        return f"last look, {blocked.check}: {blocked.reason}: {blocked.found}, allowed {blocked.allowed}"
+
+    def put_on_the_wire(self) -> SubmitOutcome | None:
+        """Send the order, or return None when it is too late: then nothing went out.
+
+        Raises:
+            Halted: the kill switch was engaged after the row was written.
+        """
+        desk = self.desk
+        desk.refuse_when_halted()
+        if not is_in_time(desk, self.view, self.order):
+            self._note("its window was over when it should have gone out")
+            return None
+        # Last of all, so that nothing that takes time stands between it and the wire.
+        waited = desk.clock.monotonic_seconds() - self.started_seconds
+        if waited > desk.sending.window_seconds:
+            self._note(f"{waited:.1f} s after its row, allowed are {desk.sending.window_seconds} s")
+            return None
+        return outcome_told(desk.broker.submit(self.order))
+
+    def _note(self, detail: str) -> None:
+        told = f"not sent: {detail}; it is looked up like an order nobody knows the outcome of"
+        subject = self.order.client_order_id
+        note_once(self.desk, topic="not_sent", session=self.view.session, subject=subject, detail=told)
+
+
+def is_in_time(desk: Desk, view: SendView, order: OrderRequest) -> bool:
+    """Return whether an order may go out at the clock's instant: entries and exits only inside their window."""
+    return order.leg not in DAY_LEGS or desk.is_in_submit_window(view.session)
+
+
+def send(desk: Desk, view: SendView, record: OrderRecord, quantity_shares: int) -> None:
+    """Put one order over the wire: at most once, whatever happens around it.
+
+    Args:
+        desk: the desk that acts.
+        view: the world as it was asked just before.
+        record: an order that was decided and not sent.
+        quantity_shares: shares to send, no more than were decided.
+
+    Raises:
+        Fenced: another process took the lease.
+        Halted: nothing may be sent.
+    """
+    desk.refuse_when_halted()
+    if not is_in_time(desk, view, record.order):
+        return
+    order_id = record.order.client_order_id
+    attempt = _Attempt(desk, view, replace(record.order, quantity_shares=quantity_shares))
+    events = desk.ledger.record(lambda book: attempt.let_out(book, book.orders[order_id]))
+    if any(isinstance(event, SubmissionStarted) for event in events):
+        _answered(attempt, is_repeated=False)
+
+
+def send_again(desk: Desk, view: SendView, record: OrderRecord, *, looked_at: datetime) -> None:
+    """Send an order of unknown outcome once more under its id, where policy, venue and time allow it.
+
+    Args:
+        desk: the desk that acts.
+        view: the world as it was asked just before.
+        record: an order the venue did not know when it was looked up.
+        looked_at: the instant before that look-up.
+
+    Raises:
+        Fenced: another process took the lease.
+        Halted: nothing may be sent.
+    """
+    waited = repeat_wait(desk)
+    last_sent = record.repeated_at or record.sent_at
+    is_allowed = desk.sending.unknown_outcome_policy == "same_id" and desk.broker.capabilities.may_repeat
+    if not is_allowed or last_sent is None or looked_at - last_sent < waited:
+        return
+    desk.refuse_when_halted()
+    if not is_in_time(desk, view, record.order):
+        return
+    order_id = record.order.client_order_id
+    attempt = _Attempt(desk, view, record.order)
+    reason = f"unknown to the venue {waited.total_seconds():.0f} s and more after it was sent"
+    if desk.ledger.record(lambda book: attempt.let_out_again(book.orders[order_id], reason)):
+        _answered(attempt, is_repeated=True)
+
+
+def repeat_wait(desk: Desk) -> timedelta:
+    """Return how long an order may still arrive at the venue or stay unseen there after its row was written."""
+    promised = desk.broker.capabilities
+    return timedelta(seconds=desk.sending.window_seconds + promised.answer_seconds + promised.visibility_lag_seconds)
+
+
+def _answered(attempt: _Attempt, *, is_repeated: bool) -> None:
+    desk, order_id = attempt.desk, attempt.order.client_order_id
+    outcome = attempt.put_on_the_wire()
+    if outcome is None:
+        return
+    if desk.clock.monotonic_seconds() - attempt.started_seconds > _SLOW_SECONDS:
+        keep_lease(desk)
+    if is_repeated and isinstance(outcome, Refused):
+        # A used id is refused too: the first sending may be what it is used by. Only a look-up tells.
+        return
+    desk.ledger.record(lambda book: _answer(book.orders[order_id], outcome, desk.clock.now()))
+
+
+def _answer(record: OrderRecord, outcome: SubmitOutcome, now: datetime) -> Sequence[Event]:
+    # Another process may have reconciled between the wire and this row: what it proved stands.
+    if record.state not in ("in_flight", "unknown"):
+        return ()
+    order_id = record.order.client_order_id
+    match outcome:
+        case Accepted():
+            return (OrderAccepted(at=now, client_order_id=order_id, broker_order_id=outcome.broker_order_id),)
+        case Refused():
+            return (OrderRefused(at=now, client_order_id=order_id, reason=outcome.reason),)
+        case _:
+            is_told = record.state == "unknown"
+            return () if is_told else (OutcomeUnknown(at=now, client_order_id=order_id, reason=outcome.reason),)
