@@ -1,0 +1,134 @@
+"""One simulated executor: it wakes, asks what may be due, and calls the very acts that the real one runs.
+
+What it thinks is due is only a hint, as a sensor's is: now and then it calls an act that nobody needs, too early, too
+late, or a second time. It knows nothing that a restart would lose.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any, Final
+
+from execution.domain.errors import TouchstoneError
+from execution.domain.events import PlanMissed
+from execution.ledger.book import Book, CycleRecord
+from execution.session import run_session
+from execution.session.day_orders import is_waiting
+from execution.session.desk import Desk
+from execution.session.protect import unprotected
+from execution.simulation.draws import Draws
+from execution.simulation.hub import Crashed, Hub, VirtualProcess
+from execution.simulation.invariants import Checker
+from execution.simulation.market import CALENDAR
+from execution.simulation.timeline import instant_of, virtual_time
+
+ACTS: Final[Mapping[str, Callable[..., Any]]] = {
+    "plan": run_session.plan,
+    "submit": run_session.submit,
+    "cancel_rest": run_session.cancel_rest,
+    "settle": run_session.settle,
+}
+"""The acts a simulated executor calls: the objects of `run_session` themselves."""
+_CHASES_MAX: Final = 3
+"""How often an executor submits again inside the window, for the stops of what has filled since."""
+
+
+@dataclass(slots=True)
+class Executor:
+    """One virtual process that trades.
+
+    Attributes:
+        opened_desk: makes a desk of new objects, as after a start; only what is durable is in it.
+        days: decision sessions of the schedule.
+        ends_at: virtual time at which it is shut down.
+    """
+
+    hub: Hub
+    draws: Draws
+    checker: Checker
+    opened_desk: Callable[[VirtualProcess], Desk]
+    days: tuple[date, ...]
+    ends_at: int
+    stray_act: float
+
+    def live(self, process: VirtualProcess) -> None:
+        """Run until the schedule ends; a crash starts it again after a while."""
+        while self.hub.now < self.ends_at:
+            try:
+                self._work(process)
+            except Crashed:
+                process.skew = 0
+                process.wake_at = self.hub.now
+                self.hub.sleep(self.draws.between(0.5, 30.0))
+
+    def _work(self, process: VirtualProcess) -> None:
+        desk = self.opened_desk(process)
+        chases = 0
+        while self.hub.now < self.ends_at:
+            due = self._due(chases)
+            if due is None and not self.hub.is_healed and self.draws.chance(self.stray_act):
+                due = self.draws.choice(tuple(ACTS)), self.draws.choice(self.days)
+            if due is None:
+                chases = 0
+                self.hub.sleep_until(self._next_moment())
+                continue
+            act, session = due
+            chases += act == "submit"
+            self._call(desk, act, session)
+            self.hub.sleep(self.draws.between(1.0, 45.0))
+
+    def _call(self, desk: Desk, act: str, session: date) -> None:
+        self.hub.note(f"{self.hub.process.name} calls {act} {session}")
+        arguments: dict[str, Any] = {"session": session}
+        if act == "plan":
+            published = desk.batches.published(session)
+            arguments["batch_hash"] = published[-1] if published else None
+        try:
+            report = ACTS[act](replace(desk, run_id=f"{self.hub.now}"), **arguments)
+        except (TouchstoneError, OSError) as refusal:
+            # A named refusal; anything else is a fault of the act and is told below.
+            self.hub.note(f"{self.hub.process.name} {act} {type(refusal).__name__}: {refusal}")
+        except Exception as error:  # noqa: BLE001 - whatever else escapes an act is a finding
+            self.checker.escaped(act, error)
+        else:
+            self.hub.note(f"{self.hub.process.name} {act} {report.status}")
+
+    def _due(self, chases: int) -> tuple[str, date] | None:
+        """Return what seems due: the oldest session's work first."""
+        book, now = self.checker.peek(), instant_of(self.hub.now)
+        cycles = {cycle.session: cycle for cycle in book.cycles.values()}
+        for session in self.days:
+            act = _act_due(book, cycles.get(session), session, now, chases)
+            if act:
+                return act, session
+        return None
+
+    def _next_moment(self) -> int:
+        """Return when something may be due next, a little late as every wake-up is."""
+        now = instant_of(self.hub.now)
+        moments = [moment for session in self.days for moment in moments_of(session) if moment > now]
+        late = int(self.draws.between(0.0, 5_000_000.0))
+        return virtual_time(min(moments)) + late if moments else self.ends_at
+
+
+def moments_of(session: date) -> tuple[datetime, ...]:
+    """Return when a decision session's work becomes due: plan, submit, chase, cancel, settle."""
+    opens, closes = CALENDAR.submit_window(session)
+    middle = opens + (closes - opens) / 2
+    return CALENDAR.as_of(session), opens, middle, closes, CALENDAR.bars_known_at(CALENDAR.next(session))
+
+
+def _act_due(book: Book, cycle: CycleRecord | None, session: date, now: datetime, chases: int) -> str | None:
+    opens, closes = CALENDAR.submit_window(session)
+    if cycle is None:
+        return "plan" if now >= CALENDAR.as_of(session) else None
+    if isinstance(cycle.plan, PlanMissed) or cycle.settled:
+        return None
+    if opens <= now < closes:
+        may_send = cycle.approval is not None and chases < _CHASES_MAX
+        return "submit" if may_send and (not cycle.is_submitted or unprotected(book)) else None
+    if now >= CALENDAR.bars_known_at(CALENDAR.next(session)):
+        return "settle"
+    if now >= closes and any(is_waiting(record) for record in book.orders_of(cycle.cycle_id)):
+        return "cancel_rest"
+    return None

@@ -1,0 +1,53 @@
+"""One symbol, one cycle, and every way it can be cut down: a complete statement where random schedules give breadth.
+
+A process dies at every stop in turn, and at every pair of stops, under every way a submission can fare.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from execution.simulation.faults import MODES, Faults, Mode
+from execution.simulation.hub import AT_WRITES
+from execution.simulation.market import SESSIONS
+from execution.simulation.plot import Plot
+from execution.simulation.schedule import Outcome, run_plot
+
+_SEED: Final = 1
+_QUIET: Final = Faults(switch=0.0, step_microseconds=500)
+_PLOT: Final = Plot(days=SESSIONS[:1], liked=(("AAA",),), healed_at=0)
+
+
+def single_crashes(*, mode: Mode = MODES["normal"], fate: str) -> Iterator[Outcome]:
+    """Yield what comes of dying at each stop of a cycle in turn, and first of not dying."""
+    whole: list[str] = []
+    yield _lived(mode, fate, frozenset(), whole)
+    for stop in range(1, len(whole) + 1):
+        yield _lived(mode, fate, frozenset({stop}))
+
+
+def paired_crashes(*, mode: Mode = MODES["normal"], fate: str, only_writes: bool) -> Iterator[Outcome]:
+    """Yield what comes of dying at each pair of stops of a cycle.
+
+    Args:
+        mode: the kind of venue.
+        fate: how every submission fares, one of `FATES`.
+        only_writes: leave out stops at reads; dying at a read is dying after the write before it.
+    """
+    whole: list[str] = []
+    _lived(mode, fate, frozenset(), whole)
+    for first in _chosen(whole, after=0, only_writes=only_writes):
+        again: list[str] = []
+        _lived(mode, fate, frozenset({first}), again)
+        for second in _chosen(again, after=first, only_writes=only_writes):
+            yield _lived(mode, fate, frozenset({first, second}))
+
+
+def _lived(mode: Mode, fate: str, crash_at: frozenset[int], stop_names: list[str] | None = None) -> Outcome:
+    plot = replace(_PLOT, crash_at=crash_at, forced=fate)
+    return run_plot(_SEED, mode, _QUIET, plot, stop_names=stop_names)
+
+
+def _chosen(names: list[str], *, after: int, only_writes: bool) -> list[int]:
+    stops = range(after + 1, len(names) + 1)
+    return [stop for stop in stops if not only_writes or names[stop - 1] in AT_WRITES]

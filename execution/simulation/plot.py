@@ -1,0 +1,56 @@
+"""What a schedule is about, apart from what goes wrong in it."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from execution.simulation.draws import Draws
+from execution.simulation.faults import Faults
+from execution.simulation.market import CALENDAR, SESSIONS, SYMBOLS, WORLDS
+from execution.simulation.timeline import virtual_time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plot:
+    """What a schedule is about, apart from its faults.
+
+    Attributes:
+        days: decision sessions lived.
+        executors: processes that trade at the same time.
+        world: number of the world whose prices are lived.
+        split: which symbol splits on the morning of which session, by its index.
+        liked: by decision session, the symbols with a score, best first.
+        is_told_by_person: whether plans wait for a person.
+        healed_at: virtual time from which nothing goes wrong any more.
+        crash_at: stops at which a process dies, whatever the rates say.
+        forced: the fate of every submission; empty leaves it to the seed.
+    """
+
+    days: tuple[date, ...]
+    executors: int = 1
+    world: int = 0
+    split: tuple[int, str] | None = None
+    liked: tuple[tuple[str, ...], ...] = ()
+    is_told_by_person: bool = False
+    healed_at: int = 0
+    crash_at: frozenset[int] = frozenset()
+    forced: str = ""
+
+
+def drawn_plot(draws: Draws, faults: Faults) -> Plot:
+    """Return what one seed's schedule is about."""
+    days = SESSIONS[: draws.choice((1, 1, 2, 2, 3))]
+    liked = tuple(tuple(symbol for symbol in _shuffled(draws) if draws.chance(0.7)) for _ in days)
+    last = virtual_time(CALENDAR.bars_known_at(CALENDAR.next(days[-1])))
+    return Plot(
+        days=days,
+        executors=draws.choice((1, 2, 2)),
+        world=draws.below(WORLDS),
+        split=(1 + draws.below(len(days)), draws.choice(SYMBOLS)) if draws.chance(faults.split) else None,
+        liked=liked,
+        is_told_by_person=draws.chance(0.2),
+        healed_at=int(draws.between(0.3, 1.0) * last),
+    )
+
+
+def _shuffled(draws: Draws) -> tuple[str, ...]:
+    return tuple(sorted(SYMBOLS, key=lambda _: draws.unit()))

@@ -1,0 +1,84 @@
+"""Everything of one schedule that outlives its processes, and the desk a starting process builds from it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Final
+
+from execution.domain.signals import Mode as TradingMode
+from execution.ledger.store import LedgerStore
+from execution.portfolio.sizing_policy import SizingPolicy
+from execution.risk.limits import RiskLimits
+from execution.session.desk import Desk
+from execution.session.send_policy import SendPolicy
+from execution.simulation.draws import Draws
+from execution.simulation.faults import Faults, Mode
+from execution.simulation.hub import Hub, VirtualProcess
+from execution.simulation.invariants import Checker
+from execution.simulation.market import CALENDAR, CODE_HASH, SETTINGS_HASH, STRATEGY, PublishedBatches
+from execution.simulation.ports import InstrumentedLedger, MemoryArtifacts, SimulatedSwitch, WriteLock
+from execution.simulation.timeline import VirtualClock
+from execution.simulation.venue import Venue
+from execution.simulation.wire import Wire
+
+ACCOUNT: Final = "simulated-1"
+CASH_USD: Final = Decimal(100_000)
+SIZING: Final = SizingPolicy(entry_top_fraction=Decimal(1), hold_top_fraction=Decimal(1))
+LIMITS: Final = RiskLimits()
+_POLL_SECONDS: Final = 60.0
+
+
+@dataclass(slots=True)
+class Stage:
+    """One schedule's durable world.
+
+    Attributes:
+        opened: opens the ledger as a fresh process does.
+        days: decision sessions.
+        ends_at: virtual time at which the executors are shut down.
+        forced: the fate of every submission; empty leaves it to the seed.
+    """
+
+    hub: Hub
+    draws: Draws
+    faults: Faults
+    mode: Mode
+    trading_mode: TradingMode
+    venue: Venue
+    checker: Checker
+    batches: PublishedBatches
+    artifacts: MemoryArtifacts
+    switch: SimulatedSwitch
+    lock: WriteLock
+    opened: Callable[[], LedgerStore]
+    days: tuple[date, ...]
+    ends_at: int
+    forced: str = ""
+
+    def desk(self, process: VirtualProcess) -> Desk:
+        """Return a desk of new objects, as a process that starts builds it."""
+        wire = Wire(self.hub, self.venue, self.checker, self.forced)
+        return Desk(
+            account=ACCOUNT,
+            strategy=STRATEGY,
+            mode=self.trading_mode,
+            calendar=CALENDAR,
+            clock=VirtualClock(self.hub, process),
+            broker=wire,
+            quotes=wire,
+            ledger=self.ledger(),
+            batches=self.batches,
+            artifacts=self.artifacts,
+            kill_switch=self.switch,
+            sizing=SIZING,
+            limits=LIMITS,
+            settings_hash=SETTINGS_HASH,
+            code_hash=CODE_HASH,
+            initial_cash_usd=CASH_USD,
+            sending=SendPolicy(unknown_outcome_policy=self.mode.unknown, poll_seconds=_POLL_SECONDS),
+        )
+
+    def ledger(self) -> InstrumentedLedger:
+        """Return the ledger as a fresh process opens it."""
+        return InstrumentedLedger(self.opened(), self.hub, self.draws, self.faults, self.lock, self.checker)
