@@ -14,6 +14,7 @@ from assets import keys
 from assets.features.dbt_bridge import DbtProject, NodeResult, results_of
 from assets.features.dbt_manifest import BuildPlan, DbtModel, build_plan, read_manifest
 from assets.features.feature_parts import FeatureParts
+from assets.features.model_sources import is_built_from, note_built, source_hash
 from assets.features.told import feature_facts, model_facts, refusals, written_facts
 from assets.partitions import SESSIONS
 from assets.raw_store import RawStore
@@ -67,7 +68,12 @@ def dbt_assets(plan: BuildPlan, *, name: str, after: Sequence[keys.Key] = ()) ->
             policy=universe_policy,
             calendar=TradingCalendar.shipped(),
         )
-        results = results_of(plan.nodes, dbt.build(plan.names, log=context.log.warning))
+        source = source_hash(dbt.project_dir)
+        is_known = is_built_from(warehouse, step=name, source=source)
+        told = dbt.build(plan.names, log=context.log.warning, is_full_refresh=not is_known)
+        results = results_of(plan.nodes, told)
+        if not is_known and all(results[model.unique_id].is_good for model in plan.models):
+            note_built(warehouse, step=name, source=source)
         yield from _told(plan, results, warehouse, snapshot.session)
 
     return build

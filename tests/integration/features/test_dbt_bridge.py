@@ -199,3 +199,25 @@ def test_every_raw_table_reaches_the_graph_as_its_own_asset(tmp_path):
     assert {"fct_features", "fct_trading_facts", "fct_total_returns", "int_market__as_known"} <= price_readers
     tests = {unique_id for unique_id, node in manifest["nodes"].items() if node["resource_type"] == "test"}
     assert {test.unique_id for test in (*base.tests, *marts.tests)} == tests
+
+
+INCREMENTAL = "{{ config(materialized='incremental', on_schema_change='ignore') }}"
+
+
+def test_a_changed_model_is_built_whole_and_an_unchanged_one_is_not(tmp_path):
+    second = f"{INCREMENTAL} {GOOD}, {{{{ 'true' if is_incremental() else 'false' }}}} as is_more"
+    folder = small_project(tmp_path, second=second)
+    home = FeatureHome(tmp_path, RawStore(tmp_path / "raw"), folder)
+    take_in(home.raw_store, {"daily_bars": [raw_rows.bar("AAA", SESSION, 10.0)]}, after=None, session=SESSION)
+    home.pin(SESSION)
+
+    def built():
+        asset = dbt_assets(build_plan(parsed(folder, tmp_path), "base"), name="build")
+        dg.materialize([asset], partition_key=SESSION.isoformat(), resources=home.resources())
+        return home.warehouse.read("select * from marts.second order by is_more").to_pylist()
+
+    assert [row["is_more"] for row in built()] == [False]
+    assert [row["is_more"] for row in built()] == [False, True]
+    model = folder / "models" / "second.sql"
+    model.write_text(model.read_text().replace("as is_more", "as is_more, 7 as added"))
+    assert [(row["is_more"], row["added"]) for row in built()] == [(False, 7)]

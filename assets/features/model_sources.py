@@ -1,0 +1,40 @@
+"""Which text of the models a warehouse was built from.
+
+An incremental table keeps the columns and the past rows it was built with. Comparing columns at every build is dear, so
+the text is compared instead: a step whose models read otherwise than when it was last built whole is built whole again,
+which by design gives every session the bytes it had.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Final
+
+from assets.warehouse import Warehouse
+
+_SOURCES: Final = ("dbt_project.yml", "models/**/*", "macros/**/*")
+
+
+def source_hash(project_dir: Path) -> str:
+    """Return one hash over names and bytes of all that says what the models of a dbt project are."""
+    files = sorted(path for pattern in _SOURCES for path in project_dir.glob(pattern) if path.is_file())
+    total = hashlib.sha256()
+    for path in files:
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        total.update(f"{content}  {path.relative_to(project_dir).as_posix()}\n".encode())
+    return total.hexdigest()
+
+
+def is_built_from(warehouse: Warehouse, *, step: str, source: str) -> bool:
+    """Return whether a step's models were last built from this text."""
+    if not warehouse.has_table("request", "built_from"):
+        return False
+    found = warehouse.read("select source from request.built_from where step = ?", (step,))
+    return bool(found["source"].to_pylist() == [source])
+
+
+def note_built(warehouse: Warehouse, *, step: str, source: str) -> None:
+    """Remember the text a step's models were built from."""
+    with warehouse.connect(read_only=False) as connection:
+        connection.execute("create schema if not exists request")
+        connection.execute("create table if not exists request.built_from (step varchar primary key, source varchar)")
+        connection.execute("insert or replace into request.built_from values (?, ?)", (step, source))
