@@ -55,7 +55,8 @@ def _plain(value: Any) -> Any:  # noqa: C901 - one return per kind of value is t
     if isinstance(value, Decimal):
         if not value.is_finite():
             raise ValueError(f"{value!r} has no canonical form: use None for what is not known")
-        return format(value.normalize(), "f")
+        # Zero has a sign in decimal arithmetic, and equal values must give equal bytes.
+        return format(value.normalize(), "f") if value else "0"
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise ValueError(f"naive datetime {value!r}: expected a timezone")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from execution.domain.errors import ChainBroken
+from execution.domain.errors import ChainBroken, IllegalTransition, SameIdOtherOrder
 from execution.ledger.book import Book
 from execution.ledger.event_codec import decoded
 from execution.ledger.folding import Folding
@@ -32,7 +32,7 @@ def refuse_difference(connection: SqlConnection) -> None:
     """Do nothing when every folded table says what the events say.
 
     Raises:
-        ChainBroken: a row of a table was changed, added or taken away by hand.
+        ChainBroken: a row of a table was changed, added or taken away by hand, or an event does not follow.
     """
     expected: dict[str, dict[tuple[Value, ...], dict[str, Value]]] = {table: {} for table in KEYS}
     for told in _changes(connection):
@@ -52,7 +52,14 @@ def refuse_difference(connection: SqlConnection) -> None:
 def _changes(connection: SqlConnection) -> Iterator[tuple[Change, ...]]:
     folding = Folding(Book())
     for sequence, _, _, body in connection.chain(0):
-        yield changes(folding, sequence, decoded(body))
+        try:
+            told = changes(folding, sequence, decoded(body))
+        except (IllegalTransition, SameIdOtherOrder) as error:
+            raise ChainBroken(
+                f"ledger chain: row {sequence} does not follow from the rows before it ({error}): it was written by "
+                "another hand; restore the ledger from a verified backup"
+            ) from error
+        yield told
 
 
 def _stored(

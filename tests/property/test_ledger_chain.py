@@ -1,122 +1,122 @@
-"""Every edit, deletion and swap of a row is found; so is a row whose own hash was made to fit again."""
+"""Whoever owns the ledger's file may do what he likes to it: it is found.
+
+A chain hashed again from some row on, and a tail cut off with care, are found thanks to the anchors alone.
+"""
 
 import random
-import shutil
-import sqlite3
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from execution.domain.errors import ChainBroken
-from execution.domain.events import FillBooked
-from execution.ledger.hash_chain import link_hash
-from execution.ledger.sqlite_ledger import SqliteLedger
-from tests.builders.orders import AT, a_fill, accepted, account_opened, an_order, intended, plan_recorded, sent
+from execution.ledger.anchors import verify_ledger
+from tests.builders.tampering import ATTACKS, Tampered, hashed_again
 
-SYMBOLS = ("AAA", "BBB", "CCC", "DDD")
+SMALL, WHOLE = 1_200, 12_000
 
 
 @pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("ledger") / "ledger.db"
-    ledger = SqliteLedger(path)
-    ledger.append(account_opened(), plan_recorded())
-    for symbol in SYMBOLS:
-        order = an_order(symbol)
-        ledger.append(intended(order), sent(order), accepted(order))
-        ledger.append(FillBooked(at=AT, fill=a_fill(f"x-{symbol}", symbol)))
-    return path
+def tampered(tmp_path_factory: pytest.TempPathFactory) -> Tampered:
+    return Tampered(tmp_path_factory.mktemp("anchors"))
 
 
-def _tampered(original: Path, tmp_path: Path, change: Callable[[sqlite3.Connection], object]) -> SqliteLedger:
-    path = tmp_path / "tampered.db"
-    shutil.copyfile(original, path)
-    connection = sqlite3.connect(path, isolation_level=None)
-    for (name,) in connection.execute("select name from sqlite_schema where type = 'trigger'").fetchall():
-        connection.execute(f"drop trigger {name}")
-    change(connection)
-    connection.close()
-    return SqliteLedger(path)
+@pytest.fixture(autouse=True)
+def honest(tampered: Tampered) -> None:
+    tampered.restore()
 
 
-def _row_count(original: Path) -> int:
-    return SqliteLedger(original).verify_chain().sequence
+def verify(tampered: Tampered) -> None:
+    verify_ledger(tampered.ledger, tampered.anchors)
+    tampered.ledger.verify_projections()
 
 
-def test_the_untouched_copy_verifies(original: Path, tmp_path: Path) -> None:
-    assert _tampered(original, tmp_path, lambda _: None).verify_chain() == SqliteLedger(original).verify_chain()
+def unfound(tampered: Tampered, *, attacks: int, seed: int) -> tuple[Counter[str], list[str]]:
+    """Attack so many times and return how often each way was tried, and what nobody noticed."""
+    tried: Counter[str] = Counter()
+    missed = []
+    number = 0
+    while tried.total() < attacks:
+        number += 1
+        name = list(ATTACKS)[number % len(ATTACKS)]
+        tampered.restore()
+        ATTACKS[name](tampered, random.Random(f"{seed}:{number}"))  # noqa: S311 - seeded attacks, no secret
+        if not tampered.is_changed():
+            continue
+        tried[name] += 1
+        try:
+            verify(tampered)
+        except ChainBroken:
+            continue
+        missed.append(f"{name} {number}")
+    return tried, missed
 
 
-def test_every_single_character_edit_of_a_body_is_found(original: Path, tmp_path: Path) -> None:
-    dice = random.Random(7)  # noqa: S311 - a seeded choice of edits, no secret
-    for row in range(1, _row_count(original) + 1):
-        for _ in range(5):
-
-            def edit(connection: sqlite3.Connection, row: int = row) -> None:
-                (body,) = connection.execute("select body from event where sequence = ?", (row,)).fetchone()
-                at = dice.randrange(len(body))
-                changed = body[:at] + chr((ord(body[at]) + 1) % 128) + body[at + 1 :]
-                connection.execute("update event set body = ? where sequence = ?", (changed, row))
-
-            with pytest.raises(ChainBroken):
-                _tampered(original, tmp_path, edit).verify_chain()
+def test_what_nobody_touched_verifies(tampered: Tampered) -> None:
+    assert not tampered.is_changed()
+    verify(tampered)
 
 
-@pytest.mark.parametrize("column", ["previous_hash", "hash"])
-def test_every_edit_of_a_link_is_found(original: Path, tmp_path: Path, column: str) -> None:
-    for row in range(1, _row_count(original) + 1):
+def test_every_attack_is_found(tampered: Tampered, record_property: Callable[[str, object], None]) -> None:
+    tried, missed = unfound(tampered, attacks=SMALL, seed=1)
+    record_property("attacks", tried.total())
+    assert missed == []
+    assert tried.keys() == ATTACKS.keys()
 
-        def edit(connection: sqlite3.Connection, row: int = row) -> None:
-            connection.execute(f"update event set {column} = ? where sequence = ?", ("f" * 64, row))  # noqa: S608 - two names
 
+@pytest.mark.campaign
+def test_every_attack_of_many_is_found(tampered: Tampered, record_property: Callable[[str, object], None]) -> None:
+    tried, missed = unfound(tampered, attacks=WHOLE, seed=2)
+    record_property("attacks", tried.total())
+    record_property("found", tried.total() - len(missed))
+    assert missed == []
+
+
+def test_every_row_cut_off_is_missed_by_some_anchor(tampered: Tampered) -> None:
+    for kept in range(len(tampered.events)):
+        tampered.restore()
+        tampered.replace_events(tampered.events[:kept], with_head=True)
+        tampered.ledger.rebuild_projections()
         with pytest.raises(ChainBroken):
-            _tampered(original, tmp_path, edit).verify_chain()
+            verify(tampered)
 
 
-def test_every_deletion_but_the_last_is_found(original: Path, tmp_path: Path) -> None:
-    # The last row is the truncation that only an anchor kept elsewhere can tell; its once-only table row tells here.
-    for row in range(1, _row_count(original) + 1):
-
-        def delete(connection: sqlite3.Connection, row: int = row) -> None:
-            connection.execute("delete from event where sequence = ?", (row,))
-
-        with pytest.raises(ChainBroken):
-            _tampered(original, tmp_path, delete).verify_chain()
+def test_a_tail_cut_off_with_care_is_told_by_the_anchors_alone(tampered: Tampered) -> None:
+    tampered.replace_events(tampered.events[:-3], with_head=True)
+    tampered.ledger.rebuild_projections()
+    verify_ledger(tampered.ledger, None)
+    tampered.ledger.verify_projections()
+    with pytest.raises(ChainBroken, match="cut off"):
+        verify(tampered)
 
 
-def test_every_swap_of_neighbours_is_found(original: Path, tmp_path: Path) -> None:
-    for row in range(1, _row_count(original)):
-
-        def swap(connection: sqlite3.Connection, row: int = row) -> None:
-            for old, new in ((row, 1000), (row + 1, row), (1000, row + 1)):
-                connection.execute("update event set sequence = ? where sequence = ?", (new, old))
-
-        with pytest.raises(ChainBroken):
-            _tampered(original, tmp_path, swap).verify_chain()
-
-
-def test_a_row_hashed_again_after_an_edit_is_found(original: Path, tmp_path: Path) -> None:
-    for row in range(1, _row_count(original)):
-
-        def rehash(connection: sqlite3.Connection, row: int = row) -> None:
-            previous, body = connection.execute(
-                "select previous_hash, body from event where sequence = ?", (row,)
-            ).fetchone()
-            changed = body.replace("2024", "2025")
-            connection.execute(
-                "update event set body = ?, hash = ? where sequence = ?",
-                (changed, link_hash(previous, changed.encode()), row),
-            )
-
-        with pytest.raises(ChainBroken):
-            _tampered(original, tmp_path, rehash).verify_chain()
+def test_a_ledger_hashed_again_with_care_is_told_by_the_anchors_alone(tampered: Tampered) -> None:
+    rows = tampered.events
+    rows[0] = (*rows[0][:3], rows[0][3].replace('"100000"', '"900000"'))
+    tampered.replace_events(hashed_again(rows), with_head=True)
+    tampered.ledger.rebuild_projections()
+    assert tampered.ledger.book().cash_usd > 800_000
+    verify_ledger(tampered.ledger, None)
+    tampered.ledger.verify_projections()
+    with pytest.raises(ChainBroken, match="hashed again"):
+        verify(tampered)
 
 
-@pytest.mark.parametrize("table", ["cycle", "intent", "submission", "fill"])
-def test_a_deleted_once_only_fact_is_found(original: Path, tmp_path: Path, table: str) -> None:
-    def delete(connection: sqlite3.Connection) -> None:
-        connection.execute(f"delete from {table}")  # noqa: S608 - four names
+def test_an_old_copy_put_back_is_found(tampered: Tampered, tmp_path: Path) -> None:
+    old = Tampered(tmp_path)
+    old.restore()
+    old.replace_events(old.events[:20], with_head=True)
+    old.ledger.rebuild_projections()
+    with pytest.raises(ChainBroken, match="old"):
+        verify_ledger(old.ledger, tampered.anchors)
 
-    with pytest.raises(ChainBroken, match=table):
-        _tampered(original, tmp_path, delete).verify_projections()
+
+def test_tables_changed_by_hand_are_folded_again(tampered: Tampered) -> None:
+    tampered.connection.execute("delete from posting")
+    tampered.connection.execute("update risk_day set entries = 0")
+    with pytest.raises(ChainBroken, match="differ"):
+        tampered.ledger.verify_projections()
+    tampered.ledger.rebuild_projections()
+    tampered.ledger.verify_projections()
+    assert not tampered.is_changed()

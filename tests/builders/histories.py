@@ -1,0 +1,43 @@
+"""Random histories of an account, for properties: what a venue could do to it, in an order that could have happened."""
+
+from decimal import Decimal
+
+from hypothesis import strategies as st
+
+from execution.domain.events import CorporateActionBooked, Event, FillBooked
+from tests.builders.orders import AT, a_fill, account_opened, an_action
+
+PRICES = st.decimals("0.01", "900", places=4)
+FEES = st.decimals("0", "5", places=2)
+
+
+@st.composite
+def account_histories(draw: st.DrawFn, *, most: int = 25) -> list[Event]:
+    """Draw fills and corporate actions of two symbols, short positions and turns through zero included."""
+    events: list[Event] = [account_opened()]
+    held = {"AAA": 0, "BBB": 0}
+    for number in range(draw(st.integers(1, most))):
+        symbol = draw(st.sampled_from(sorted(held)))
+        kind = draw(st.sampled_from(["buy", "sell", "dividend", "split", "delisting"]))
+        if kind in ("buy", "sell"):
+            shares = draw(st.integers(1, 500))
+            held[symbol] += shares if kind == "buy" else -shares
+            price, fee = draw(PRICES), draw(FEES)
+            fill = a_fill(
+                f"x{number}",
+                symbol,
+                side=kind,
+                client_order_id="foreign",
+                quantity_shares=shares,
+                price_usd=price,
+                fee_usd=fee,
+            )
+            events.append(FillBooked(at=AT, fill=fill))
+        elif held[symbol]:
+            delta = {"dividend": 0, "split": held[symbol], "delisting": -held[symbol]}[kind]
+            held[symbol] += delta
+            # Who is short pays the dividend.
+            cash = draw(FEES) * (1 if delta >= 0 and held[symbol] > 0 else draw(st.sampled_from([1, -1])))
+            entry = an_action(f"c{number}", symbol, kind=kind, quantity_delta_shares=delta, cash_usd=Decimal(cash))
+            events.append(CorporateActionBooked(at=AT, entry=entry))
+    return events
