@@ -1,4 +1,7 @@
-"""One small day lived through the real daemon, in two lives of the daemon: the evening, then the trading day."""
+"""One small day lived through the real daemon, in two lives of the daemon: the evening, then the trading day.
+
+Lived once however many workers run the tests: who asks first lives it, the others wait and read the same home.
+"""
 
 import shutil
 import subprocess
@@ -10,10 +13,12 @@ from datetime import date, datetime
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from execution.clock import FileClock
 from execution.ledger.book import Book
 from execution.ledger.sqlite_ledger import SqliteLedger
+from execution.signal_batch_store import SignalBatchStore
 from execution.trading_calendar import TradingCalendar
 from pipelines.cli.demo import live_day_through_daemon
 from pipelines.cli.init import create_home
@@ -65,6 +70,10 @@ class DaemonHome:
     def book(self) -> Book:
         return self.ledger.book() if self.home.ledger.exists() else Book()
 
+    @property
+    def batches(self) -> SignalBatchStore:
+        return SignalBatchStore(self.home.artifacts)
+
     def copied_to(self, target: Path) -> "DaemonHome":
         shutil.copytree(self.home.root, target)
         return DaemonHome(Home(target))
@@ -105,24 +114,46 @@ def new_home(root: Path, settings_text: str = SETTINGS) -> DaemonHome:
     return DaemonHome(home)
 
 
+def lived_once(
+    name: str, factory: pytest.TempPathFactory, worker_id: str, live: Callable[[Path], DaemonHome]
+) -> DaemonHome:
+    """Return a home all workers of a test run share; the first to ask lives it."""
+    shared = factory.getbasetemp() if worker_id == "master" else factory.getbasetemp().parent
+    note = shared / f"{name}.path"
+    with FileLock(f"{note}.lock"):
+        if not note.exists():
+            lived = live(factory.mktemp(name) / "home")
+            note.write_text(str(lived.home.root), encoding="utf-8")
+    return DaemonHome(Home(Path(note.read_text(encoding="utf-8"))))
+
+
 @pytest.fixture(scope="session")
-def planned_day(tmp_path_factory: pytest.TempPathFactory) -> DaemonHome:
+def planned_day(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> DaemonHome:
     """The evening of the decision session: planned, nothing sent. Copy it, never live on in it."""
-    planned = new_home(tmp_path_factory.mktemp("planned") / "home")
-    planned.live(until=CALENDAR.as_of(SESSION), is_over=lambda: bool(planned.book.cycles))
-    return planned
+
+    def live(root: Path) -> DaemonHome:
+        planned = new_home(root)
+        planned.live(until=CALENDAR.as_of(SESSION), is_over=lambda: bool(planned.book.cycles))
+        return planned
+
+    return lived_once("planned", tmp_path_factory, worker_id, live)
 
 
 @pytest.fixture(scope="session")
-def traded_day(planned_day: DaemonHome, tmp_path_factory: pytest.TempPathFactory) -> DaemonHome:
+def traded_day(planned_day: DaemonHome, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> DaemonHome:
     """The same home a day later: sent, filled, settled, reported. Copy it, never live on in it."""
-    traded = planned_day.copied_to(tmp_path_factory.mktemp("traded") / "home")
-    report = traded.home.reports / f"{SESSION.isoformat()}.html"
-    traded.live(until=CALENDAR.bars_known_at(CALENDAR.next(SESSION)), is_over=report.exists)
-    return traded
+
+    def live(root: Path) -> DaemonHome:
+        traded = planned_day.copied_to(root)
+        report = traded.home.reports / f"{SESSION.isoformat()}.html"
+        traded.live(until=CALENDAR.bars_known_at(CALENDAR.next(SESSION)), is_over=report.exists)
+        return traded
+
+    return lived_once("traded", tmp_path_factory, worker_id, live)
 
 
 @pytest.fixture(scope="session")
-def lived_day(traded_day: DaemonHome) -> LivedDay:
-    home = traded_day.home
+def lived_day(traded_day: DaemonHome, tmp_path_factory: pytest.TempPathFactory) -> LivedDay:
+    """A copy of the traded day for those who open it in a server, which writes where it reads."""
+    home = traded_day.copied_to(tmp_path_factory.mktemp("seen") / "home").home
     return LivedDay(home.root, home.dagster, SESSION, home.process_environment())

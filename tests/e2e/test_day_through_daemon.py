@@ -1,23 +1,17 @@
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import time_machine
 
 from execution.artifact_files import FileArtifacts
 from execution.domain.events import PlanRecorded
 from execution.ledger.explain import why
 from execution.ledger.why_rows import read_why_rows
 from execution.signal_batch_store import SignalBatchStore
-from pipelines.settings import load_settings
 from pipelines.trading_adapters import open_desk
 from pipelines.trading_settings import load_trading_settings
-from tests.builders.lived_home import content_of, live_home
-from tests.e2e.conftest import CALENDAR, SECONDS_OF_QUIET, SESSION, DaemonHome, new_home
+from tests.e2e.conftest import CALENDAR, SECONDS_OF_QUIET, SESSION, DaemonHome
 
 pytestmark = pytest.mark.daemon
-# The machine's day changes, and its month, while the home is lived in.
-SHORTLY_BEFORE_ANOTHER_MIDNIGHT = datetime(2031, 2, 28, 23, 59, 50, tzinfo=UTC)
 
 
 def test_the_evening_plans_and_sends_nothing(planned_day: DaemonHome) -> None:
@@ -25,19 +19,6 @@ def test_the_evening_plans_and_sends_nothing(planned_day: DaemonHome) -> None:
     assert isinstance(cycle.plan, PlanRecorded)
     assert planned_day.book.orders
     assert all(record.sent_at is None for record in planned_day.book.orders.values())
-
-
-# What the orchestrator and the model library warn of in a long-lived process is theirs; every other test is strict.
-@pytest.mark.filterwarnings("default")
-def test_another_folder_on_another_day_without_the_daemon_ends_in_the_same_bytes(
-    traded_day: DaemonHome, tmp_path: Path
-) -> None:
-    other = new_home(tmp_path / "elsewhere" / "home")
-    with time_machine.travel(SHORTLY_BEFORE_ANOTHER_MIDNIGHT, tick=True):
-        live_home(other.home, load_settings(other.home.settings), until=CALENDAR.bars_known_at(CALENDAR.next(SESSION)))
-    assert other.book.cycles == traded_day.book.cycles
-    assert other.ledger.trading_hash() == traded_day.ledger.trading_hash()
-    assert content_of(other.home) == content_of(traded_day.home)
 
 
 def test_the_day_ends_in_fills_though_the_daemon_was_stopped_in_between(traded_day: DaemonHome) -> None:
