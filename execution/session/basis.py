@@ -7,7 +7,12 @@ from execution.domain.errors import BatchRefused, CorruptArtifact, ProofError
 from execution.domain.signals import SignalBatch
 from execution.session.desk import Desk
 from execution.session.notes import note_once
-from execution.session.proof import failing_checks, refuse_foreign_batch, refuse_unproven_batch
+from execution.session.proof import (
+    failing_checks,
+    refuse_foreign_batch,
+    refuse_malformed_batch,
+    refuse_unproven_batch,
+)
 from execution.session.reconcile import Reconciled
 
 
@@ -41,6 +46,7 @@ def basis_of(desk: Desk, reconciled: Reconciled, session: date, batch_hash: str 
         try:
             batch = desk.batches.load(batch_hash)
             refuse_foreign_batch(batch, session=session, strategy=desk.strategy)
+            refuse_malformed_batch(batch)
             refuse_unproven_batch(batch, mode=desk.mode, calendar=desk.calendar)
         except BatchRefused as refusal:
             note_once(desk, topic="batch_refused", session=session, subject=batch_hash, detail=str(refusal))

@@ -6,9 +6,11 @@ from datetime import date
 from execution.domain.errors import BatchRefused, CertificateRefused
 from execution.domain.provenance import GateCertificate
 from execution.domain.signals import Mode, SignalBatch, SymbolSignal
+from execution.session.batch_faults import batch_faults, signal_faults
 from execution.trading_calendar import TradingCalendar
 
 BATCH_SCHEMA_VERSION = 1
+_MOST_FAULTS_SHOWN = 5
 
 
 def refuse_foreign_batch(batch: SignalBatch, *, session: date, strategy: str) -> None:
@@ -26,6 +28,20 @@ def refuse_foreign_batch(batch: SignalBatch, *, session: date, strategy: str) ->
             raise BatchRefused(
                 f"batch {batch.hash} has {name} {found}, expected {expected}; plan the batch that was published for it"
             )
+
+
+def refuse_malformed_batch(batch: SignalBatch) -> None:
+    """Do nothing when a batch is whole: every number finite, every symbol once, every hash a hash.
+
+    Raises:
+        BatchRefused: it is not, so this program did not write it.
+    """
+    faults = batch_faults(batch)
+    if faults:
+        shown = "; ".join(faults[:_MOST_FAULTS_SHOWN])
+        raise BatchRefused(
+            f"a batch of {batch.session} is malformed in {len(faults)} places: {shown}; publish it again"
+        )
 
 
 def refuse_unproven_batch(batch: SignalBatch, *, mode: Mode, calendar: TradingCalendar) -> None:
@@ -51,12 +67,18 @@ def refuse_unproven_batch(batch: SignalBatch, *, mode: Mode, calendar: TradingCa
 
 
 def believed_signals(batch: SignalBatch) -> tuple[SymbolSignal, ...]:
-    """Return the batch's signals, without the scores of symbols its certificate leaves out or never judged."""
+    """Return the batch's signals, without the scores of symbols its certificate leaves out or never judged.
+
+    A symbol whose numbers no market can show has none of them left, for nobody knows which one is wrong.
+    """
     excluded = dict(batch.certificate.excluded)
     judged = set(batch.certificate.symbols)
     believed = []
     for signal in batch.signals:
-        if signal.symbol in excluded:
+        faults = signal_faults(signal)
+        if faults:
+            believed.append(_without_numbers(signal, f"its numbers cannot be true: {'; '.join(faults)}"))
+        elif signal.symbol in excluded:
             believed.append(_without_score(signal, f"left out by the gate: {excluded[signal.symbol]}"))
         elif signal.score is not None and signal.symbol not in judged:
             believed.append(_without_score(signal, "the gate certificate did not judge it"))
@@ -75,6 +97,21 @@ def failing_checks(certificate: GateCertificate) -> str:
         for check in certificate.failures
     ]
     return "; ".join(failures) or f"it stopped at stage {certificate.stage}"
+
+
+def _without_numbers(signal: SymbolSignal, reason: str) -> SymbolSignal:
+    return replace(
+        _without_score(signal, reason),
+        contributions={},
+        close_usd=None,
+        atr14_usd=None,
+        adv20_shares=None,
+        volatility_20d=None,
+        dollar_volume_20d_usd=None,
+        next_event_at=None,
+        is_event_calendar_known=False,
+        returns_60d=(),
+    )
 
 
 def _without_score(signal: SymbolSignal, reason: str) -> SymbolSignal:

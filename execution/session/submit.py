@@ -117,7 +117,8 @@ def _sent(desk: Desk, session: date) -> SubmitReport:
     was_submitted = _cycle(desk, session).is_submitted
     if not was_submitted:
         _send_day_orders(desk, session, reconciled)
-    _protect(desk, session, looked_at=looked_at)
+    _send_unknown_again(desk, session, reconciled, looked_at=looked_at)
+    _protect(desk, session)
     if was_submitted:
         return _report(desk, session, "already_submitted", "")
     if intended(desk, session, "exit"):
@@ -134,12 +135,11 @@ def _cancelled(desk: Desk, session: date) -> SubmitReport:
         return _report(desk, session, "refused", f"the deadline of {session} has not come")
     if _cycle_or_none(desk, session) is None:
         return _report(desk, session, "refused", f"session {session} has no plan")
-    looked_at = desk.clock.now()
     reconcile(desk)
     end_day_orders(desk, session=session, reason="not filled before the deadline")
     reconcile(desk).refuse_differences()
     try:
-        _protect(desk, session, looked_at=looked_at)
+        _protect(desk, session)
     except Halted as halted:
         # The rest is cancelled all the same; a halt sends nothing, stops included.
         return _report(desk, session, "rest_cancelled", str(halted))
@@ -186,7 +186,15 @@ def _send_exit(desk: Desk, view: SendView, record: OrderRecord) -> None:
         void(desk, record, "nothing is left to sell")
 
 
-def _protect(desk: Desk, session: date, *, looked_at: datetime) -> None:
+def _send_unknown_again(desk: Desk, session: date, reconciled: Reconciled, *, looked_at: datetime) -> None:
+    records = [r for r in reconciled.book.orders_of(desk.cycle_id(session)) if r.state == "unknown"]
+    if records:
+        view = view_at_send(desk, reconciled, session)
+        for record in records:
+            send_again(desk, view, record, looked_at=looked_at)
+
+
+def _protect(desk: Desk, session: date) -> None:
     """Send a stop for every share of ours that no open exit covers, and no stop for a share that is not there."""
     reconciled = reconcile(desk)
     excess = oversold_stops(reconciled.book)
@@ -195,9 +203,6 @@ def _protect(desk: Desk, session: date, *, looked_at: datetime) -> None:
     if excess:
         reconciled = reconcile(desk)
     view = view_at_send(desk, reconciled, session)
-    for unknown in reconciled.book.orders_of(desk.cycle_id(session)):
-        if unknown.state == "unknown":
-            send_again(desk, view, unknown, looked_at=looked_at)
     book = desk.ledger.book()
     missing = [next_stop(desk, book, session=session, symbol=symbol) for symbol in unprotected(book)]
     intents = {stop.order.client_order_id: stop for stop in missing if stop is not None}

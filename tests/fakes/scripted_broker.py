@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
+from execution.domain.broker_capabilities import BrokerCapabilities
 from execution.domain.orders import (
     AccountSnapshot,
     BrokerFill,
@@ -30,8 +31,14 @@ class ScriptedBroker:
         self.hides_fills = False
         self.never_ends = False
         self.cash_apart_usd = Decimal(0)
+        self.promises: BrokerCapabilities | None = None
+        self.answers_with: SubmitOutcome | None = None
         self.submitted: list[OrderRequest] = []
         self.before_submit: Callable[[OrderRequest], None] = lambda _: None
+
+    @property
+    def capabilities(self) -> BrokerCapabilities:
+        return self.promises or self._venue.capabilities
 
     def submit(self, order: OrderRequest) -> SubmitOutcome:
         self.before_submit(order)
@@ -44,7 +51,7 @@ class ScriptedBroker:
         if fault == "take_less":
             order = replace(order, quantity_shares=order.quantity_shares - 5)
         outcome = self._venue.submit(order)
-        return Unknown("timed out") if fault == "lose_answer" else outcome
+        return Unknown("timed out") if fault == "lose_answer" else self.answers_with or outcome
 
     def cancel(self, client_order_id: str) -> None:
         if not self.ignores_cancel(client_order_id):

@@ -1,0 +1,107 @@
+"""Can a batch's numbers be true? Pure: what no market can show is a fault of whoever made the batch, or of a unit.
+
+A batch that is not whole, not finite or not sorted was not written by this program and is refused. A symbol whose
+numbers no market can show is left out of the plan, alone. What is absent is no fault here: it blocks its own symbol in
+sizing and checks, with the reason "unknown".
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import fields
+from decimal import Decimal
+from typing import Any, Final
+
+from execution.domain.signals import SignalBatch, SymbolSignal
+from execution.session.answers import HIGHEST_PRICE_USD, MOST_CASH_USD, SYMBOL
+
+_HASHES: Final = ("snapshot_hash", "features_hash", "settings_hash", "code_hash", "model_hash")
+_HEXADECIMAL: Final = frozenset("0123456789abcdef")
+_HASH_LENGTH: Final = 64
+_MOST_SESSIONS_AHEAD: Final = 260
+_HIGHEST_VIX: Final = 1_000
+_MOST_VOLUME_SHARES: Final = 1_000_000_000_000
+_HIGHEST_BPS: Final = 100_000
+_HIGHEST_RETURN: Final = 100
+_HIGHEST_VOLATILITY: Final = 10
+_MOST_RETURNS: Final = 60
+# Two amounts of one symbol that should be near each other: further apart than so many times, a unit is wrong.
+_FURTHEST_APART: Final = 10
+
+
+def batch_faults(batch: SignalBatch) -> tuple[str, ...]:
+    """Return what is wrong with a batch as a whole, each with what was found and what was expected."""
+    return tuple(_faults_of_the_whole(batch))
+
+
+def signal_faults(signal: SymbolSignal) -> tuple[str, ...]:
+    """Return which numbers of a symbol no market can show, each with what was found and what was expected."""
+    return tuple(fault for fault in (*_faults_of_numbers(signal), _fault_of_units(signal)) if fault)
+
+
+def _faults_of_the_whole(batch: SignalBatch) -> Iterator[str]:
+    if batch.vix is not None and not 0 < batch.vix <= _HIGHEST_VIX:
+        yield f"vix {batch.vix}, expected above 0 up to {_HIGHEST_VIX}"
+    if not 0 < batch.horizon_sessions <= _MOST_SESSIONS_AHEAD:
+        yield f"horizon_sessions {batch.horizon_sessions}, expected 1 to {_MOST_SESSIONS_AHEAD}"
+    for name in _HASHES:
+        value = getattr(batch, name)
+        if value is not None and (len(value) != _HASH_LENGTH or set(value) - _HEXADECIMAL):
+            yield f"{name} {value!r}, expected 64 hexadecimal digits"
+    if batch.decision_source == "model" and batch.model_hash is None:
+        yield "a model decided, and model_hash is absent"
+    symbols = [signal.symbol for signal in batch.signals]
+    if symbols != sorted(set(symbols)):
+        yield "signals are not sorted by symbol, one each"
+    for signal in batch.signals:
+        if SYMBOL.fullmatch(signal.symbol) is None:
+            yield f"symbol {signal.symbol!r}, expected an exchange symbol"
+        for field in fields(signal):
+            if not _is_finite(getattr(signal, field.name)):
+                yield f"{signal.symbol} {field.name} is not finite"
+
+
+def _faults_of_numbers(signal: SymbolSignal) -> Iterator[str]:
+    yield _within("close_usd", signal.close_usd, 0, HIGHEST_PRICE_USD, is_open=True)
+    yield _within("atr14_usd", signal.atr14_usd, 0, HIGHEST_PRICE_USD, is_open=True)
+    yield _within("adv20_shares", signal.adv20_shares, 0, _MOST_VOLUME_SHARES)
+    yield _within("dollar_volume_20d_usd", signal.dollar_volume_20d_usd, 0, MOST_CASH_USD)
+    yield _within("expected_return_bps", signal.expected_return_bps, -_HIGHEST_BPS, _HIGHEST_BPS)
+    yield _within("probability_up", signal.probability_up, 0, 1)
+    yield _within("volatility_20d", signal.volatility_20d, 0, _HIGHEST_VOLATILITY)
+    yield _within("number of returns_60d", len(signal.returns_60d), 0, _MOST_RETURNS)
+    for value in signal.returns_60d:
+        yield _within("returns_60d", value, -1, _HIGHEST_RETURN)
+    if signal.next_event_at is not None and signal.next_event_at.tzinfo is None:
+        yield f"next_event_at {signal.next_event_at} has no timezone"
+
+
+def _fault_of_units(signal: SymbolSignal) -> str:
+    """Return which two amounts cannot both be in their unit; empty when they fit or one is absent."""
+    close, range_usd = signal.close_usd, signal.atr14_usd
+    if not close or close < 0:
+        return ""
+    if range_usd is not None and range_usd > close * _FURTHEST_APART:
+        return f"atr14_usd {range_usd} beside close_usd {close}: one of them is in another unit"
+    traded_usd, shares = signal.dollar_volume_20d_usd, signal.adv20_shares
+    if not traded_usd or not shares or min(traded_usd, Decimal(shares)) < 0:
+        return ""
+    mean_price = traded_usd / shares
+    if max(mean_price, close) > _FURTHEST_APART * min(mean_price, close):
+        return f"{traded_usd} USD traded in {shares} shares, and close_usd {close}: one of them is in another unit"
+    return ""
+
+
+def _within(name: str, value: Any, least: Any, most: Any, *, is_open: bool = False) -> str:
+    if value is None or (least <= value <= most and not (is_open and value == least)):
+        return ""
+    return f"{name} {value}, expected {'above ' if is_open else ''}{least} up to {most}"
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, Decimal):
+        return value.is_finite()
+    if isinstance(value, dict):
+        return all(_is_finite(each) for each in value.values())
+    return all(_is_finite(each) for each in value) if isinstance(value, tuple) else True
