@@ -174,6 +174,8 @@ def _value(loader: _Loader, node: yaml.Node, file: str, key: str, origins: dict[
     if isinstance(node, yaml.SequenceNode):
         # Items have no origin of their own: a list is one value.
         return [_value(loader, item, file, key, None) for item in node.value]
+    if isinstance(node, yaml.ScalarNode) and node.tag in _NUMBERS_AND_BOOLEANS and "_" in node.value:
+        raise SettingsRefused(f"{key} ({where}): found {node.value}, expected a number without underscores")
     value = {} if isinstance(node, yaml.MappingNode) else loader.construct_object(node)
     return _finite(value, key, where)
 

@@ -4,10 +4,14 @@ Weights and fractions are of the account's equity unless a field says otherwise.
 positions and working orders of the broker count, ours or not.
 """
 
+import re
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Self
+from typing import Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+_PLAIN_NUMBER: Final = re.compile(r"^[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$")
 
 
 class RiskLimits(BaseModel):
@@ -179,6 +183,17 @@ class RiskLimits(BaseModel):
         le=1,
         description="Part of the held symbols that may lack a price of the session before the account only reduces.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _are_plain_numbers(cls, given: Any) -> Any:
+        """Refuse what two readers could read differently: 1_000, 15 %, yes. Bounds judge the rest."""
+        if isinstance(given, Mapping):
+            for name, value in given.items():
+                is_text = isinstance(value, str) and not _PLAIN_NUMBER.match(value)
+                if name != "restricted_symbols" and (is_text or isinstance(value, bool)):
+                    raise ValueError(f"{name}: found {value!r}, expected a plain number in the unit its name says")
+        return given
 
     @model_validator(mode="after")
     def _fit_each_other(self) -> Self:
