@@ -38,7 +38,7 @@ class WatchdogPolicy(BaseModel):
         description="Pause between two looks at the venue while there is a cause, in seconds.",
     )
     heartbeat_deadline_seconds: float = Field(
-        default=90.0, ge=5, le=3600, description="Silence, in seconds, after which working orders are cancelled."
+        default=90.0, ge=1, le=3600, description="Silence, in seconds, after which working orders are cancelled."
     )
     cancels_protective_stops: bool = Field(
         default=False, description="Whether it also cancels stops that protect a position."

@@ -17,6 +17,7 @@ from execution.domain.signals import Mode
 from execution.portfolio.cost_model import CostModel
 from execution.portfolio.sizing_policy import SizingPolicy
 from execution.risk.limits import RiskLimits
+from execution.session.flatten import FlattenPolicy
 from execution.watchdog import WatchdogPolicy
 from pipelines.settings_loading import LIVE_VARIABLE, PROFILE, LoadedSettings
 from pipelines.settings_schema import NOT_HASHED
@@ -75,6 +76,9 @@ class TradingSettings(LoadedSettings):
     sizing: SizingPolicy = Field(default=SizingPolicy(), description="How scores become target weights and shares.")
     costs: CostModel = Field(
         default=CostModel(), description="What a trade is expected to cost, at the venue and in sizing."
+    )
+    flatten: FlattenPolicy = Field(
+        default=FlattenPolicy(), description="What one `touchstone flatten` may do.", json_schema_extra=NOT_HASHED
     )
     watchdog: WatchdogPolicy = Field(
         default=WatchdogPolicy(),

@@ -14,6 +14,7 @@ from assets.partitions import SESSIONS
 from assets.trading.describe import described, settled_pages
 from execution.ledger.export import export_ledger
 from execution.session import run_session
+from execution.session.control import control_sentence
 from execution.session.run_session import Desk
 
 
@@ -42,6 +43,7 @@ def order_plan(
     newest = published[-1] if published and not config.is_hold else None
     report = run_session.plan(desk, session=session, batch_hash=config.batch_hash or newest)
     facts = described(report)
+    facts["trading_state"] = control_sentence(desk.ledger.book().control)
     tell("plan_asked", run_id=context.run.run_id, decision_id=context.partition_key, **facts)
     return dg.MaterializeResult(metadata=facts)
 

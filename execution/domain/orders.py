@@ -11,7 +11,7 @@ from typing import Literal
 from execution.domain.canonical import canonical_bytes
 
 Side = Literal["buy", "sell"]
-Leg = Literal["entry", "exit", "stop"]
+Leg = Literal["entry", "exit", "stop", "flatten"]
 OrderType = Literal["limit", "market", "stop"]
 TimeInForce = Literal["day", "gtc"]
 WorkingStatus = Literal["open", "filled", "cancelled", "expired", "rejected"]

@@ -18,6 +18,13 @@ def control_state(book: Book) -> ControlState:
     return book.control.state if book.control else "active"
 
 
+def control_sentence(control: ControlChanged | None) -> str:
+    """Return in one line what may be sent, who said so, when and why."""
+    if control is None:
+        return "active, nobody ever stopped it"
+    return f"{control.state} since {control.at.isoformat()}, by {control.actor}: {control.reason}"
+
+
 def tighten(ledger: LedgerStore, changed: ControlChanged) -> bool:
     """Record a stricter state and return True; return False when the ledger already is as strict."""
 

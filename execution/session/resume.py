@@ -15,7 +15,6 @@ from execution.domain.canonical import content_hash
 from execution.domain.errors import LedgerError, NotArmed
 from execution.domain.events import ControlChanged, ControlState, Event
 from execution.ledger.book import Book
-from execution.ledger.order_record import OrderRecord
 from execution.risk.kill_switch import KillSwitch
 from execution.session.control import control_state, take_in_stop_requests
 from execution.session.desk import Desk
@@ -54,7 +53,7 @@ def look_before_resuming(desk: Desk, *, kill_switch: KillSwitch, stop_requests: 
     take_in_stop_requests(desk.ledger, stop_requests, at=desk.clock.now())
     reconciled = reconcile(desk)
     reconciled.refuse_differences()
-    _refuse_unknown(reconciled.book)
+    _refuse_unexplained(reconciled)
     return _stopped(desk, reconciled, kill_switch)
 
 
@@ -108,8 +107,12 @@ def resume(
     return resumed
 
 
-def _refuse_unknown(book: Book) -> None:
-    unknown: list[OrderRecord] = [r for r in book.orders.values() if r.state in ("in_flight", "unknown")]
+def _refuse_unexplained(reconciled: Reconciled) -> None:
+    """Refuse what acts may live with for a while, symbol by symbol, but nobody should resume over."""
+    if reconciled.apart_shares:
+        told = ", ".join(f"{symbol} by {shares} shares" for symbol, shares in sorted(reconciled.apart_shares.items()))
+        raise LedgerError(f"ledger and venue differ in {told}: resuming waits until that is explained")
+    unknown = [record for record in reconciled.book.orders.values() if record.state in ("in_flight", "unknown")]
     if unknown:
         told = ", ".join(f"{r.order.client_order_id} ({r.order.side} {r.order.symbol})" for r in unknown)
         raise LedgerError(

@@ -168,13 +168,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="touchstone halt", description="Stop: nothing is sent any more, and every working order is cancelled."
     )
     parser.add_argument("--reason", required=True, help="why, one sentence")
-    parser.add_argument("--name", default="", help="who stops; the system user when absent")
+    parser.add_argument("--by", default="", help="who stops; the system user when absent")
     parser.add_argument("--home", type=Path, default=None, help="home folder; else TOUCHSTONE_HOME, else .touchstone")
     parser.add_argument("--keep-stops", action="store_true", help="leave protective stops working at the venue")
     given = parser.parse_args(arguments)
     named = os.environ.get("TOUCHSTONE_HOME", "").strip() or ".touchstone"
     home = (given.home or Path(named)).expanduser().absolute()
-    code, said = halt(home, reason=given.reason, actor=given.name or _system_user(), keep_stops=given.keep_stops)
+    code, said = halt(home, reason=given.reason, actor=given.by or _system_user(), keep_stops=given.keep_stops)
     print(said)
     return code
 

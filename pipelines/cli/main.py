@@ -91,19 +91,19 @@ def status(settings: SettingsFile = None) -> None:
 @app.command()
 def halt(
     reason: Annotated[str, typer.Option(help="Why, one sentence.")],
-    name: Annotated[str, typer.Option(help="Who stops; the system user when absent.")] = "",
+    by: Annotated[str, typer.Option(help="Who stops; the system user when absent.")] = "",
     keep_stops: Annotated[bool, typer.Option("--keep-stops", help="Leave protective stops working.")] = False,
 ) -> None:
     """Stop now: nothing is sent any more, and every working order is cancelled. See docs/runbook-stop.md."""
     from pipelines.cli import halt as stop
 
-    sys.exit(stop.main(["--reason", reason, "--name", name, *(["--keep-stops"] if keep_stops else [])]))
+    sys.exit(stop.main(["--reason", reason, "--by", by, *(["--keep-stops"] if keep_stops else [])]))
 
 
 @app.command()
 def resume(
     token: Annotated[str, typer.Option(help="What the first step printed; without it, that step.")] = "",
-    name: Annotated[str, typer.Option(help="Who resumes.")] = "",
+    by: Annotated[str, typer.Option(help="Name of the person who resumes.")] = "",
     reason: Annotated[str, typer.Option(help="Why, one sentence.")] = "",
     reducing: Annotated[bool, typer.Option("--reducing", help="Let out only what reduces positions.")] = False,
     settings: SettingsFile = None,
@@ -117,7 +117,27 @@ def resume(
     if not token:
         print(back.look(tree, home))
     else:
-        print(back.confirm(tree, home, token=token, actor=name, reason=reason, is_reducing=reducing))
+        print(back.confirm(tree, home, token=token, actor=by, reason=reason, is_reducing=reducing))
+
+
+@app.command()
+def flatten(
+    arm: Annotated[str, typer.Option(help="The phrase that arms it, word for word.")] = "",
+    by: Annotated[str, typer.Option(help="Name of the person who closes.")] = "",
+    reason: Annotated[str, typer.Option(help="Why, one sentence.")] = "",
+    settings: SettingsFile = None,
+) -> None:
+    """Close every position: cancel what is in the way, then sell; exit code 1 while something is not being sold."""
+    from pipelines.cli.flatten import close_everything
+    from pipelines.home import Home
+    from pipelines.trading_settings import load_trading_settings
+
+    is_closing, said = close_everything(
+        load_trading_settings(settings), Home.from_environment(), arm=arm, actor=by, reason=reason
+    )
+    print(said)
+    if not is_closing:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """`touchstone resume`: what is stopped and by whom, and the two steps back."""
 
-from execution.domain.events import ControlChanged
 from execution.risk.kill_switch import KillSwitch
+from execution.session.control import control_sentence
 from execution.session.resume import Stopped, look_before_resuming, resume
 from pipelines.home import Home
 from pipelines.stopping import open_acting_desk, prepare_stopping
@@ -37,18 +37,11 @@ def confirm(  # noqa: D417 - the rest is explained at `resume`
     return f"trading is {resumed.state} from {resumed.at.isoformat()}, by {resumed.actor}: {resumed.reason}"
 
 
-def control_line(control: ControlChanged | None) -> str:
-    """Return in one line what may be sent, who said so, when and why."""
-    if control is None:
-        return "active, nobody ever stopped it"
-    return f"{control.state} since {control.at.isoformat()}, by {control.actor}: {control.reason}"
-
-
 def stopped_page(stopped: Stopped) -> str:
     """Return what the first step found, for a person to read."""
     held = ", ".join(f"{symbol} {shares}" for symbol, shares in stopped.held_shares.items())
     lines = [
-        f"trading state {control_line(stopped.control)}",
+        f"trading state {control_sentence(stopped.control)}",
         f"kill file     {stopped.kill_file or 'none'}",
         "ledger        the chain holds, and ledger and venue agree",
         f"working       {len(stopped.working)} orders: {', '.join(stopped.working) or 'none'}",
@@ -56,5 +49,5 @@ def stopped_page(stopped: Stopped) -> str:
     ]
     if stopped.state == "active" and not stopped.kill_file:
         return "\n".join([*lines, "nothing is stopped"])
-    again = f"touchstone resume --token {stopped.token} --name YOU --reason WHY [--reducing]"
+    again = f"touchstone resume --token {stopped.token} --by YOU --reason WHY [--reducing]"
     return "\n".join([*lines, f"to resume     {again}"])

@@ -1,10 +1,10 @@
 """`touchstone status`: the clock, the kill switch, the last sessions and what is held, on one screen."""
 
 from execution.ledger.sqlite_ledger import SqliteLedger
+from execution.session.control import control_sentence
 from execution.trading_calendar import TradingCalendar
 from pipelines.cli.clock import clock_page, movable_clock
 from pipelines.cli.ledger_pages import cycles_page, positions_page
-from pipelines.cli.resume import control_line
 from pipelines.home import Home
 from pipelines.trading_settings import TradingSettings
 
@@ -26,5 +26,5 @@ def status_page(settings: TradingSettings, home: Home) -> str:
     if not home.ledger.exists():
         return "\n".join([*parts, "ledger        none yet; `make demo` lives a first day"])
     book = SqliteLedger(home.ledger).book()
-    parts.append(f"trading       {control_line(book.control)}")
+    parts.append(f"trading       {control_sentence(book.control)}")
     return "\n".join(parts) + f"\n\n{cycles_page(book)}\n\n{positions_page(book)}"

@@ -21,7 +21,7 @@ BARE = (sys.executable, "-I", "-S")
 
 def run(*command: str | Path, home: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*map(str, command), "--reason", "prices look wrong", "--name", "ada", "--home", str(home)],
+        [*map(str, command), "--reason", "prices look wrong", "--by", "ada", "--home", str(home)],
         capture_output=True,
         text=True,
         check=False,
