@@ -24,6 +24,7 @@ from execution.risk.trading_context import TradingContext
 from execution.session.account_view import context_of, holdings_of
 from execution.session.approval import PLANS_FOLDER, automatic_approval, frozen_orders
 from execution.session.basis import Basis, basis_of
+from execution.session.breakers import after_breakers
 from execution.session.decide import Decisions, SymbolDecision, decided_on_batch, decided_to_hold
 from execution.session.desk import Desk
 from execution.session.lease_of_act import BUSY, leased
@@ -93,6 +94,7 @@ def _planned_once(desk: Desk, session: date, batch_hash: str | None) -> PlanRepo
     signals = believed_signals(basis.batch) if basis.batch else ()
     by_symbol = {signal.symbol: signal for signal in signals}
     context = context_of(desk, reconciled, session=session, signals=by_symbol, batch=basis.batch)
+    context = after_breakers(desk, reconciled, context)
     decisions = _decisions(desk, reconciled, basis, context)
     orders = _intended(desk, decisions, session)
     plan_hash = _frozen(desk, context, basis, orders)
