@@ -4,7 +4,6 @@ from decimal import ROUND_DOWN, Decimal
 from typing import Final
 
 from execution.risk.findings import Case, Finding, cut, dollars, percent, unknown
-from execution.risk.throttles import message_refusal
 
 # Of the soft loss, which is half of the hard one: the size that is left from that loss on.
 _LOSS_STEPS: Final = ((Decimal(2), Decimal(0)), (Decimal("1.5"), Decimal("0.25")), (Decimal(1), Decimal("0.5")))
@@ -36,18 +35,6 @@ def messages_per_day(case: Case) -> Finding | None:
         return unknown("nobody counted the day's messages", allowed)
     total = sent + case.exposure.messages
     return None if total < most else Finding(f"{total} messages already", allowed, "the day's messages are used up")
-
-
-def message_pace(case: Case) -> Finding | None:
-    """Entries leave no faster than the bucket of messages fills; while planning nothing leaves."""
-    context, limits = case.context, case.limits
-    if not context.is_sending:
-        return None
-    allowed = f"at most {limits.messages_per_minute_max} a minute"
-    if context.messages_sent_at is None:
-        return unknown("nobody told when the day's messages went", allowed)
-    refusal = message_refusal(context.messages_sent_at, now=context.now, limits=limits)
-    return None if refusal is None else Finding(refusal, allowed, "messages leave too fast")
 
 
 def losses_in_a_row(case: Case) -> Finding | None:

@@ -17,8 +17,6 @@ from execution.risk.trading_context import TradingContext
 ASKED_AGAIN: Final = frozenset(
     {
         "market_hours",
-        "messages_per_day",
-        "message_pace",
         "basket_notional",
         "order_notional",
         "order_quantity",

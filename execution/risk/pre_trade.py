@@ -89,7 +89,6 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("atr", "entry", symbol_rules.average_true_range),
     Rule("entries_per_day", "entry", account_rules.entries_per_day),
     Rule("messages_per_day", "entry", account_rules.messages_per_day),
-    Rule("message_pace", "entry", account_rules.message_pace),
     Rule("losses_in_a_row", "entry", account_rules.losses_in_a_row),
     Rule("names", "entry", account_rules.names),
     Rule("daily_loss", "entry", account_rules.daily_loss),

@@ -37,7 +37,6 @@ class TradingContext:
         open_orders: every working order of the account.
         entries_today: entry orders of this cycle that were already sent.
         messages_today: order messages sent on the exchange day; None when unknown.
-        messages_sent_at: when each of them was sent, in order; asked for only while sending, None when unknown.
         losses_in_a_row: positions closed at a loss one after the other since the newest open; None when unknown.
         quarantined: symbols somebody else traded on the account, until a named person lets them go, each with why.
         next_macro_at: the next scheduled macro release known at the cut-off; None when none is known.
@@ -65,7 +64,6 @@ class TradingContext:
     open_orders: tuple[OrderState, ...] = ()
     entries_today: int = 0
     last_trade_at: Mapping[str, datetime] = field(default_factory=dict)
-    messages_sent_at: tuple[datetime, ...] | None = None
     quarantined: Mapping[str, str] = field(default_factory=dict)
     next_macro_at: datetime | None = None
     is_macro_calendar_known: bool = False

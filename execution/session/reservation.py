@@ -19,7 +19,7 @@ from execution.risk.last_look import last_look
 from execution.risk.pre_trade import Blocked
 from execution.risk.trading_context import TradingContext
 from execution.session.account_view import as_if_open, last_close
-from execution.session.day_so_far import day_began_at, messages_sent_at, unsettled_usd
+from execution.session.day_so_far import unsettled_usd
 from execution.session.desk import Desk
 from execution.session.reconcile import Reconciled
 
@@ -96,7 +96,6 @@ def _context(desk: Desk, view: SendView, book: Book, record: OrderRecord, now: d
     # Cash that only the venue shows is not counted on; cash that only the ledger shows is not there.
     cash = book.cash_usd + min(view.apart_usd, Decimal(0))
     equity = _equity_usd(book, record, cash, positions, view.closes_usd)
-    messages = messages_sent_at(book, since=day_began_at(desk.calendar, now))
     return TradingContext(
         session=view.session,
         now=now,
@@ -110,8 +109,7 @@ def _context(desk: Desk, view: SendView, book: Book, record: OrderRecord, now: d
         positions_shares=positions,
         closes_usd=view.closes_usd,
         signals={},
-        messages_today=len(messages),
-        messages_sent_at=messages,
+        messages_today=None,
         losses_in_a_row=None,
         open_orders=(*view.foreign_orders, *_working(book)),
         entries_today=sum(

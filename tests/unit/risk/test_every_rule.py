@@ -83,10 +83,6 @@ CASES: Final[dict[str, tuple[Case, Case | None]]] = {
     "atr": (unsound(atr14_usd=Decimal("3.01")), unsound(atr14_usd=None)),
     "entries_per_day": (Case(account={"entries_today": 20}), None),
     "messages_per_day": (Case(account={"messages_today": 1_000}), Case(account={"messages_today": None})),
-    "message_pace": (
-        Case(account={**SENDING, "messages_sent_at": (SENDING["now"],) * 120}),
-        Case(account=SENDING),
-    ),
     "losses_in_a_row": (Case(account={"losses_in_a_row": 4}), Case(account={"losses_in_a_row": None})),
     "names": (
         Case(signals=(plain(), plain("BBB")), account={"positions_shares": {"BBB": 1}}, limits={"names_max": 1}),
@@ -189,7 +185,7 @@ def test_what_a_later_rule_lacks_an_earlier_one_lacks_too(name: str) -> None:
         Case(an_exit(100), account=HELD),
         Case(an_exit(100), account={"trading_state": "reducing", **HELD}),
         Case(account={"now": CALENDAR.submit_window(SESSION)[1] - timedelta(seconds=1)}),
-        Case(account={**SENDING, "messages_sent_at": (SENDING["now"],) * 119}),
+        Case(account=SENDING),
         Case(limits={"basket_notional_max_usd": 5_000, "order_notional_max_usd": 5_000}),
         Case(an_entry(200)),
         Case(limits={"order_quantity_max_shares": 100}),
@@ -265,6 +261,6 @@ def test_a_value_at_risk_is_counted_with_what_was_approved_before() -> None:
 @pytest.mark.parametrize("day", [date(2024, 7, 3), date(2024, 11, 29)])
 def test_an_early_close_ends_the_day_early(day: date) -> None:
     close = CALENDAR.closes_at(day)
-    account = {"is_sending": True, "session": CALENDAR.previous(day), "messages_sent_at": ()}
+    account = {"is_sending": True, "session": CALENDAR.previous(day)}
     assert judged(Case(account={"now": close - timedelta(seconds=1), **account})).check == "all"
     assert judged(Case(account={"now": close, **account})).check == "market_hours"

@@ -27,7 +27,7 @@ def looked(
 
 def at_send(**changes: Any) -> TradingContext:
     now = CALENDAR.submit_window(SESSION)[0]
-    return replace(a_context(signals={}, is_sending=True, now=now, messages_sent_at=()), **changes)
+    return replace(a_context(signals={}, is_sending=True, now=now), **changes)
 
 
 def test_an_entry_the_newest_account_can_carry_goes() -> None:
@@ -38,8 +38,6 @@ def test_an_entry_the_newest_account_can_carry_goes() -> None:
     ("changes", "rule"),
     [
         ({"now": CALENDAR.opens_at(CALENDAR.next(SESSION)) - timedelta(seconds=1)}, "market_hours"),
-        ({"messages_today": 1_000}, "messages_per_day"),
-        ({"messages_sent_at": (CALENDAR.submit_window(SESSION)[0],) * 120}, "message_pace"),
         ({"cash_usd": Decimal(6_999)}, "cash"),
         ({"open_orders": (a_working(symbol="BBB", quantity_shares=1_901),), "cash_usd": 2 * EQUITY}, "gross"),
         ({"positions_shares": {"BBB": 1_901}, "closes_usd": {"BBB": Decimal(50)}}, "gross"),
