@@ -84,7 +84,7 @@ def analysis_facts_of(settings: Settings, home: Home, sources: MarketSources) ->
         decided=frozenset(session for session in batches.sessions() if _is_decided(batches, session)),
         scored=frozenset(session for session in batches.sessions() if batches.published(session)),
         champion_as_of=None if champion is None else champion.card.trained_as_of,
-        settled=frozenset(settled_sessions(book_of(home))),
+        settled=frozenset(settled_sessions(book_of(settings, home))),
         reported=frozenset(date.fromisoformat(page.stem) for page in home.reports.glob("*-*-*.html")),
     )
 

@@ -1,14 +1,14 @@
 """Which trading work of a home is due: its ledger, its published batches and its clock, asked by pure rules.
 
-Reads the ledger's file and nothing secret, so the data half may ask as well.
+Reads the ledger and no key of a venue, so the data half may ask as well.
 """
 
 from collections.abc import Callable
 
 from execution.ledger.book import Book
-from execution.ledger.sqlite_ledger import SqliteLedger
 from execution.trading_calendar import TradingCalendar
 from pipelines.home import Home
+from pipelines.ledger_opening import has_ledger, open_ledger
 from pipelines.trading_adapters import batches_of, clock_of
 from pipelines.trading_settings import TradingSettings
 from sensors.rules import Work, trading_due
@@ -21,12 +21,12 @@ def due_trading_work(settings: TradingSettings, home: Home) -> Callable[[], tupl
 
     def due() -> tuple[Work, ...]:
         now = clock.now()
-        facts = trading_facts(book=book_of(home), batches=batches, calendar=calendar, now=now)
+        facts = trading_facts(book=book_of(settings, home), batches=batches, calendar=calendar, now=now)
         return () if facts is None else trading_due(now=now, calendar=calendar, facts=facts)
 
     return due
 
 
-def book_of(home: Home) -> Book:
+def book_of(settings: TradingSettings, home: Home) -> Book:
     """Return the folded ledger of a home; an empty book before the first act."""
-    return SqliteLedger(home.ledger).book() if home.ledger.exists() else Book()
+    return open_ledger(settings, home).book() if has_ledger(settings, home) else Book()

@@ -99,6 +99,21 @@ class Home:
         return self.root / "ledger.db"
 
     @property
+    def anchor_key(self) -> Path:
+        """Private key that signs the ledger's heads; readable by its owner alone."""
+        return self.root / "anchor.key"
+
+    @property
+    def anchors(self) -> Path:
+        """Folder of the ledger's signed heads, where settings name no better ones."""
+        return self.root / "anchors"
+
+    @property
+    def second_anchors(self) -> Path:
+        """The second copy of the signed heads; on the home's own device, of which `touchstone doctor` warns."""
+        return self.root / "backups" / "anchors"
+
+    @property
     def venue(self) -> Path:
         """SQLite file of the simulated broker's own state, never the ledger's."""
         return self.root / "venue.db"

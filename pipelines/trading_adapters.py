@@ -8,7 +8,6 @@ from execution.brokers.tape import Tape
 from execution.clock import FileClock, SystemClock
 from execution.domain.errors import SettingsRefused
 from execution.domain.signals import Mode
-from execution.ledger.sqlite_ledger import SqliteLedger
 from execution.ports import Clock
 from execution.risk.kill_switch import KillSwitch
 from execution.session.desk import Desk
@@ -16,6 +15,7 @@ from execution.signal_batch_store import SignalBatchStore
 from execution.trading_calendar import TradingCalendar
 from pipelines.code_hash import checkout_root, code_hash
 from pipelines.home import Home
+from pipelines.ledger_opening import anchoring_of, open_ledger
 from pipelines.trading_settings import TradingSettings
 
 
@@ -55,7 +55,8 @@ def open_desk(settings: TradingSettings, home: Home, *, run_id: str = "", actor:
         clock=clock,
         broker=venue,
         quotes=venue,
-        ledger=SqliteLedger(home.ledger),
+        ledger=open_ledger(settings, home),
+        anchoring=anchoring_of(settings, home),
         batches=batches_of(home.artifacts),
         artifacts=FileArtifacts(home.artifacts),
         kill_switch=KillSwitch(home.kill),

@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from execution.domain.errors import SettingsRefused
 from execution.domain.signals import Mode
@@ -34,6 +34,26 @@ class LogSettings(BaseModel):
     level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severity that is written to the log file and to the console."
     )
+
+
+class LedgerSettings(BaseModel):
+    """Where the ledger lives and where its signed heads are kept."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    postgres_dsn: SecretStr | None = Field(
+        default=None, min_length=8, description="Postgres database of the ledger alone; none keeps it in the home."
+    )
+    anchor_folders: tuple[Path, ...] = Field(
+        default=(), description="Two folders or more for signed heads, on devices of their own; none uses the home's."
+    )
+
+    @field_validator("anchor_folders")
+    @classmethod
+    def _needs_two_places(cls, folders: tuple[Path, ...]) -> tuple[Path, ...]:
+        if len(set(folders)) != len(folders) or len(folders) == 1:
+            raise ValueError("name two different folders or more: one copy of a signed head proves little")
+        return folders
 
 
 class BrokerKeys(BaseModel):
@@ -86,6 +106,9 @@ class TradingSettings(LoadedSettings):
         json_schema_extra=NOT_HASHED,
     )
     broker_keys: BrokerKeys = Field(default=BrokerKeys(), description="Keys of the paper or live account.")
+    ledger: LedgerSettings = Field(
+        default=LedgerSettings(), description="The ledger's place and its anchors.", json_schema_extra=NOT_HASHED
+    )
     log: LogSettings = Field(default=LogSettings(), description="The log.", json_schema_extra=NOT_HASHED)
 
     @model_validator(mode="after")

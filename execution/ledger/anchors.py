@@ -9,7 +9,7 @@ files, best on devices that the ledger's owner cannot write to twice.
 import base64
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -108,6 +108,28 @@ class Anchors:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Anchoring:
+    """What an account needs to sign the heads of its ledger and to believe them later.
+
+    Attributes:
+        signer: the private key; never shown.
+        sinks: at least two, best on different devices.
+    """
+
+    signer: Ed25519PrivateKey = field(repr=False)
+    sinks: Sequence[AnchorFile]
+
+    @property
+    def anchors(self) -> Anchors:
+        """What verification needs."""
+        return Anchors(key=self.signer.public_key(), sinks=self.sinks)
+
+    def anchor(self, ledger: LedgerStore, at: datetime) -> Anchor | None:
+        """Sign where the chain ends and append it to every sink; `anchor_head` says the rest."""
+        return anchor_head(ledger, signer=self.signer, sinks=self.sinks, at=at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
     """What a verification found in order.
 
@@ -184,10 +206,11 @@ def verify_ledger(ledger: LedgerStore, anchors: Anchors | None, *, is_thorough: 
     tops = [max(own, key=_sequence) for own, _ in kept.values() if own]
     for anchor in {anchor for own, _ in kept.values() for anchor in own} if is_thorough else tops:
         _refuse_missing(anchor, anchors.key, ledger.hash_at)
-    if not tops and name in _announced(ledger.book()):
+    is_expected = any(others for _, others in kept.values()) or bool(_announced(ledger.book()))
+    if not tops and is_expected:
         raise ChainBroken(
-            f"ledger: its heads are anchored by key {name}, and no sink holds one of them; "
-            "bring the anchor files back, or find out who took them"
+            f"ledger: its heads were anchored, and no sink holds one of key {name}: anchors or the key were taken away "
+            "or exchanged; bring both back, or find out who did it"
         )
     newest = max(tops, key=_sequence, default=None)
     return Verified(

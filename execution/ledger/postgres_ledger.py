@@ -16,6 +16,7 @@ from execution.domain.errors import CommitUnknown, FactExists, LedgerError
 from execution.ledger.sql_driver import SqlConnection, Value
 from execution.ledger.sql_ledger import SqlLedger
 
+DEFAULT_SCHEMA: Final = "touchstone_ledger"
 _SCHEMA: Final = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _PAGE_ROWS: Final = 10_000
 _SETTINGS: Final = {
@@ -33,7 +34,7 @@ _VERSION_TABLE: Final = "ledger_schema"
 class PostgresLedger(SqlLedger):
     """One account's ledger in a Postgres schema."""
 
-    def __init__(self, dsn: str, *, schema: str = "touchstone_ledger") -> None:
+    def __init__(self, dsn: str, *, schema: str = DEFAULT_SCHEMA) -> None:
         """Open a ledger; a schema that does not exist yet is made.
 
         Args:
@@ -49,7 +50,7 @@ class PostgresLedger(SqlLedger):
 class PostgresDriver:
     """A schema of a Postgres database; a connection lives for one transaction."""
 
-    def __init__(self, dsn: str, *, schema: str) -> None:
+    def __init__(self, dsn: str, *, schema: str = DEFAULT_SCHEMA) -> None:
         if not _SCHEMA.fullmatch(schema):
             raise LedgerError(f"schema {schema!r} of the ledger: expected lower-case letters, digits and underscores")
         self._dsn = dsn

@@ -8,6 +8,7 @@ from execution.domain.canonical import content_hash
 from execution.domain.errors import Halted
 from execution.domain.orders import Side, client_order_id
 from execution.domain.signals import Mode
+from execution.ledger.anchors import Anchoring
 from execution.ledger.lease import Lease
 from execution.ledger.store import LedgerStore
 from execution.portfolio.sizing_policy import SizingPolicy
@@ -31,6 +32,7 @@ class Desk:
         kill_switch: while it is engaged, or nobody can tell, nothing is sent.
         sending: how orders go out, and what is done when nobody knows an outcome.
         approval: which plans wait for a person.
+        anchoring: by which key and where the ledger's head is kept at the end of an act; None keeps it nowhere.
         lease: the right to write under which this desk acts; None outside of an act.
         settings_hash: content hash of the settings tree without paths and secrets.
         code_hash: content hash of the program.
@@ -56,6 +58,7 @@ class Desk:
     initial_cash_usd: Decimal
     sending: SendPolicy = field(default_factory=SendPolicy)
     approval: ApprovalPolicy = field(default_factory=ApprovalPolicy)
+    anchoring: Anchoring | None = None
     lease: Lease | None = None
     epoch: int = 0
     actor: str = ""

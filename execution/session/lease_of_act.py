@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Final
 
 from execution.domain.errors import LedgerError
+from execution.ledger.anchors import verify_ledger
 from execution.session.desk import Desk
 
 ACT_LEASE: Final = "act"
@@ -25,7 +26,12 @@ BUSY: Final = "another process acts on this account now: ask again"
 def leased(desk: Desk) -> Iterator[Desk | None]:
     """Give a desk that writes only while its lease holds; None while another process holds it.
 
-    A desk that is leased already is given as it is: acts may be made of acts.
+    A desk that is leased already is given as it is: acts may be made of acts. Where heads are anchored, every anchored
+    head must be in the ledger before the act, and the head it leaves is anchored after it. An act that failed leaves
+    its rows to the anchor of the next.
+
+    Raises:
+        ChainBroken: the ledger was changed by hand, cut off, or hashed again.
     """
     if desk.lease is not None:
         yield desk
@@ -35,7 +41,12 @@ def leased(desk: Desk) -> Iterator[Desk | None]:
         yield None
         return
     try:
-        yield replace(desk, ledger=desk.ledger.fenced(lease), lease=lease)
+        acting = replace(desk, ledger=desk.ledger.fenced(lease), lease=lease)
+        if desk.anchoring is not None:
+            verify_ledger(acting.ledger, desk.anchoring.anchors)
+        yield acting
+        if desk.anchoring is not None:
+            desk.anchoring.anchor(acting.ledger, desk.clock.now())
     finally:
         # A lease that cannot be given back runs out by itself, and must not hide why the act ended.
         with suppress(LedgerError):

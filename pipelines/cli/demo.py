@@ -16,12 +16,12 @@ from assets.reporting.ledger_frames import latest_export, load_export
 from assets.schemas import ALL
 from execution.clock import FileClock
 from execution.domain.errors import SettingsRefused, TouchstoneError
-from execution.ledger.sqlite_ledger import SqliteLedger
 from execution.trading_calendar import TradingCalendar
 from pipelines.analysis_adapters import first_cycle_session, sources_of
 from pipelines.cli.init import create_home
 from pipelines.daemon_process import RunWatcher, running_daemon
 from pipelines.home import Home
+from pipelines.ledger_opening import open_ledger
 from pipelines.settings import Settings, load_settings
 from pipelines.trading_adapters import batches_of
 
@@ -71,7 +71,7 @@ def run_demo(*, home: Home, settings_path: Path | None) -> int:
             home, is_over=report.exists, timeout_seconds=SECONDS_A_DAY_MAY_TAKE, tell=console.print
         )
         console.print(*_stage_lines(times), sep="\n")
-    return _told(home, session, report, console)
+    return _told(settings, home, session, report, console)
 
 
 def live_day_through_daemon(
@@ -165,13 +165,13 @@ def _stage_lines(times: DayTimes) -> list[str]:
     return lines
 
 
-def _told(home: Home, session: date, report: Path, console: Console) -> int:
+def _told(settings: Settings, home: Home, session: date, report: Path, console: Console) -> int:
     calendar, batches, store = TradingCalendar.shipped(), batches_of(home.artifacts), RawStore(home.raw)
     frames = load_export(latest_export(home.artifacts, calendar.next(session)))
     counts = {table.name: sum(part.rows for part in store.parts(table)) for table in ALL}
     tables = day_summary(batches=batches, export_frames=frames, raw_counts=counts, session=session)
     console.print(*rich_tables(tables))
-    ledger = SqliteLedger(home.ledger)
+    ledger = open_ledger(settings, home)
     cycles = [cycle for cycle in ledger.book().cycles.values() if cycle.session == session]
     for cycle in cycles:
         console.print(f"batch  {cycle.batch_hash}\nplan   {cycle.plan_hash}")

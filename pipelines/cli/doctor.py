@@ -53,7 +53,7 @@ def examine(home: Home, settings_path: Path | None, environ: Mapping[str, str] |
         ("dbt manifest", lambda: _manifest(checkout_root())),
         ("clock", lambda: _clock(home)),
         ("kill switch", lambda: _kill_switch(home)),
-        ("ledger", lambda: _ledger(home)),
+        ("ledger", lambda: _ledger(home, settings_path, environ)),
     ]
     for subject, look in looks:
         try:
@@ -155,10 +155,22 @@ def _kill_switch(home: Home) -> Finding:
     return Finding("kill switch", "ok", "released")
 
 
-def _ledger(home: Home) -> Finding:
-    from execution.ledger.sqlite_ledger import SqliteLedger  # noqa: PLC0415 - as above
+def _ledger(home: Home, path: Path | None, environ: Mapping[str, str] | None) -> Finding:
+    from execution.ledger.anchors import verify_ledger  # noqa: PLC0415 - as above
+    from pipelines.cli.ledger_care import ONE_DEVICE  # noqa: PLC0415 - as above
+    from pipelines.ledger_opening import anchoring_of, has_ledger, is_one_device, open_ledger  # noqa: PLC0415 - as above
+    from pipelines.trading_settings import load_trading_settings  # noqa: PLC0415 - as above
 
-    if not home.ledger.exists():
+    settings = load_trading_settings(path, environ)
+    if not has_ledger(settings, home):
         return Finding("ledger", "ok", "none yet")
-    head = SqliteLedger(home.ledger).verify_chain()
-    return Finding("ledger", "ok", f"{head.sequence} rows, chain holds, head {head.hash[:12]}")
+    found = verify_ledger(open_ledger(settings, home), anchoring_of(settings, home).anchors)
+    detail = f"{found.head.sequence} rows, chain holds, head {found.head.hash[:12]}"
+    if found.newest is None:
+        return Finding("ledger", "ok", f"{detail}; not anchored yet")
+    detail += f", anchored up to row {found.newest.sequence}"
+    if found.behind:
+        return Finding("ledger", "warning", f"{detail}; {', '.join(found.behind)} lacks the newest anchor")
+    if is_one_device(settings, home):
+        return Finding("ledger", "warning", f"{detail}; {ONE_DEVICE}")
+    return Finding("ledger", "ok", detail)

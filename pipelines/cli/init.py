@@ -4,6 +4,7 @@ from datetime import datetime
 
 from execution.artifact_files import write_atomically
 from execution.clock import FileClock
+from execution.ledger.anchor_key import make_key
 from execution.trading_calendar import TradingCalendar
 from pipelines.analysis_adapters import first_cycle_session, sources_of
 from pipelines.dagster_instance import prepare_instance
@@ -28,6 +29,7 @@ def create_home(settings: Settings, home: Home) -> str:
     """
     prepare_instance(home)
     prepare_stopping(home)
+    make_key(home.anchor_key)
     if not home.settings.exists():
         write_atomically(home.settings, settings.kept_text().encode())
     if not is_clock_told(settings.mode):

@@ -14,7 +14,9 @@ from execution.domain.errors import SettingsRefused, TouchstoneError
 
 if TYPE_CHECKING:
     from execution.clock import FileClock
-    from execution.ledger.sqlite_ledger import SqliteLedger
+    from execution.ledger.sql_ledger import SqlLedger
+    from pipelines.home import Home
+    from pipelines.trading_settings import TradingSettings
 
 # ruff: noqa: PLC0415 - a verb imports what it needs when it is called, so that help and halt stay quick
 
@@ -293,11 +295,36 @@ def clock_live(
 
 @ledger.command("verify")
 def ledger_verify() -> None:
-    """Hash every row again and compare; exit code 1 when the chain is broken."""
-    store = _ledger()
-    head = store.verify_chain()
-    print(f"the chain holds: {head.sequence} rows, head {head.hash}")
-    print(f"trading events alone: {store.trading_hash()}")
+    """Hash every row again, find every anchored head, compare every table; exit code 1 when something differs."""
+    from pipelines.cli.ledger_care import verified_page
+
+    print(verified_page(*_ledger_place()))
+
+
+@ledger.command("anchor")
+def ledger_anchor() -> None:
+    """Sign the head of the verified chain and keep it in every anchor folder."""
+    from pipelines.cli.ledger_care import anchored_page
+
+    print(anchored_page(*_ledger_place()))
+
+
+@ledger.command("migrate")
+def ledger_migrate(
+    to: Annotated[Optional[int], typer.Option(min=1, help="Schema; the newest when none is named.")] = None,  # noqa: UP045 - typer reads it
+) -> None:
+    """Take the ledger's tables to a schema, up or down; events are never touched."""
+    from pipelines.cli.ledger_care import migrated_page
+
+    print(migrated_page(*_ledger_place(), to=to))
+
+
+@ledger.command("rebuild")
+def ledger_rebuild() -> None:
+    """Fold every table from the verified events again."""
+    from pipelines.cli.ledger_care import rebuilt_page
+
+    print(rebuilt_page(*_ledger_place()))
 
 
 @ledger.command("show")
@@ -329,14 +356,23 @@ def _clock(settings: Path | None) -> "FileClock":
     return movable_clock(load_trading_settings(settings), Home.from_environment())
 
 
-def _ledger() -> "SqliteLedger":
-    from execution.ledger.sqlite_ledger import SqliteLedger
-    from pipelines.home import Home
+def _ledger() -> "SqlLedger":
+    from pipelines.ledger_opening import open_ledger
 
-    path = Home.from_environment().ledger
-    if not path.exists():
-        raise SettingsRefused(f"there is no ledger at {path}; run `make demo`, or name the home with TOUCHSTONE_HOME")
-    return SqliteLedger(path)
+    return open_ledger(*_ledger_place())
+
+
+def _ledger_place() -> "tuple[TradingSettings, Home]":
+    from pipelines.home import Home
+    from pipelines.ledger_opening import has_ledger
+    from pipelines.trading_settings import load_trading_settings
+
+    settings, home = load_trading_settings(), Home.from_environment()
+    if not has_ledger(settings, home):
+        raise SettingsRefused(
+            f"there is no ledger at {home.ledger}; run `make demo`, or name the home with TOUCHSTONE_HOME"
+        )
+    return settings, home
 
 
 def _run_analysis(act: str, settings: Path | None, session: datetime | None) -> None:

@@ -1,11 +1,11 @@
 """`touchstone status`: the clock, the kill switch, the last sessions and what is held, on one screen."""
 
-from execution.ledger.sqlite_ledger import SqliteLedger
 from execution.session.control import control_sentence
 from execution.trading_calendar import TradingCalendar
 from pipelines.cli.clock import clock_page, movable_clock
 from pipelines.cli.ledger_pages import cycles_page, positions_page
 from pipelines.home import Home
+from pipelines.ledger_opening import has_ledger, open_ledger
 from pipelines.trading_settings import TradingSettings
 
 
@@ -23,8 +23,8 @@ def status_page(settings: TradingSettings, home: Home) -> str:
         parts.append(f"KILL SWITCH   engaged by {home.kill}: nothing is sent")
     if settings.mode in {"simulated", "files"} and home.clock.exists():
         parts.append(clock_page(movable_clock(settings, home), TradingCalendar.shipped()))
-    if not home.ledger.exists():
+    if not has_ledger(settings, home):
         return "\n".join([*parts, "ledger        none yet; `make demo` lives a first day"])
-    book = SqliteLedger(home.ledger).book()
+    book = open_ledger(settings, home).book()
     parts.append(f"trading       {control_sentence(book.control)}")
     return "\n".join(parts) + f"\n\n{cycles_page(book)}\n\n{positions_page(book)}"

@@ -53,8 +53,8 @@ class Tampered:
         for number, event in enumerate(a_day()):
             self.ledger.append(event)
             if number % 7 == 0:
-                self._anchoring.anchor(self.ledger)
-        self._anchoring.anchor(self.ledger)
+                self._anchoring.anchor(self.ledger, AT)
+        self._anchoring.anchor(self.ledger, AT)
         self.anchors = self._anchoring.anchors
         assert self._driver._memory is not None
         self.connection: sqlite3.Connection = self._driver._memory

@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from execution.domain.errors import ChainBroken, LedgerError
 from execution.domain.events import FillBooked
 from execution.ledger.anchor_key import make_key, read_key
-from execution.ledger.anchors import FILE_NAME, Anchor, AnchorFile, key_id, parsed, verify_ledger
+from execution.ledger.anchors import FILE_NAME, Anchor, AnchorFile, Anchoring, key_id, parsed, verify_ledger
 from execution.ledger.hash_chain import GENESIS, ChainHead
 from execution.ledger.memory_ledger import MemoryLedger
-from tests.builders.anchoring import Anchoring, an_anchoring
+from tests.builders.anchoring import an_anchoring
 from tests.builders.orders import AT, a_fill, account_opened, plan_recorded
 
 
@@ -40,19 +40,19 @@ def file_of(sink: AnchorFile) -> Path:
 
 
 def test_an_empty_ledger_has_nothing_to_anchor(anchoring: Anchoring) -> None:
-    assert anchoring.anchor(MemoryLedger()) is None
+    assert anchoring.anchor(MemoryLedger(), AT) is None
     assert verify_ledger(MemoryLedger(), anchoring.anchors).head == ChainHead(0, GENESIS)
 
 
 def test_the_head_is_kept_in_every_sink(ledger: MemoryLedger, anchoring: Anchoring) -> None:
-    anchor = anchoring.anchor(ledger)
+    anchor = anchoring.anchor(ledger, AT)
     assert anchor is not None
     assert (anchor.sequence, anchor.hash) == (ledger.head().sequence, ledger.head().hash)
     assert [sink.lines() for sink in anchoring.sinks] == [[anchor.line]] * 2
 
 
 def test_a_line_is_a_signed_note_on_one_line(ledger: MemoryLedger, anchoring: Anchoring) -> None:
-    anchor = anchoring.anchor(ledger)
+    anchor = anchoring.anchor(ledger, AT)
     assert anchor is not None
     name = key_id(anchoring.signer.public_key())
     assert anchor.line.startswith(
@@ -62,7 +62,7 @@ def test_a_line_is_a_signed_note_on_one_line(ledger: MemoryLedger, anchoring: An
 
 
 def test_the_same_head_is_not_written_twice(ledger: MemoryLedger, anchoring: Anchoring) -> None:
-    anchoring.anchor(ledger)
+    anchoring.anchor(ledger, AT)
     anchoring.anchor(ledger, AT + timedelta(hours=1))
     assert [len(sink.lines()) for sink in anchoring.sinks] == [1, 1]
 
@@ -70,11 +70,11 @@ def test_the_same_head_is_not_written_twice(ledger: MemoryLedger, anchoring: Anc
 def test_the_ledger_notes_once_that_it_is_anchored_and_by_which_key(
     ledger: MemoryLedger, anchoring: Anchoring, tmp_path: Path
 ) -> None:
-    anchoring.anchor(ledger)
+    anchoring.anchor(ledger, AT)
     grow(ledger, 1)
-    anchoring.anchor(ledger)
+    anchoring.anchor(ledger, AT)
     other = an_anchoring(tmp_path / "other", seed=2)
-    other.anchor(ledger)
+    other.anchor(ledger, AT)
     noted = [subject for topic, _, subject in ledger.book().notes if topic == "anchoring"]
     assert noted == [key_id(anchoring.signer.public_key()), key_id(other.signer.public_key())]
 
@@ -82,7 +82,7 @@ def test_the_ledger_notes_once_that_it_is_anchored_and_by_which_key(
 def test_what_is_in_order_is_counted(ledger: MemoryLedger, anchoring: Anchoring) -> None:
     for number in range(3):
         grow(ledger, number)
-        newest = anchoring.anchor(ledger)
+        newest = anchoring.anchor(ledger, AT)
     grow(ledger, 7)
     quick = verify_ledger(ledger, anchoring.anchors)
     thorough = verify_ledger(ledger, anchoring.anchors, is_thorough=True)
@@ -95,7 +95,7 @@ def test_a_ledger_without_anchors_is_verified_by_its_chain_alone(ledger: MemoryL
 
 
 def test_a_ledger_that_lost_its_tail_is_found(ledger: MemoryLedger, anchoring: Anchoring) -> None:
-    anchoring.anchor(ledger)
+    anchoring.anchor(ledger, AT)
     shorter = MemoryLedger()
     shorter.append(account_opened(), plan_recorded())
     with pytest.raises(ChainBroken, match="no such row"):
@@ -103,7 +103,7 @@ def test_a_ledger_that_lost_its_tail_is_found(ledger: MemoryLedger, anchoring: A
 
 
 def test_a_ledger_hashed_again_is_found(ledger: MemoryLedger, anchoring: Anchoring) -> None:
-    anchoring.anchor(ledger)
+    anchoring.anchor(ledger, AT)
     forged = MemoryLedger()
     forged.append(account_opened(), plan_recorded(decision_source="forged"))
     for number in range(5):
@@ -113,28 +113,35 @@ def test_a_ledger_hashed_again_is_found(ledger: MemoryLedger, anchoring: Anchori
 
 
 def test_one_sink_alone_finds_it(ledger: MemoryLedger, anchoring: Anchoring) -> None:
-    anchoring.anchor(ledger)
+    anchoring.anchor(ledger, AT)
     file_of(anchoring.sinks[0]).unlink()
     with pytest.raises(ChainBroken):
         verify_ledger(MemoryLedger(), anchoring.anchors)
 
 
 def test_a_sink_that_lost_its_anchors_is_named(ledger: MemoryLedger, anchoring: Anchoring) -> None:
-    anchoring.anchor(ledger)
+    anchoring.anchor(ledger, AT)
     file_of(anchoring.sinks[1]).unlink()
     assert verify_ledger(ledger, anchoring.anchors).behind == (str(anchoring.sinks[1].folder),)
 
 
 def test_a_ledger_whose_sinks_are_all_empty_is_found(ledger: MemoryLedger, anchoring: Anchoring) -> None:
-    anchoring.anchor(ledger)
+    anchoring.anchor(ledger, AT)
     for sink in anchoring.sinks:
         file_of(sink).unlink()
     with pytest.raises(ChainBroken, match="no sink holds one"):
         verify_ledger(ledger, anchoring.anchors)
 
 
+def test_a_key_that_was_exchanged_is_found(ledger: MemoryLedger, anchoring: Anchoring) -> None:
+    anchoring.anchor(ledger, AT)
+    exchanged = Anchoring(signer=Ed25519PrivateKey.from_private_bytes(bytes(32)), sinks=anchoring.sinks)
+    with pytest.raises(ChainBroken, match="exchanged"):
+        verify_ledger(ledger, exchanged.anchors)
+
+
 def test_a_line_signed_by_nobody_we_know_stops_everything(ledger: MemoryLedger, anchoring: Anchoring) -> None:
-    anchor = anchoring.anchor(ledger)
+    anchor = anchoring.anchor(ledger, AT)
     assert anchor is not None
     anchoring.sinks[0].append(replace(anchor, sequence=anchor.sequence + 1))
     with pytest.raises(ChainBroken, match="signature"):
@@ -142,9 +149,9 @@ def test_a_line_signed_by_nobody_we_know_stops_everything(ledger: MemoryLedger, 
 
 
 def test_an_older_line_that_was_changed_is_found_by_a_thorough_look(ledger: MemoryLedger, anchoring: Anchoring) -> None:
-    first = anchoring.anchor(ledger)
+    first = anchoring.anchor(ledger, AT)
     grow(ledger, 1)
-    anchoring.anchor(ledger)
+    anchoring.anchor(ledger, AT)
     assert first is not None
     path = file_of(anchoring.sinks[0])
     path.write_text(path.read_text().replace(first.line, replace(first, hash="f" * 64).line))
@@ -154,8 +161,8 @@ def test_an_older_line_that_was_changed_is_found_by_a_thorough_look(ledger: Memo
 
 
 def test_lines_of_another_key_are_counted_and_believed_by_nobody(ledger: MemoryLedger, anchoring: Anchoring) -> None:
-    anchoring.anchor(ledger)
-    other = Anchoring(Ed25519PrivateKey.from_private_bytes(bytes(32)), anchoring.sinks)
+    anchoring.anchor(ledger, AT)
+    other = Anchoring(signer=Ed25519PrivateKey.from_private_bytes(bytes(32)), sinks=anchoring.sinks)
     other.sinks[0].append(_forged(ledger, other))
     assert verify_ledger(ledger, anchoring.anchors).unreadable == 1
 
@@ -166,12 +173,12 @@ def _forged(ledger: MemoryLedger, other: Anchoring) -> Anchor:
 
 
 def test_a_torn_line_is_skipped_and_the_next_begins_on_its_own(ledger: MemoryLedger, anchoring: Anchoring) -> None:
-    anchoring.anchor(ledger)
+    anchoring.anchor(ledger, AT)
     with file_of(anchoring.sinks[0]).open("a") as file:
         file.write("touchstone-ledger 4 abc")
     assert verify_ledger(ledger, anchoring.anchors).unreadable == 0
     grow(ledger, 1)
-    anchoring.anchor(ledger)
+    anchoring.anchor(ledger, AT)
     found = verify_ledger(ledger, anchoring.anchors)
     assert (found.unreadable, found.behind) == (1, ())
 
@@ -185,7 +192,7 @@ def test_a_line_that_is_something_else_is_no_anchor(line: str) -> None:
 
 
 def test_every_single_character_of_a_line_counts(ledger: MemoryLedger, anchoring: Anchoring) -> None:
-    anchor = anchoring.anchor(ledger)
+    anchor = anchoring.anchor(ledger, AT)
     assert anchor is not None
     for at, old in enumerate(anchor.line):
         changed = parsed(anchor.line[:at] + ("0" if old != "0" else "1") + anchor.line[at + 1 :])
@@ -200,7 +207,7 @@ def test_a_sink_that_cannot_be_written_leaves_the_others(
     ledger: MemoryLedger, anchoring: Anchoring, tmp_path: Path
 ) -> None:
     (tmp_path / "here").write_text("a file where the folder should be")
-    assert anchoring.anchor(ledger) is not None
+    assert anchoring.anchor(ledger, AT) is not None
     assert verify_ledger(ledger, anchoring.anchors).behind == (str(tmp_path / "here"),)
 
 
@@ -208,7 +215,7 @@ def test_no_sink_that_can_be_written_is_an_error(ledger: MemoryLedger, anchoring
     for name in ("here", "there"):
         (tmp_path / name).write_text("a file where the folder should be")
     with pytest.raises(LedgerError, match="no anchor sink could be written"):
-        anchoring.anchor(ledger)
+        anchoring.anchor(ledger, AT)
 
 
 def test_a_key_is_made_once_and_readable_by_its_owner_alone(tmp_path: Path) -> None:
