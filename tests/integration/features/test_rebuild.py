@@ -20,6 +20,7 @@ DAYS = raw_rows.sessions(280)
 RECORDS = market(DAYS)
 # The first build holds years; then single days, catch-ups of odd lengths, and a day run twice.
 STEPS = (223, 224, 231, 241, 241, 279)
+LAST = DAYS[STEPS[-1]]
 SYMBOLS = sorted({row["symbol"] for row in RECORDS["daily_bars"]})
 
 
@@ -150,3 +151,37 @@ def test_unit_tests_of_the_models_pass(homes):
     outcome = run_dbt("test", project=PROJECT, home=lived.root, select="test_type:unit")
     assert outcome.success, [(result.node.name, result.message) for result in outcome.result.results]
     assert len(outcome.result.results) >= 4
+
+
+def rows_found(home, root, statements, test):
+    """Return how many rows a data test finds after some statements on a copy of the home."""
+    copy = FeatureHome(shutil.copytree(home.root, root / test), home.raw_store, PROJECT)
+    with copy.warehouse.connect(read_only=False) as connection:
+        for statement in statements:
+            connection.execute(statement)
+    (result,) = copy.project.build([test], log=print)
+    return result.failures
+
+
+def test_every_key_held_twice_fails_a_test(homes, tmp_path):
+    lived, _, _ = homes
+    staged = [f"staging.stg_raw__{name}" for name in ("corporate_actions", "daily_bars", "filings")]
+    known = [f"intermediate.int_{name}__as_known" for name in ("bars", "securities")]
+    beneath = [f"intermediate.int_{name}__as_known" for name in ("fundamentals", "market", "news")]
+    marts = [f"marts.{mart}" for mart in JUDGED_MARTS]
+    now = "(select as_of from request.sessions where is_current)"
+    twice = [
+        *(f"insert into {name} select * replace ({now} as known_at) from {name} limit 1" for name in staged * 2),  # noqa: S608 - constants
+        *(f"insert into {name} from {name} where session = '{LAST}' limit 1" for name in (*known, *beneath, *marts)),
+        "insert into intermediate.int_fundamentals__by_filing from intermediate.int_fundamentals__by_filing limit 1",
+    ]
+    assert rows_found(lived, tmp_path, twice, "staged_versions_are_unique") == len(staged)
+    assert rows_found(lived, tmp_path, twice, "known_facts_are_unique") == len(known) + 1
+    assert rows_found(lived, tmp_path, twice, "keys_are_unique") == len(beneath) + len(marts)
+
+
+def test_marts_without_the_session_fail_a_test(homes, tmp_path):
+    lived, _, _ = homes
+    marts = ("fct_features", "fct_market_context")
+    emptied = [f"delete from marts.{mart} where session = '{LAST}'" for mart in marts]  # noqa: S608 - constants
+    assert rows_found(lived, tmp_path, emptied, "marts_have_the_session") == len(marts)
