@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 POOL: Final = "warehouse"
 """Name of the concurrency pool, limit 1, of everything that opens the warehouse."""
 
+# What a query needs beyond this goes through files beside the warehouse.
+_MEMORY: Final = "400MB"
+
 
 @dataclass(frozen=True, slots=True)
 class Warehouse:
@@ -98,7 +101,7 @@ class Warehouse:
                 "materialize the features of a session first"
             )
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        connection = duckdb.connect(str(self.path), read_only=read_only, config={"threads": 1})
+        connection = duckdb.connect(str(self.path), read_only=read_only, config={"threads": 1, "memory_limit": _MEMORY})
         try:
             _confine(connection, self.path.parent)
         except duckdb.Error:

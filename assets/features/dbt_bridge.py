@@ -104,6 +104,8 @@ class DbtProject:
         )
         from dbt.cli.main import dbtRunner  # noqa: PLC0415 - as above
 
+        # What earlier steps of this process have freed, Arrow keeps for itself; the build needs room of its own.
+        pa.default_memory_pool().release_unused()
         told: list[str] = []
         try:
             with _environment(HOME_VARIABLE, str(self.home.resolve())), _quiet_loggers():

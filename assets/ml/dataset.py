@@ -180,6 +180,8 @@ def _kept_features(
         block = feature_matrix(rows, feature_names)[keep[(day >= begin) & (day < until)]]
         matrix[end : end + len(block)] = block
         end += len(block)
+        del rows, block
+        pa.default_memory_pool().release_unused()
     return matrix
 
 

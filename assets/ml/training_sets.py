@@ -97,6 +97,7 @@ def _training_set(file: pq.ParquetFile) -> TrainingSet:
     for position, name in enumerate(names):
         column = f"feature:{name}"
         features[:, position] = file.read(columns=[column], use_threads=False).column(column).to_numpy()
+    pa.default_memory_pool().release_unused()
     return TrainingSet(
         cut_off=date.fromisoformat(metadata[b"cut_off"].decode()),
         horizon_sessions=int(metadata[b"horizon_sessions"]),

@@ -158,7 +158,9 @@ def _judged(
         calendar=calendar,
     )
     reports = tuple(run_check(check, evidence) for check in RAW_CHECKS)
-    return evidence, (*reports, run_check(_left_out_check(reports), evidence))
+    reports = (*reports, run_check(_left_out_check(reports), evidence))
+    evidence.let_go()
+    return evidence, reports
 
 
 def _raw_reports(

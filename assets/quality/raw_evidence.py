@@ -124,6 +124,15 @@ class RawEvidence:
             self._new[table.name] = self.rows.new(table)
         return self._new[table.name]
 
+    def let_go(self) -> None:
+        """Forget the rows that only raw checks look at; whoever asks again has them read again.
+
+        The first session of a home judges its whole history, and the features of that history are built meanwhile.
+        """
+        self._new.clear()
+        for name in ("bar_versions", "bars", "actions"):
+            self.__dict__.pop(name, None)
+
     @cached_property
     def quarantine_start(self) -> date:
         """The oldest session whose faults leave a symbol out."""

@@ -78,3 +78,9 @@ def test_kept_open_block_fails_at_its_first_read_not_before(tmp_path):
     absent = Warehouse(tmp_path / "none.duckdb")
     with absent.kept_open(), pytest.raises(DataError, match="materialize the features"):
         absent.read("select 1")
+
+
+def test_query_larger_than_the_memory_it_may_use_goes_through_files_of_the_home(warehouse, monkeypatch):
+    monkeypatch.setattr("assets.warehouse._MEMORY", "16MB")
+    rows = warehouse.read("select range as n, hash(range) as place from range(2_000_000) order by place")
+    assert rows.num_rows == 2_000_000
