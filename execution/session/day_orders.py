@@ -7,6 +7,7 @@ look-up proves that it did.
 from collections.abc import Sequence
 from datetime import date
 
+from execution.domain.canonical import canonical_text
 from execution.domain.events import CancelRequested, Event, OrderVoided
 from execution.ledger.book import Book
 from execution.ledger.order_record import OrderRecord
@@ -86,7 +87,7 @@ def _overtaken(book: Book, record: OrderRecord) -> str:
         entry = booked.entry
         if entry.kind == "split" and entry.symbol == symbol and entry.session > record.session:
             return (
-                f"{symbol} was split {entry.ratio} for 1 on {entry.session}, after the plan: its price and size mean "
+                f"{symbol} was split {canonical_text(entry.ratio)} for 1 on {entry.session}, after the plan: its price and size mean "
                 "something else now; the next plan sizes it again"
             )
     return ""

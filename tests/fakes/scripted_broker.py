@@ -29,8 +29,11 @@ class ScriptedBroker:
         self.faults: dict[tuple[str, str], Fault] = {}
         self.ignores_cancel: Callable[[str], bool] = lambda _: False
         self.hides_fills = False
+        self.hides_fills_of = ""
+        self.adds_fills: tuple[BrokerFill, ...] = ()
         self.never_ends = False
         self.cash_apart_usd = Decimal(0)
+        self.positions_apart: dict[str, int] = {}
         self.promises: BrokerCapabilities | None = None
         self.answers_with: SubmitOutcome | None = None
         self.submitted: list[OrderRequest] = []
@@ -62,11 +65,15 @@ class ScriptedBroker:
         return replace(state, status="open") if state is not None and self.never_ends else state
 
     def fills(self, *, since: datetime) -> tuple[BrokerFill, ...]:
-        return () if self.hides_fills else self._venue.fills(since=since)
+        told = () if self.hides_fills else self._venue.fills(since=since)
+        return tuple(fill for fill in (*told, *self.adds_fills) if fill.symbol != self.hides_fills_of)
 
     def account(self) -> AccountSnapshot:
         account = self._venue.account()
-        return replace(account, cash_usd=account.cash_usd + self.cash_apart_usd)
+        symbols = sorted(account.positions_shares.keys() | self.positions_apart.keys())
+        shares = {s: account.positions_shares.get(s, 0) + self.positions_apart.get(s, 0) for s in symbols}
+        held = {symbol: count for symbol, count in shares.items() if count}
+        return replace(account, cash_usd=account.cash_usd + self.cash_apart_usd, positions_shares=held)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._venue, name)
