@@ -42,8 +42,9 @@ def live_home(home: Home, settings: Settings, *, until: datetime) -> None:
 def content_of(home: Home) -> dict[str, str]:
     """Return the hash of every file by which a day can be told again, by its name in the home.
 
-    Databases are left out: their bytes depend on how they were written; the ledger has a hash of its own.
+    Databases and indexes are left out: a database's bytes depend on how it was written, an index gets a line with each
+    attempt. The ledger has a hash of its own, and what an index lists is here.
     """
     folders = (home.raw, home.snapshots, home.features, home.artifacts, home.tape, home.reports)
-    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file() and path.suffix != ".jsonl"]
     return {str(path.relative_to(home.root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}

@@ -42,7 +42,8 @@ sizing:
   # So small a world teaches little; these tests are about what happens to orders, not about whether they pay.
   round_trip_cost_bps: 0
 """
-SECONDS_A_TEST_DAY_MAY_TAKE = 400.0
+# A bound for a hopeless day, not a measure: other workers and other programs share the machine.
+SECONDS_A_TEST_DAY_MAY_TAKE = 900.0
 SECONDS_OF_QUIET = 15.0
 
 
