@@ -39,7 +39,7 @@ def open_desk(settings: TradingSettings, home: Home, *, run_id: str = "", actor:
         actor: who asked, for notes in the ledger.
 
     Raises:
-        SettingsRefused: the mode has no venue yet.
+        SettingsRefused: the mode has no venue yet, or the venue cannot do what `sending` asks of it.
     """
     if not is_clock_told(settings.mode):
         raise SettingsRefused(
@@ -47,6 +47,11 @@ def open_desk(settings: TradingSettings, home: Home, *, run_id: str = "", actor:
         )
     clock, calendar = clock_of(settings.mode, home), TradingCalendar.shipped()
     venue = SimulatedBroker(home.venue, Tape(home.tape), clock, calendar, settings.costs, settings.initial_cash_usd)
+    if settings.sending.unknown_outcome_policy == "same_id" and not venue.capabilities.may_repeat:
+        raise SettingsRefused(
+            "sending.unknown_outcome_policy is same_id, and this venue does not refuse a used id for ever or cannot "
+            "find an order by it: set it to never"
+        )
     return Desk(
         account=settings.account,
         strategy=settings.strategy,
@@ -62,6 +67,9 @@ def open_desk(settings: TradingSettings, home: Home, *, run_id: str = "", actor:
         kill_switch=KillSwitch(home.kill),
         sizing=settings.sizing,
         limits=settings.limits,
+        exits=settings.exits,
+        sending=settings.sending,
+        approval=settings.approval,
         settings_hash=settings.settings_hash,
         code_hash=code_hash(checkout_root()),
         initial_cash_usd=settings.initial_cash_usd,

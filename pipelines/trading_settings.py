@@ -15,9 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 from execution.domain.errors import SettingsRefused
 from execution.domain.signals import Mode
 from execution.portfolio.cost_model import CostModel
+from execution.portfolio.exit_rules import ExitRules
 from execution.portfolio.sizing_policy import SizingPolicy
 from execution.risk.limits import RiskLimits
 from execution.session.flatten import FlattenPolicy
+from execution.session.send_policy import ApprovalPolicy, SendPolicy
 from execution.watchdog import WatchdogPolicy
 from pipelines.settings_loading import LIVE_VARIABLE, PROFILE, LoadedSettings
 from pipelines.settings_schema import NOT_HASHED
@@ -94,8 +96,17 @@ class TradingSettings(LoadedSettings):
         default=RiskLimits(), description="What a plan may risk; an order above a limit is blocked."
     )
     sizing: SizingPolicy = Field(default=SizingPolicy(), description="How scores become target weights and shares.")
+    exits: ExitRules = Field(
+        default=(), description="Rules by which a position, or a part of it, is sold; asked in this order."
+    )
     costs: CostModel = Field(
         default=CostModel(), description="What a trade is expected to cost, at the venue and in sizing."
+    )
+    sending: SendPolicy = Field(
+        default=SendPolicy(), description="How orders go out, and what is done when nobody knows an outcome."
+    )
+    approval: ApprovalPolicy = Field(
+        default=ApprovalPolicy(), description="Which plans wait for a person, and how long the person's word holds."
     )
     flatten: FlattenPolicy = Field(
         default=FlattenPolicy(), description="What one `touchstone flatten` may do.", json_schema_extra=NOT_HASHED

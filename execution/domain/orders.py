@@ -53,6 +53,7 @@ class ProposedOrder:
         limit_usd: the worst acceptable price of a marketable DAY limit; None for a market order.
         stop_usd: for an entry, the protective stop reckoned from the reference price; else None.
         reason: one sentence that says why, with its numbers.
+        part_rule: for an exit that sells a part of a position, the exit rule that asks for it; else empty.
     """
 
     symbol: str
@@ -63,6 +64,12 @@ class ProposedOrder:
     limit_usd: Decimal | None
     stop_usd: Decimal | None
     reason: str
+    part_rule: str = ""
+
+    @property
+    def leg_name(self) -> str:
+        """The leg its id is derived from: parts of a position are legs of their own, one per rule."""
+        return f"target_{self.part_rule}" if self.part_rule else self.leg
 
 
 @dataclass(frozen=True, slots=True)

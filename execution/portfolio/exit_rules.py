@@ -17,9 +17,9 @@ part. There is nothing to parse and nothing to evaluate but a fact against a num
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_UP, Decimal
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 NumericFact = Literal[
     "held_sessions",
@@ -79,6 +79,18 @@ class ExitRule(BaseModel):
         le=1,
         description="Part of the position to sell, rounded up to a whole share; a part is sold once per position.",
     )
+
+
+def _named_once(rules: tuple[ExitRule, ...]) -> tuple[ExitRule, ...]:
+    names = [rule.name for rule in rules]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"exit rules {', '.join(twice)} are named twice: reports tell rules apart by their names")
+    return rules
+
+
+ExitRules = Annotated[tuple[ExitRule, ...], AfterValidator(_named_once)]
+"""A strategy's rules in the order they are asked, each name once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +162,7 @@ class PositionFacts:
 
 @dataclass(frozen=True, slots=True)
 class DueExit:
-    """A rule that is due: its name, the shares to sell, and every condition with the number found."""
+    """A sale that is due: the exit rule's name, empty for another reason to sell; the shares; why, with its numbers."""
 
     rule: str
     sell_shares: int

@@ -1,7 +1,8 @@
 """Targets and holdings to whole-share orders: exits first, then entries by rank. Pure arithmetic.
 
-A holding is sold when its rank leaves the buffer, when it leaves the universe, or when its horizon is over and it is no
-longer among those that may be bought. A kept holding is reduced only outside a no-trade band, and never added to.
+A holding is sold when one of the strategy's exit rules is due, when its rank leaves the buffer, when it leaves the
+universe, or when its horizon is over and it is no longer among those that may be bought. A kept holding is reduced only
+outside a no-trade band, and never added to.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Final
 
 from execution.domain.orders import ProposedOrder
 from execution.domain.quantities import tick_above_usd
+from execution.portfolio.exit_rules import DueExit
 from execution.portfolio.sizing_policy import SizingPolicy
 from execution.portfolio.stops import is_exit_due
 from execution.portfolio.targets import Construction, LeftOut, Target
@@ -20,11 +22,16 @@ _BPS: Final = Decimal(10_000)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
-    """A long position of ours: whole shares above zero, and sessions held, of which the entry's is the first."""
+    """A long position of ours: whole shares above zero, and sessions held, of which the entry's is the first.
+
+    Attributes:
+        due: the exit rule that is due for it; None when none is.
+    """
 
     symbol: str
     quantity_shares: int
     held_sessions: int
+    due: DueExit | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +72,10 @@ def rebalance(
     decided = []
     for symbol, holding in sorted(holdings.items()):
         if symbol in targets:
-            sell_shares, reason = _of_target(holding, targets[symbol], equity_usd, policy)
+            sale = _of_target(holding, targets[symbol], equity_usd, policy)
         else:
-            sell_shares, reason = _of_left_out(holding, left_out.get(symbol), policy)
-        decided.append(_order_or_kept(holding, sell_shares, reason, closes_usd.get(symbol), policy))
+            sale = _of_left_out(holding, left_out.get(symbol), policy)
+        decided.append(_order_or_kept(holding, sale, closes_usd.get(symbol), policy))
     entries = [
         _entry(target, target.close_usd)
         for target in construction.targets
@@ -83,8 +90,7 @@ def horizon_exits(
     """Return the exits of a session without a batch: what has had its sessions is sold, the rest is kept."""
     decided = []
     for symbol, holding in sorted(holdings.items()):
-        sell_shares, reason = _of_left_out(holding, None, policy)
-        decided.append(_order_or_kept(holding, sell_shares, reason, closes_usd.get(symbol), policy))
+        decided.append(_order_or_kept(holding, _of_left_out(holding, None, policy), closes_usd.get(symbol), policy))
     return _rebalance(decided, [])
 
 
@@ -93,25 +99,35 @@ def _rebalance(decided: Sequence[ProposedOrder | Kept], entries: Sequence[Propos
     return Rebalance(orders=(*exits, *entries), kept=tuple(each for each in decided if isinstance(each, Kept)))
 
 
-def _of_target(holding: Holding, target: Target, equity_usd: Decimal, policy: SizingPolicy) -> tuple[int, str]:
+def _of_target(holding: Holding, target: Target, equity_usd: Decimal, policy: SizingPolicy) -> DueExit:
+    whole = holding.quantity_shares
+    if holding.due is not None and holding.due.sell_shares == whole:
+        return holding.due
     if target.zone == "buffer" and _is_over(holding, policy):
-        return holding.quantity_shares, f"{_sessions(holding, policy)}, and only in the buffer: {target.reason}"
-    excess = holding.quantity_shares - target.quantity_shares
+        return DueExit("", whole, f"{_sessions(holding, policy)}, and only in the buffer: {target.reason}")
+    if holding.due is not None:
+        return holding.due
+    excess = whole - target.quantity_shares
     if excess <= 0 or target.close_usd is None:
-        return 0, target.reason
+        return DueExit("", 0, target.reason)
     excess_usd, band_usd = excess * target.close_usd, policy.no_trade_band_weight * equity_usd
     if target.quantity_shares > 0 and excess_usd < band_usd:
-        return 0, f"{target.reason}; {excess_usd:.2f} USD above its cap, inside the band of {band_usd:.2f} USD"
-    return excess, f"{excess_usd:.2f} USD above its cap of {policy.position_max_weight} of equity"
+        return DueExit(
+            "", 0, f"{target.reason}; {excess_usd:.2f} USD above its cap, inside the band of {band_usd:.2f} USD"
+        )
+    return DueExit("", excess, f"{excess_usd:.2f} USD above its cap of {policy.position_max_weight} of equity")
 
 
-def _of_left_out(holding: Holding, left_out: LeftOut | None, policy: SizingPolicy) -> tuple[int, str]:
+def _of_left_out(holding: Holding, left_out: LeftOut | None, policy: SizingPolicy) -> DueExit:
+    whole = holding.quantity_shares
     if left_out is not None and left_out.stage == "halted":
-        return 0, f"kept: {left_out.reason}"
+        return DueExit("", 0, f"kept: {left_out.reason}")
     if left_out is not None and left_out.stage in ("score", "universe"):
-        return holding.quantity_shares, left_out.reason
+        return DueExit("", whole, left_out.reason)
     why = "" if left_out is None else f"; {left_out.reason}"
-    return holding.quantity_shares if _is_over(holding, policy) else 0, f"{_sessions(holding, policy)}{why}"
+    if _is_over(holding, policy):
+        return DueExit("", whole, f"{_sessions(holding, policy)}{why}")
+    return holding.due or DueExit("", 0, f"{_sessions(holding, policy)}{why}")
 
 
 def _is_over(holding: Holding, policy: SizingPolicy) -> bool:
@@ -123,21 +139,22 @@ def _sessions(holding: Holding, policy: SizingPolicy) -> str:
 
 
 def _order_or_kept(
-    holding: Holding, sell_shares: int, reason: str, close_usd: Decimal | None, policy: SizingPolicy
+    holding: Holding, sale: DueExit, close_usd: Decimal | None, policy: SizingPolicy
 ) -> ProposedOrder | Kept:
-    if sell_shares == 0:
-        return Kept(symbol=holding.symbol, reason=reason)
+    if sale.sell_shares == 0:
+        return Kept(symbol=holding.symbol, reason=sale.reason)
     if close_usd is None or close_usd <= 0:
-        return Kept(symbol=holding.symbol, reason=f"unknown: no close to price its exit; {reason}")
+        return Kept(symbol=holding.symbol, reason=f"unknown: no close to price its exit; {sale.reason}")
     return ProposedOrder(
         symbol=holding.symbol,
         side="sell",
         leg="exit",
-        quantity_shares=sell_shares,
+        quantity_shares=sale.sell_shares,
         reference_price_usd=close_usd,
         limit_usd=tick_above_usd(close_usd * (1 - policy.exit_collar_bps / _BPS)),
         stop_usd=None,
-        reason=reason,
+        reason=sale.reason,
+        part_rule=sale.rule if sale.sell_shares < holding.quantity_shares else "",
     )
 
 

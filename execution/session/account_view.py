@@ -1,9 +1,8 @@
 """The account as a decision sees it: equity at the closes, the day so far, our holdings. Pure but for prices asked."""
 
-from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Final
 
@@ -12,7 +11,6 @@ from execution.domain.orders import OrderState
 from execution.domain.signals import SignalBatch, SymbolSignal
 from execution.ledger.book import Book
 from execution.ledger.order_record import OrderRecord
-from execution.portfolio.rebalance import Holding
 from execution.ports import Quotes
 from execution.risk.trading_context import TradingContext
 from execution.session.day_so_far import (
@@ -55,18 +53,6 @@ def last_close(quotes: Quotes, calendar: TradingCalendar, symbol: str, session: 
         f"{symbol} has no close on {session} nor in the {_LONGEST_HALT_SESSIONS} sessions before it: it is held and "
         "must be valued; give its price to the quotes, or book its delisting"
     )
-
-
-def holdings_of(book: Book, calendar: TradingCalendar, session: date) -> dict[str, Holding]:
-    """Return our own long positions, each with the sessions it was held up to a session, its first included."""
-    holdings = {}
-    foreign = book.foreign_symbols
-    for symbol, shares in book.held_shares.items():
-        entered_at = book.positions[symbol].entered_at
-        if shares > 0 and symbol not in foreign and entered_at is not None:
-            held = calendar.index(session) - _session_index(calendar, entered_at) + 1
-            holdings[symbol] = Holding(symbol=symbol, quantity_shares=shares, held_sessions=max(1, held))
-    return holdings
 
 
 def context_of(
@@ -148,7 +134,3 @@ def _entries_sent(book: Book, session: date) -> int:
         record.order.leg == "entry" and record.session == session and record.sent_at is not None
         for record in book.orders.values()
     )
-
-
-def _session_index(calendar: TradingCalendar, instant: datetime) -> int:
-    return bisect_right(calendar.opens, instant) - 1

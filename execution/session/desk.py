@@ -11,6 +11,7 @@ from execution.domain.signals import Mode
 from execution.ledger.anchors import Anchoring
 from execution.ledger.lease import Lease
 from execution.ledger.store import LedgerStore
+from execution.portfolio.exit_rules import ExitRule
 from execution.portfolio.sizing_policy import SizingPolicy
 from execution.ports import Artifacts, Broker, Clock, Interlock, Quotes, SignalBatches
 from execution.risk.limits import RiskLimits
@@ -32,6 +33,7 @@ class Desk:
         kill_switch: while it is engaged, or nobody can tell, nothing is sent.
         sending: how orders go out, and what is done when nobody knows an outcome.
         approval: which plans wait for a person.
+        exits: the strategy's exit rules, in the order they are asked.
         anchoring: by which key and where the ledger's head is kept at the end of an act; None keeps it nowhere.
         lease: the right to write under which this desk acts; None outside of an act.
         settings_hash: content hash of the settings tree without paths and secrets.
@@ -58,6 +60,7 @@ class Desk:
     initial_cash_usd: Decimal
     sending: SendPolicy = field(default_factory=SendPolicy)
     approval: ApprovalPolicy = field(default_factory=ApprovalPolicy)
+    exits: tuple[ExitRule, ...] = ()
     anchoring: Anchoring | None = None
     lease: Lease | None = None
     epoch: int = 0

@@ -21,12 +21,13 @@ from execution.domain.orders import OrderRequest
 from execution.ledger.book import Book, CycleRecord
 from execution.ledger.why_rows import write_why_rows
 from execution.risk.trading_context import TradingContext
-from execution.session.account_view import context_of, holdings_of
+from execution.session.account_view import context_of
 from execution.session.approval import PLANS_FOLDER, automatic_approval, frozen_orders
 from execution.session.basis import Basis, basis_of
 from execution.session.breakers import after_breakers
 from execution.session.decide import Decisions, SymbolDecision, decided_on_batch, decided_to_hold
 from execution.session.desk import Desk
+from execution.session.holdings import holdings_of
 from execution.session.lease_of_act import BUSY, leased
 from execution.session.notes import note_once
 from execution.session.proof import believed_signals
@@ -183,7 +184,14 @@ def _missed(desk: Desk, session: date, reason: str) -> PlanReport:
 
 
 def _decisions(desk: Desk, reconciled: Reconciled, basis: Basis, context: TradingContext) -> Decisions:
-    holdings = holdings_of(reconciled.book, desk.calendar, context.session)
+    holdings = holdings_of(
+        reconciled.book,
+        desk.calendar,
+        context.session,
+        rules=desk.exits,
+        batch=basis.batch,
+        prices_usd=context.closes_usd,
+    )
     if basis.batch is None:
         return decided_to_hold(
             reason=basis.hold_reason,
@@ -213,7 +221,7 @@ def _intent(desk: Desk, decision: SymbolDecision, session: date) -> OrderIntende
     proposed = decision.order
     assert proposed is not None  # noqa: S101 - decisions.orders holds only decisions with an order
     order = OrderRequest(
-        client_order_id=desk.order_id(session, symbol=proposed.symbol, side=proposed.side, leg=proposed.leg),
+        client_order_id=desk.order_id(session, symbol=proposed.symbol, side=proposed.side, leg=proposed.leg_name),
         symbol=proposed.symbol,
         side=proposed.side,
         leg=proposed.leg,
@@ -226,7 +234,7 @@ def _intent(desk: Desk, decision: SymbolDecision, session: date) -> OrderIntende
     return OrderIntended(
         at=desk.clock.now(),
         cycle_id=desk.cycle_id(session),
-        leg=proposed.leg,
+        leg=proposed.leg_name,
         order=order,
         reason=decision.reason,
         reference_price_usd=proposed.reference_price_usd,
@@ -247,6 +255,7 @@ def _frozen(desk: Desk, context: TradingContext, basis: Basis, orders: tuple[Ord
         "hold_reason": basis.hold_reason,
         "limits_hash": desk.limits_hash,
         "sizing": desk.sizing.model_dump(),
+        "exits": [rule.model_dump() for rule in desk.exits],
         "expires_at": desk.submit_until(session),
         "settings_hash": desk.settings_hash,
         "code_hash": desk.code_hash,

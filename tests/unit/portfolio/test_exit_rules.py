@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from execution.portfolio.exit_rules import ExitRule, PositionFacts, due_exit
+from execution.portfolio.exit_rules import ExitRules, PositionFacts, due_exit
 
-RULES = TypeAdapter(tuple[ExitRule, ...])
+RULES = TypeAdapter(ExitRules)
 FACTS = PositionFacts(
     quantity_shares=101,
     price_usd=Decimal(54),
@@ -155,3 +155,9 @@ def test_a_due_exit_sells_at_least_one_share_and_never_more_than_is_held(shares,
 def test_a_rule_that_could_be_misread_is_refused(bad):
     with pytest.raises(ValidationError):
         rules(bad)
+
+
+def test_two_rules_of_one_name_are_refused():
+    rule = {"name": "rule", "when": [{"fact": "gain_atr", "at_least": 1}]}
+    with pytest.raises(ValidationError, match="exit rules rule are named twice"):
+        rules(rule, rule)

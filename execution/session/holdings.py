@@ -1,0 +1,118 @@
+"""Our own long positions as a decision sees them: how long they were held, and which exit rule is due for them."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import Final
+
+from execution.domain.quantities import decimal_of, split_fraction
+from execution.domain.signals import SignalBatch, SymbolSignal
+from execution.ledger.book import Book
+from execution.portfolio.exit_rules import ExitRule, PositionFacts, due_exit
+from execution.portfolio.rebalance import Holding
+from execution.trading_calendar import TradingCalendar
+
+PART_LEG: Final = "target_"
+"""How the legs of parts of a position begin; the exit rule's name follows."""
+
+
+def holdings_of(
+    book: Book,
+    calendar: TradingCalendar,
+    session: date,
+    *,
+    rules: Sequence[ExitRule] = (),
+    batch: SignalBatch | None = None,
+    prices_usd: Mapping[str, Decimal] | None = None,
+) -> dict[str, Holding]:
+    """Return our own long positions by symbol.
+
+    Args:
+        book: the ledger's book.
+        calendar: exchange sessions, to count those a position was held.
+        session: the session decided on.
+        rules: the strategy's exit rules.
+        batch: what is known of the symbols and the market; None in a session without one.
+        prices_usd: price of each held symbol, as the rules judge it; absent is unknown.
+    """
+    signals = {signal.symbol: signal for signal in batch.signals} if batch else {}
+    ranks = _rank_fractions(signals.values())
+    holdings = {}
+    for symbol, shares in book.held_shares.items():
+        position = book.positions[symbol]
+        if shares <= 0 or symbol in book.foreign_symbols or position.entered_at is None:
+            continue
+        held = max(1, calendar.index(session) - _session_index(calendar, position.entered_at) + 1)
+        price, signal = (prices_usd or {}).get(symbol), signals.get(symbol)
+        facts = PositionFacts(
+            quantity_shares=shares,
+            price_usd=price,
+            entry_usd=position.average_cost_usd,
+            high_usd=_high_usd(book, symbol, position.entered_at, price),
+            atr14_usd=signal.atr14_usd if signal else None,
+            held_sessions=held,
+            score=_number(signal.score) if signal else None,
+            rank_fraction=ranks.get(symbol),
+            expected_return_bps=_number(signal.expected_return_bps) if signal else None,
+            regime=batch.regime if batch else None,
+            vix_points=_number(batch.vix) if batch else None,
+            parts_sold=_parts_sold(book, symbol, position.entered_at),
+        )
+        holdings[symbol] = Holding(
+            symbol=symbol, quantity_shares=shares, held_sessions=held, due=due_exit(rules, facts)
+        )
+    return holdings
+
+
+def _rank_fractions(signals: Iterable[SymbolSignal]) -> dict[str, Decimal]:
+    """Return the place of each scored symbol: 0 is best, 1 is worst; equal scores by symbol."""
+    scored = sorted((-signal.score, signal.symbol) for signal in signals if signal.score is not None)
+    last = max(1, len(scored) - 1)
+    return {symbol: Decimal(place) / last for place, (_, symbol) in enumerate(scored)}
+
+
+def _high_usd(book: Book, symbol: str, entered_at: datetime, price_usd: Decimal | None) -> Decimal | None:
+    """Return the highest close at a mark since the entry, in today's shares, the present price included."""
+    if price_usd is None:
+        return None
+    closes = [
+        position.close_usd * ratio.denominator / ratio.numerator
+        for mark in book.marks
+        if mark.at >= entered_at
+        for ratio in (_splits_since(book, symbol, mark.marked_session),)
+        for position in mark.positions
+        if position.symbol == symbol
+    ]
+    return max([price_usd, *closes])
+
+
+def _splits_since(book: Book, symbol: str, session: date) -> Fraction:
+    """Return new shares per old over all splits booked with an ex-session after a session."""
+    ratio = Fraction(1)
+    for booked in book.actions.values():
+        entry = booked.entry
+        if entry.kind == "split" and entry.symbol == symbol and entry.ratio and entry.session > session:
+            ratio *= split_fraction(entry.ratio)
+    return ratio
+
+
+def _parts_sold(book: Book, symbol: str, entered_at: datetime) -> frozenset[str]:
+    """Return the exit rules by which a part of the present position was sold, or is being sold."""
+    return frozenset(
+        record.leg.removeprefix(PART_LEG)
+        for record in book.orders.values()
+        if record.order.symbol == symbol
+        and record.leg.startswith(PART_LEG)
+        and record.intended_at >= entered_at
+        and (record.filled_shares or record.exposed_shares)
+    )
+
+
+def _number(value: float | None) -> Decimal | None:
+    return None if value is None else decimal_of(value)
+
+
+def _session_index(calendar: TradingCalendar, instant: datetime) -> int:
+    return bisect_right(calendar.opens, instant) - 1
