@@ -16,11 +16,17 @@ from typing import Any, Self
 
 @dataclass
 class Account:
-    """What the broker knows of one account: order id to the wall-clock instant it was accepted, in nanoseconds."""
+    """What the broker knows of one account.
+
+    Attributes:
+        accepted_at_ns: order id to the wall-clock instant it was accepted, in nanoseconds.
+        working: order id to side and type of what works.
+        headers: those of the newest call.
+    """
 
     accepted_at_ns: dict[str, int] = field(default_factory=dict)
-    working: set[str] = field(default_factory=set)
-    calls: int = 0
+    working: dict[str, dict[str, str]] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 class SlowBroker:
@@ -72,7 +78,9 @@ class SlowBroker:
             self._answer(call, 503, b"")
             return
         with self._lock:
-            answer = self._done(call.command, call.path.partition("?")[0], body)
+            parts = call.path.partition("?")[0].strip("/").split("/")
+            self.accounts[parts[0]].headers = dict(call.headers)
+            answer = self._done(call.command, self.accounts[parts[0]], parts[3:], body)
         time.sleep(self._leg_seconds)
         if fate < self._failing:
             # The answer is lost: the line goes dead after the deed.
@@ -80,17 +88,16 @@ class SlowBroker:
             return
         self._answer(call, 200, answer)
 
-    def _done(self, method: str, path: str, body: bytes) -> bytes:
-        account = self.accounts[path.split("/")[1]]
-        account.calls += 1
+    def _done(self, method: str, account: Account, named: list[str], body: bytes) -> bytes:
         if method == "POST":
             order_id = json.loads(body)["client_order_id"]
             account.accepted_at_ns[order_id] = time.time_ns()
-            account.working.add(order_id)
+            account.working[order_id] = {"side": "buy", "type": "limit"}
         elif method == "DELETE":
-            account.working.clear()
-        side = {"side": "buy", "type": "limit"}
-        return json.dumps([{"id": key, "client_order_id": key, **side} for key in sorted(account.working)]).encode()
+            for order_id in named or list(account.working):
+                account.working.pop(order_id, None)
+        shown = [{"id": key, "client_order_id": key, **terms} for key, terms in sorted(account.working.items())]
+        return json.dumps(shown).encode()
 
     @staticmethod
     def _answer(call: BaseHTTPRequestHandler, status: int, body: bytes) -> None:
