@@ -206,8 +206,7 @@ def verify_ledger(ledger: LedgerStore, anchors: Anchors | None, *, is_thorough: 
     tops = [max(own, key=_sequence) for own, _ in kept.values() if own]
     for anchor in {anchor for own, _ in kept.values() for anchor in own} if is_thorough else tops:
         _refuse_missing(anchor, anchors.key, ledger.hash_at)
-    is_expected = any(others for _, others in kept.values()) or bool(_announced(ledger.book()))
-    if not tops and is_expected:
+    if not tops and (any(others for _, others in kept.values()) or _announced(ledger.book())):
         raise ChainBroken(
             f"ledger: its heads were anchored, and no sink holds one of key {name}: anchors or the key were taken away "
             "or exchanged; bring both back, or find out who did it"

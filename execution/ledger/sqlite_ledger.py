@@ -1,11 +1,13 @@
 """The ledger in one SQLite file: append-only, hash-chained, each append one fully synchronous transaction.
 
 Rollback journal where SQLite is older than 3.51.3: until then write-ahead logging can corrupt a file that two
-connections write and checkpoint at once (sqlite.org/wal.html, "WAL-reset bug"). A connection lives for one operation,
-so threads and processes never share one, and a file exchanged by a restore is seen at once.
+connections write and checkpoint at once (sqlite.org/wal.html, "WAL-reset bug"). Each thread has a connection of its
+own, and a new one when the process forked or the file was exchanged.
 """
 
+import os
 import sqlite3
+import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,18 +64,20 @@ class SqliteDriver:
         clock_seconds: Callable[[], float] | None = None,
     ) -> None:
         self._path = str(path)
+        self._file = Path(path)
         self._clock_seconds = clock_seconds
         self._journal_mode = journal_mode or safest_journal()
+        self._kept = threading.local()
         self._memory = self._opened() if self._path == ":memory:" else None
         if self._memory is None:
-            folder = Path(self._path).absolute().parent
+            folder = self._file.absolute().parent
             folder.mkdir(parents=True, exist_ok=True)
             refuse_network_folder(folder)
 
     @property
     def name(self) -> str:
         """The file's name without its folder."""
-        return Path(self._path).name
+        return self._file.name
 
     @contextmanager
     def writing(self) -> Iterator[SqlConnection]:
@@ -89,9 +93,8 @@ class SqliteDriver:
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[SqlConnection]:
-        connection = None
         try:
-            connection = self._memory or self._opened()
+            connection = self._connection()
             connection.execute(begin)
             try:
                 yield _SqliteConnection(connection, self.name, self._clock_seconds)
@@ -106,9 +109,25 @@ class SqliteDriver:
             raise LedgerError(
                 f"{self.name} cannot be used as a ledger: {error}; check the disk, or restore it from a verified backup"
             ) from error
-        finally:
-            if self._memory is None and connection is not None:
-                connection.close()
+
+    def _connection(self) -> sqlite3.Connection:
+        """Return this thread's connection, a new one after a fork or when the file was exchanged, as by a restore."""
+        if self._memory is not None:
+            return self._memory
+        kept: tuple[tuple[int, int, int], sqlite3.Connection] | None = getattr(self._kept, "connection", None)
+        if kept is not None and kept[0] == self._place():
+            return kept[1]
+        connection = self._opened()
+        self._kept.connection = (self._place(), connection)
+        return connection
+
+    def _place(self) -> tuple[int, int, int]:
+        """Return process and file; an open file keeps its number, so another file never has it."""
+        try:
+            found = self._file.stat()
+        except FileNotFoundError:
+            return os.getpid(), 0, 0
+        return os.getpid(), found.st_dev, found.st_ino
 
     def _opened(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
