@@ -9,6 +9,7 @@ from typing import Final
 
 import dagster as dg
 
+from assets.run_tags import BUSY_TAG
 from sensors.rules import Work
 
 WORK_TAG: Final = "touchstone/work"
@@ -35,8 +36,10 @@ def ended_attempts(instance: dg.DagsterInstance, work: Work) -> int:
 
 
 def is_exhausted(instance: dg.DagsterInstance, work: Work) -> bool:
-    """Return whether the work was tried as often as it may be without getting done."""
-    return ended_attempts(instance, work) >= MOST_ATTEMPTS
+    """Return whether the work was tried as often as it may be without getting done; a busy run tried nothing."""
+    runs = instance.get_runs(filters=dg.RunsFilter(tags={WORK_TAG: work.name}))
+    tried = [run for run in runs if run.status in _ENDED and BUSY_TAG not in run.tags]
+    return len(tried) >= MOST_ATTEMPTS
 
 
 def run_request(

@@ -11,9 +11,11 @@ import dagster as dg
 from assets import keys
 from assets.fact_log import tell
 from assets.partitions import SESSIONS
+from assets.run_tags import BUSY_TAG
 from assets.trading.describe import described, settled_pages
 from execution.ledger.export import export_ledger
 from execution.session import run_session
+from execution.session.approval import session_of_plan
 from execution.session.control import control_sentence
 from execution.session.run_session import Desk
 
@@ -43,6 +45,7 @@ def order_plan(
     newest = published[-1] if published and not config.is_hold else None
     report = run_session.plan(desk, session=session, batch_hash=config.batch_hash or newest)
     facts = described(report)
+    _tag_when_busy(context, report.status)
     facts["trading_state"] = control_sentence(desk.ledger.book().control)
     tell("plan_asked", run_id=context.run.run_id, decision_id=context.partition_key, **facts)
     return dg.MaterializeResult(metadata=facts)
@@ -60,7 +63,9 @@ def orders(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk]) -> d
     session = date.fromisoformat(context.partition_key)
     is_over = desk.clock.now() >= desk.calendar.submit_window(session)[1]
     act = run_session.cancel_rest if is_over else run_session.submit
-    facts = described(act(desk, session=session))
+    report = act(desk, session=session)
+    facts = described(report)
+    _tag_when_busy(context, report.status)
     tell("orders_handled", run_id=context.run.run_id, decision_id=context.partition_key, **facts)
     return dg.MaterializeResult(metadata=facts)
 
@@ -81,7 +86,9 @@ def orders(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk]) -> d
 def settlement(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk], artifacts_root: dg.ResourceParam[Path]):  # type: ignore[no-untyped-def]  # Dagster would read a return annotation as outputs
     """Settle a session after the next one's close."""
     session = date.fromisoformat(context.partition_key)
-    facts = described(run_session.settle(desk, session=session))
+    report = run_session.settle(desk, session=session)
+    facts = described(report)
+    _tag_when_busy(context, report.status)
     tell("session_settled", run_id=context.run.run_id, decision_id=context.partition_key, **facts)
     export = export_ledger(desk.ledger, artifacts_root, upto_session=desk.calendar.next(session))
     pages = settled_pages(desk.ledger.book(), desk.artifacts, desk.cycle_id(session))
@@ -91,4 +98,37 @@ def settlement(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk], 
     yield dg.MaterializeResult(asset_key=dg.AssetKey(keys.TRADING_LEDGER_EXPORT), metadata={"hash": export.hash})
 
 
-DEFINITIONS = dg.Definitions(assets=[order_plan, orders, settlement])
+class ApprovalConfig(dg.Config):
+    """A person's word for one plan."""
+
+    plan_hash: str
+    """The plan that was read; any other stays unapproved."""
+    approver: str
+    """Name of the person."""
+    reason: str
+    """Why, in the person's words."""
+
+
+@dg.op(pool="trading")
+def record_approval(context: dg.OpExecutionContext, config: ApprovalConfig, desk: dg.ResourceParam[Desk]) -> None:
+    """Let exactly one plan's orders go out."""
+    session = session_of_plan(desk.ledger.book(), config.plan_hash)
+    report = run_session.approve(
+        desk, session=session, plan_hash=config.plan_hash, approver=config.approver, reason=config.reason
+    )
+    tell("plan_approved", run_id=context.run_id, decision_id=session.isoformat(), **described(report))
+
+
+@dg.job(executor_def=dg.in_process_executor)
+def approve_plan() -> None:
+    """Approves exactly one plan hash, in a person's name. Sends nothing."""
+    record_approval()
+
+
+def _tag_when_busy(context: dg.AssetExecutionContext, status: str) -> None:
+    # The sensors bound attempts, and a run that was not let in has tried nothing.
+    if status == "busy":
+        context.instance.add_run_tags(context.run.run_id, {BUSY_TAG: "true"})
+
+
+DEFINITIONS = dg.Definitions(assets=[order_plan, orders, settlement], jobs=[approve_plan])

@@ -34,6 +34,10 @@ ledger = typer.Typer(help="The append-only, hash-chained ledger.", no_args_is_he
 app.add_typer(config, name="config")
 app.add_typer(clock, name="clock")
 app.add_typer(ledger, name="ledger")
+release = typer.Typer(help="Which version of program, settings, ledger and model may trade.", no_args_is_help=True)
+quarantine = typer.Typer(help="Symbols in which something is not ours or not explained.", no_args_is_help=True)
+app.add_typer(release, name="release")
+app.add_typer(quarantine, name="quarantine")
 
 SettingsFile = Annotated[
     Optional[Path],  # noqa: UP045 - typer reads this annotation at run time
@@ -234,6 +238,72 @@ def orders(session: Session = None) -> None:
     from pipelines.cli.ledger_pages import orders_page
 
     print(orders_page(_ledger().book(), _day(session)))
+
+
+By = Annotated[str, typer.Option("--by", help="Name of the person who says so.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why, one sentence.")]
+
+
+@app.command()
+def approve(
+    plan_hash: Annotated[str, typer.Argument(help="Whole hash of the plan that was read.")],
+    by: By,
+    reason: Reason,
+    settings: SettingsFile = None,
+) -> None:
+    """Let exactly one plan's orders go out; sends nothing itself."""
+    from pipelines.cli.consent import approve_plan
+    from pipelines.home import Home
+    from pipelines.trading_settings import load_trading_settings
+
+    home = Home.from_environment()
+    print(approve_plan(load_trading_settings(settings), home, plan_hash=plan_hash, by=by, reason=reason))
+
+
+@release.command("approve")
+def release_approve(
+    by: By,
+    model: Annotated[Optional[str], typer.Option(help="Hash of the model that may decide; none for a rule.")] = None,  # noqa: UP045 - typer reads it
+    settings: SettingsFile = None,
+) -> None:
+    """Let the installed program trade, with these settings, this ledger and one model."""
+    from pipelines.cli.consent import approve_this_release
+    from pipelines.home import Home
+    from pipelines.trading_settings import load_trading_settings
+
+    print(approve_this_release(load_trading_settings(settings), Home.from_environment(), model_hash=model, by=by))
+
+
+@quarantine.command("lift")
+def quarantine_lift(
+    symbol: Annotated[str, typer.Argument(help="Exchange symbol.")],
+    by: By,
+    reason: Reason,
+    settings: SettingsFile = None,
+) -> None:
+    """Trade a symbol again; what the account holds of it is managed as ours."""
+    from pipelines.cli.consent import lift
+    from pipelines.home import Home
+    from pipelines.trading_settings import load_trading_settings
+
+    home = Home.from_environment()
+    print(lift(load_trading_settings(settings), home, symbol=symbol.upper(), by=by, reason=reason))
+
+
+@app.command("write-off")
+def write_off(
+    order: Annotated[str, typer.Argument(help="Whole client order id.")],
+    by: By,
+    reason: Reason,
+    settings: SettingsFile = None,
+) -> None:
+    """Stop looking up an order nobody knows the outcome of, once a later day's account agrees without it."""
+    from pipelines.cli.consent import close_unknown
+    from pipelines.home import Home
+    from pipelines.trading_settings import load_trading_settings
+
+    home = Home.from_environment()
+    print(close_unknown(load_trading_settings(settings), home, client_order_id=order, by=by, reason=reason))
 
 
 @config.command("show")

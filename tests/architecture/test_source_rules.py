@@ -53,7 +53,29 @@ def test_there_is_exactly_one_place_that_sends_an_order():
         if name.endswith(".submit")
     ]
     assert len(found) == 1, offenders(found)
-    assert named(found[0][0]) == "execution/session/send.py"
+    assert (named(found[0][0]), found[0][2]) == ("execution/session/send.py", "desk.broker.submit")
+
+
+def test_nothing_holds_on_to_a_way_to_send_an_order():
+    called = {id(call.func) for path in modules() for _, call in calls(path)}
+    found = [
+        (path, node.lineno, dotted(node))
+        for path in modules()
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Attribute)
+        and node.attr == "submit"
+        and id(node) not in called
+        # The act of that name, which goes through the one place.
+        and dotted(node) != "run_session.submit"
+    ]
+    found += [
+        (path, call.lineno, f"{name} of submit")
+        for path in modules()
+        for name, call in calls(path)
+        if name.endswith(("getattr", "attrgetter", "methodcaller"))
+        and any(isinstance(argument, ast.Constant) and argument.value == "submit" for argument in call.args)
+    ]
+    assert offenders(found) == ""
 
 
 def test_no_decision_reads_wall_time():

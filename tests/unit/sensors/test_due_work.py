@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 import pytest
 
+from assets.run_tags import BUSY_TAG
 from execution.trading_calendar import TradingCalendar
 from pipelines.jobs import job_definitions
 from sensors.attempts import MOST_ATTEMPTS, WORK_TAG
@@ -153,3 +154,16 @@ def test_a_given_up_batch_makes_way_for_the_plan_that_only_manages(instance: dg.
     request = tick(instance, PLAN, Work(act=Act.PLAN, session=SESSION))
     assert isinstance(request, dg.RunRequest)
     assert request.run_key == "plan:2024-01-04:0"
+
+
+def busy_run(instance: dg.DagsterInstance, work: Work) -> None:
+    run = instance.create_run_for_job(_nothing, tags={WORK_TAG: work.name, BUSY_TAG: "true"})
+    instance.report_run_failed(run)
+
+
+def test_a_run_that_was_told_to_ask_again_is_no_attempt_and_keeps_no_key(instance: dg.DagsterInstance) -> None:
+    for _ in range(2 * MOST_ATTEMPTS):
+        busy_run(instance, PLAN)
+    request = tick(instance, PLAN)
+    assert isinstance(request, dg.RunRequest)
+    assert request.run_key == f"plan:abc:{2 * MOST_ATTEMPTS}"
