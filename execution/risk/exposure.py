@@ -52,6 +52,7 @@ class Exposure:
     def __init__(self, context: TradingContext, limits: RiskLimits, orders: Sequence[ProposedOrder]) -> None:
         self._context, self._limits = context, limits
         self._movements: dict[str, Movement | None] = {}
+        self._moving: dict[str, Movement] = {}
         self.cash_usd = context.cash_usd
         self.positions_usd: defaultdict[str, Decimal] = defaultdict(Decimal)
         self.gross_usd = self.net_usd = _ZERO
@@ -99,9 +100,8 @@ class Exposure:
         """Return the other symbols carried that move with one; what nobody knows the returns of moves with all."""
         threshold = float(self._limits.correlation_threshold)
         found = [held for held in self.unmoved if held != symbol]
-        for held in self.positions_usd:
-            other = self.movement(held)
-            if held != symbol and other is not None and moves_with(movement, other, threshold=threshold):
+        for held, other in self._moving.items():
+            if moves_with(movement, other, threshold=threshold) and held != symbol:
                 found.append(held)
         return sorted(found)
 
@@ -132,6 +132,8 @@ class Exposure:
         movement = self.movement(symbol)
         if movement is None:
             self.unmoved.add(symbol)
+        else:
+            self._moving[symbol] = movement
         if price_usd is None:
             self.unpriced.append(symbol)
             return
