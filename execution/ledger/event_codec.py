@@ -25,8 +25,16 @@ class RecordedEvent:
 
 
 def encoded(sequence: int, event: Event) -> bytes:
-    """Return the canonical body of a row."""
-    return canonical_bytes({"seq": sequence, "kind": type(event).__name__, "event": event})
+    """Return the canonical body of a row.
+
+    Raises:
+        LedgerError: the event could not be read back as it is; a row nobody can read would end the ledger.
+        ValueError: an amount is not finite, or an instant has no timezone.
+    """
+    body = canonical_bytes({"seq": sequence, "kind": type(event).__name__, "event": event})
+    if decoded(body) != event:
+        raise LedgerError(f"{type(event).__name__} would be read back as another event: nothing was written: {event}")
+    return body
 
 
 def decoded(body: bytes) -> Event:

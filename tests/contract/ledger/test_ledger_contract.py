@@ -116,6 +116,13 @@ def test_a_value_without_a_canonical_form_leaves_nothing(ledger: LedgerStore) ->
     assert ledger.verify_chain() == before
 
 
+def test_an_event_that_could_not_be_read_back_is_not_written(ledger: LedgerStore) -> None:
+    before = ledger.verify_chain()
+    with pytest.raises(LedgerError, match="no OrderIntended of this version"):
+        append(ledger, intended(an_order("BBB", leg="a leg nobody knows")))
+    assert ledger.verify_chain() == before
+
+
 def test_a_fill_is_booked_once_for_ever(ledger: LedgerStore) -> None:
     append(ledger, FILL)
     with pytest.raises(LedgerError, match="x1"):
