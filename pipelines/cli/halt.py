@@ -75,7 +75,7 @@ class SimulatedVenue:
 
     @property
     def _working(self) -> str:
-        return "status = 'open'" + (" and not (order_type = 'stop' and side = 'sell')" if self.keep_stops else "")
+        return "status = 'open'" + (" and not (order_type like '%stop%' and side = 'sell')" if self.keep_stops else "")
 
     def _opened(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -117,7 +117,7 @@ class HttpVenue:
 
     def _working(self) -> list[dict[str, Any]]:
         orders: list[dict[str, Any]] = json.loads(self._call("GET", f"{self.orders_url}?status=open&limit=500"))
-        return [o for o in orders if not (self.keep_stops and o["side"] == "sell" and o["type"].startswith("stop"))]
+        return [o for o in orders if not (self.keep_stops and o["side"] == "sell" and "stop" in o["type"])]
 
     def _call(self, method: str, url: str) -> bytes:
         from http.client import HTTPException

@@ -16,7 +16,7 @@ def broker() -> Iterator[SlowBroker]:
             "entry": {"side": "buy", "type": "limit"},
             "exit": {"side": "sell", "type": "market"},
             "stop": {"side": "sell", "type": "stop"},
-            "trail": {"side": "sell", "type": "stop_limit"},
+            "trail": {"side": "sell", "type": "trailing_stop"},
         }
         yield broker
 
