@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from execution.domain.errors import TouchstoneError
 from execution.domain.events import ControlChanged
-from execution.domain.orders import OrderState
+from execution.domain.orders import STOP_TYPES, OrderState
 from execution.risk.kill_switch import KillSwitch
 from execution.session.control import take_in_stop_requests, tighten
 from execution.session.desk import Desk
@@ -137,7 +137,7 @@ class Watchdog:
         tighten(ledger, ControlChanged(at=at, state="halted", actor=_ACTOR, reason="the kill switch is on"))
 
     def _is_to_end(self, order: OrderState) -> bool:
-        is_protective = order.order_type == "stop" and order.side == "sell"
+        is_protective = order.order_type in STOP_TYPES and order.side == "sell"
         return self._policy.cancels_protective_stops or not is_protective
 
     def _is_in_session(self) -> bool:

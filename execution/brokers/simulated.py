@@ -18,10 +18,11 @@ from typing import Final, Literal
 
 from execution.brokers.tape import Tape, TapeRow
 from execution.brokers.venue_day import CASH, VenueDay, venue_order_id
-from execution.brokers.venue_order import VenueOrder, order_fault
+from execution.brokers.venue_order import VenueOrder, account_fault
 from execution.brokers.venue_store import VenueStore, stored_instant
 from execution.domain.broker_capabilities import BrokerCapabilities
 from execution.domain.errors import DataError, SettingsRefused
+from execution.domain.order_fault import order_fault
 from execution.domain.orders import (
     Accepted,
     AccountSnapshot,
@@ -110,8 +111,10 @@ class SimulatedBroker:
         """
         with self._present() as now, self._store.transaction():
             running = self._running_session(now)
-            refusal = order_fault(order) or self._refusal(order, now)
-            if refusal is not None:
+            refusal = (
+                order_fault(order) or account_fault(order) or self._kind_refusal(order) or self._refusal(order, now)
+            )
+            if refusal:
                 return Refused(refusal)
             stored = self._store.add_order(self._venue_order(order))
             self._store.set_value(_LIVED_UNTIL, stored_instant(now))
@@ -255,6 +258,10 @@ class SimulatedBroker:
 
     def _cash(self) -> Decimal:
         return Decimal(self._store.value(CASH) or 0)
+
+    def _kind_refusal(self, order: OrderRequest) -> str:
+        fault = self.capabilities.fault_of(order)
+        return f"this venue takes no {fault}" if fault else ""
 
     def _refusal(self, order: OrderRequest, now: datetime) -> str | None:
         if self._store.order(order.client_order_id) is not None:

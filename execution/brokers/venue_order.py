@@ -1,11 +1,10 @@
-"""An order as the simulated venue keeps it, and the faults for which it takes none."""
+"""An order as the simulated venue keeps it, and the fault for which this account takes none."""
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from execution.brokers.fill_model import WorkingOrder
 from execution.domain.orders import OrderRequest, OrderState, OrderType, Side, TimeInForce, WorkingStatus
-from execution.domain.quantities import is_on_tick
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,19 +73,8 @@ class VenueOrder:
         return replace(self, status=status, reason=reason)
 
 
-def order_fault(order: OrderRequest) -> str | None:
-    """Return why an order cannot be taken as it is written, or None; the account is not looked at."""
-    if not order.client_order_id or not order.symbol:
-        return "an order needs a client_order_id and a symbol"
-    if order.quantity_shares <= 0:
-        return f"quantity must be whole shares above zero, found {order.quantity_shares}"
-    if order.side == "buy" and (order.is_reduce_only or order.order_type == "stop"):
+def account_fault(order: OrderRequest) -> str:
+    """Return why a cash account that is never short takes no order of this side; empty when it may."""
+    if order.side == "buy" and (order.is_reduce_only or order.order_type in ("stop", "trailing_stop")):
         return "nothing to reduce: this account is never short, so a buy is neither reduce-only nor a stop"
-    if (order.limit_usd is not None) != (order.order_type == "limit"):
-        return f"a limit order has a limit price and no other has: {order.order_type} with {order.limit_usd}"
-    if (order.stop_usd is not None) != (order.order_type == "stop"):
-        return f"a stop order has a stop price and no other has: {order.order_type} with {order.stop_usd}"
-    for name, price in (("limit", order.limit_usd), ("stop", order.stop_usd)):
-        if price is not None and (price <= 0 or not is_on_tick(price)):
-            return f"{name} price {price} USD is not above zero on a tick: sub-penny prices are refused"
-    return None
+    return ""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from execution.domain.orders import OrderRequest, OrderType, TimeInForce
+from execution.domain.orders import OrderClass, OrderRequest, OrderType, TimeInForce
 
 IdUniqueness = Literal["forever", "open_only", "ttl", "none"]
 
@@ -21,6 +21,7 @@ class BrokerCapabilities:
         times_in_force: times in force it takes.
         has_extended_hours: whether orders may trade outside of the regular session.
         has_fractional_shares: whether quantities may be parts of a share.
+        order_classes: how orders may be linked.
     """
 
     id_uniqueness: IdUniqueness
@@ -31,6 +32,7 @@ class BrokerCapabilities:
     times_in_force: frozenset[TimeInForce]
     has_extended_hours: bool
     has_fractional_shares: bool
+    order_classes: frozenset[OrderClass] = frozenset({"simple"})
 
     @property
     def may_repeat(self) -> bool:
@@ -43,4 +45,8 @@ class BrokerCapabilities:
             return f"{order.order_type} orders; it takes {', '.join(sorted(self.order_types))}"
         if order.time_in_force not in self.times_in_force:
             return f"time in force {order.time_in_force}; it takes {', '.join(sorted(self.times_in_force))}"
-        return ""
+        if order.is_extended_hours and not self.has_extended_hours:
+            return "orders in extended hours; it trades in the regular session"
+        if order.order_class not in self.order_classes:
+            return f"{order.order_class} orders; it takes {', '.join(sorted(self.order_classes))}"
+        return next((fault for fault in map(self.fault_of, order.attached) if fault), "")

@@ -6,26 +6,39 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Final, Literal
 
 from execution.domain.canonical import canonical_bytes
 
 Side = Literal["buy", "sell"]
 Leg = Literal["entry", "exit", "stop", "flatten"]
-OrderType = Literal["limit", "market", "stop"]
-TimeInForce = Literal["day", "gtc"]
+OrderType = Literal["limit", "market", "stop", "stop_limit", "trailing_stop"]
+TimeInForce = Literal["day", "gtc", "ioc", "fok", "opg", "cls"]
+OrderClass = Literal["simple", "bracket", "oco"]
 WorkingStatus = Literal["open", "filled", "cancelled", "expired", "rejected"]
+STOP_TYPES: Final[frozenset[OrderType]] = frozenset({"stop", "stop_limit", "trailing_stop"})
+"""Orders that wait for a trigger. One that sells protects a position."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRequest:
     """One order as it goes to a venue. Prices are raw dollars per share, quantities whole shares.
 
+    Which prices belong to which kind, and what else must fit: `order_fault`.
+
     Attributes:
         client_order_id: derived, never random: `client_order_id()`.
-        limit_usd: for a limit order, the worst acceptable price; else None.
-        stop_usd: for a stop order, the trigger; else None.
+        time_in_force: `day` ends with the session and `gtc` stays; `ioc` fills at once what it can and `fok` all or
+            nothing; `opg` trades in the opening and `cls` in the closing auction only.
+        limit_usd: for a limit or stop-limit order, the worst acceptable price; else None.
+        stop_usd: for a stop or stop-limit order, the trigger; else None.
         is_reduce_only: the order may close but never open or turn a position.
+        trail_usd: for a trailing stop, how far its trigger stays below the highest price; else None.
+        trail_bps: the same as a part of that price; a trailing stop has one of the two.
+        is_extended_hours: it may trade outside of the regular session too.
+        attached: linked orders that go to the venue with this one, in one piece. To a buy: its take-profit limit and
+            its stop, which work as far as it has filled; a bracket. To a take-profit limit: its stop; each share is
+            sold by one of the two. Such orders have nothing attached themselves.
     """
 
     client_order_id: str
@@ -38,6 +51,17 @@ class OrderRequest:
     limit_usd: Decimal | None = None
     stop_usd: Decimal | None = None
     is_reduce_only: bool = False
+    trail_usd: Decimal | None = None
+    trail_bps: Decimal | None = None
+    is_extended_hours: bool = False
+    attached: tuple["OrderRequest", ...] = ()
+
+    @property
+    def order_class(self) -> OrderClass:
+        """What it is together with what is attached to it."""
+        if not self.attached:
+            return "simple"
+        return "bracket" if self.side == "buy" else "oco"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

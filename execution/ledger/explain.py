@@ -8,6 +8,7 @@ from typing import Final
 from execution.domain.decisions import WhyRow
 from execution.domain.errors import LedgerError
 from execution.domain.events import PlanMissed
+from execution.domain.orders import STOP_TYPES
 from execution.ledger.book import Book, CycleRecord
 from execution.ledger.store import LedgerStore
 from execution.ledger.why_rows import read_why_rows
@@ -93,7 +94,7 @@ def _trades(book: Book, cycle: CycleRecord, symbol: str) -> Iterator[str]:
     yield "orders"
     for record in records:
         order = record.order
-        price = order.stop_usd if order.order_type == "stop" else order.limit_usd
+        price = order.stop_usd if order.order_type in STOP_TYPES else order.limit_usd
         note = f", {record.note}" if record.note else ""
         yield (
             f"  {record.leg} {order.side} {order.quantity_shares} {order.order_type} {_usd(price)} "

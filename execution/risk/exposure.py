@@ -11,7 +11,7 @@ from decimal import Decimal
 from heapq import nlargest
 from typing import Final
 
-from execution.domain.orders import OrderState, ProposedOrder, Side
+from execution.domain.orders import STOP_TYPES, OrderState, ProposedOrder, Side
 from execution.risk.co_movement import RETURN_SESSIONS, Movement, moves_with
 from execution.risk.limits import RiskLimits
 from execution.risk.trading_context import TradingContext
@@ -120,7 +120,7 @@ class Exposure:
     def _carry_working(self, order: OrderState) -> None:
         remaining = order.quantity_shares - order.filled_shares
         if order.side == "sell":
-            if order.order_type != "stop":
+            if order.order_type not in STOP_TYPES:
                 self.exits_shares[order.symbol] += remaining
             return
         price = self._context.closes_usd.get(order.symbol) if order.limit_usd is None else order.limit_usd

@@ -18,6 +18,7 @@ from execution.domain.events import (
     SubmissionRepeated,
     SubmissionStarted,
 )
+from execution.domain.order_fault import order_fault
 from execution.domain.orders import Accepted, OrderRequest, Refused, SubmitOutcome
 from execution.ledger.book import Book
 from execution.ledger.order_record import OrderRecord
@@ -86,6 +87,9 @@ class _Attempt:
         symbol = self.order.symbol
         if symbol in book.quarantined:
             return f"{symbol} is in quarantine: {book.quarantined[symbol].reason}"
+        malformed = order_fault(self.order)
+        if malformed:
+            return malformed
         fault = self.desk.broker.capabilities.fault_of(self.order)
         if fault:
             return f"the venue does not take {fault}"

@@ -143,8 +143,9 @@ def test_an_exit_is_cut_to_what_is_held_and_not_yet_being_sold() -> None:
     assert trimmed_to(an_exit(100), a_context(open_orders=(working,), **HELD)) == ("exit_size", 60)
 
 
-def test_a_protective_stop_does_not_stand_in_the_way_of_an_exit() -> None:
-    protective = a_working("sell", order_type="stop", limit_usd=None, stop_usd=Decimal(45))
+@pytest.mark.parametrize("kind", ["stop", "stop_limit", "trailing_stop"])
+def test_a_protective_stop_does_not_stand_in_the_way_of_an_exit(kind: str) -> None:
+    protective = a_working("sell", order_type=kind, limit_usd=None, stop_usd=Decimal(45))
     assert isinstance(verdict(an_exit(100), a_context(open_orders=(protective,), **HELD)), Approved)
 
 
