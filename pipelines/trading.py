@@ -8,10 +8,12 @@ from collections.abc import Mapping
 import dagster as dg
 
 from assets.trading.defs import DEFINITIONS as TRADING
+from execution.session.run_session import Desk
 from pipelines.due_trading import due_trading_work
 from pipelines.home import Home
 from pipelines.jobs import job_definitions
 from pipelines.logging_setup import configure_logging
+from pipelines.run_audit import note_runs, note_settings, system_user
 from pipelines.stopping import beating, open_acting_desk
 from pipelines.trading_settings import TradingSettings, load_trading_settings
 from sensors.due_work import due_work_sensor
@@ -28,7 +30,7 @@ def build_definitions(settings: TradingSettings, home: Home) -> dg.Definitions:
     """Return the trading location bound to one home."""
     jobs = job_definitions("trading")
     due = beating(home, due_trading_work(settings, home))
-    desk = dg.ResourceDefinition(lambda context: open_acting_desk(settings, home, run_id=context.run_id or ""))
+    desk = dg.ResourceDefinition(lambda context: _audited_desk(settings, home, context))
     sensors = [
         due_work_sensor(
             name=name,
@@ -44,6 +46,15 @@ def build_definitions(settings: TradingSettings, home: Home) -> dg.Definitions:
         jobs=list(jobs.values()), sensors=sensors, resources={"desk": desk, "artifacts_root": home.artifacts}
     )
     return dg.Definitions.merge(TRADING, own)
+
+
+def _audited_desk(settings: TradingSettings, home: Home, context: dg.InitResourceContext) -> Desk:
+    """Return the desk of a run, after the ledger was told of the run and of the settings it works under."""
+    desk = open_acting_desk(settings, home, run_id=context.run.run_id if context.run else "", actor=system_user())
+    note_settings(desk)
+    if context.instance is not None:
+        note_runs(desk, context.instance)
+    return desk
 
 
 def run_config(work: Work) -> Mapping[str, object]:
