@@ -19,6 +19,7 @@ from tests.builders.trading_days import FIRST, SESSIONS, TradingDays, a_day_of
 from tests.fakes.dying_port import DyingPort, Fuse, Killed
 
 SECOND = SESSIONS[1]
+WRITES = {"record", "submit", "cancel", "take_lease", "renew_lease", "release_lease"}
 _HOMES = count(1)
 # The second session sells AAA, keeps BBB and CCC, buys DDD in full and EEE in part; CCC falls through its stop.
 THIN = a_day_of("EEE", SESSIONS[2], volume_shares=400)
@@ -123,7 +124,7 @@ def calls_at_the_wire(every_call: Sequence[str], *, counted: set[str] | None, af
 
 def test_a_day_killed_after_any_write_ends_in_the_same_ledger(lived: Path, fast_folder: Path) -> None:
     # Dying at a read is dying after the write before it.
-    assert_every_death_is_survived(lived, fast_folder, calls={"record", "submit", "cancel"}, after_call=True)
+    assert_every_death_is_survived(lived, fast_folder, calls=WRITES, after_call=True)
 
 
 @pytest.mark.campaign

@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 
 from execution.domain.errors import IllegalTransition, LedgerError
+from execution.domain.events import SymbolQuarantined
 from execution.domain.orders import OrderRequest
 from execution.session import run_session
 from execution.session.quarantine import lift_quarantine
 from execution.session.reconcile import reconcile
+from execution.session.reservation import view_at_send
+from execution.session.send import send
 from tests.builders.trading_days import FIRST, SESSIONS, SYMBOLS, TradingDays
 from tests.fakes.scripted_broker import ScriptedBroker
 
@@ -160,3 +163,39 @@ def test_a_quarantined_symbol_is_not_planned(days: TradingDays) -> None:
     report = run_session.plan(days.evening(SECOND), session=SECOND, batch_hash=days.publish(replace(batch, vix=15.0)))
     assert "FFF" not in {r.order.symbol for r in days.desk.ledger.book().orders_of(days.desk.cycle_id(SECOND))}
     assert report.status == "planned"
+
+
+def test_a_position_of_ours_in_quarantine_keeps_the_stop_it_has(days: TradingDays) -> None:
+    days.live(FIRST)
+    days.plan(SECOND, days.a_batch(SECOND, best=(*SYMBOLS[1:], "AAA")))
+    days.morning(SECOND)
+    trade_by_hand(days, "AAA", order_type="limit", limit_usd=Decimal("1.00"))
+    days.submit(SECOND)
+    records = {r.leg: r for r in days.desk.ledger.book().orders.values() if r.order.symbol == "AAA"}
+    assert (records["exit"].state, records["stop"].state) == ("voided", "open")
+    assert not records["stop"].is_cancel_requested
+
+
+def test_a_symbol_quarantined_a_moment_before_the_row_is_not_sent(days: TradingDays) -> None:
+    view = view_at_send(days.desk, reconcile(days.desk), FIRST)
+    stranger = SymbolQuarantined(at=days.clock.now(), symbol="AAA", reason="another process saw a stranger")
+    days.desk.ledger.record(lambda _: (stranger,))
+    record = next(r for r in days.desk.ledger.book().orders.values() if r.order.symbol == "AAA")
+    send(days.desk, view, record, record.order.quantity_shares)
+    assert sent_in(days, "AAA") == 0
+    note = days.desk.ledger.book().orders[record.order.client_order_id].note
+    assert note == "AAA is in quarantine: another process saw a stranger"
+
+
+def test_nothing_is_sent_in_a_symbol_that_differs_while_an_order_of_ours_may_be_why(days: TradingDays) -> None:
+    wire(days).faults["AAA", "entry"] = "lose_request"
+    days.live(FIRST)
+    days.plan(SECOND, days.a_batch(SECOND, best=("AAA", *SYMBOLS[1:])))
+    sent = sent_in(days, "AAA")
+    # What was lost may have landed: the account shows ten shares, and nothing tells whose they are.
+    wire(days).positions_apart, wire(days).cash_apart_usd = {"AAA": 10}, Decimal(-405)
+    report = days.submit(SECOND)
+    book = days.desk.ledger.book()
+    assert (sent_in(days, "AAA"), book.quarantined, report.status) == (sent, {}, "pending")
+    waiting = [r.state for r in book.orders_of(days.desk.cycle_id(SECOND)) if r.order.symbol == "AAA"]
+    assert waiting == ["intended"]

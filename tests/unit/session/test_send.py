@@ -134,8 +134,8 @@ def test_a_halt_written_down_after_the_row_stops_the_order(tmp_path: Path) -> No
 
 
 def test_a_deadline_that_passes_after_the_row_stops_the_order(tmp_path: Path) -> None:
-    days = paused_days(tmp_path)
-    after_first_row(days, lambda: days.deadline(FIRST))
+    days, clock = with_slow_clock(tmp_path)
+    after_first_row(days, lambda: clock.move_to(CALENDAR.submit_window(FIRST)[1]))
     run_session.submit(days.desk, session=FIRST)
     assert entries(days) == []
     assert record_of(days, "AAA").is_unproven
