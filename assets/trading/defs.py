@@ -13,6 +13,8 @@ from assets.fact_log import tell
 from assets.partitions import SESSIONS
 from assets.run_tags import BUSY_TAG
 from assets.trading.describe import described, settled_pages
+from assets.trading.ledger_proof import ledger_verdict
+from execution.domain.errors import ChainBroken
 from execution.ledger.export import export_ledger
 from execution.session import run_session
 from execution.session.approval import session_of_plan
@@ -80,13 +82,25 @@ def orders(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk]) -> d
             (keys.TRADING_LEDGER_EXPORT, keys.TRADING_FILLS, "The ledger as hashed Parquet, for analysis to read."),
         )
     ],
+    check_specs=[
+        dg.AssetCheckSpec(
+            "ledger_chain",
+            asset=dg.AssetKey(keys.TRADING_FILLS),
+            description="Every row of the ledger hashes as written, and every head that was signed is in it.",
+            blocking=False,
+        )
+    ],
     partitions_def=SESSIONS,
     pool="trading",
 )
 def settlement(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk], artifacts_root: dg.ResourceParam[Path]):  # type: ignore[no-untyped-def]  # Dagster would read a return annotation as outputs
     """Settle a session after the next one's close."""
     session = date.fromisoformat(context.partition_key)
-    report = run_session.settle(desk, session=session)
+    try:
+        report = run_session.settle(desk, session=session)
+    except ChainBroken:
+        yield _ledger_check(desk)
+        raise
     facts = described(report)
     _tag_when_busy(context, report.status)
     tell("session_settled", run_id=context.run.run_id, decision_id=context.partition_key, **facts)
@@ -96,6 +110,7 @@ def settlement(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk], 
         page = {name: dg.MetadataValue.md(text) for name, text in pages.items() if name == key[-1]}
         yield dg.MaterializeResult(asset_key=dg.AssetKey(key), metadata={**facts, **page})
     yield dg.MaterializeResult(asset_key=dg.AssetKey(keys.TRADING_LEDGER_EXPORT), metadata={"hash": export.hash})
+    yield _ledger_check(desk)
 
 
 class ApprovalConfig(dg.Config):
@@ -123,6 +138,18 @@ def record_approval(context: dg.OpExecutionContext, config: ApprovalConfig, desk
 def approve_plan() -> None:
     """Approves exactly one plan hash, in a person's name. Sends nothing."""
     record_approval()
+
+
+def _ledger_check(desk: Desk) -> dg.AssetCheckResult:
+    verdict = ledger_verdict(desk)
+    return dg.AssetCheckResult(
+        passed=verdict.passed,
+        asset_key=dg.AssetKey(keys.TRADING_FILLS),
+        check_name="ledger_chain",
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=verdict.reason or None,
+        metadata=described(verdict),
+    )
 
 
 def _tag_when_busy(context: dg.AssetExecutionContext, status: str) -> None:
