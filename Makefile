@@ -33,8 +33,9 @@ test: $(DEV) $(MANIFEST) ## Run the tests; the long proofs in slices
 campaign: $(DEV) $(MANIFEST) ## Run the long proofs whole and write docs/proof/<date>.json
 	@$(BIN)/python deploy/run_campaign.py
 
-bench: $(DEV) $(MANIFEST) ## Measure the path of 500 orders, and a cycle for 50 and 500 symbols
+bench: $(DEV) $(MANIFEST) ## Measure 500 orders, a ledger of a million rows, a cycle for 50 and 500 symbols
 	@$(BIN)/python benchmarks/order_path.py
+	@$(BIN)/python benchmarks/ledger.py
 	@$(BIN)/python benchmarks/cycle.py
 
 check: $(DEV) $(MANIFEST) ## Lint, format, types, import contracts, SQL, committed text
