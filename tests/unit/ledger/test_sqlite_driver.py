@@ -100,9 +100,9 @@ def test_a_forked_process_opens_the_file_anew(tmp_path: Path, monkeypatch: pytes
 
 MOUNTS = """\
 /dev/vda / ext4 rw 0 0
-server:/export /mnt/share nfs4 rw 0 0
-//box/data /mnt/with\\040blank cifs rw 0 0
-/dev/vdb /mnt/share/local xfs rw 0 0
+server:/export /net/share nfs4 rw 0 0
+//box/data /net/with\\040blank cifs rw 0 0
+/dev/vdb /net/share/local xfs rw 0 0
 """
 
 
@@ -113,13 +113,13 @@ def mounts(tmp_path: Path) -> Path:
     return table
 
 
-@pytest.mark.parametrize("folder", ["/mnt/share", "/mnt/share/home", "/mnt/with blank/home"])
+@pytest.mark.parametrize("folder", ["/net/share", "/net/share/books", "/net/with blank/books"])
 def test_a_folder_of_another_machine_is_refused(mounts: Path, folder: str) -> None:
     with pytest.raises(LedgerError, match="network file system"):
         refuse_network_folder(Path(folder), mounts=mounts)
 
 
-@pytest.mark.parametrize("folder", ["/", "/home", "/mnt", "/mnt/shared", "/mnt/share/local/home"])
+@pytest.mark.parametrize("folder", ["/", "/var", "/net", "/net/shared", "/net/share/local/books"])
 def test_a_folder_of_this_machine_is_fine(mounts: Path, folder: str) -> None:
     refuse_network_folder(Path(folder), mounts=mounts)
 
