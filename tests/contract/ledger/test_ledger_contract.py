@@ -282,3 +282,19 @@ def test_leases_are_no_part_of_the_chain(ledger: LedgerStore) -> None:
     assert lease is not None
     ledger.release_lease(ledger.renew_lease(lease, ttl_seconds=600))
     assert ledger.verify_chain() == before
+
+
+def test_a_fenced_ledger_reads_and_leases_like_the_ledger_itself(ledger: LedgerStore) -> None:
+    lease = ledger.take_lease("trading", holder="one", ttl_seconds=600)
+    assert lease is not None
+    fenced = ledger.fenced(lease)
+    assert (fenced.book(), fenced.head(), fenced.verify_chain()) == (ledger.book(), ledger.head(), ledger.head())
+    assert (list(fenced.events()), fenced.hash_at(3)) == (list(ledger.events()), ledger.hash_at(3))
+    assert fenced.trading_hash() == ledger.trading_hash()
+    assert fenced.take_lease("trading", holder="two", ttl_seconds=600) is None
+    again = fenced.renew_lease(lease, ttl_seconds=1200)
+    assert again.expires_at_seconds > lease.expires_at_seconds
+    assert fenced.fenced(again).record(lambda _: [FILL]) == (FILL,)
+    fenced.release_lease(again)
+    with pytest.raises(Fenced):
+        fenced.record(lambda _: ())

@@ -229,6 +229,17 @@ def test_a_key_is_made_once_and_readable_by_its_owner_alone(tmp_path: Path) -> N
     assert read_key(path).public_key() is not None
 
 
+def test_of_two_that_make_a_key_at_once_the_first_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "anchor.key"
+    make_key(path)
+    first = path.read_bytes()
+    monkeypatch.setattr(Path, "exists", lambda _: False)
+    make_key(path)
+    monkeypatch.undo()
+    assert path.read_bytes() == first
+    assert [entry.name for entry in tmp_path.iterdir()] == ["anchor.key"]
+
+
 def test_a_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "anchor.key"
     make_key(path)
