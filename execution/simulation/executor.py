@@ -29,8 +29,8 @@ ACTS: Final[Mapping[str, Callable[..., Any]]] = {
     "settle": run_session.settle,
 }
 """The acts a simulated executor calls: the objects of `run_session` themselves."""
-_CHASES_MAX: Final = 3
-"""How often an executor submits again inside the window, for the stops of what has filled since."""
+_CHASES_MAX: Final = 6
+"""How often an executor submits inside the window of a plan that stays unsent or a holding without its stop."""
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ class Executor:
 
     def live(self, process: VirtualProcess) -> None:
         """Run until the schedule ends; a crash starts it again after a while."""
-        while self.hub.now < self.ends_at:
+        while self._goes_on:
             try:
                 self._work(process)
             except Crashed:
@@ -61,10 +61,15 @@ class Executor:
                 process.wake_at = self.hub.now
                 self.hub.sleep(self.draws.between(0.5, 30.0))
 
+    @property
+    def _goes_on(self) -> bool:
+        # After the first broken promise nothing later means anything.
+        return self.hub.now < self.ends_at and not self.checker.violations
+
     def _work(self, process: VirtualProcess) -> None:
         desk = self.opened_desk(process)
         chases = 0
-        while self.hub.now < self.ends_at:
+        while self._goes_on:
             due = self._due(chases)
             if due is None and not self.hub.is_healed and self.draws.chance(self.stray_act):
                 due = self.draws.choice(tuple(ACTS)), self.draws.choice(self.days)
@@ -125,8 +130,8 @@ def _act_due(book: Book, cycle: CycleRecord | None, session: date, now: datetime
     if isinstance(cycle.plan, PlanMissed) or cycle.settled:
         return None
     if opens <= now < closes:
-        may_send = cycle.approval is not None and chases < _CHASES_MAX
-        return "submit" if may_send and (not cycle.is_submitted or unprotected(book)) else None
+        is_needed = not cycle.is_submitted or bool(unprotected(book))
+        return "submit" if is_needed and chases < _CHASES_MAX else None
     if now >= CALENDAR.bars_known_at(CALENDAR.next(session)):
         return "settle"
     if now >= closes and any(is_waiting(record) for record in book.orders_of(cycle.cycle_id)):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from execution.simulation.faults import MODES, Faults, Mode
+from execution.simulation.faults import MODES, Faults
 from execution.simulation.hub import AT_WRITES
 from execution.simulation.market import SESSIONS
 from execution.simulation.plot import Plot
@@ -18,34 +18,33 @@ _QUIET: Final = Faults(switch=0.0, step_microseconds=500)
 _PLOT: Final = Plot(days=SESSIONS[:1], liked=(("AAA",),), healed_at=0)
 
 
-def single_crashes(*, mode: Mode = MODES["normal"], fate: str) -> Iterator[Outcome]:
-    """Yield what comes of dying at each stop of a cycle in turn, and first of not dying."""
-    whole: list[str] = []
-    yield _lived(mode, fate, frozenset(), whole)
-    for stop in range(1, len(whole) + 1):
-        yield _lived(mode, fate, frozenset({stop}))
-
-
-def paired_crashes(*, mode: Mode = MODES["normal"], fate: str, only_writes: bool) -> Iterator[Outcome]:
-    """Yield what comes of dying at each pair of stops of a cycle.
+def single_crashes(*, fate: str, only_writes: bool) -> Iterator[Outcome]:
+    """Yield what comes of dying at each stop of a cycle in turn, and first of not dying.
 
     Args:
-        mode: the kind of venue.
         fate: how every submission fares, one of `FATES`.
         only_writes: leave out stops at reads; dying at a read is dying after the write before it.
     """
     whole: list[str] = []
-    _lived(mode, fate, frozenset(), whole)
+    yield _lived(fate, frozenset(), whole)
+    for stop in _chosen(whole, after=0, only_writes=only_writes):
+        yield _lived(fate, frozenset({stop}))
+
+
+def paired_crashes(*, fate: str, only_writes: bool) -> Iterator[Outcome]:
+    """Yield what comes of dying at each pair of stops of a cycle; arguments as for `single_crashes`."""
+    whole: list[str] = []
+    _lived(fate, frozenset(), whole)
     for first in _chosen(whole, after=0, only_writes=only_writes):
         again: list[str] = []
-        _lived(mode, fate, frozenset({first}), again)
+        _lived(fate, frozenset({first}), again)
         for second in _chosen(again, after=first, only_writes=only_writes):
-            yield _lived(mode, fate, frozenset({first, second}))
+            yield _lived(fate, frozenset({first, second}))
 
 
-def _lived(mode: Mode, fate: str, crash_at: frozenset[int], stop_names: list[str] | None = None) -> Outcome:
+def _lived(fate: str, crash_at: frozenset[int], stop_names: list[str] | None = None) -> Outcome:
     plot = replace(_PLOT, crash_at=crash_at, forced=fate)
-    return run_plot(_SEED, mode, _QUIET, plot, stop_names=stop_names)
+    return run_plot(_SEED, MODES["normal"], _QUIET, plot, stop_names=stop_names)
 
 
 def _chosen(names: list[str], *, after: int, only_writes: bool) -> list[int]:

@@ -41,6 +41,7 @@ MODES: Final[dict[str, Mode]] = {
         Mode(name="ttl", ids="ttl", declared_ids="ttl"),
         Mode(name="no_ids", ids="none", declared_ids="none"),
         Mode(name="same_id", unknown="same_id"),
+        Mode(name="same_id_long_lag", unknown="same_id", lag_seconds=120.0),
         # The venue's word on ids is not kept, so that only waiting, fencing and looking up stand between us and a copy.
         Mode(name="broken_ids", ids="none", unknown="same_id"),
         Mode(name="sqlite", ledger="sqlite"),

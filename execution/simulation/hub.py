@@ -24,7 +24,7 @@ _TRACE_TAIL: Final = 60
 AT_WRITES: Final = frozenset({"record<", "record~", "record>", "submit<", "submit>", "cancel<", "cancel>", "monotonic"})
 _WRITE_WEIGHT: Final = 4.0
 """How much likelier a fault is next to something durable than at a read."""
-_STEPS_MAX: Final = 400_000
+_STEPS_MAX: Final = 100_000
 
 
 class Crashed(BaseException):

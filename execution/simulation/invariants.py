@@ -178,7 +178,9 @@ class Checker:
         cycle = book.cycles[record.cycle_id]
         if record.sent_at is None:
             self.broken("I6", f"{_named(order)} is accepted without a row from before the wire")
-        if cycle.approval is None or cycle.approval.plan_hash != cycle.plan_hash:
+        # A protective stop is no part of a plan: it follows from what is held.
+        is_approved = cycle.approval is not None and cycle.approval.plan_hash == cycle.plan_hash
+        if order.leg != "stop" and not is_approved:
             self.broken("I3", f"{_named(order)} is accepted and its plan was never approved")
         if (order.symbol, order.side, order.leg) != (record.order.symbol, record.order.side, record.order.leg):
             self.broken("I3", f"{_named(order)} is accepted and {_named(record.order)} was decided")

@@ -179,11 +179,11 @@ def _signal(world: World, session: date, symbol: str, liked: tuple[str, ...]) ->
         adv20_shares=1_000_000,
         volatility_20d=0.015,
         dollar_volume_20d_usd=Decimal(50_000_000),
-        is_tradable=True,
+        is_tradable=is_liked,
         is_halted=False,
         next_event_at=None,
         is_event_calendar_known=True,
-        missing_reason=None if is_liked else "no bar",
+        missing_reason=None if is_liked else "left the universe",
         returns_60d=_returns(symbol),
     )
 

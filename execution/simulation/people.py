@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Final
 
 from execution.domain.errors import TouchstoneError
 from execution.domain.events import ControlChanged, ControlState
@@ -16,7 +17,9 @@ from execution.simulation.stage import Stage
 from execution.simulation.timeline import instant_of, virtual_time
 from execution.simulation.venue import schedule_sessions
 
-_APPROVE_AGAIN_SECONDS = 600.0
+_APPROVE_AGAIN_SECONDS: Final = 600.0
+_FORGETS: Final = 0.3
+"""How often the person who approves has other things to do."""
 
 
 def let_the_world_turn(stage: Stage, plot: Plot) -> None:
@@ -52,8 +55,8 @@ def _disturb(stage: Stage, session: date) -> None:
     draws, faults = stage.draws, stage.faults
     opens, closes = virtual_time(CALENDAR.opens_at(session)), virtual_time(CALENDAR.closes_at(session))
     if draws.chance(faults.foreign_order):
-        # Most come early, where they meet ours.
-        at = opens + int(draws.between(0, 1200 if draws.chance(0.8) else 20_000) * SECOND)
+        # Most come early, where they meet ours; some before ours go out.
+        at = opens + int(draws.between(0, draws.choice((40, 1200, 20_000))) * SECOND)
         order = _foreign_order(stage.venue.world, session, draws.below(1000), draws.choice(SYMBOLS), draws.chance(0.7))
         stage.hub.at(at, lambda: _trade_by_hand(stage, order))
     if draws.chance(faults.bust):
@@ -109,6 +112,8 @@ class _Approver:
     def live(self, process: VirtualProcess) -> None:
         desk = self.stage.desk(process)
         for session in self.stage.days:
+            if self.stage.draws.chance(_FORGETS):
+                continue
             opens, closes = CALENDAR.submit_window(session)
             self.stage.hub.sleep_until(virtual_time(CALENDAR.as_of(session)) + int(600 * SECOND))
             while instant_of(self.stage.hub.now) < closes:

@@ -34,6 +34,7 @@ class Outcome:
         trace_hash: hash of everything that happened, in order.
         stops: calls of ports by mortal processes, each before or after.
         tail: the newest lines of the trace.
+        crashed_at: stops it was told to die at.
     """
 
     seed: int
@@ -45,6 +46,7 @@ class Outcome:
     orders: int
     fills: int
     tail: tuple[str, ...]
+    crashed_at: tuple[int, ...] = ()
 
 
 def run_seed(seed: int, mode: Mode) -> Outcome:
@@ -89,7 +91,7 @@ def _lived(seed: int, plot: Plot, stage: Stage) -> Outcome:
     except Stuck as stuck:
         checker.broken("I9", str(stuck))
     else:
-        checker.finished(stage.opened())
+        checker.finished(stage.opened(), needs_end=not checker.violations)
     return Outcome(
         seed=seed,
         mode=stage.mode.name,
@@ -100,6 +102,7 @@ def _lived(seed: int, plot: Plot, stage: Stage) -> Outcome:
         orders=checker.accepted_orders,
         fills=len(stage.venue.fills),
         tail=tuple(hub.tail),
+        crashed_at=tuple(sorted(hub.crash_at)),
     )
 
 

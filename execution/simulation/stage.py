@@ -11,7 +11,7 @@ from execution.ledger.store import LedgerStore
 from execution.portfolio.sizing_policy import SizingPolicy
 from execution.risk.limits import RiskLimits
 from execution.session.desk import Desk
-from execution.session.send_policy import SendPolicy
+from execution.session.send_policy import ApprovalPolicy, SendPolicy
 from execution.simulation.draws import Draws
 from execution.simulation.faults import Faults, Mode
 from execution.simulation.hub import Hub, VirtualProcess
@@ -24,8 +24,15 @@ from execution.simulation.wire import Wire
 
 ACCOUNT: Final = "simulated-1"
 CASH_USD: Final = Decimal(100_000)
-SIZING: Final = SizingPolicy(entry_top_fraction=Decimal(1), hold_top_fraction=Decimal(1))
-LIMITS: Final = RiskLimits()
+# A few large positions, so that every order counts against the cash.
+SIZING: Final = SizingPolicy(
+    entry_top_fraction=Decimal(1), hold_top_fraction=Decimal(1), position_max_weight=Decimal("0.24")
+)
+LIMITS: Final = RiskLimits(
+    order_notional_max_usd=Decimal(30_000),
+    position_max_weight=Decimal("0.25"),
+    concentration_max_weight=Decimal(1),
+)
 _POLL_SECONDS: Final = 60.0
 
 
@@ -76,6 +83,7 @@ class Stage:
             settings_hash=SETTINGS_HASH,
             code_hash=CODE_HASH,
             initial_cash_usd=CASH_USD,
+            approval=ApprovalPolicy(threshold_usd=Decimal(0) if self.trading_mode == "paper" else None),
             sending=SendPolicy(unknown_outcome_policy=self.mode.unknown, poll_seconds=_POLL_SECONDS),
         )
 

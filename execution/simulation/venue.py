@@ -198,9 +198,10 @@ class Venue:
             wanted = self.draws.below(wanted + 1)
         shares = [wanted // parts] * parts
         shares[-1] += wanted - sum(shares)
+        slowest = _SLOWEST_FILL_SECONDS if order.is_ours else 1.0
         for part in shares:
             if part:
-                self._later(0.1, _SLOWEST_FILL_SECONDS, lambda part=part: self._fill(order, price, part))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+                self._later(0.1, slowest, lambda part=part: self._fill(order, price, part))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
 
     def _later(self, soonest_seconds: float, latest_seconds: float, event: Callable[[], None]) -> None:
         self.hub.at(self.hub.now + int(self.draws.between(soonest_seconds, latest_seconds) * SECOND), event)
