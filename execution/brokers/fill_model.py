@@ -4,19 +4,24 @@ A daily bar knows four prices and no order of events between them, so each rule 
 a stop fills before a target on the same bar, a resting limit wants the price to trade through it, and an order that
 takes liquidity pays the costs on top of the open. A fill price may lie outside the bar by those costs, never better.
 Whenever an order was sent during a session, the only price known to have traded after it is taken to be the open.
+What is known to have traded after a trigger is the whole bar when the open was the trigger, else only the close.
 """
 
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 
 from execution.brokers.tape import TapeRow
-from execution.domain.orders import OrderType, Side
+from execution.domain.orders import STOP_TYPES, OrderType, Side
 from execution.portfolio.cost_model import CostModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkingOrder:
-    """What the rules need of an order: `remaining_shares` is above zero; a triggered stop is a market order."""
+    """What the rules need of an order: `remaining_shares` is not below zero.
+
+    A triggered stop is a market order, a triggered stop-limit a limit order. The stop of a trailing stop is where its
+    trail has brought it.
+    """
 
     side: Side
     order_type: OrderType
@@ -53,31 +58,46 @@ def fill_at_open(order: WorkingOrder, row: TapeRow, *, available: int, costs: Co
 
     A limit is marketable when the open made worse by the costs is still within it.
     """
-    if order.order_type == "stop" and not order.is_triggered:
+    if order.order_type in STOP_TYPES and not order.is_triggered:
         return None
     fill = _taking(order, row, reference_usd=row.open_usd, available=available, costs=costs)
     return fill if fill is None or _is_within_limit(order, fill.price_usd) else None
 
 
 def is_stop_reached(order: WorkingOrder, row: TapeRow | None) -> bool:
-    """Return whether the session's low reached the stop of a sell order; never in a halt or without a bar."""
-    if row is None or row.is_halted or order.order_type != "stop" or order.stop_usd is None:
+    """Return whether the low reached the stop of a sale, the high that of a buy; never in a halt or without a bar."""
+    if row is None or row.is_halted or order.order_type not in STOP_TYPES or order.stop_usd is None:
         return False
-    return row.low_usd <= order.stop_usd
+    return row.low_usd <= order.stop_usd if order.side == "sell" else row.high_usd >= order.stop_usd
 
 
 def fill_of_stop(order: WorkingOrder, row: TapeRow, *, available: int, costs: CostModel) -> Fill | None:
-    """Return the fill of a stop that was reached: at the stop, or at the open when the session began below it."""
+    """Return the fill of a stop that was reached: at the stop, or at the open when the session began beyond it.
+
+    A stop-limit takes that price when it is within the limit; else it rests at its limit from the trigger on.
+    """
     if order.stop_usd is None:
         return None
-    return _taking(order, row, reference_usd=min(row.open_usd, order.stop_usd), available=available, costs=costs)
+    is_at_open = row.open_usd <= order.stop_usd if order.side == "sell" else row.open_usd >= order.stop_usd
+    reference = row.open_usd if is_at_open else order.stop_usd
+    fill = _taking(order, row, reference_usd=reference, available=available, costs=costs)
+    if fill is None or _is_within_limit(order, fill.price_usd):
+        return fill
+    low, high = (row.low_usd, row.high_usd) if is_at_open else (row.close_usd, row.close_usd)
+    return _resting(order, low_usd=low, high_usd=high, available=available)
 
 
 def fill_of_resting_limit(order: WorkingOrder, row: TapeRow, *, available: int) -> Fill | None:
     """Return the fill of a limit that rests: at the limit, once the price has traded through it."""
-    if order.order_type != "limit" or order.limit_usd is None:
+    if order.order_type != "limit" and not (order.order_type == "stop_limit" and order.is_triggered):
         return None
-    traded_through = row.low_usd < order.limit_usd if order.side == "buy" else row.high_usd > order.limit_usd
+    return _resting(order, low_usd=row.low_usd, high_usd=row.high_usd, available=available)
+
+
+def _resting(order: WorkingOrder, *, low_usd: Decimal, high_usd: Decimal, available: int) -> Fill | None:
+    if order.limit_usd is None:
+        return None
+    traded_through = low_usd < order.limit_usd if order.side == "buy" else high_usd > order.limit_usd
     quantity = min(order.remaining_shares, available)
     return Fill(quantity, order.limit_usd) if traded_through and quantity > 0 else None
 
@@ -95,6 +115,6 @@ def _taking(
 
 
 def _is_within_limit(order: WorkingOrder, price_usd: Decimal) -> bool:
-    if order.limit_usd is None or order.order_type != "limit":
+    if order.limit_usd is None:
         return True
     return price_usd <= order.limit_usd if order.side == "buy" else price_usd >= order.limit_usd

@@ -9,8 +9,9 @@ What it does not model: the path of prices within a session, queues at a price, 
 
 import threading
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Final, Literal
 
 from execution.brokers.tape import Tape, TapeRow
 from execution.brokers.venue_day import CASH, VenueDay, venue_order_id
+from execution.brokers.venue_links import end_order
 from execution.brokers.venue_order import VenueOrder, account_fault
 from execution.brokers.venue_store import VenueStore, stored_instant
 from execution.domain.broker_capabilities import BrokerCapabilities
@@ -46,8 +48,9 @@ _CAPABILITIES: Final = BrokerCapabilities(
     lookup_by_client_id=True,
     answer_seconds=0.0,
     visibility_lag_seconds=0.0,
-    order_types=frozenset({"limit", "market", "stop"}),
-    times_in_force=frozenset({"day", "gtc"}),
+    order_types=frozenset({"limit", "market", "stop", "stop_limit", "trailing_stop"}),
+    times_in_force=frozenset({"day", "gtc", "ioc", "fok"}),
+    order_classes=frozenset({"simple", "bracket", "oco"}),
     has_extended_hours=False,
     has_fractional_shares=False,
 )
@@ -105,7 +108,7 @@ class SimulatedBroker:
         self._store.close()
 
     def submit(self, order: OrderRequest) -> SubmitOutcome:
-        """Take an order, or refuse it with a reason; during a session it meets the open's price at once.
+        """Take an order and what is attached to it, or refuse it whole; in a session it meets the open's price at once.
 
         An id is used up for ever by the order that was accepted under it; a refused order leaves no trace.
         """
@@ -116,18 +119,23 @@ class SimulatedBroker:
             )
             if refusal:
                 return Refused(refusal)
-            stored = self._store.add_order(self._venue_order(order))
+            orders = self._venue_orders(order)
+            if orders[0].order_type == "trailing_stop" and orders[0].stop_usd is None:
+                return Refused(f"the trail leaves no stop above zero below the last price of {order.symbol}")
+            stored = [self._store.add_order(each) for each in orders]
             self._store.set_value(_LIVED_UNTIL, stored_instant(now))
             if running is not None:
-                self._day(running).fill_at_open(stored, now)
-            return Accepted(stored.broker_order_id)
+                day = self._day(running)
+                for each in stored:
+                    day.fill_at_open(each, now)
+            return Accepted(stored[0].broker_order_id)
 
     def cancel(self, client_order_id: str) -> None:
-        """Cancel what is left of an order; an unknown or ended one is left alone."""
+        """Cancel what is left of an order and of its linked exits; an unknown or ended one is left alone."""
         with self._present(), self._store.transaction():
             order = self._store.order(client_order_id)
             if order is not None and order.status == "open":
-                self._store.update_order(order.ended("cancelled", "cancelled on request"))
+                end_order(self._store, order, "cancelled", "cancelled on request")
 
     def order(self, client_order_id: str) -> OrderState | None:
         """Return an order by its client order id, or None."""
@@ -264,12 +272,13 @@ class SimulatedBroker:
         return f"this venue takes no {fault}" if fault else ""
 
     def _refusal(self, order: OrderRequest, now: datetime) -> str | None:
-        if self._store.order(order.client_order_id) is not None:
-            return f"duplicate client_order_id {order.client_order_id}: it was accepted before"
+        for each in (order, *order.attached):
+            if self._store.order(each.client_order_id) is not None:
+                return f"duplicate client_order_id {each.client_order_id}: it was accepted before"
         working = self._store.open_orders()
         if order.side == "sell":
             held = self._store.positions().get(order.symbol, 0)
-            in_sells = sum(o.remaining_shares for o in working if o.symbol == order.symbol and o.side == "sell")
+            in_sells = _shares_in_sells(working, order.symbol)
             if order.quantity_shares > held - in_sells:
                 return (
                     f"insufficient shares: {order.quantity_shares} to sell of {order.symbol}, {held} held, "
@@ -290,25 +299,49 @@ class SimulatedBroker:
     def _cost(self, shares: int, reserve_usd: Decimal) -> Decimal:
         return shares * (reserve_usd + self._costs.commission_usd_per_share)
 
-    def _venue_order(self, order: OrderRequest) -> VenueOrder:
-        last = self.last_usd(order.symbol) or Decimal(0)
-        return VenueOrder(
-            sequence=0,
-            client_order_id=order.client_order_id,
-            broker_order_id=venue_order_id(order.client_order_id),
-            symbol=order.symbol,
-            side=order.side,
-            order_type=order.order_type,
-            time_in_force=order.time_in_force,
-            quantity_shares=order.quantity_shares,
-            filled_shares=0,
-            limit_usd=order.limit_usd,
-            stop_usd=order.stop_usd,
-            reserve_usd=_reserve_usd(order, last),
-            is_triggered=False,
-            status="open",
-            reason="",
-        )
+    def _venue_orders(self, order: OrderRequest) -> tuple[VenueOrder, ...]:
+        """Return an order and what is attached to it; orders attached to a buy wait for its shares."""
+        last = self.last_usd(order.symbol)
+        group_id = order.client_order_id if order.attached else ""
+        waiting = order.quantity_shares if order.side == "buy" else 0
+        placed = _venue_order(order, last, group_id=group_id)
+        legs = [_venue_order(leg, None if waiting else last, group_id=group_id) for leg in order.attached]
+        return (placed, *(replace(leg, waiting_shares=waiting) for leg in legs))
+
+
+def _venue_order(order: OrderRequest, last_usd: Decimal | None, *, group_id: str) -> VenueOrder:
+    placed = VenueOrder(
+        sequence=0,
+        client_order_id=order.client_order_id,
+        broker_order_id=venue_order_id(order.client_order_id),
+        symbol=order.symbol,
+        side=order.side,
+        order_type=order.order_type,
+        time_in_force=order.time_in_force,
+        quantity_shares=order.quantity_shares,
+        filled_shares=0,
+        limit_usd=order.limit_usd,
+        stop_usd=order.stop_usd,
+        reserve_usd=_reserve_usd(order, last_usd or Decimal(0)),
+        is_triggered=False,
+        status="open",
+        reason="",
+        trail_usd=order.trail_usd,
+        trail_bps=order.trail_bps,
+        group_id=group_id,
+    )
+    # A new trailing stop has seen the last price.
+    return placed if last_usd is None else placed.trailed(last_usd)
+
+
+def _shares_in_sells(working: Sequence[VenueOrder], symbol: str) -> int:
+    """Return the shares that working sales may still sell; linked ones sell the same shares."""
+    shares: dict[str, int] = {}
+    for order in working:
+        if (order.symbol, order.side) == (symbol, "sell"):
+            key = order.group_id or order.client_order_id
+            shares[key] = max(shares.get(key, 0), order.remaining_shares)
+    return sum(shares.values())
 
 
 def _reserve_usd(order: OrderRequest, last_usd: Decimal) -> Decimal:

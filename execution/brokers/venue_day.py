@@ -1,7 +1,8 @@
 """What happens at the simulated venue when a session opens and when it closes; each in one transaction of the caller.
 
-At the open: dividends, splits, then orders that meet the open. At the close: stops, then resting limits, then the end
-of day orders, then delistings. Nothing happens in between, so nothing depends on how often the venue is asked.
+At the open: dividends, splits, then orders that meet the open. At the close: stops, then resting limits, then the stops
+of what those bought, then the end of day orders, then delistings. Nothing happens in between, so nothing depends on how
+often the venue is asked. A trailing stop has seen the open before the bar, and the bar's high only after it.
 """
 
 from collections.abc import Mapping
@@ -19,10 +20,11 @@ from execution.brokers.fill_model import (
     is_stop_reached,
 )
 from execution.brokers.tape import TapeRow
+from execution.brokers.venue_links import end_order, end_waiting, fill_order
 from execution.brokers.venue_order import VenueOrder
 from execution.brokers.venue_store import VenueStore
 from execution.domain.canonical import content_hash
-from execution.domain.orders import BrokerFill, CorporateActionEntry
+from execution.domain.orders import BrokerFill, CorporateActionEntry, WorkingStatus
 from execution.domain.quantities import cents, whole_shares
 from execution.portfolio.cost_model import CostModel
 from execution.portfolio.stops import split_adjusted_shares, split_adjusted_stop_usd
@@ -47,36 +49,78 @@ class VenueDay:
                 self._pay_dividend(symbol, row, at)
             if row.split_ratio != _NO_SPLIT:
                 self._split(symbol, row, at)
+        end_waiting(self.store)
+        for order in self.store.open_orders():
+            row_of_order = self.rows.get(order.symbol)
+            if row_of_order is not None:
+                self._trail(order, row_of_order, row_of_order.open_usd)
         for order in self.store.open_orders():
             self.fill_at_open(order, at)
 
     def close(self, at: datetime) -> None:
         """Fill stops and resting limits on the session's bar, expire day orders, then close what is delisted."""
+        began_with = {order.client_order_id: order for order in self.store.open_orders()}
+        self._reach_stops(at)
+        self._rest_limits(began_with, at)
+        # What a resting limit bought may still fall to its stop: the low came after the limit was traded through.
+        self._reach_stops(at)
         for order in self.store.open_orders():
-            if not order.is_triggered and is_stop_reached(order.working, self.rows.get(order.symbol)):
-                row = self.rows[order.symbol]
-                available = self._available(order.symbol)
-                fill = fill_of_stop(order.working, row, available=available, costs=self.costs)
-                self.store.update_order(replace(order, is_triggered=True))
-                self._book(replace(order, is_triggered=True), fill, at)
-        for order in self.store.open_orders():
-            resting_row = self.rows.get(order.symbol)
-            if resting_row is not None:
-                available = self._available(order.symbol)
-                self._book(order, fill_of_resting_limit(order.working, resting_row, available=available), at)
+            if order.symbol in self.rows:
+                row, before = self.rows[order.symbol], began_with[order.client_order_id]
+                self._trail(order, row, row.high_usd if before.remaining_shares else row.close_usd)
         for order in self.store.open_orders():
             if order.time_in_force == "day":
-                self.store.update_order(order.ended("expired", f"day order not filled by the close of {self.session}"))
+                self._end(order, "expired", f"day order not filled by the close of {self.session}")
         for symbol, row in self._rows_at_stake():
             if row.is_last_session:
                 self._delist(symbol, row, at)
 
     def fill_at_open(self, order: VenueOrder, at: datetime) -> None:
-        """Fill an order as far as the open, the volume left and the cash allow."""
+        """Fill an order as far as the open, the volume left and the cash allow; one that may not wait ends there."""
+        newest = self._newest(order)
         row = self.rows.get(order.symbol)
-        if row is not None:
+        if newest is not None and row is not None:
             available = self._available(order.symbol)
-            self._book(order, fill_at_open(order.working, row, available=available, costs=self.costs), at)
+            self._book(newest, fill_at_open(newest.working, row, available=available, costs=self.costs), at)
+        if order.time_in_force in ("ioc", "fok"):
+            self._end(order, "cancelled", f"{order.time_in_force}: not filled at the open of {self.session}")
+
+    def _reach_stops(self, at: datetime) -> None:
+        for known in self.store.open_orders():
+            order, row = self._newest(known), self.rows.get(known.symbol)
+            if order is None or row is None or order.is_triggered or order.remaining_shares == 0:
+                continue
+            if is_stop_reached(order.working, row):
+                available = self._available(order.symbol)
+                fill = fill_of_stop(order.working, row, available=available, costs=self.costs)
+                self.store.update_order(replace(order, is_triggered=True))
+                self._book(replace(order, is_triggered=True), fill, at)
+
+    def _rest_limits(self, began_with: Mapping[str, VenueOrder], at: datetime) -> None:
+        for known in self.store.open_orders():
+            order, row, before = self._newest(known), self.rows.get(known.symbol), began_with[known.client_order_id]
+            # A stop-limit that this bar triggered has had what is known to have followed its trigger.
+            is_new = order is not None and order.order_type == "stop_limit" and not before.is_triggered
+            if order is None or row is None or is_new:
+                continue
+            # Nothing is sold here that was bought on this bar: the high may have come before.
+            available = min(self._available(order.symbol), before.remaining_shares)
+            self._book(order, fill_of_resting_limit(order.working, row, available=available), at)
+
+    def _trail(self, order: VenueOrder, row: TapeRow, price_usd: Decimal) -> None:
+        trailed = order if row.is_halted or not order.remaining_shares else order.trailed(price_usd)
+        if trailed != order:
+            self.store.update_order(trailed)
+
+    def _newest(self, order: VenueOrder) -> VenueOrder | None:
+        """Return an order as it is by now; None when it ended since it was read, as linked orders do."""
+        newest = self.store.order(order.client_order_id)
+        return newest if newest is not None and newest.status == "open" else None
+
+    def _end(self, order: VenueOrder, status: WorkingStatus, reason: str) -> None:
+        newest = self._newest(order)
+        if newest is not None:
+            end_order(self.store, newest, status, reason)
 
     def _rows_at_stake(self) -> list[tuple[str, TapeRow]]:
         symbols = self.store.positions().keys() | {order.symbol for order in self.store.open_orders()}
@@ -97,7 +141,7 @@ class VenueDay:
             quantity = min(quantity, whole_shares(_cash(self.store), per_share))
         else:
             quantity = min(quantity, held)
-        if quantity == 0:
+        if quantity == 0 or (order.time_in_force == "fok" and quantity < order.remaining_shares):
             return
         fee = self.costs.fee_usd(side=order.side, quantity_shares=quantity, price_usd=fill.price_usd)
         sign = 1 if order.side == "buy" else -1
@@ -115,8 +159,7 @@ class VenueDay:
             filled_at=at,
         )
         self.store.add_fill(booked, self.session)
-        after = replace(order, filled_shares=order.filled_shares + quantity)
-        self.store.update_order(after if after.remaining_shares else after.ended("filled", ""))
+        fill_order(self.store, order, quantity_shares=quantity, price_usd=fill.price_usd)
 
     def _pay_dividend(self, symbol: str, row: TapeRow, at: datetime) -> None:
         held = self.store.positions().get(symbol, 0)
@@ -134,12 +177,15 @@ class VenueDay:
             self._book_action("split", symbol, at, delta_shares=delta, cash_usd=cash, ratio=row.split_ratio)
         for order in self.store.open_orders():
             if order.symbol == symbol:
-                self.store.update_order(_split_order(order, row.split_ratio))
+                after_split = _split_order(order, row.split_ratio)
+                self.store.update_order(after_split)
+                if after_split.quantity_shares == after_split.filled_shares:
+                    self._end(after_split, "cancelled", f"a split of {row.split_ratio} left less than one share")
 
     def _delist(self, symbol: str, row: TapeRow, at: datetime) -> None:
         for order in self.store.open_orders():
             if order.symbol == symbol:
-                self.store.update_order(order.ended("cancelled", f"{symbol} was delisted after {self.session}"))
+                self._end(order, "cancelled", f"{symbol} was delisted after {self.session}")
         held = self.store.positions().get(symbol, 0)
         if held:
             cash = cents(held * row.close_usd * (1 - self.costs.delisting_haircut_fraction))
@@ -191,11 +237,19 @@ def _add_cash(store: VenueStore, amount_usd: Decimal) -> None:
 
 def _split_order(order: VenueOrder, ratio: Decimal) -> VenueOrder:
     remaining = split_adjusted_shares(order.remaining_shares, ratio).whole
+    waiting = split_adjusted_shares(order.waiting_shares, ratio).whole
     after = replace(
         order,
-        quantity_shares=order.filled_shares + remaining,
-        limit_usd=None if order.limit_usd is None else split_adjusted_stop_usd(order.limit_usd, ratio),
-        stop_usd=None if order.stop_usd is None else split_adjusted_stop_usd(order.stop_usd, ratio),
+        quantity_shares=order.filled_shares + remaining + waiting,
+        waiting_shares=waiting,
+        limit_usd=_split_usd(order.limit_usd, ratio),
+        stop_usd=_split_usd(order.stop_usd, ratio),
+        trail_usd=_split_usd(order.trail_usd, ratio),
+        high_usd=_split_usd(order.high_usd, ratio),
         reserve_usd=split_adjusted_stop_usd(order.reserve_usd, ratio),
     )
-    return after if remaining else after.ended("cancelled", f"a split of {ratio} left less than one share")
+    return after if after.high_usd is None else after.trailed(after.high_usd)
+
+
+def _split_usd(price_usd: Decimal | None, ratio: Decimal) -> Decimal | None:
+    return None if price_usd is None else split_adjusted_stop_usd(price_usd, ratio)

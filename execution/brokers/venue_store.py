@@ -17,7 +17,7 @@ from execution.brokers.venue_order import VenueOrder
 from execution.domain.errors import DataError
 from execution.domain.orders import BrokerFill, CorporateActionEntry
 
-_SCHEMA_VERSION: Final = 1
+_SCHEMA_VERSION: Final = 2
 _BUSY_TIMEOUT_SECONDS: Final = 30.0
 _SCHEMA: Final = """
 create table venue (name text primary key, value text not null) strict, without rowid;
@@ -46,6 +46,15 @@ create table actions (
     booked_at text not null
 ) strict;
 """
+# From version 1 to 2. New files take the same steps, so there is one shape of version 2.
+_LINKS_AND_TRAILS: Final = """
+alter table orders add column trail_usd text;
+alter table orders add column trail_bps text;
+alter table orders add column high_usd text;
+alter table orders add column waiting_shares integer not null default 0;
+alter table orders add column group_id text not null default '';
+create index linked on orders (group_id) where group_id <> '';
+"""
 
 
 class VenueStore:
@@ -61,8 +70,8 @@ class VenueStore:
         self._connection.execute("pragma synchronous = full")
         with self.transaction():
             version = self._connection.execute("pragma user_version").fetchone()[0]
-            if version == 0:
-                for statement in _SCHEMA.split(";\n"):
+            if version in (0, 1):
+                for statement in (_SCHEMA if version == 0 else "").split(";\n") + _LINKS_AND_TRAILS.split(";\n"):
                     self._connection.execute(statement)
                 self._connection.execute(f"pragma user_version = {_SCHEMA_VERSION}")
             elif version != _SCHEMA_VERSION:
@@ -115,10 +124,18 @@ class VenueStore:
         """Return working orders in order of arrival."""
         return self._orders("status = 'open'")
 
+    def linked_orders(self, order: VenueOrder) -> list[VenueOrder]:
+        """Return the other working orders of an order's group, in order of arrival."""
+        if not order.group_id:
+            return []
+        linked = self._orders("status = 'open' and group_id = ?", order.group_id)
+        return [other for other in linked if other.client_order_id != order.client_order_id]
+
     def add_order(self, order: VenueOrder) -> VenueOrder:
         """Store a new order and return it with its place in the order of arrival."""
         cursor = self._connection.execute(
-            "insert into orders values (null, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _order_columns(order)
+            f"insert into orders values (null{', ?' * 19})",  # noqa: S608 - question marks alone
+            _order_columns(order),
         )
         if cursor.lastrowid is None:
             raise DataError(f"the venue's file gave no place to order {order.client_order_id}")
@@ -127,7 +144,7 @@ class VenueStore:
     def update_order(self, order: VenueOrder) -> None:
         """Store an order's present state."""
         self._connection.execute(
-            "replace into orders values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"replace into orders values (?{', ?' * 19})",  # noqa: S608 - question marks alone
             (order.sequence, *_order_columns(order)),
         )
 
@@ -253,6 +270,11 @@ def _order_columns(order: VenueOrder) -> tuple[Any, ...]:
         int(order.is_triggered),
         order.status,
         order.reason,
+        _text(order.trail_usd),
+        _text(order.trail_bps),
+        _text(order.high_usd),
+        order.waiting_shares,
+        order.group_id,
     )
 
 
@@ -273,4 +295,9 @@ def _order(row: tuple[Any, ...]) -> VenueOrder:
         is_triggered=bool(row[12]),
         status=row[13],
         reason=row[14],
+        trail_usd=_decimal(row[15]),
+        trail_bps=_decimal(row[16]),
+        high_usd=_decimal(row[17]),
+        waiting_shares=row[18],
+        group_id=row[19],
     )

@@ -30,7 +30,7 @@ IN_FLIGHT_SECONDS = 1.0
 """An order that passed its last look before the switch was on may still arrive for this long."""
 _CALL_TIMEOUT_SECONDS = 1.5
 _PAUSE_SECONDS = 0.05
-_SIMULATED_STORE_VERSION = 1
+_SIMULATED_STORE_VERSIONS = (1, 2)
 
 
 class CancelAll(Protocol):
@@ -82,9 +82,9 @@ class SimulatedVenue:
             f"{self.store.absolute().as_uri()}?mode=rw", uri=True, timeout=_CALL_TIMEOUT_SECONDS, isolation_level=None
         )
         version = connection.execute("pragma user_version").fetchone()[0]
-        if version != _SIMULATED_STORE_VERSION:
+        if version not in _SIMULATED_STORE_VERSIONS:
             connection.close()
-            raise OSError(f"the venue's file has version {version}, this program knows {_SIMULATED_STORE_VERSION}")
+            raise OSError(f"the venue's file has version {version}, this program knows {_SIMULATED_STORE_VERSIONS}")
         connection.execute("pragma synchronous = full")
         return connection
 

@@ -1,6 +1,7 @@
 """What trading may rely on at any venue. An adapter joins by adding its rig to `rigs.py`; nothing here knows one."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -135,6 +136,19 @@ def test_an_unfilled_day_order_ends_with_the_session(rig: BrokerRig) -> None:
     assert state.status in ("expired", "cancelled")
 
 
+def test_of_linked_exits_one_sells_and_the_other_ends(rig: BrokerRig) -> None:
+    if "oco" not in rig.broker.capabilities.order_classes:
+        return
+    rig.open_session()
+    sent(rig, buy(10))
+    target = sell(10, client_order_id="target", time_in_force="gtc", limit_usd=Decimal("51.50"))
+    sent(rig, replace(target, attached=(stop(10, "45.00"),)))
+    assert {order.client_order_id for order in rig.broker.open_orders()} == {"target", "stop-1"}
+    rig.end_session()
+    assert dict(rig.broker.account().positions_shares) == {}
+    assert rig.broker.open_orders() == ()
+
+
 def test_asking_twice_gives_the_same_fills_with_the_same_ids(rig: BrokerRig) -> None:
     rig.open_session()
     sent(rig, buy(10))
@@ -165,6 +179,9 @@ def test_an_id_said_to_be_used_up_for_ever_is_refused_after_its_order_has_ended(
 def test_a_venue_takes_the_kinds_of_orders_it_declares(rig: BrokerRig) -> None:
     rig.open_session()
     sent(rig, buy(10))
-    for order in (buy(1, client_order_id="limit"), stop(1), sell(1)):
+    trail = sell(1, client_order_id="trail", order_type="trailing_stop", limit_usd=None, trail_usd=Decimal("5.00"))
+    stop_limit = stop(1, client_order_id="stop-limit", order_type="stop_limit", limit_usd=Decimal("48.00"))
+    declared = [order for order in (trail, stop_limit) if order.order_type in rig.broker.capabilities.order_types]
+    for order in (buy(1, client_order_id="limit"), stop(1), sell(1), *declared):
         assert rig.broker.capabilities.fault_of(order) == ""
         sent(rig, order)

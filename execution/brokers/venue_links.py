@@ -1,0 +1,56 @@
+"""What the fill or the end of one order means for the orders linked to it. Each in a transaction of the caller.
+
+Orders attached to a buy work as far as it has filled. Of a take-profit and a stop each share is sold by one: what one
+has sold the other gives up, and where one ends unfilled, so does the other.
+"""
+
+from dataclasses import replace
+from decimal import Decimal
+
+from execution.brokers.venue_order import VenueOrder
+from execution.brokers.venue_store import VenueStore
+from execution.domain.orders import WorkingStatus
+
+
+def fill_order(store: VenueStore, order: VenueOrder, *, quantity_shares: int, price_usd: Decimal) -> None:
+    """Store an order after a fill."""
+    after = replace(order, filled_shares=order.filled_shares + quantity_shares)
+    store.update_order(after if after.filled_shares < after.quantity_shares else after.ended("filled", ""))
+    for other in store.linked_orders(order):
+        if order.is_linked_entry:
+            bought = replace(other, waiting_shares=other.waiting_shares - quantity_shares)
+            store.update_order(bought.trailed(price_usd))
+        elif not other.is_linked_entry:
+            reason = f"{order.client_order_id} sold what it was to sell"
+            _give_up(store, other, quantity_shares, waiting_shares=other.waiting_shares, reason=reason)
+
+
+def end_order(store: VenueStore, order: VenueOrder, status: WorkingStatus, reason: str) -> None:
+    """Store an order's end."""
+    store.update_order(order.ended(status, reason))
+    for other in store.linked_orders(order):
+        if order.is_linked_entry:
+            _give_up_waiting(store, other)
+        elif not other.is_linked_entry:
+            store.update_order(other.ended(status, f"linked to {order.client_order_id}: {reason}"))
+
+
+def end_waiting(store: VenueStore) -> None:
+    """Let go of shares that wait for a buy that was ended from outside, as by a halt that leaves stops working."""
+    for order in store.open_orders():
+        entry = store.order(order.group_id) if order.waiting_shares else None
+        if entry is not None and entry.status != "open":
+            _give_up_waiting(store, order)
+
+
+def _give_up_waiting(store: VenueStore, order: VenueOrder) -> None:
+    reason = f"{order.group_id} ended before it had bought what this was to sell"
+    _give_up(store, order, order.waiting_shares, waiting_shares=0, reason=reason)
+
+
+def _give_up(store: VenueStore, order: VenueOrder, shares: int, *, waiting_shares: int, reason: str) -> None:
+    # An end is told with the quantity that was asked for; a venue shows no order of nothing.
+    if order.quantity_shares - order.filled_shares == shares:
+        store.update_order(order.ended("cancelled", reason))
+        return
+    store.update_order(replace(order, quantity_shares=order.quantity_shares - shares, waiting_shares=waiting_shares))
