@@ -2,7 +2,7 @@
 
 import math
 from decimal import Decimal
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -54,6 +54,10 @@ class SizingPolicy(BaseModel):
     )
     stop_atr_multiple: Decimal = Field(
         default=Decimal("1.5"), gt=0, le=10, description="Average true ranges between the entry and its stop."
+    )
+    protective_stop: Literal["stop", "trailing_stop"] = Field(
+        default="stop",
+        description="Kind of the stop behind a position; a trailing one rises with the price by the entry's distance.",
     )
     position_max_weight: Decimal = Field(
         default=Decimal("0.10"), gt=0, le=1, description="Largest position as a fraction of equity."

@@ -57,15 +57,17 @@ def next_stop(desk: Desk, book: Book, *, session: date, symbol: str) -> OrderInt
     quantity = uncovered_shares(book, symbol)
     if is_resumed:
         quantity = min(quantity, stops[-1].order.quantity_shares)
+    trail = trail_usd(desk, book, symbol, stop_usd=stop_usd)
     order = OrderRequest(
         client_order_id=desk.order_id(session, symbol=symbol, side="sell", leg=leg),
         symbol=symbol,
         side="sell",
         leg="stop",
         quantity_shares=quantity,
-        order_type="stop",
+        order_type="stop" if trail is None else "trailing_stop",
         time_in_force="gtc",
-        stop_usd=stop_usd,
+        stop_usd=stop_usd if trail is None else None,
+        trail_usd=trail,
         is_reduce_only=True,
     )
     return OrderIntended(
@@ -90,6 +92,32 @@ def stop_price(book: Book, symbol: str) -> Decimal | None:
         if record.order.leg == "entry" and record.filled_shares:
             return _after_splits(book, symbol, _entry_stop(record), record)
     return None
+
+
+def trail_usd(desk: Desk, book: Book, symbol: str, *, stop_usd: Decimal) -> Decimal | None:
+    """Return how far a trailing stop stays below its highest price: what sizing left between the entry and its stop.
+
+    That distance is a number of average true ranges, so the trail is as wide as the symbol is volatile. It is narrower
+    where the stop would else begin below the plain one, so nothing is risked beyond what was sized.
+
+    Returns:
+        Dollars on a tick, above zero; None for a plain stop: by the policy, because the venue takes no other, or where
+        the distance or the last price is not known or the last price has reached the stop.
+    """
+    is_taken = "trailing_stop" in desk.broker.capabilities.order_types
+    if desk.sizing.protective_stop != "trailing_stop" or not is_taken:
+        return None
+    entries = [r for r in book.orders.values() if r.order.symbol == symbol and r.order.leg == "entry"]
+    filled = [record for record in entries if record.filled_shares]
+    last = desk.quotes.last_usd(symbol)
+    if not filled or last is None:
+        return None
+    reference, planned = filled[-1].reference_price_usd, filled[-1].protective_stop_usd
+    if reference is None or planned is None:
+        return None
+    distance = _after_splits(book, symbol, reference - planned, filled[-1])
+    trail = tick_below_usd(max(Decimal(0), min(distance or reference, last - stop_usd)))
+    return trail or None
 
 
 def _entry_stop(record: OrderRecord) -> Decimal | None:

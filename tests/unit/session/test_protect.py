@@ -3,10 +3,16 @@
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
+from typing import cast
 
+from execution.brokers.simulated import SimulatedBroker
+from execution.domain.broker_capabilities import BrokerCapabilities
 from execution.domain.events import CorporateActionBooked, Event, FillBooked, OrderAmended, OrderEnded
+from execution.domain.orders import OrderState
 from execution.ledger.book import Book
 from execution.ledger.folding import folded
+from execution.portfolio.sizing_policy import SizingPolicy
 from execution.session.protect import stop_price, uncovered_shares, unprotected
 from tests.builders.orders import (
     AT,
@@ -20,6 +26,7 @@ from tests.builders.orders import (
     plan_recorded,
     sent,
 )
+from tests.builders.trading_days import TradingDays
 
 ENTRY = an_order()
 STOP = an_order(
@@ -86,6 +93,63 @@ def test_a_split_the_venue_applied_itself_is_not_applied_twice() -> None:
         stop_usd=Decimal("24.30"),
     )
     assert stop_price(a_book(*COVERED, SPLIT, amended), "AAA") == Decimal("24.30")
+
+
+def a_trailing_desk(folder: Path, **capabilities: object) -> TradingDays:
+    sizing = SizingPolicy(
+        entry_top_fraction=Decimal("0.5"), hold_top_fraction=Decimal("0.7"), protective_stop="trailing_stop"
+    )
+
+    def told_otherwise(broker: SimulatedBroker) -> SimulatedBroker:
+        promised = replace(broker.capabilities, **capabilities)  # type: ignore[arg-type]  # names of its fields
+        return cast("SimulatedBroker", Promising(broker, promised))
+
+    return TradingDays(folder, desk_changes={"sizing": sizing}, wrap_broker=told_otherwise if capabilities else None)
+
+
+class Promising:
+    """A venue whose table says something else."""
+
+    def __init__(self, broker: SimulatedBroker, capabilities: BrokerCapabilities) -> None:
+        self._broker = broker
+        self.capabilities = capabilities
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._broker, name)
+
+
+def stops_of(days: TradingDays) -> list[OrderState]:
+    return [order for order in days.venue.open_orders() if order.side == "sell"]
+
+
+def test_a_trailing_stop_begins_where_the_plain_one_would(tmp_path: Path) -> None:
+    plain, trailing = TradingDays(tmp_path / "plain"), a_trailing_desk(tmp_path / "trailing")
+    for days in (plain, trailing):
+        days.plan()
+        days.submit()
+    assert {stop.order_type for stop in stops_of(trailing)} == {"trailing_stop"}
+    assert {s.symbol: s.stop_usd for s in stops_of(trailing)} == {s.symbol: s.stop_usd for s in stops_of(plain)}
+
+
+def test_a_trailing_stop_rises_with_the_price_and_the_ledger_follows(tmp_path: Path) -> None:
+    days = a_trailing_desk(tmp_path)
+    days.plan()
+    days.submit()
+    began = {stop.symbol: stop.stop_usd or Decimal(0) for stop in stops_of(days)}
+    days.cancel_rest()
+    days.settle()
+    after = {stop.symbol: stop.stop_usd for stop in stops_of(days)}
+    assert len(after) == 3
+    # The day opens where it is bought and its high is 75 cents above.
+    assert after == {symbol: price + Decimal("0.75") for symbol, price in began.items()}
+    assert {symbol: stop_price(days.desk.ledger.book(), symbol) for symbol in after} == after
+
+
+def test_a_venue_without_trailing_stops_gets_plain_ones(tmp_path: Path) -> None:
+    days = a_trailing_desk(tmp_path, order_types=frozenset({"limit", "market", "stop"}))
+    days.plan()
+    days.submit()
+    assert {stop.order_type for stop in stops_of(days)} == {"stop"}
 
 
 def test_a_position_of_somebody_else_gets_no_stop() -> None:
