@@ -87,7 +87,7 @@ def _overtaken(book: Book, record: OrderRecord) -> str:
         entry = booked.entry
         if entry.kind == "split" and entry.symbol == symbol and entry.session > record.session:
             return (
-                f"{symbol} was split {canonical_text(entry.ratio)} for 1 on {entry.session}, after the plan: its price and size mean "
-                "something else now; the next plan sizes it again"
+                f"{symbol} was split {canonical_text(entry.ratio)} for 1 on {entry.session}, after the plan: its price "
+                "and size mean something else now; the next plan sizes it again"
             )
     return ""
