@@ -99,6 +99,7 @@ def replay_plan(desk: Desk, cycle: CycleRecord, *, beside: Artifacts) -> tuple[S
         quotes=venue,
         kill_switch=_Open(),
         ledger=then,
+        anchoring=None,
         artifacts=beside,
         settings_hash=frozen["settings_hash"],
         code_hash=frozen["code_hash"],
