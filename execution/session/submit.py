@@ -118,7 +118,7 @@ def _sent(desk: Desk, session: date) -> SubmitReport:
     if not was_submitted:
         _send_day_orders(desk, session, reconciled)
     _send_unknown_again(desk, session, reconciled, looked_at=looked_at)
-    _protect(desk, session)
+    protect(desk, session)
     if was_submitted:
         return _report(desk, session, "already_submitted", "")
     if intended(desk, session, "exit"):
@@ -133,13 +133,17 @@ def _cancelled(desk: Desk, session: date) -> SubmitReport:
     desk.ledger.verify_chain()
     if not desk.submit_has_ended(session):
         return _report(desk, session, "refused", f"the deadline of {session} has not come")
-    if _cycle_or_none(desk, session) is None:
+    cycle = _cycle_or_none(desk, session)
+    if cycle is None:
         return _report(desk, session, "refused", f"session {session} has no plan")
+    if cycle.settled is not None:
+        # Nobody ends the orders of a settled session any more, so none may be decided for it, stops included.
+        return _report(desk, session, "rest_cancelled", f"session {session} is settled")
     reconcile(desk)
     end_day_orders(desk, session=session, reason="not filled before the deadline")
     reconcile(desk).refuse_differences()
     try:
-        _protect(desk, session)
+        protect(desk, session)
     except Halted as halted:
         # The rest is cancelled all the same; a halt sends nothing, stops included.
         return _report(desk, session, "rest_cancelled", str(halted))
@@ -194,7 +198,7 @@ def _send_unknown_again(desk: Desk, session: date, reconciled: Reconciled, *, lo
             send_again(desk, view, record, looked_at=looked_at)
 
 
-def _protect(desk: Desk, session: date) -> None:
+def protect(desk: Desk, session: date) -> None:
     """Send a stop for every share of ours that no open exit covers, and no stop for a share that is not there."""
     reconciled = reconcile(desk)
     excess = oversold_stops(reconciled.book)

@@ -200,6 +200,16 @@ def test_the_rest_is_not_cancelled_before_the_deadline(days: TradingDays) -> Non
     assert run_session.cancel_rest(days.desk, session=FIRST).status == "refused"
 
 
+def test_nothing_is_decided_for_a_settled_session_any_more(days: TradingDays) -> None:
+    # A halt between the decision and the wire would leave it there for ever: nobody ends a settled session's orders.
+    days.live()
+    for stop in days.venue.open_orders():
+        days.venue.cancel(stop.client_order_id)
+    decided = reconcile(days.desk).book.orders.keys()
+    assert len(run_session.cancel_rest(days.desk, session=FIRST).unprotected) == 3
+    assert days.desk.ledger.book().orders.keys() == decided
+
+
 def hold_then_sell(days: TradingDays) -> None:
     """Buy AAA, BBB and CCC on the first session and plan to sell AAA on the second."""
     days.live()
