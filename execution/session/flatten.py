@@ -152,6 +152,8 @@ def _sales(desk: Desk, reconciled: Reconciled, session: date, why: str) -> _Sale
         # A person closes the account: a state that a rule has set holds for programs.
         trading_state="reducing",
         open_orders=(),
+        # Sent now: the exchange must be open, not the plan's window.
+        is_sending=True,
     )
     verdicts = review(orders=proposed, context=context, limits=desk.limits)
     left |= {v.order.symbol: f"{v.check}: {v.reason}" for v in verdicts if isinstance(v, Blocked)}

@@ -56,6 +56,12 @@ def test_everything_is_sold_and_nothing_works_any_more(days: TradingDays) -> Non
     assert days.desk.broker.open_orders() == ()
 
 
+def test_it_closes_for_as_long_as_the_exchange_is_open(days: TradingDays) -> None:
+    days.clock.move_to(days.desk.calendar.closes_at(SESSIONS[1]) - timedelta(minutes=5))
+    close(days)
+    assert held(days) == {}
+
+
 def test_the_ledger_agrees_when_all_is_closed(days: TradingDays) -> None:
     close(days)
     assert days.desk.ledger.book().held_shares == {}
