@@ -11,7 +11,7 @@ from typing import Final, Literal
 from execution.domain.canonical import canonical_bytes
 
 Side = Literal["buy", "sell"]
-Leg = Literal["entry", "exit", "stop", "flatten"]
+Leg = Literal["entry", "exit", "stop", "flatten", "monitor"]
 OrderType = Literal["limit", "market", "stop", "stop_limit", "trailing_stop"]
 TimeInForce = Literal["day", "gtc", "ioc", "fok", "opg", "cls"]
 OrderClass = Literal["simple", "bracket", "oco"]

@@ -43,7 +43,7 @@ def next_stop(desk: Desk, book: Book, *, session: date, symbol: str) -> OrderInt
     (the same order would be refused again until the next session), and where no stop price is known.
     """
     cycle_orders = [record for record in book.orders_of(desk.cycle_id(session)) if record.order.symbol == symbol]
-    if any(record.order.leg == "exit" and record.state == "intended" for record in cycle_orders):
+    if any(record.order.leg in ("exit", "monitor") and record.state == "intended" for record in cycle_orders):
         return None
     stops = [record for record in cycle_orders if record.order.leg == "stop"]
     if stops and stops[-1].state == "refused":
