@@ -38,6 +38,7 @@ from execution.ledger.order_record import OrderRecord
 from execution.ledger.store import LedgerStore
 from execution.risk.limits import RiskLimits
 from execution.simulation.hub import SECOND, Hub
+from execution.simulation.limits_kept import limits_broken, named
 from execution.simulation.market import CALENDAR, PublishedBatches
 from execution.simulation.timeline import instant_of
 from execution.simulation.venue import Venue, VenueOrder
@@ -62,6 +63,7 @@ class Checker:
 
     Attributes:
         peek: the committed book, read without stopping anywhere.
+        trace: what led to the first broken promise; empty while none is.
         halted_at: virtual time since which nothing may be sent; None while it may.
         sent_by: by client order id, who sent it last and how much foreigners had spent when he last saw the account.
     """
@@ -74,6 +76,7 @@ class Checker:
     violations: list[Violation] = field(default_factory=list)
     halted_at: int | None = None
     accepted_orders: int = 0
+    trace: tuple[str, ...] = ()
     sent_by: dict[str, tuple[str, Decimal]] = field(default_factory=dict)
     _legs: dict[tuple[str, ...], str] = field(default_factory=dict)
     _booked: set[str] = field(default_factory=set)
@@ -83,12 +86,13 @@ class Checker:
         """Write down a broken promise."""
         self.violations.append(Violation(invariant, self.hub.now, told))
         self.hub.note(f"VIOLATION {invariant}: {told}")
+        self.trace = self.trace or tuple(self.hub.tail)
 
     def sent(self, order: OrderRequest) -> None:
         """An order is put on the wire by the running process."""
         record = self.peek().orders.get(order.client_order_id)
         if record is None or record.sent_at is None:
-            self.broken("I6", f"{_named(order)} is sent without a row from before the wire")
+            self.broken("I6", f"{named(order)} is sent without a row from before the wire")
         shown = self._spent_when_shown.get(self.hub.process.name, Decimal(0))
         self.sent_by[order.client_order_id] = (self.hub.process.name, shown)
 
@@ -108,14 +112,16 @@ class Checker:
         order, book = taken.request, self.peek()
         record = book.orders.get(order.client_order_id)
         if record is None:
-            self.broken("I3", f"{_named(order)} is accepted and nobody decided it")
+            self.broken("I3", f"{named(order)} is accepted and nobody decided it")
             return
         self._accepted_once(record, taken)
         self._was_let_out(book, record, order)
-        self._keeps_limits(book, record, order)
+        _, spent = self.sent_by.get(order.client_order_id, ("", Decimal(0)))
+        for invariant, told in limits_broken(self.venue, book, record, order, self.limits, foreign_spent_usd=spent):
+            self.broken(invariant, told)
         self._in_time(record, order)
         if record.state not in _MAY_BE_ACCEPTED:
-            self.broken("I2", f"{_named(order)} is accepted while the ledger calls it {record.state}")
+            self.broken("I2", f"{named(order)} is accepted while the ledger calls it {record.state}")
 
     def committed(self, events: Sequence[Event]) -> None:
         """A transaction of the ledger became durable."""
@@ -177,84 +183,33 @@ class Checker:
     def _was_let_out(self, book: Book, record: OrderRecord, order: OrderRequest) -> None:
         cycle = book.cycles[record.cycle_id]
         if record.sent_at is None:
-            self.broken("I6", f"{_named(order)} is accepted without a row from before the wire")
+            self.broken("I6", f"{named(order)} is accepted without a row from before the wire")
         # A protective stop is no part of a plan: it follows from what is held.
         is_approved = cycle.approval is not None and cycle.approval.plan_hash == cycle.plan_hash
         if order.leg != "stop" and not is_approved:
-            self.broken("I3", f"{_named(order)} is accepted and its plan was never approved")
+            self.broken("I3", f"{named(order)} is accepted and its plan was never approved")
         if (order.symbol, order.side, order.leg) != (record.order.symbol, record.order.side, record.order.leg):
-            self.broken("I3", f"{_named(order)} is accepted and {_named(record.order)} was decided")
+            self.broken("I3", f"{named(order)} is accepted and {named(record.order)} was decided")
         if order.leg == "entry":
             batch = self.batches.by_hash.get(cycle.batch_hash or "")
             if not isinstance(cycle.plan, PlanRecorded) or batch is None or not batch.certificate.is_green:
-                self.broken("I3", f"entry {_named(order)} is accepted without a green certificate")
+                self.broken("I3", f"entry {named(order)} is accepted without a green certificate")
         if order.symbol in book.quarantined:
-            self._late(book.quarantined[order.symbol].at, "I10", f"{_named(order)} is accepted in quarantine")
-
-    def _keeps_limits(self, book: Book, record: OrderRecord, order: OrderRequest) -> None:
-        if order.quantity_shares > record.order.quantity_shares:
-            told = f"{_named(order)} is accepted and {record.order.quantity_shares} shares were decided"
-            self.broken("I4", told)
-        if order.side == "sell":
-            self._keeps_shares(order)
-            return
-        entries = [
-            other.request
-            for other in self.venue.orders
-            if other.is_ours and other.request.side == "buy" and _cycle_of(book, other) == record.cycle_id
-        ]
-        if _worst_usd(order) > self.limits.order_notional_max_usd:
-            self.broken("I4", f"{_named(order)} is worth {_worst_usd(order)} USD")
-        basket = sum((_worst_usd(entry) for entry in entries), Decimal(0))
-        if basket > self.limits.basket_notional_max_usd:
-            self.broken("I4", f"the entries of {record.cycle_id} are worth {basket} USD")
-        self._keeps_cash(order)
-        unknown = [
-            other
-            for other in book.orders.values()
-            if other.order.symbol == order.symbol
-            and other.order.side == "buy"
-            and other.state in ("in_flight", "unknown")
-        ]
-        if len(unknown) > 1:
-            self.broken("I10", f"{_named(order)} is accepted while another buy of {order.symbol} is unknown")
-
-    def _keeps_cash(self, order: OrderRequest) -> None:
-        working = [other for other in self.venue.orders if other.is_ours and other.request.side == "buy"]
-        reserved = sum(
-            (other.remaining_shares * (other.request.limit_usd or Decimal(0)) for other in working), Decimal(0)
-        )
-        _, known = self.sent_by.get(order.client_order_id, ("", Decimal(0)))
-        surprise = max(Decimal(0), self.venue.foreign_spent_usd - known)
-        left = self.venue.cash_usd + surprise - reserved
-        if left < 0:
-            self.broken("I4", f"{_named(order)} is accepted and working buys exceed the cash by {-left} USD")
-
-    def _keeps_shares(self, order: OrderRequest) -> None:
-        if order.symbol in self.venue.touched:
-            return
-        working = [
-            other.remaining_shares
-            for other in self.venue.orders
-            if other.request.symbol == order.symbol and other.request.side == "sell"
-        ]
-        held = self.venue.positions.get(order.symbol, 0)
-        if sum(working) > held:
-            self.broken("I4", f"{_named(order)} is accepted: {sum(working)} shares may be sold and {held} are held")
+            self._late(book.quarantined[order.symbol].at, "I10", f"{named(order)} is accepted in quarantine")
 
     def _in_time(self, record: OrderRecord, order: OrderRequest) -> None:
         faults, now = self.venue.faults, instant_of(self.hub.now)
         way = timedelta(seconds=2 * faults.in_flight_seconds + _LATE_READ_SECONDS)
         if self.halted_at is not None and self.hub.now > self.halted_at + way // timedelta(microseconds=1):
             seconds = (self.hub.now - self.halted_at) / SECOND
-            self.broken("I7", f"{_named(order)} is accepted {seconds:.1f} seconds after the halt")
+            self.broken("I7", f"{named(order)} is accepted {seconds:.1f} seconds after the halt")
         if order.leg == "stop":
             return
         opens, closes = CALENDAR.submit_window(record.session)
         if faults.clock_jump:
             way += timedelta(seconds=faults.clock_jump_seconds)
         if not opens - way <= now <= closes + way:
-            self.broken("I8", f"{_named(order)} of {record.session} is accepted at {now.isoformat()}")
+            self.broken("I8", f"{named(order)} of {record.session} is accepted at {now.isoformat()}")
 
     def _late(self, since: object, invariant: str, told: str) -> None:
         """Write down something accepted after it was forbidden, unless it was on its way already."""
@@ -302,7 +257,7 @@ class Checker:
         if record.state == "missed" and not taken:
             return
         at_venue = ", ".join(known.status for known in taken) or "not at the venue"
-        self.broken("I9", f"{_named(order)} ({record.leg}) stays {record.state}: {at_venue}")
+        self.broken("I9", f"{named(order)} ({record.leg}) stays {record.state}: {at_venue}")
 
     def _taken(self, client_order_id: str) -> list[VenueOrder]:
         return [order for order in self.venue.orders if order.request.client_order_id == client_order_id]
@@ -311,16 +266,3 @@ class Checker:
 def _has_shown(order: VenueOrder, event: OrderEnded) -> bool:
     """Return whether the venue ever showed that end; a bust may have changed the count since."""
     return any((state.status, state.filled_shares) == (event.status, event.filled_shares) for _, state in order.shown)
-
-
-def _cycle_of(book: Book, taken: VenueOrder) -> str:
-    record = book.orders.get(taken.request.client_order_id)
-    return record.cycle_id if record else ""
-
-
-def _worst_usd(order: OrderRequest) -> Decimal:
-    return order.quantity_shares * (order.limit_usd or Decimal(0))
-
-
-def _named(order: OrderRequest) -> str:
-    return f"{order.client_order_id[:8]} {order.side} {order.quantity_shares} {order.symbol} {order.leg}"

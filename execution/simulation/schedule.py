@@ -33,7 +33,7 @@ class Outcome:
     Attributes:
         trace_hash: hash of everything that happened, in order.
         stops: calls of ports by mortal processes, each before or after.
-        tail: the newest lines of the trace.
+        tail: the lines of the trace that led to the first broken promise, else the newest.
         crashed_at: stops it was told to die at.
     """
 
@@ -101,7 +101,7 @@ def _lived(seed: int, plot: Plot, stage: Stage) -> Outcome:
         crashes=hub.crashes,
         orders=checker.accepted_orders,
         fills=len(stage.venue.fills),
-        tail=tuple(hub.tail),
+        tail=checker.trace or tuple(hub.tail),
         crashed_at=tuple(sorted(hub.crash_at)),
     )
 

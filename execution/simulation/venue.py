@@ -70,6 +70,7 @@ class Venue:
         fills: every execution with the virtual time from which reads show it.
         actions: corporate actions booked.
         halted: symbols that do not trade in the running session.
+        foreign_spent_usd: cash that strangers' orders took out of the account.
         touched: symbols whose position is not only our orders' doing: foreign orders, busts, splits.
     """
 
@@ -224,17 +225,20 @@ class Venue:
                 price_usd=price_usd,
                 fee_usd=_FEE_USD_PER_SHARE * shares,
                 filled_at=instant_of(self.hub.now),
-            )
+            ),
+            is_ours=order.is_ours,
         )
         if order.filled_shares == order.quantity_shares:
             order.status = "filled"
         self._show(order)
 
-    def _book(self, fill: BrokerFill) -> None:
+    def _book(self, fill: BrokerFill, *, is_ours: bool = True) -> None:
         self.fills.append((self.hub.now + self._lag(), fill))
         self.cash_usd += cash_flow_usd(fill)
         direction = 1 if fill.side == "buy" else -1
         self.positions[fill.symbol] = self.positions.get(fill.symbol, 0) + direction * fill.quantity_shares
+        if not is_ours:
+            self.foreign_spent_usd -= cash_flow_usd(fill)
         self.hub.note(f"venue fills {fill.execution_id} {fill.side} {fill.quantity_shares} {fill.symbol}")
 
     def _split(self, session: date, symbol: str, ratio: int) -> None:

@@ -185,6 +185,30 @@ def train(settings: SettingsFile = None, session: Session = None) -> None:
     _run_analysis("train", settings, session)
 
 
+@app.command("simulate")
+def simulate_verb(
+    schedules: Annotated[
+        int, typer.Option("--schedules", min=1, help="How many seeds to live, one after the other.")
+    ] = 1_000,
+    seed: Annotated[
+        Optional[int],  # noqa: UP045 - typer reads this annotation at run time
+        typer.Option("--seed", min=0, help="Live this seed again and print the hash of its trace last."),
+    ] = None,
+    first_seed: Annotated[int, typer.Option("--first-seed", min=0, help="The first of the seeds.")] = 0,
+    mode: Annotated[
+        str, typer.Option("--mode", help="Kind of venue: normal, long_lag, same_id, no_ids, sqlite, ...")
+    ] = "normal",
+    processes: Annotated[int, typer.Option("--processes", min=1, help="Processes that share the work.")] = 2,
+) -> None:
+    """Crash simulated trading days at every call and check what must hold: no order twice, nothing lost."""
+    from pipelines.cli.simulate import mode_named, replay, simulate
+
+    chosen = mode_named(mode)
+    if seed is not None:
+        sys.exit(replay(seed, mode=chosen))
+    sys.exit(simulate(schedules=schedules, first_seed=first_seed, mode=chosen, processes=processes))
+
+
 @app.command()
 def why(
     symbol: Annotated[str, typer.Argument(help="Exchange symbol.")],
