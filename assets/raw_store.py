@@ -84,18 +84,28 @@ class RawStore:
             self._write(table, fresh, part)
             return part
 
-    def read(self, table: RawTable, *, as_of: datetime, columns: Sequence[str] | None = None) -> pa.Table:
+    def read(
+        self, table: RawTable, *, as_of: datetime, columns: Sequence[str] | None = None, only: Any = None
+    ) -> pa.Table:
         """Return every row, all versions, that was known at an instant.
 
         Rows come part by part, earliest known first, each part sorted by `known_at` and fact key.
+
+        Args:
+            table: the table's contract.
+            as_of: the instant.
+            columns: names wanted; all of them when None.
+            only: a pyarrow expression that further rows must meet; rows that do not are never held.
         """
         wanted = list(columns) if columns is not None else table.schema.names
         chosen = [part for part in self.parts(table) if part.min_known_at <= as_of]
         if not chosen:
             return table.schema.empty_table().select(wanted)
         paths = [str(self.path(table, part.hash)) for part in chosen]
-        cut_off = pc.field("known_at") <= pa.scalar(as_of, INSTANT)
-        return ds.dataset(paths, schema=table.schema, format="parquet").to_table(columns=wanted, filter=cut_off)
+        wanted_rows = pc.field("known_at") <= pa.scalar(as_of, INSTANT)
+        if only is not None:
+            wanted_rows &= only
+        return ds.dataset(paths, schema=table.schema, format="parquet").to_table(columns=wanted, filter=wanted_rows)
 
     def latest_session(self, table: RawTable) -> date | None:
         """Return the newest session whose cycle stored rows of the table; None when it is empty."""

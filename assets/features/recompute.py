@@ -48,7 +48,7 @@ def recompute(
         Columns session, symbol, then the covered features in the catalogue's order; ordered by symbol; finite or null.
     """
     calendar = calendar or TradingCalendar.shipped()
-    bars = raw_store.read(schemas.DAILY_BARS, as_of=as_of, columns=BAR_COLUMNS)
+    bars = _bars(raw_store, session, as_of=as_of, symbols=symbols, calendar=calendar)
     with_bar = set(bars.filter(pc.equal(bars.column("session"), pa.scalar(session))).column("symbol").to_pylist())
     listed = sorted(set(symbols) & with_bar & _listed(raw_store, session, as_of))
     kernel = _kernel_rows(raw_store, bars, session, as_of=as_of, symbols=listed, calendar=calendar)
@@ -57,6 +57,8 @@ def recompute(
     joined = keys.join(kernel.drop_columns(["session"]), keys="symbol", join_type="left outer").sort_by("symbol")
     headlines = _news_columns(raw_store, session, as_of, listed, calendar)
     columns = {name: joined.column(name) for name in _KERNEL} | headlines
+    # A check asks for several moments; what one of them read must not stand beside the next.
+    pa.default_memory_pool().release_unused()
     return pa.table(
         {
             "session": pa.array([session] * len(listed), pa.date32()),
@@ -64,6 +66,15 @@ def recompute(
             **{feature.name: columns[feature.name] for feature in FEATURES if feature.name in columns},
         }
     )
+
+
+def _bars(
+    raw_store: RawStore, session: date, *, as_of: datetime, symbols: Sequence[str], calendar: TradingCalendar
+) -> pa.Table:
+    oldest = calendar.sessions[max(0, calendar.index(session) - _MARKET_SESSIONS)]
+    # Others only make the market's return, which uses two closes each: their older past changes no bit of it.
+    is_needed = (pc.field("session") >= pa.scalar(oldest)) | pc.field("symbol").isin(list(symbols))
+    return raw_store.read(schemas.DAILY_BARS, as_of=as_of, columns=BAR_COLUMNS, only=is_needed)
 
 
 def _listed(raw_store: RawStore, session: date, as_of: datetime) -> set[str]:
@@ -87,12 +98,8 @@ def _kernel_rows(
     symbols: Sequence[str],
     calendar: TradingCalendar,
 ) -> pa.Table:
-    oldest = calendar.sessions[max(0, calendar.index(session) - _MARKET_SESSIONS)]
-    is_recent = pc.greater_equal(bars.column("session"), pa.scalar(oldest))
-    # Others only make the market's return, which uses two closes each: their older past changes no bit of it.
-    is_wanted = pc.is_in(bars.column("symbol"), value_set=pa.array(symbols, pa.string()))
     past = read_past(
-        bars=bars.filter(pc.or_(is_recent, is_wanted)),
+        bars=bars,
         actions=raw_store.read(schemas.CORPORATE_ACTIONS, as_of=as_of, columns=ACTION_COLUMNS),
         membership=raw_store.read(schemas.MEMBERSHIP, as_of=as_of, columns=MEMBERSHIP_COLUMNS),
         last=session,

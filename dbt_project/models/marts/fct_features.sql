@@ -333,6 +333,7 @@ final as (
         measured.days_since_filing
     from measured
     inner join ranked on measured.session = ranked.session and measured.symbol = ranked.symbol
+    order by measured.session, measured.symbol
 )
 
 select * from final
