@@ -1,3 +1,5 @@
+from typing import Literal, get_origin
+
 import pytest
 from pydantic import ValidationError
 
@@ -25,7 +27,13 @@ def test_every_number_is_bounded_and_told_in_a_sentence() -> None:
     for name, field in SizingPolicy.model_fields.items():
         assert field.description, name
         assert field.description.endswith("."), name
-        assert field.metadata, name
+        # A choice is bounded by its alternatives.
+        assert field.metadata or get_origin(field.annotation) is Literal, name
+
+
+def test_a_stop_of_another_kind_is_refused() -> None:
+    with pytest.raises(ValidationError, match="protective_stop"):
+        SizingPolicy.model_validate({"protective_stop": "stop_limit"})
 
 
 def test_an_unknown_key_is_refused() -> None:
