@@ -36,6 +36,7 @@ campaign: $(DEV) $(MANIFEST) ## Run the long proofs whole and write docs/proof/<
 bench: $(DEV) $(MANIFEST) ## Measure 500 orders, a ledger of a million rows, a cycle for 50 and 500 symbols
 	@$(BIN)/python benchmarks/order_path.py
 	@$(BIN)/python benchmarks/ledger.py
+	@$(BIN)/python benchmarks/simulation.py
 	@$(BIN)/python benchmarks/cycle.py
 
 check: $(DEV) $(MANIFEST) ## Lint, format, types, import contracts, SQL, committed text
