@@ -181,6 +181,9 @@ def _fit(features: Singles, label: Singles, names: tuple[str, ...], policy: Lear
 
     params = learner_params(policy)
     data = lightgbm.Dataset(features, label=label, feature_name=list(names), params=params, free_raw_data=True)
+    # Once the rows are binned nobody needs the copy they were handed over in, and training takes room of its own.
+    data.construct()
+    del features
     return lightgbm.train(params, data, num_boost_round=policy.num_trees)
 
 
