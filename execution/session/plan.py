@@ -3,30 +3,20 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from typing import Any, Literal
 
-from execution.domain.canonical import canonical_bytes
 from execution.domain.errors import LedgerError
-from execution.domain.events import (
-    BatchSuperseded,
-    Event,
-    OrderIntended,
-    PlanHeld,
-    PlanMissed,
-    PlanRecorded,
-    WhyRowsRecorded,
-)
-from execution.domain.orders import OrderRequest
+from execution.domain.events import BatchSuperseded, Event, PlanMissed, WhyRowsRecorded
 from execution.ledger.book import Book, CycleRecord
 from execution.ledger.why_rows import write_why_rows
 from execution.risk.trading_context import TradingContext
 from execution.session.account_view import context_of
-from execution.session.approval import PLANS_FOLDER, automatic_approval, frozen_orders
+from execution.session.approval import automatic_approval
 from execution.session.basis import Basis, basis_of
 from execution.session.breakers import after_breakers
-from execution.session.decide import Decisions, SymbolDecision, decided_on_batch, decided_to_hold
+from execution.session.decide import Decisions, decided_on_batch, decided_to_hold
 from execution.session.desk import Desk
+from execution.session.frozen_plan import frozen, intended_orders, plan_event
 from execution.session.holdings import holdings_of
 from execution.session.lease_of_act import BUSY, leased
 from execution.session.notes import note_once
@@ -97,8 +87,8 @@ def _planned_once(desk: Desk, session: date, batch_hash: str | None) -> PlanRepo
     context = context_of(desk, reconciled, session=session, signals=by_symbol, batch=basis.batch)
     context = after_breakers(desk, reconciled, context)
     decisions = _decisions(desk, reconciled, basis, context)
-    orders = _intended(desk, decisions, session)
-    plan_hash = _frozen(desk, context, basis, orders)
+    orders = intended_orders(desk, decisions, session)
+    plan_hash = frozen(desk, context, basis, orders)
     why_hash = write_why_rows(
         desk.artifacts,
         planned_rows(
@@ -119,7 +109,8 @@ def _planned_once(desk: Desk, session: date, batch_hash: str | None) -> PlanRepo
         artifact_hash=why_hash,
         rows=len(decisions.by_symbol),
     )
-    events = (_planned(desk, basis, session, plan_hash, context.equity_usd), *orders, told)
+    planned = plan_event(desk, basis, session=session, plan_hash=plan_hash, equity_usd=context.equity_usd)
+    events = (planned, *orders, told)
     approval = automatic_approval(desk, session=session, plan_hash=plan_hash, orders=orders)
     desk.ledger.record(lambda book: _unless_taken(book, reconciled, desk.cycle_id(session), (*events, *approval)))
     cycle = desk.ledger.book().cycles[desk.cycle_id(session)]
@@ -210,79 +201,6 @@ def _decisions(desk: Desk, reconciled: Reconciled, basis: Basis, context: Tradin
         context=context,
         sizing=desk.sizing,
         limits=desk.limits,
-    )
-
-
-def _intended(desk: Desk, decisions: Decisions, session: date) -> tuple[OrderIntended, ...]:
-    return tuple(_intent(desk, decision, session) for decision in decisions.orders)
-
-
-def _intent(desk: Desk, decision: SymbolDecision, session: date) -> OrderIntended:
-    proposed = decision.order
-    assert proposed is not None  # noqa: S101 - decisions.orders holds only decisions with an order
-    order = OrderRequest(
-        client_order_id=desk.order_id(session, symbol=proposed.symbol, side=proposed.side, leg=proposed.leg_name),
-        symbol=proposed.symbol,
-        side=proposed.side,
-        leg=proposed.leg,
-        quantity_shares=decision.shares,
-        order_type="market" if proposed.limit_usd is None else "limit",
-        time_in_force="day",
-        limit_usd=proposed.limit_usd,
-        is_reduce_only=proposed.leg != "entry",
-    )
-    return OrderIntended(
-        at=desk.clock.now(),
-        cycle_id=desk.cycle_id(session),
-        leg=proposed.leg_name,
-        order=order,
-        reason=decision.reason,
-        reference_price_usd=proposed.reference_price_usd,
-        protective_stop_usd=proposed.stop_usd,
-    )
-
-
-def _frozen(desk: Desk, context: TradingContext, basis: Basis, orders: tuple[OrderIntended, ...]) -> str:
-    """Store everything the plan rests on and orders, and return its hash; no instant and no path is in it.
-
-    What the venue showed is in it too: a later replay has no venue to ask (`execution.replay`).
-    """
-    session = context.session
-    content = {
-        "cycle_id": desk.cycle_id(session),
-        "session": session,
-        "batch_hash": basis.batch_hash,
-        "hold_reason": basis.hold_reason,
-        "limits_hash": desk.limits_hash,
-        "sizing": desk.sizing.model_dump(),
-        "exits": [rule.model_dump() for rule in desk.exits],
-        "expires_at": desk.submit_until(session),
-        "settings_hash": desk.settings_hash,
-        "code_hash": desk.code_hash,
-        "cash_usd": context.cash_usd,
-        "positions_shares": dict(context.positions_shares),
-        "closes_usd": {symbol: context.closes_usd[symbol] for symbol in context.positions_shares},
-        "open_orders": context.open_orders,
-        "orders": frozen_orders(orders),
-    }
-    return desk.artifacts.write(PLANS_FOLDER, canonical_bytes(content), suffix=".json")
-
-
-def _planned(desk: Desk, basis: Basis, session: date, plan_hash: str, equity_usd: Decimal) -> Event:
-    identity: dict[str, Any] = {
-        "at": desk.clock.now(),
-        "cycle_id": desk.cycle_id(session),
-        "session": session,
-        "plan_hash": plan_hash,
-        "limits_hash": desk.limits_hash,
-    }
-    if basis.batch is None or basis.batch_hash is None:
-        return PlanHeld(**identity, batch_hash=basis.batch_hash, reason=basis.hold_reason)
-    return PlanRecorded(
-        **identity,
-        batch_hash=basis.batch_hash,
-        decision_source=basis.batch.decision_source,
-        equity_usd=equity_usd,
     )
 
 

@@ -1,0 +1,89 @@
+"""What a plan is once decided: its orders under derived ids, its content under one hash, its row in the ledger."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from execution.domain.canonical import canonical_bytes
+from execution.domain.events import Event, OrderIntended, PlanHeld, PlanRecorded
+from execution.domain.orders import OrderRequest
+from execution.risk.trading_context import TradingContext
+from execution.session.approval import PLANS_FOLDER, frozen_orders
+from execution.session.basis import Basis
+from execution.session.decide import Decisions, SymbolDecision
+from execution.session.desk import Desk
+
+
+def intended_orders(desk: Desk, decisions: Decisions, session: date) -> tuple[OrderIntended, ...]:
+    """Return the orders of a plan under their derived ids, in the order they were decided."""
+    return tuple(_intent(desk, decision, session) for decision in decisions.orders)
+
+
+def frozen(desk: Desk, context: TradingContext, basis: Basis, orders: tuple[OrderIntended, ...]) -> str:
+    """Store everything the plan rests on and orders, and return its hash; no instant and no path is in it.
+
+    What the venue showed is in it too: a later replay has no venue to ask (`execution.replay`).
+    """
+    session = context.session
+    content = {
+        "cycle_id": desk.cycle_id(session),
+        "session": session,
+        "batch_hash": basis.batch_hash,
+        "hold_reason": basis.hold_reason,
+        "limits_hash": desk.limits_hash,
+        "sizing": desk.sizing.model_dump(),
+        "exits": [rule.model_dump() for rule in desk.exits],
+        "expires_at": desk.submit_until(session),
+        "settings_hash": desk.settings_hash,
+        "code_hash": desk.code_hash,
+        "cash_usd": context.cash_usd,
+        "positions_shares": dict(context.positions_shares),
+        "closes_usd": {symbol: context.closes_usd[symbol] for symbol in context.positions_shares},
+        "open_orders": context.open_orders,
+        "orders": frozen_orders(orders),
+    }
+    return desk.artifacts.write(PLANS_FOLDER, canonical_bytes(content), suffix=".json")
+
+
+def plan_event(desk: Desk, basis: Basis, *, session: date, plan_hash: str, equity_usd: Decimal) -> Event:
+    """Return what the ledger is told of a frozen plan: that it holds, or which batch it trades and on what equity."""
+    identity: dict[str, Any] = {
+        "at": desk.clock.now(),
+        "cycle_id": desk.cycle_id(session),
+        "session": session,
+        "plan_hash": plan_hash,
+        "limits_hash": desk.limits_hash,
+    }
+    if basis.batch is None or basis.batch_hash is None:
+        return PlanHeld(**identity, batch_hash=basis.batch_hash, reason=basis.hold_reason)
+    return PlanRecorded(
+        **identity,
+        batch_hash=basis.batch_hash,
+        decision_source=basis.batch.decision_source,
+        equity_usd=equity_usd,
+    )
+
+
+def _intent(desk: Desk, decision: SymbolDecision, session: date) -> OrderIntended:
+    proposed = decision.order
+    assert proposed is not None  # noqa: S101 - decisions.orders holds only decisions with an order
+    order = OrderRequest(
+        client_order_id=desk.order_id(session, symbol=proposed.symbol, side=proposed.side, leg=proposed.leg_name),
+        symbol=proposed.symbol,
+        side=proposed.side,
+        leg=proposed.leg,
+        quantity_shares=decision.shares,
+        order_type="market" if proposed.limit_usd is None else "limit",
+        time_in_force="day",
+        limit_usd=proposed.limit_usd,
+        is_reduce_only=proposed.leg != "entry",
+    )
+    return OrderIntended(
+        at=desk.clock.now(),
+        cycle_id=desk.cycle_id(session),
+        leg=proposed.leg_name,
+        order=order,
+        reason=decision.reason,
+        reference_price_usd=proposed.reference_price_usd,
+        protective_stop_usd=proposed.stop_usd,
+    )
