@@ -1,7 +1,8 @@
 """Circuit breakers: facts that stop the account without a person, as changes of control for the acts to record.
 
 Pure. What ends by itself, the day's loss and a drawdown of play money, is the business of the pre-trade checks; here
-stands what only a named person may lift again.
+stands what only a named person may lift again. A broken chain is not here: it cannot be recorded in the ledger it
+breaks, so the act that finds it engages the kill switch (`session/lease_of_act.py`).
 """
 
 from collections.abc import Iterator
@@ -33,7 +34,6 @@ class BreakerFacts:
         held: symbols held that were not halted.
         stale: those of them without a price of the session.
         cycles_sent_at: when each cycle sent its first entry.
-        chain_fault: what is wrong with the ledger's chain; empty while it holds.
     """
 
     now: datetime
@@ -45,15 +45,10 @@ class BreakerFacts:
     held: tuple[str, ...] = ()
     stale: tuple[str, ...] = ()
     cycles_sent_at: tuple[datetime, ...] = ()
-    chain_fault: str = ""
 
 
 def tripped(facts: BreakerFacts, limits: RiskLimits) -> tuple[ControlChanged, ...]:
-    """Return the changes of control to record, the strictest first; none that the account's state covers already.
-
-    A broken chain cannot be recorded in the ledger it breaks: whoever finds it engages the kill switch with the reason
-    given here.
-    """
+    """Return the changes of control to record, the strictest first; none that the account's state covers already."""
     state: ControlState = facts.control.state if facts.control else "active"
     found = sorted(_trips(facts, limits), key=lambda trip: -_STRICTNESS[trip[0]])
     return tuple(
@@ -64,8 +59,6 @@ def tripped(facts: BreakerFacts, limits: RiskLimits) -> tuple[ControlChanged, ..
 
 
 def _trips(facts: BreakerFacts, limits: RiskLimits) -> Iterator[tuple[ControlState, str]]:
-    if facts.chain_fault:
-        yield "halted", f"the ledger's chain is broken: {facts.chain_fault}"
     enabled_at = facts.control.at if facts.control and facts.control.state == "active" else None
     if is_repeating(facts.cycles_sent_at, now=facts.now, enabled_at=enabled_at, limits=limits):
         yield (

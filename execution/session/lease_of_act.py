@@ -12,8 +12,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Final
 
-from execution.domain.errors import LedgerError
+from execution.domain.errors import ChainBroken, LedgerError
 from execution.ledger.anchors import verify_ledger
+from execution.risk.circuit_breakers import ACTOR as BREAKER
+from execution.risk.kill_switch import KillSwitch
 from execution.session.desk import Desk
 
 ACT_LEASE: Final = "act"
@@ -28,7 +30,8 @@ def leased(desk: Desk) -> Iterator[Desk | None]:
 
     A desk that is leased already is given as it is: acts may be made of acts. Where heads are anchored, every anchored
     head must be in the ledger before the act, and the head it leaves is anchored after it. An act that failed leaves
-    its rows to the anchor of the next.
+    its rows to the anchor of the next. A ledger that cannot be believed engages the kill switch: mending the file alone
+    lets no order out again, a named person must.
 
     Raises:
         ChainBroken: the ledger was changed by hand, cut off, or hashed again.
@@ -47,6 +50,9 @@ def leased(desk: Desk) -> Iterator[Desk | None]:
         yield acting
         if desk.anchoring is not None:
             desk.anchoring.anchor(acting.ledger, desk.clock.now())
+    except ChainBroken as broken:
+        _stop(desk, broken)
+        raise
     finally:
         # A lease that cannot be given back runs out by itself, and must not hide why the act ended.
         with suppress(LedgerError):
@@ -61,6 +67,15 @@ def keep_lease(desk: Desk) -> None:
     """
     if desk.lease is not None:
         desk.ledger.renew_lease(desk.lease, ttl_seconds=LEASE_SECONDS)
+
+
+def _stop(desk: Desk, broken: ChainBroken) -> None:
+    """Engage the kill switch for a broken chain; the ledger it breaks can take no change of control."""
+    # A simulated switch is pressed by its schedule alone.
+    if isinstance(desk.kill_switch, KillSwitch):
+        # Where even a file cannot be made, the next act finds the chain broken again and sends as little.
+        with suppress(OSError):
+            desk.kill_switch.engage(f"the ledger's chain is broken: {broken}", BREAKER, desk.clock.now())
 
 
 def holder_of(desk: Desk) -> str:

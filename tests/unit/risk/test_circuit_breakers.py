@@ -24,7 +24,6 @@ TRIPS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "daily loss": ({"equity_usd": Decimal(98_500)}, {"equity_usd": Decimal("98500.01")}, "reducing"),
     "drawdown": ({"drawdown_fraction": Decimal("0.05")}, {"drawdown_fraction": Decimal("0.0499")}, "halted"),
     "stale quotes": ({"stale": ("AAA", "BBB")}, {"stale": ("AAA",)}, "reducing"),
-    "broken chain": ({"chain_fault": "row 7"}, {"chain_fault": ""}, "halted"),
     "repeated cycles": ({"cycles_sent_at": REPEATED}, {"cycles_sent_at": REPEATED[:2]}, "reducing"),
 }
 
@@ -61,7 +60,7 @@ def test_the_strictest_change_comes_first() -> None:
 def test_play_money_is_not_stopped_for_what_ends_by_itself() -> None:
     lost = replace(CALM, has_person=False, equity_usd=Decimal(90_000), drawdown_fraction=Decimal("0.1"))
     assert tripped(lost, RiskLimits()) == ()
-    assert tripped(replace(lost, chain_fault="row 7"), RiskLimits())[0].state == "halted"
+    assert tripped(replace(lost, cycles_sent_at=REPEATED), RiskLimits())[0].state == "reducing"
 
 
 def test_a_named_resume_enables_repeated_cycles_again() -> None:

@@ -2,13 +2,16 @@
 
 import shutil
 import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from execution.domain.errors import ChainBroken, LedgerError
+from execution.domain.errors import ChainBroken, Halted, LedgerError
 from execution.ledger.anchors import Anchoring, verify_ledger
+from execution.risk.kill_switch import KillSwitch
 from execution.session import run_session
 from tests.builders.anchoring import an_anchoring
 from tests.builders.trading_days import FIRST, TradingDays
@@ -26,6 +29,14 @@ def days(tmp_path: Path, anchoring: Anchoring) -> TradingDays:
 
 def anchored(anchoring: Anchoring) -> list[int]:
     return [int(line.split(" ")[1]) for line in anchoring.sinks[0].lines()]
+
+
+def change_a_row(ledger: Path) -> None:
+    with closing(sqlite3.connect(ledger)) as connection:
+        for (name,) in connection.execute("select name from sqlite_schema where type = 'trigger'").fetchall():
+            connection.execute(f"drop trigger {name}")
+        connection.execute("update event set body = replace(body, 'AAA', 'ZZZ')")
+        connection.commit()
 
 
 def test_each_act_anchors_the_head_it_leaves(days: TradingDays, anchoring: Anchoring) -> None:
@@ -71,6 +82,32 @@ def test_a_tail_cut_off_stops_every_act(days: TradingDays, tmp_path: Path) -> No
     for act in (run_session.submit, run_session.cancel_rest, run_session.settle):
         with pytest.raises(ChainBroken, match="no such row"):
             act(desk, session=FIRST)
+
+
+@pytest.mark.parametrize("act", [run_session.submit, run_session.cancel_rest, run_session.settle])
+def test_an_act_that_finds_the_chain_broken_engages_the_kill_switch(
+    days: TradingDays, tmp_path: Path, act: Callable[..., object]
+) -> None:
+    days.plan()
+    honest = (tmp_path / "ledger.db").read_bytes()
+    change_a_row(tmp_path / "ledger.db")
+    with pytest.raises(ChainBroken):
+        act(days.restarted(), session=FIRST)
+    assert "chain is broken" in (tmp_path / "KILL").read_text()
+    # Putting the honest file back is no resume.
+    (tmp_path / "ledger.db").write_bytes(honest)
+    days.restarted()
+    with pytest.raises(Halted, match="resume"):
+        days.submit()
+    assert days.venue.open_orders() == ()
+
+
+def test_a_broken_chain_is_told_even_where_no_switch_can_be_made(tmp_path: Path) -> None:
+    days = TradingDays(tmp_path, desk_changes={"kill_switch": KillSwitch(tmp_path / "gone" / "KILL")})
+    days.plan()
+    change_a_row(tmp_path / "ledger.db")
+    with pytest.raises(ChainBroken):
+        run_session.settle(days.restarted(), session=FIRST)
 
 
 def test_an_act_that_failed_leaves_its_rows_to_the_next_anchor(days: TradingDays, anchoring: Anchoring) -> None:
