@@ -38,6 +38,7 @@ ML_SIGNAL_BATCH: Final[Key] = ("ml", "signal_batch")
 
 TRADING_ORDER_PLAN: Final[Key] = ("trading", "order_plan")
 TRADING_ORDERS: Final[Key] = ("trading", "orders")
+TRADING_EXIT_WATCH: Final[Key] = ("trading", "exit_watch")
 TRADING_FILLS: Final[Key] = ("trading", "fills")
 TRADING_POSITIONS: Final[Key] = ("trading", "positions")
 TRADING_DECISIONS: Final[Key] = ("trading", "decisions")

@@ -21,7 +21,13 @@ def due_trading_work(settings: TradingSettings, home: Home) -> Callable[[], tupl
 
     def due() -> tuple[Work, ...]:
         now = clock.now()
-        facts = trading_facts(book=book_of(settings, home), batches=batches, calendar=calendar, now=now)
+        facts = trading_facts(
+            book=book_of(settings, home),
+            batches=batches,
+            calendar=calendar,
+            now=now,
+            has_exit_rules=bool(settings.exits),
+        )
         return () if facts is None else trading_due(now=now, calendar=calendar, facts=facts)
 
     return due

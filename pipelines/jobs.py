@@ -34,6 +34,7 @@ class Job:
         single_keys: single assets it materializes.
         description: one sentence for the UI.
         cron: when the wall clock asks whether it is due, New York time; None where a sensor asks in every mode.
+        runtime_max_seconds: how long a run may last; None for the instance's own bound.
     """
 
     act: Act
@@ -42,6 +43,7 @@ class Job:
     single_keys: tuple[keys.Key, ...] = ()
     description: str
     cron: str | None = None
+    runtime_max_seconds: int | None = None
 
 
 JOBS = (
@@ -102,6 +104,14 @@ JOBS = (
         description="Cancels entries that still work at the deadline.",
     ),
     Job(
+        act=Act.WATCH,
+        location="trading",
+        single_keys=(keys.TRADING_EXIT_WATCH,),
+        description="Asks the exit rules at last prices until the close, and sells what falls due.",
+        # From the submit window's end to the close, with room to spare.
+        runtime_max_seconds=7 * 3_600,
+    ),
+    Job(
         act=Act.SETTLE,
         location="trading",
         single_keys=(keys.TRADING_FILLS, keys.TRADING_POSITIONS, keys.TRADING_DECISIONS, keys.TRADING_LEDGER_EXPORT),
@@ -125,4 +135,5 @@ def _definition(row: Job) -> UnresolvedAssetJobDefinition:
         description=row.description,
         # One process for all steps: a step process costs two to six seconds of start-up, and DuckDB has one writer.
         executor_def=dg.in_process_executor,
+        tags={"dagster/max_runtime": row.runtime_max_seconds} if row.runtime_max_seconds else None,
     )

@@ -22,6 +22,7 @@ from sensors.rules import Act, Work
 _SENSORS = (
     ("signal_batches", (Act.PLAN,), "Asks for the order plan of a session until the ledger has one."),
     ("approved_plans", (Act.SUBMIT,), "Sends an approved plan's orders once its submit window opens."),
+    ("held_positions", (Act.WATCH,), "Has the exit rules asked while the market is open, if the strategy has any."),
     ("open_orders", (Act.CANCEL_REST, Act.SETTLE), "Cancels entries past the deadline; settles after the close."),
 )
 

@@ -68,6 +68,7 @@ def open_desk(settings: TradingSettings, home: Home, *, run_id: str = "", actor:
         sizing=settings.sizing,
         limits=settings.limits,
         exits=settings.exits,
+        monitoring=settings.monitoring,
         sending=settings.sending,
         approval=settings.approval,
         settings_hash=settings.settings_hash,

@@ -19,6 +19,7 @@ from execution.portfolio.exit_rules import ExitRules
 from execution.portfolio.sizing_policy import SizingPolicy
 from execution.risk.limits import RiskLimits
 from execution.session.flatten import FlattenPolicy
+from execution.session.monitor_pace import MonitorPolicy
 from execution.session.send_policy import ApprovalPolicy, SendPolicy
 from execution.watchdog import WatchdogPolicy
 from pipelines.settings_loading import LIVE_VARIABLE, PROFILE, LoadedSettings
@@ -98,6 +99,9 @@ class TradingSettings(LoadedSettings):
     sizing: SizingPolicy = Field(default=SizingPolicy(), description="How scores become target weights and shares.")
     exits: ExitRules = Field(
         default=(), description="Rules by which a position, or a part of it, is sold; asked in this order."
+    )
+    monitoring: MonitorPolicy = Field(
+        default=MonitorPolicy(), description="How often exit rules are asked while the market is open."
     )
     costs: CostModel = Field(
         default=CostModel(), description="What a trade is expected to cost, at the venue and in sizing."

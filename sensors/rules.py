@@ -22,6 +22,7 @@ class Act(StrEnum):
     PLAN = "plan"
     SUBMIT = "submit"
     CANCEL_REST = "cancel_rest"
+    WATCH = "watch"
     SETTLE = "settle"
 
 
@@ -88,6 +89,7 @@ class TradingFacts:
         recorded: the batch hashes of that session the ledger knows, planned or superseded.
         submitted: sessions whose sending has finished.
         open_entries: sessions with entries or exits still to be sent, or working and not asked to end.
+        watched: sessions whose positions need no more looking after; None when there are no exit rules to ask.
         settled: sessions that are settled.
     """
 
@@ -97,6 +99,7 @@ class TradingFacts:
     recorded: frozenset[str]
     submitted: frozenset[date]
     open_entries: frozenset[date]
+    watched: frozenset[date] | None
     settled: frozenset[date]
 
 
@@ -161,6 +164,9 @@ def trading_due(*, now: datetime, calendar: TradingCalendar, facts: TradingFacts
     for session in sorted(facts.planned - facts.settled):
         if session in facts.open_entries and calendar.submit_window(session)[1] <= now:
             due.append(Work(act=Act.CANCEL_REST, session=session))
+        is_open = calendar.submit_window(session)[1] <= now < calendar.closes_at(calendar.next(session))
+        if facts.watched is not None and session not in facts.watched and is_open:
+            due.append(Work(act=Act.WATCH, session=session))
         if calendar.bars_known_at(calendar.next(session)) <= now:
             due.append(Work(act=Act.SETTLE, session=session))
     return tuple(due)

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from execution.domain.events import PlanMissed
 from execution.ledger.book import Book
 from execution.session.day_orders import is_waiting
+from execution.session.watch import WATCHED
 from execution.signal_batch_store import SignalBatchStore
 from execution.trading_calendar import TradingCalendar
 from sensors.rules import TradingFacts
@@ -17,6 +18,7 @@ def trading_facts(
     batches: SignalBatchStore,
     calendar: TradingCalendar,
     now: datetime,
+    has_exit_rules: bool,
 ) -> TradingFacts | None:
     """Return the facts, or None before analysis has judged its first session: then nothing can be due.
 
@@ -25,6 +27,7 @@ def trading_facts(
         batches: where analysis publishes.
         calendar: exchange sessions.
         now: the clock's instant.
+        has_exit_rules: whether the strategy has rules to ask while the market is open.
     """
     judged = batches.sessions()
     if not judged:
@@ -39,6 +42,7 @@ def trading_facts(
         recorded=_recorded(book, tradable),
         submitted=frozenset(cycle.session for cycle in cycles if cycle.is_submitted),
         open_entries=frozenset(record.session for record in book.orders.values() if is_waiting(record)),
+        watched=_watched(book) if has_exit_rules else None,
         settled=frozenset(
             cycle.session for cycle in cycles if cycle.settled is not None or isinstance(cycle.plan, PlanMissed)
         ),
@@ -48,6 +52,10 @@ def trading_facts(
 def settled_sessions(book: Book) -> Collection[date]:
     """Return the sessions whose fills are booked and positions marked."""
     return frozenset(cycle.session for cycle in book.cycles.values() if cycle.settled is not None)
+
+
+def _watched(book: Book) -> frozenset[date]:
+    return frozenset(session for topic, session, _ in book.notes if topic == WATCHED and session is not None)
 
 
 def _recorded(book: Book, session: date | None) -> frozenset[str]:

@@ -72,14 +72,36 @@ def orders(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk]) -> d
     return dg.MaterializeResult(metadata=facts)
 
 
+@dg.asset(
+    key=keys.TRADING_EXIT_WATCH,
+    group_name=keys.TRADING,
+    partitions_def=SESSIONS,
+    deps=[dg.AssetKey(keys.TRADING_ORDERS)],
+    # No pool: it lasts until the close, and between two looks the other acts must get their turn.
+)
+def exit_watch(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk]) -> dg.MaterializeResult[None]:
+    """Exit rules asked at last prices until the close; what falls due is sold, each once."""
+    report = run_session.watch(desk, session=date.fromisoformat(context.partition_key))
+    facts = described(report)
+    _tag_when_busy(context, report.status)
+    tell("positions_watched", run_id=context.run.run_id, decision_id=context.partition_key, **facts)
+    return dg.MaterializeResult(metadata=facts)
+
+
 @dg.multi_asset(
     specs=[
-        dg.AssetSpec(key, group_name=keys.TRADING, deps=[dg.AssetKey(upstream)], description=description)
+        dg.AssetSpec(
+            key, group_name=keys.TRADING, deps=[dg.AssetKey(name) for name in upstream], description=description
+        )
         for key, upstream, description in (
-            (keys.TRADING_FILLS, keys.TRADING_ORDERS, "Executions and corporate actions booked after the close."),
-            (keys.TRADING_POSITIONS, keys.TRADING_FILLS, "Positions at the official close, to the cent."),
-            (keys.TRADING_DECISIONS, keys.TRADING_FILLS, "One row per symbol: what happened and why."),
-            (keys.TRADING_LEDGER_EXPORT, keys.TRADING_FILLS, "The ledger as hashed Parquet, for analysis to read."),
+            (
+                keys.TRADING_FILLS,
+                (keys.TRADING_ORDERS, keys.TRADING_EXIT_WATCH),
+                "Executions and corporate actions booked after the close.",
+            ),
+            (keys.TRADING_POSITIONS, (keys.TRADING_FILLS,), "Positions at the official close, to the cent."),
+            (keys.TRADING_DECISIONS, (keys.TRADING_FILLS,), "One row per symbol: what happened and why."),
+            (keys.TRADING_LEDGER_EXPORT, (keys.TRADING_FILLS,), "The ledger as hashed Parquet, for analysis to read."),
         )
     ],
     check_specs=[
@@ -158,4 +180,4 @@ def _tag_when_busy(context: dg.AssetExecutionContext, status: str) -> None:
         context.instance.add_run_tags(context.run.run_id, {BUSY_TAG: "true"})
 
 
-DEFINITIONS = dg.Definitions(assets=[order_plan, orders, settlement], jobs=[approve_plan])
+DEFINITIONS = dg.Definitions(assets=[order_plan, orders, exit_watch, settlement], jobs=[approve_plan])

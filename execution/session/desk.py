@@ -15,6 +15,7 @@ from execution.portfolio.exit_rules import ExitRule
 from execution.portfolio.sizing_policy import SizingPolicy
 from execution.ports import Artifacts, Broker, Clock, Interlock, Quotes, SignalBatches
 from execution.risk.limits import RiskLimits
+from execution.session.monitor_pace import MonitorPolicy
 from execution.session.send_policy import ApprovalPolicy, SendPolicy
 from execution.trading_calendar import TradingCalendar
 
@@ -34,6 +35,7 @@ class Desk:
         sending: how orders go out, and what is done when nobody knows an outcome.
         approval: which plans wait for a person.
         exits: the strategy's exit rules, in the order they are asked.
+        monitoring: how often they are asked while the market is open.
         anchoring: by which key and where the ledger's head is kept at the end of an act; None keeps it nowhere.
         lease: the right to write under which this desk acts; None outside of an act.
         settings_hash: content hash of the settings tree without paths and secrets.
@@ -61,6 +63,7 @@ class Desk:
     sending: SendPolicy = field(default_factory=SendPolicy)
     approval: ApprovalPolicy = field(default_factory=ApprovalPolicy)
     exits: tuple[ExitRule, ...] = ()
+    monitoring: MonitorPolicy = field(default_factory=MonitorPolicy)
     anchoring: Anchoring | None = None
     lease: Lease | None = None
     epoch: int = 0

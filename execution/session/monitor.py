@@ -15,6 +15,7 @@ from execution.domain.canonical import canonical_text
 from execution.domain.events import Event, OrderIntended, PlanMissed
 from execution.domain.orders import OrderRequest, ProposedOrder
 from execution.domain.quantities import tick_above_usd
+from execution.domain.signals import SignalBatch
 from execution.ledger.book import Book
 from execution.ledger.order_record import OrderRecord
 from execution.portfolio.exit_rules import DueExit
@@ -47,6 +48,8 @@ class MonitorReport:
         reason: why it was refused; empty otherwise.
         sent: client order ids that went out now.
         held_back: symbols a rule calls due that are not sold, each with why.
+        volatility_daily: largest standard deviation of one-session returns among what is held; None when unknown.
+        vix_points: the volatility index; None when unknown.
     """
 
     session: date
@@ -54,6 +57,8 @@ class MonitorReport:
     reason: str = ""
     sent: tuple[str, ...] = ()
     held_back: Mapping[str, str] = field(default_factory=dict)
+    volatility_daily: float | None = None
+    vix_points: float | None = None
 
 
 def monitor(desk: Desk, *, session: date) -> MonitorReport:
@@ -85,16 +90,24 @@ def _looked(desk: Desk, session: date) -> MonitorReport:
     refuse_unreleased(desk)
     reconciled = reconcile(desk)
     reconciled.refuse_differences()
-    sales, held_back = _sales(desk, reconciled, session)
+    book = reconciled.book
+    batch = basis_of(desk, reconciled, session, book.cycles[desk.cycle_id(session)].batch_hash).batch
+    sales, held_back = _sales(desk, reconciled, session, batch)
     intents = {intent.order.client_order_id: intent for intent in (_intent(desk, session, sale) for sale in sales)}
     desk.ledger.record(lambda book: _new(book, list(intents.values())))
     waiting = intended(desk, session, _LEG)
-    if not waiting:
-        return MonitorReport(session=session, status="watched", held_back=held_back)
-    sent = _sold(desk, session, waiting)
-    protect(desk, session)
-    status: MonitorStatus = "pending" if intended(desk, session, _LEG) else "sent" if sent else "watched"
-    return MonitorReport(session=session, status=status, sent=sent, held_back=held_back)
+    sent: tuple[str, ...] = ()
+    if waiting:
+        sent = _sold(desk, session, waiting)
+        protect(desk, session)
+    return MonitorReport(
+        session=session,
+        status="pending" if intended(desk, session, _LEG) else "sent" if sent else "watched",
+        sent=sent,
+        held_back=held_back,
+        volatility_daily=_volatility_daily(book, batch),
+        vix_points=batch.vix if batch else None,
+    )
 
 
 def _refusal(desk: Desk, session: date) -> str:
@@ -110,10 +123,18 @@ def _refusal(desk: Desk, session: date) -> str:
     return ""
 
 
-def _sales(desk: Desk, reconciled: Reconciled, session: date) -> tuple[list[ProposedOrder], dict[str, str]]:
+def _volatility_daily(book: Book, batch: SignalBatch | None) -> float | None:
+    """Return the largest volatility of what is held; None as soon as one of them is unknown."""
+    known = {signal.symbol: signal.volatility_20d for signal in batch.signals} if batch else {}
+    held = [known.get(symbol) for symbol in book.held_shares]
+    return max((level for level in held if level is not None), default=None) if None not in held else None
+
+
+def _sales(
+    desk: Desk, reconciled: Reconciled, session: date, batch: SignalBatch | None
+) -> tuple[list[ProposedOrder], dict[str, str]]:
     """Return the sales that are due and pass the checks, and why the others that are due are held back."""
     book = reconciled.book
-    batch = basis_of(desk, reconciled, session, book.cycles[desk.cycle_id(session)].batch_hash).batch
     last = {symbol: desk.quotes.last_usd(symbol) for symbol in book.held_shares}
     prices = {symbol: usd for symbol, usd in last.items() if usd is not None}
     holdings = holdings_of(book, desk.calendar, session, rules=desk.exits, batch=batch, prices_usd=prices)

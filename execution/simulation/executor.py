@@ -16,19 +16,23 @@ from execution.session import run_session
 from execution.session.day_orders import is_waiting
 from execution.session.desk import Desk
 from execution.session.protect import unprotected
+from execution.session.watch import WATCHED
 from execution.simulation.draws import Draws
 from execution.simulation.hub import Crashed, Hub, VirtualProcess
 from execution.simulation.invariants import Checker
-from execution.simulation.market import CALENDAR
+from execution.simulation.market import CALENDAR, STRATEGY
 from execution.simulation.timeline import instant_of, virtual_time
 
 ACTS: Final[Mapping[str, Callable[..., Any]]] = {
     "plan": run_session.plan,
     "submit": run_session.submit,
     "cancel_rest": run_session.cancel_rest,
+    "watch": run_session.watch,
     "settle": run_session.settle,
 }
 """The acts a simulated executor calls: the objects of `run_session` themselves."""
+# A watch lasts until the close, and is a process of its own.
+_STRAY: Final = tuple(act for act in ACTS if act != "watch")
 _CHASES_MAX: Final = 6
 """How often an executor submits inside the window of a plan that stays unsent or a holding without its stop."""
 
@@ -41,6 +45,7 @@ class Executor:
         opened_desk: makes a desk of new objects, as after a start; only what is durable is in it.
         days: decision sessions of the schedule.
         ends_at: virtual time at which it is shut down.
+        is_watcher: it asks the exit rules while the market is open, and does nothing else.
     """
 
     hub: Hub
@@ -50,6 +55,7 @@ class Executor:
     days: tuple[date, ...]
     ends_at: int
     stray_act: float
+    is_watcher: bool = False
 
     def live(self, process: VirtualProcess) -> None:
         """Run until the schedule ends; a crash starts it again after a while."""
@@ -72,7 +78,7 @@ class Executor:
         while self._goes_on:
             due = self._due(chases)
             if due is None and not self.hub.is_healed and self.draws.chance(self.stray_act):
-                due = self.draws.choice(tuple(ACTS)), self.draws.choice(self.days)
+                due = self.draws.choice(_STRAY), self.draws.choice(self.days)
             if due is None:
                 chases = 0
                 self.hub.sleep_until(self._next_moment())
@@ -103,7 +109,10 @@ class Executor:
         book, now = self.checker.peek(), instant_of(self.hub.now)
         cycles = {cycle.session: cycle for cycle in book.cycles.values()}
         for session in self.days:
-            act = _act_due(book, cycles.get(session), session, now, chases)
+            if self.is_watcher:
+                act = "watch" if _is_watch_due(book, session, now) else None
+            else:
+                act = _act_due(book, cycles.get(session), session, now, chases)
             if act:
                 return act, session
         return None
@@ -121,6 +130,11 @@ def moments_of(session: date) -> tuple[datetime, ...]:
     opens, closes = CALENDAR.submit_window(session)
     middle = opens + (closes - opens) / 2
     return CALENDAR.as_of(session), opens, middle, closes, CALENDAR.bars_known_at(CALENDAR.next(session))
+
+
+def _is_watch_due(book: Book, session: date, now: datetime) -> bool:
+    is_open = CALENDAR.submit_window(session)[1] <= now < CALENDAR.closes_at(CALENDAR.next(session))
+    return is_open and (WATCHED, session, STRATEGY) not in book.notes
 
 
 def _act_due(book: Book, cycle: CycleRecord | None, session: date, now: datetime, chases: int) -> str | None:

@@ -2,12 +2,13 @@
 
     I1   at most one accepted order per cycle, symbol, side and leg; at most one entry per cycle and symbol
     I2   the ledger's fills and ends are the venue's: none lost, none invented
-    I3   an accepted order has an intent of an approved plan, an entry a green certificate
+    I3   an accepted order has an intent, an entry or exit one of an approved plan, an entry a green certificate
     I4   limits hold at every accept: order, basket, cash, shares that may be sold
     I5   positions and cash agree with the venue after settling, or the symbol is in quarantine
     I6   the chain verifies; an order, and a cancel, has its row from before the wire
     I7   nothing is accepted later than a halt and one order's way
-    I8   no entry or exit is accepted outside of its plan's window and one order's way
+    I8   no entry or exit is accepted outside of its plan's window, and no sale of an exit rule outside of the hours in
+         which positions are watched, but for one order's way
     I9   once faults stop, every order and cycle comes to its end
     I10  what is unknown only ever reduces what may be done
 
@@ -45,6 +46,7 @@ from execution.simulation.venue import Venue, VenueOrder
 
 _MAY_BE_ACCEPTED: Final = frozenset({"in_flight", "unknown", "missed", "open"})
 _PROVEN: Final = frozenset({"filled", "cancelled", "expired", "rejected", "refused", "voided"})
+_UNPLANNED: Final = frozenset({"stop", "monitor"})
 _LATE_READ_SECONDS: Final = 1.0
 
 
@@ -184,9 +186,9 @@ class Checker:
         cycle = book.cycles[record.cycle_id]
         if record.sent_at is None:
             self.broken("I6", f"{named(order)} is accepted without a row from before the wire")
-        # A protective stop is no part of a plan: it follows from what is held.
+        # A protective stop and a sale that an exit rule asks for are no part of a plan: they follow from what is held.
         is_approved = cycle.approval is not None and cycle.approval.plan_hash == cycle.plan_hash
-        if order.leg != "stop" and not is_approved:
+        if order.leg not in _UNPLANNED and not is_approved:
             self.broken("I3", f"{named(order)} is accepted and its plan was never approved")
         if (order.symbol, order.side, order.leg) != (record.order.symbol, record.order.side, record.order.leg):
             self.broken("I3", f"{named(order)} is accepted and {named(record.order)} was decided")
@@ -206,6 +208,8 @@ class Checker:
         if order.leg == "stop":
             return
         opens, closes = CALENDAR.submit_window(record.session)
+        if order.leg == "monitor":
+            opens, closes = closes, CALENDAR.closes_at(CALENDAR.next(record.session))
         if faults.clock_jump:
             way += timedelta(seconds=faults.clock_jump_seconds)
         if not opens - way <= now <= closes + way:

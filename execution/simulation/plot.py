@@ -2,7 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 
+from pydantic import TypeAdapter
+
+from execution.portfolio.exit_rules import ExitRule, ExitRules
 from execution.simulation.draws import Draws
 from execution.simulation.faults import Faults
 from execution.simulation.market import CALENDAR, SESSIONS, SYMBOLS, WORLDS
@@ -23,6 +27,7 @@ class Plot:
         healed_at: virtual time from which nothing goes wrong any more.
         crash_at: stops at which a process dies, whatever the rates say.
         forced: the fate of every submission; empty leaves it to the seed.
+        exits: exit rules asked in the evening and, by a process of its own, while the market is open.
     """
 
     days: tuple[date, ...]
@@ -34,6 +39,18 @@ class Plot:
     healed_at: int = 0
     crash_at: frozenset[int] = frozenset()
     forced: str = ""
+    exits: tuple[ExitRule, ...] = ()
+
+
+EXITS: Final = tuple(
+    TypeAdapter(ExitRules).validate_python([{"name": name, "when": [{"fact": "gain_fraction", bound: level}], **part}])
+    for name, bound, level, part in (
+        ("at_once", "at_least", "-0.5", {}),
+        ("falls", "at_most", "-0.01", {}),
+        ("half_at_once", "at_least", "-0.5", {"sell_fraction": "0.5"}),
+    )
+)
+"""The strategies' exit rules a plot may be about."""
 
 
 def drawn_plot(draws: Draws, faults: Faults) -> Plot:
@@ -49,6 +66,7 @@ def drawn_plot(draws: Draws, faults: Faults) -> Plot:
         liked=liked,
         is_told_by_person=draws.chance(0.2),
         healed_at=int(draws.between(0.3, 1.0) * last),
+        exits=draws.choice(EXITS) if draws.chance(0.25) else (),
     )
 
 

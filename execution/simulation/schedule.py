@@ -86,6 +86,9 @@ def _lived(seed: int, plot: Plot, stage: Stage) -> Outcome:
     for number in range(plot.executors):
         executor = Executor(hub, stage.draws, checker, stage.desk, plot.days, stage.ends_at, stage.faults.stray_act)
         hub.start(f"executor-{number + 1}", executor.live)
+    if plot.exits:
+        watcher = Executor(hub, stage.draws, checker, stage.desk, plot.days, stage.ends_at, 0.0, is_watcher=True)
+        hub.start("watcher", watcher.live)
     try:
         hub.run()
     except Stuck as stuck:
@@ -129,4 +132,5 @@ def _staged(seed: int, hub: Hub, mode: Mode, plot: Plot, opened: Callable[[], Le
         days=plot.days,
         ends_at=last + _TIME_TO_END_SECONDS * SECOND,
         forced=plot.forced,
+        exits=plot.exits,
     )

@@ -8,9 +8,11 @@ from typing import Final
 
 from execution.domain.signals import Mode as TradingMode
 from execution.ledger.store import LedgerStore
+from execution.portfolio.exit_rules import ExitRule
 from execution.portfolio.sizing_policy import SizingPolicy
 from execution.risk.limits import RiskLimits
 from execution.session.desk import Desk
+from execution.session.monitor_pace import MonitorPolicy
 from execution.session.send_policy import ApprovalPolicy, SendPolicy
 from execution.simulation.draws import Draws
 from execution.simulation.faults import Faults, Mode
@@ -33,6 +35,8 @@ LIMITS: Final = RiskLimits(
     position_max_weight=Decimal("0.25"),
     concentration_max_weight=Decimal(1),
 )
+# Few looks: each costs a schedule as much as an act.
+MONITORING: Final = MonitorPolicy(pause_min_seconds=3_600, pause_max_seconds=3_600)
 _POLL_SECONDS: Final = 60.0
 
 
@@ -45,6 +49,7 @@ class Stage:
         days: decision sessions.
         ends_at: virtual time at which the executors are shut down.
         forced: the fate of every submission; empty leaves it to the seed.
+        exits: the strategy's exit rules.
     """
 
     hub: Hub
@@ -62,6 +67,7 @@ class Stage:
     days: tuple[date, ...]
     ends_at: int
     forced: str = ""
+    exits: tuple[ExitRule, ...] = ()
 
     def desk(self, process: VirtualProcess) -> Desk:
         """Return a desk of new objects, as a process that starts builds it."""
@@ -80,6 +86,8 @@ class Stage:
             kill_switch=self.switch,
             sizing=SIZING,
             limits=LIMITS,
+            exits=self.exits,
+            monitoring=MONITORING,
             settings_hash=SETTINGS_HASH,
             code_hash=CODE_HASH,
             initial_cash_usd=CASH_USD,

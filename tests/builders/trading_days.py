@@ -151,7 +151,11 @@ class TradingDays:
         """What the sensors would be told of this desk now."""
         desk = self.desk
         facts = trading_facts(
-            book=desk.ledger.book(), batches=desk.batches, calendar=desk.calendar, now=desk.clock.now()
+            book=desk.ledger.book(),
+            batches=desk.batches,
+            calendar=desk.calendar,
+            now=desk.clock.now(),
+            has_exit_rules=bool(desk.exits),
         )
         assert facts is not None
         return facts

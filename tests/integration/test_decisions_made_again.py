@@ -47,6 +47,10 @@ learning:
   num_trees: 20
 sizing:
   round_trip_cost_bps: 0
+exits:
+  - name: half
+    when: [{fact: gain_fraction, at_least: -0.5}]
+    sell_fraction: 0.5
 """
 
 # What the orchestrator and the model library warn of in a long-lived process is theirs.
@@ -98,6 +102,15 @@ def test_a_decision_with_positions_and_stops_comes_out_bit_for_bit(settings: Set
     assert book.held_shares
     page = replay_page(settings, lived, SECOND.isoformat(), tell=lambda _line: None)
     assert page.endswith(f"the decision of {SECOND} came out bit for bit")
+
+
+def test_a_run_of_its_own_asked_the_exit_rules_while_the_market_was_open(lived: Home, book: Book) -> None:
+    bought = {
+        record.order.symbol: record.filled_shares for record in book.orders.values() if record.order.leg == "entry"
+    }
+    sold = {record.order.symbol: record.filled_shares for record in book.orders.values() if record.leg == "target_half"}
+    assert sold == {symbol: (shares + 1) // 2 for symbol, shares in bought.items() if shares}
+    assert ("positions_watched", FIRST, "cross-section") in book.notes
 
 
 def test_the_first_plan_of_an_account_comes_out_bit_for_bit(settings: Settings, lived: Home, tmp_path: Path) -> None:

@@ -359,6 +359,18 @@ MUTANTS = (
         breaks="I4",
     ),
     _mutant(
+        "a watch sells beside the stop",
+        Change("execution.session.monitor:_sold", "if working_stops(book, symbol):", "if False:"),
+        Change(
+            "execution.session.monitor:_sold",
+            'book.held_shares.get(symbol, 0) - book.exposed_shares(symbol, side="sell")',
+            "book.held_shares.get(symbol, 0)",
+        ),
+        Change(_SEND + "_Attempt._may_go", "oversells = ", "oversells = False and "),
+        arena=SELLING,
+        breaks="I4",
+    ),
+    _mutant(
         "a cancel leaves no row",
         Change("execution.session.day_orders:cancel", "desk.ledger.record(ask)", "pass"),
         arena=PARTIAL,

@@ -42,6 +42,7 @@ def trading_facts(**changes: object) -> TradingFacts:
         "recorded": frozenset[str](),
         "submitted": NOTHING,
         "open_entries": NOTHING,
+        "watched": None,
         "settled": NOTHING,
     }
     return TradingFacts(**(facts | changes))  # type: ignore[arg-type]  # a builder varies one field
@@ -161,6 +162,19 @@ def test_entries_still_working_at_the_deadline_are_cancelled() -> None:
     _, closes = CALENDAR.submit_window(TUESDAY)
     due = trading_at(closes, planned=frozenset({TUESDAY}), open_entries=frozenset({TUESDAY}))
     assert due == (Work(act=Act.CANCEL_REST, session=TUESDAY),)
+
+
+def test_held_positions_are_watched_from_the_deadline_to_the_close_where_there_are_exit_rules() -> None:
+    _, deadline = CALENDAR.submit_window(TUESDAY)
+    closes = CALENDAR.closes_at(WEDNESDAY)
+    planned = frozenset({TUESDAY})
+    watch = Work(act=Act.WATCH, session=TUESDAY)
+    assert watch not in trading_at(deadline - timedelta(seconds=1), planned=planned, watched=NOTHING)
+    assert trading_at(deadline, planned=planned, watched=NOTHING) == (watch,)
+    assert trading_at(closes - timedelta(seconds=1), planned=planned, watched=NOTHING) == (watch,)
+    assert trading_at(closes, planned=planned, watched=NOTHING) == ()
+    assert trading_at(deadline, planned=planned, watched=planned) == ()
+    assert trading_at(deadline, planned=planned, watched=None) == ()
 
 
 def test_a_plan_is_settled_after_the_next_close() -> None:

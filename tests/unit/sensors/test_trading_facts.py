@@ -25,15 +25,15 @@ PLANNED = PlanRecorded(
 )
 
 
-def facts_of(book: Book, batches: SignalBatchStore) -> TradingFacts:
-    facts = trading_facts(book=book, batches=batches, calendar=CALENDAR, now=EVENING)
+def facts_of(book: Book, batches: SignalBatchStore, *, has_exit_rules: bool = False) -> TradingFacts:
+    facts = trading_facts(book=book, batches=batches, calendar=CALENDAR, now=EVENING, has_exit_rules=has_exit_rules)
     assert facts is not None
     return facts
 
 
 def test_nothing_can_be_due_before_analysis_judged_a_session(tmp_path: Path) -> None:
     store = SignalBatchStore(tmp_path)
-    assert trading_facts(book=Book(), batches=store, calendar=CALENDAR, now=EVENING) is None
+    assert trading_facts(book=Book(), batches=store, calendar=CALENDAR, now=EVENING, has_exit_rules=True) is None
 
 
 def test_a_published_batch_of_the_tradable_session_is_known(tmp_path: Path) -> None:
@@ -64,3 +64,12 @@ def test_a_missed_session_needs_no_settling_and_no_report(tmp_path: Path) -> Non
 def test_a_settled_session_is_settled(tmp_path: Path) -> None:
     done = SettleFinished(at=EVENING + timedelta(days=1), cycle_id=CYCLE, session=SESSION)
     assert settled_sessions(folded(Book(cash_usd=Decimal(0)), [PLANNED, done])) == {SESSION}
+
+
+def test_a_watched_session_is_known_where_there_are_exit_rules(tmp_path: Path) -> None:
+    store = SignalBatchStore(tmp_path)
+    store.publish(a_batch())
+    over = AuditNoted(at=EVENING, topic="positions_watched", session=SESSION, subject="cross-section", detail="7 looks")
+    book = folded(Book(), [PLANNED, over])
+    assert facts_of(book, store, has_exit_rules=True).watched == {SESSION}
+    assert facts_of(book, store).watched is None
