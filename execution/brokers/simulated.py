@@ -60,6 +60,14 @@ _MARKET_RESERVE: Final = Decimal("1.05")
 _SESSIONS_LOOKED_BACK: Final = 20
 
 
+class _NotReplaced(Exception):
+    """Undoes a replacement within its transaction."""
+
+    def __init__(self, outcome: Refused) -> None:
+        super().__init__(outcome.reason)
+        self.outcome = outcome
+
+
 class SimulatedBroker:
     """One account at the simulated venue.
 
@@ -113,22 +121,18 @@ class SimulatedBroker:
         An id is used up for ever by the order that was accepted under it; a refused order leaves no trace.
         """
         with self._present() as now, self._store.transaction():
-            running = self._running_session(now)
-            refusal = (
-                order_fault(order) or account_fault(order) or self._kind_refusal(order) or self._refusal(order, now)
-            )
-            if refusal:
-                return Refused(refusal)
-            orders = self._venue_orders(order)
-            if orders[0].order_type == "trailing_stop" and orders[0].stop_usd is None:
-                return Refused(f"the trail leaves no stop above zero below the last price of {order.symbol}")
-            stored = [self._store.add_order(each) for each in orders]
-            self._store.set_value(_LIVED_UNTIL, stored_instant(now))
-            if running is not None:
-                day = self._day(running)
-                for each in stored:
-                    day.fill_at_open(each, now)
-            return Accepted(stored[0].broker_order_id)
+            return self._take(order, now)
+
+    def replace_order(self, client_order_id: str, order: OrderRequest) -> SubmitOutcome:
+        """Put an order in the place of a working one, in one piece; when it is refused, the former works on."""
+        try:
+            with self._present() as now, self._store.transaction():
+                former = self._store.order(client_order_id)
+                if former is None or former.status != "open" or former.group_id:
+                    return Refused(f"{client_order_id} is no working order that stands alone: nothing to replace")
+                return self._take_instead(former, order, now)
+        except _NotReplaced as undone:
+            return undone.outcome
 
     def cancel(self, client_order_id: str) -> None:
         """Cancel what is left of an order and of its linked exits; an unknown or ended one is left alone."""
@@ -142,6 +146,11 @@ class SimulatedBroker:
         with self._present():
             order = self._store.order(client_order_id)
             return None if order is None else order.state
+
+    def orders(self) -> tuple[VenueOrder, ...]:
+        """Return every order the venue ever accepted as it is now, in order of arrival."""
+        with self._present():
+            return tuple(self._store.orders())
 
     def open_orders(self) -> tuple[OrderState, ...]:
         """Return working orders by client order id."""
@@ -263,6 +272,29 @@ class SimulatedBroker:
             if row is not None:
                 return row
         return None
+
+    def _take(self, order: OrderRequest, now: datetime) -> SubmitOutcome:
+        running = self._running_session(now)
+        refusal = order_fault(order) or account_fault(order) or self._kind_refusal(order) or self._refusal(order, now)
+        if refusal:
+            return Refused(refusal)
+        orders = self._venue_orders(order)
+        if orders[0].order_type == "trailing_stop" and orders[0].stop_usd is None:
+            return Refused(f"the trail leaves no stop above zero below the last price of {order.symbol}")
+        stored = [self._store.add_order(each) for each in orders]
+        self._store.set_value(_LIVED_UNTIL, stored_instant(now))
+        if running is not None:
+            day = self._day(running)
+            for each in stored:
+                day.fill_at_open(each, now)
+        return Accepted(stored[0].broker_order_id)
+
+    def _take_instead(self, former: VenueOrder, order: OrderRequest, now: datetime) -> SubmitOutcome:
+        end_order(self._store, former, "cancelled", f"replaced by {order.client_order_id}")
+        outcome = self._take(order, now)
+        if isinstance(outcome, Refused):
+            raise _NotReplaced(outcome)
+        return outcome
 
     def _cash(self) -> Decimal:
         return Decimal(self._store.value(CASH) or 0)

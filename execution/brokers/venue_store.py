@@ -120,6 +120,10 @@ class VenueStore:
         found = self._orders("client_order_id = ?", client_order_id)
         return found[0] if found else None
 
+    def orders(self) -> list[VenueOrder]:
+        """Return every order in order of arrival."""
+        return self._orders("true")
+
     def open_orders(self) -> list[VenueOrder]:
         """Return working orders in order of arrival."""
         return self._orders("status = 'open'")
