@@ -1,6 +1,7 @@
 """What trading needs of the world, as small protocols. Adapters live in `brokers/`, `ledger/` and `clock.py`."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol, TypeVar
@@ -107,6 +108,27 @@ class Interlock(Protocol):
 
     def refuse_when_engaged(self) -> None:
         """Do nothing while orders may pass; raise Halted when they may not, or when nobody can tell."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SessionHours:
+    """One session, its opening and its closing instant in UTC."""
+
+    session: date
+    opens_at: datetime
+    closes_at: datetime
+
+
+class VenueTime(Protocol):
+    """What a venue says of the time, to be compared with ours."""
+
+    def now(self) -> datetime:
+        """Return the venue's instant in UTC."""
+        ...
+
+    def sessions(self, first: date, last: date) -> tuple[SessionHours, ...]:
+        """Return the venue's sessions from one day to another, both included, oldest first."""
         ...
 
 

@@ -17,6 +17,10 @@
         FactExists           a fact that may exist once exists already
         CommitUnknown        the database was lost while it committed
         Fenced               the lease a writer relies on was lost
+      VenueError
+        VenueUnavailable     a venue does not answer, or asks to wait: ask again later
+        AccessDenied         a venue refuses the keys or the account; nothing is asked again until a person changed it
+        TimeDisagrees        a venue's clock or calendar differs from ours
       ReleaseRefused         program, settings, ledger or model are not the approved release
       Halted                 the kill switch is engaged, or cannot be read
       NotArmed               a command that loosens or sells lacks its phrase, token, name or reason
@@ -91,6 +95,30 @@ class CommitUnknown(LedgerError):
 
 class Fenced(LedgerError):
     """The lease a writer relies on was taken by another executor, or given back."""
+
+
+class VenueError(TouchstoneError):
+    """A venue could not be asked, or may not be believed about the time."""
+
+
+class VenueUnavailable(VenueError):
+    """A venue does not answer, answers half a message, or asks to wait.
+
+    Attributes:
+        wait_seconds: how long it asks to wait; None where it did not say.
+    """
+
+    def __init__(self, message: str, *, wait_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.wait_seconds = wait_seconds
+
+
+class AccessDenied(VenueError):
+    """A venue refuses the keys, a permission or the account; a person must look before anything is asked again."""
+
+
+class TimeDisagrees(VenueError):
+    """A venue's clock or calendar differs from ours, so nobody knows which session it is."""
 
 
 class ReleaseRefused(TouchstoneError):

@@ -159,18 +159,19 @@ class BrokerFill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorporateActionEntry:
-    """A split, dividend or delisting booked to the account.
+    """A split, dividend, delisting or charge booked to the account.
 
     Attributes:
         entry_id: unique for ever.
-        kind: `split` changes the quantity, `dividend` pays cash, `delisting` closes the position for cash.
+        kind: `split` changes the quantity, `dividend` pays cash, `delisting` closes the position for cash,
+            `charge` moves cash alone: fees that come later than their trades, and interest.
         quantity_delta_shares: change of the position in whole shares.
         cash_usd: cash booked, fractions of a split paid out included.
         ratio: new shares per old for a split; else None.
     """
 
     entry_id: str
-    kind: Literal["split", "dividend", "delisting"]
+    kind: Literal["split", "dividend", "delisting", "charge"]
     symbol: str
     session: date
     quantity_delta_shares: int

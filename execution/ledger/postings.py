@@ -28,7 +28,7 @@ class Posting:
     """An amount above zero that one account gets and another gives.
 
     Attributes:
-        kind: why: opening, trade, fee, split, dividend or delisting.
+        kind: why: opening, trade, fee, split, dividend, delisting or charge.
         unit: `usd` or `share`.
     """
 

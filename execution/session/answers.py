@@ -33,7 +33,7 @@ HIGHEST_PRICE_USD: Final = Decimal(10_000_000)
 MOST_CASH_USD: Final = Decimal(1_000_000_000_000)
 # A venue's clock may run a little before ours.
 _AHEAD: Final = timedelta(minutes=5)
-_ACTIONS: Final = ("split", "dividend", "delisting")
+_ACTIONS: Final = ("split", "dividend", "delisting", "charge")
 
 
 def order_told(desk: Desk, order: OrderRequest) -> OrderState | None:
@@ -151,8 +151,8 @@ def _action_faults(entry: CorporateActionEntry, latest: datetime) -> Iterable[st
     yield _instant("booked_at", entry.booked_at, latest)
     if entry.kind == "split" or entry.ratio is not None:
         yield _amount("ratio", entry.ratio, Decimal("0.0001"), Decimal(10_000))
-    if entry.kind == "dividend" and entry.quantity_delta_shares:
-        yield f"a dividend that changes the position by {entry.quantity_delta_shares} shares"
+    if entry.kind in ("dividend", "charge") and entry.quantity_delta_shares:
+        yield f"a {entry.kind} that changes the position by {entry.quantity_delta_shares} shares"
 
 
 def _text(name: str, value: Any) -> str:

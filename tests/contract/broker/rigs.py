@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from execution.ports import Broker
+from tests.builders.alpaca import alpaca_side
+from tests.builders.http_venue import http_venue
 from tests.builders.venue import CASH, TUESDAY, World
 
 
@@ -35,10 +37,10 @@ class MakeRig(Protocol):
     def __call__(self, folder: Path) -> AbstractContextManager[BrokerRig]: ...
 
 
-class _Simulated:
-    def __init__(self, world: World) -> None:
+class _InWorld:
+    def __init__(self, world: World, broker: Broker) -> None:
         self._world = world
-        self.broker: Broker = world.broker
+        self.broker = broker
         self.initial_cash_usd = CASH
 
     def now(self) -> datetime:
@@ -54,8 +56,17 @@ class _Simulated:
 @contextmanager
 def simulated(folder: Path) -> Iterator[BrokerRig]:
     world = World(folder)
-    yield _Simulated(world)
+    yield _InWorld(world, world.broker)
     world.broker.close()
 
 
-RIGS: Final = (simulated,)
+@contextmanager
+def alpaca_over_http(folder: Path) -> Iterator[BrokerRig]:
+    """The adapter and the real client library, talking to the simulated venue over a socket."""
+    world = World(folder)
+    with http_venue(world) as venue:
+        yield _InWorld(world, alpaca_side(venue.url, folder, world.clock).broker)
+    world.broker.close()
+
+
+RIGS: Final = (simulated, alpaca_over_http)

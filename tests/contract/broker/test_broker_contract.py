@@ -36,6 +36,15 @@ def refused(rig: BrokerRig, order: OrderRequest) -> str:
     return outcome.reason
 
 
+def repeated(rig: BrokerRig, order: OrderRequest, first: OrderState) -> None:
+    """The same order again is refused as a duplicate, or answered with the first: it never is a second one."""
+    match rig.broker.submit(order):
+        case Refused(reason):
+            assert "duplicate" in reason
+        case outcome:
+            assert outcome == Accepted(first.broker_order_id)
+
+
 def test_cash_and_positions_are_exact(rig: BrokerRig) -> None:
     account = rig.broker.account()
     assert isinstance(account.cash_usd, Decimal)
@@ -84,8 +93,8 @@ def test_cancelling_twice_or_what_never_was_is_harmless(rig: BrokerRig) -> None:
 
 def test_an_id_is_accepted_once_and_a_second_order_under_it_trades_nothing(rig: BrokerRig) -> None:
     rig.open_session()
-    sent(rig, buy(10))
-    assert "duplicate" in refused(rig, buy(10))
+    first = sent(rig, buy(10))
+    repeated(rig, buy(10), first)
     assert "duplicate" in refused(rig, buy(20))
     assert dict(rig.broker.account().positions_shares) == {"AAA": 10}
 
@@ -167,13 +176,15 @@ def test_fills_before_the_instant_asked_for_are_left_out(rig: BrokerRig) -> None
     assert rig.broker.fills(since=fill.filled_at + timedelta(microseconds=1)) == ()
 
 
-def test_an_id_said_to_be_used_up_for_ever_is_refused_after_its_order_has_ended(rig: BrokerRig) -> None:
+def test_an_id_said_to_be_used_up_for_ever_makes_no_order_after_its_own_has_ended(rig: BrokerRig) -> None:
     rig.open_session()
-    sent(rig, buy(10, limit_usd=Decimal("30.00")))
+    first = sent(rig, buy(10, limit_usd=Decimal("30.00")))
     rig.broker.cancel("buy-1")
     rig.end_session()
     if rig.broker.capabilities.id_uniqueness == "forever":
-        assert "duplicate" in refused(rig, buy(10, limit_usd=Decimal("30.00")))
+        repeated(rig, buy(10, limit_usd=Decimal("30.00")), first)
+        assert "duplicate" in refused(rig, buy(11, limit_usd=Decimal("30.00")))
+        assert rig.broker.open_orders() == ()
 
 
 def test_a_venue_takes_the_kinds_of_orders_it_declares(rig: BrokerRig) -> None:
