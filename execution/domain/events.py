@@ -391,6 +391,24 @@ class ReleaseApproved:
     approver: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerRestored:
+    """The ledger came back from a backup; what was written after that backup is lost.
+
+    Attributes:
+        epoch: part of every client order id decided from here on; higher than before.
+        backup: name of the backup.
+        rows: rows of the chain that came back.
+        actor: the person who restored it.
+    """
+
+    at: datetime
+    epoch: int
+    backup: str
+    rows: int
+    actor: str
+
+
 TradingEvent = (
     AccountOpened
     | PlanRecorded
@@ -423,6 +441,7 @@ Note = (
     | SymbolQuarantined
     | QuarantineLifted
     | ReleaseApproved
+    | LedgerRestored
 )
 Event = TradingEvent | Note
 

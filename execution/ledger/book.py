@@ -78,6 +78,7 @@ class Book:
         lifted: by symbol, how many fills were booked when a person last lifted its quarantine.
         release: what may trade, as approved last; None before the first approval.
         days: by exchange day, in the order the ledger first knew them: reserved, filled, entries and realised.
+        epoch: part of every client order id; rises only when the ledger is restored from a backup.
     """
 
     opened: AccountOpened | None = None
@@ -94,6 +95,7 @@ class Book:
     lifted: Mapping[str, int] = field(default_factory=dict)
     release: ReleaseApproved | None = None
     days: Mapping[date, RiskDay] = field(default_factory=dict)
+    epoch: int = 0
 
     @property
     def held_shares(self) -> dict[str, int]:

@@ -16,6 +16,7 @@ from execution.domain.events import (
     CorporateActionBooked,
     Event,
     FillBooked,
+    LedgerRestored,
     OrderAccepted,
     OrderAmended,
     OrderEnded,
@@ -82,7 +83,7 @@ class Folding:
         self._fills, self._actions, self._notes = dict(book.fills), dict(book.actions), dict(book.notes)
         self._control, self._release = book.control, book.release
         self._quarantined, self._lifted = dict(book.quarantined), dict(book.lifted)
-        self._days = dict(book.days)
+        self._days, self._epoch = dict(book.days), book.epoch
 
     def book(self) -> Book:
         """Return the book as it stands."""
@@ -101,6 +102,7 @@ class Folding:
             lifted=self._lifted,
             release=self._release,
             days=self._days,
+            epoch=self._epoch,
         )
 
     def order(self, client_order_id: str) -> OrderRecord | None:
@@ -256,6 +258,12 @@ class Folding:
     @apply.register
     def _(self, event: ReleaseApproved) -> None:
         self._release = event
+
+    @apply.register
+    def _(self, event: LedgerRestored) -> None:
+        if event.epoch <= self._epoch:
+            raise IllegalTransition(f"a restored ledger begins epoch {event.epoch}, and epoch {self._epoch} was used")
+        self._epoch = event.epoch
 
     def _cycle(self, event: Any) -> CycleRecord:
         cycle = self._cycles.get(event.cycle_id)

@@ -28,7 +28,6 @@ class Desk:
         account: account name from settings.
         strategy: strategy name; batches of another one are refused.
         mode: simulated, files, paper or live; batches of another one are held.
-        epoch: part of every order id; rises only when the ledger is restored from a backup.
         initial_cash_usd: cash the ledger opens with.
         artifacts: plans and why-rows, each named by its hash.
         kill_switch: while it is engaged, or nobody can tell, nothing is sent.
@@ -66,7 +65,6 @@ class Desk:
     monitoring: MonitorPolicy = field(default_factory=MonitorPolicy)
     anchoring: Anchoring | None = None
     lease: Lease | None = None
-    epoch: int = 0
     actor: str = ""
     run_id: str = ""
 
@@ -83,7 +81,7 @@ class Desk:
         """Return the derived client order id of one leg of a session's cycle."""
         return client_order_id(
             account=self.account,
-            epoch=self.epoch,
+            epoch=self.ledger.book().epoch,
             cycle_id=self.cycle_id(session),
             strategy=self.strategy,
             symbol=symbol,

@@ -1,0 +1,56 @@
+"""A ledger that came back from a backup: it may be older than what the venue knows, so it begins in recovery.
+
+Recovery is a halt of its own reason: nothing is sent until ledger and venue agree and a named person resumes. Whatever
+was decided and not sent when the backup was made may have been sent since, so it counts as sent and is looked up, never
+sent. Ids decided from here on carry a higher epoch, so none that the lost rows may have used is used again.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from execution.domain.events import ControlChanged, Event, LedgerRestored, SubmissionStarted
+from execution.ledger.book import Book
+from execution.ledger.order_record import OrderRecord
+from execution.ledger.store import LedgerStore
+
+
+def begin_recovery(ledger: LedgerStore, *, at: datetime, epoch: int, backup: str, actor: str) -> LedgerRestored:
+    """Write into a restored ledger that it was restored and return what was written.
+
+    Args:
+        ledger: the restored ledger, verified.
+        at: the clock's instant.
+        epoch: higher than any epoch ever used; one that only grew by one could meet an earlier restore of the same
+            backup.
+        backup: name of the backup.
+        actor: the person who restores.
+
+    Raises:
+        IllegalTransition: the epoch does not rise.
+    """
+    rows = ledger.head().sequence
+    restored = LedgerRestored(at=at, epoch=epoch, backup=backup, rows=rows, actor=actor)
+    reason = (
+        f"recovery: restored from {backup} with {rows} rows; nothing is sent until ledger and venue agree and a person "
+        "resumes"
+    )
+    halted = ControlChanged(at=at, state="halted", actor=actor, reason=reason)
+
+    def decide(book: Book) -> Sequence[Event]:
+        waiting = [record for record in book.orders.values() if record.state == "intended"]
+        return (restored, halted, *[_perhaps_sent(record, at) for record in waiting])
+
+    ledger.record(decide)
+    return restored
+
+
+def _perhaps_sent(record: OrderRecord, at: datetime) -> SubmissionStarted:
+    order = record.order
+    price = order.limit_usd or record.reference_price_usd or Decimal(0)
+    return SubmissionStarted(
+        at=at,
+        client_order_id=order.client_order_id,
+        quantity_shares=order.quantity_shares,
+        reserved_usd=price * order.quantity_shares if order.side == "buy" else Decimal(0),
+    )
