@@ -9,12 +9,12 @@ number per session, the same for every symbol.
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Family = Literal["price", "volume", "risk", "indicator", "level", "rank", "market", "news", "fundamental"]
+Family = Literal["price", "volume", "risk", "indicator", "level", "rank", "market", "news", "fundamental", "library"]
 
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One column of `marts.fct_features`.
+    """One column of `marts.fct_features`; family `library` is for what a user may switch on beside the catalogue.
 
     Attributes:
         name: column name; the suffix `_20d` counts sessions.
@@ -23,6 +23,8 @@ class Feature:
             indicators go on weighing everything from the first bar.
         inputs: raw tables it rests on.
         description: one sentence, with the unit where it is not a plain ratio.
+        version: rises whenever the same rows would give another value.
+        owner: who answers for it.
     """
 
     name: str
@@ -30,6 +32,8 @@ class Feature:
     look_back_sessions: int
     inputs: tuple[str, ...]
     description: str
+    version: int = 1
+    owner: str = "touchstone"
 
 
 _BARS: Final = ("daily_bars", "corporate_actions")

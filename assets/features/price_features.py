@@ -15,7 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.feature_catalogue import FEATURES
-from assets.features.market_series import Bools, Floats, MarketSeries, market_series
+from assets.features.feature_library import FeatureLibrary
+from assets.features.feature_set import Singles
+from assets.features.market_series import Floats, MarketSeries, market_series
 from assets.features.price_history import PriceHistory, price_histories
 from assets.features.price_measures import FACTS, price_measures
 from assets.features.price_panel import PricePanel, SessionAxis, member_mask, price_panel
@@ -108,24 +110,33 @@ def feature_rows(past: PricePast, sessions: Sequence[date], symbols: Iterable[st
     Returns:
         Schema `ROW_SCHEMA`; a value is finite or null.
     """
-    wanted = np.zeros(len(past.calendar.sessions), dtype=bool)
-    wanted[[past.calendar.index(session) for session in sessions]] = True
-    chosen = set(past.symbols if symbols is None else symbols)
-    blocks = [
-        block
-        for row, symbol in enumerate(past.symbols)
-        if symbol in chosen
-        for block in _symbol_blocks(past, row, wanted)
-    ]
-    positions = np.concatenate([block[0] for block in blocks]) if blocks else np.empty(0, dtype=np.int64)
-    codes = np.repeat([block[1] for block in blocks], [block[0].size for block in blocks]).astype(np.int64)
-    order = np.lexsort((codes, positions))
+    stretches = tuple(_stretches(past, sessions, symbols))
+    blocks = [_measured(past, stretch) for stretch in stretches]
+    keys, order = _ordered_keys(past, stretches)
     columns = [
-        _finite_or_null(np.concatenate([block[2][name] for block in blocks])[order] if blocks else np.empty(0))
+        _finite_or_null(np.concatenate([block[name] for block in blocks])[order] if blocks else np.empty(0))
         for name in COLUMNS
     ]
-    names = pa.array(past.symbols, pa.string()).take(pa.array(codes[order]))
-    return pa.Table.from_arrays([_session_column(past, positions[order]), names, *columns], schema=ROW_SCHEMA)
+    return pa.Table.from_arrays([*keys, *columns], schema=ROW_SCHEMA)
+
+
+def library_rows(
+    past: PricePast, library: FeatureLibrary, sessions: Sequence[date], symbols: Iterable[str] | None = None
+) -> pa.Table:
+    """Return the rows of the sets that are switched on: for the same sessions and symbols as `feature_rows`.
+
+    Returns:
+        The library's own schema; a value is finite or null.
+    """
+    stretches = tuple(_stretches(past, sessions, symbols))
+    keys, order = _ordered_keys(past, stretches)
+    values = np.empty((len(library.features), order.size), dtype=np.float32)
+    end = 0
+    for stretch in stretches:
+        begin, end = end, end + stretch.kept.size
+        values[:, begin:end] = library.compute(stretch.history, stretch.first)[:, stretch.kept]
+    columns = [_finite_or_null(column[order]) for column in values]
+    return pa.Table.from_arrays([*keys, *columns], schema=library.schema)
 
 
 def market_rows(past: PricePast, sessions: Sequence[date]) -> pa.Table:
@@ -155,21 +166,50 @@ def _first_known_returns(
     return returns
 
 
-def _symbol_blocks(past: PricePast, row: int, wanted: Bools) -> Iterator[tuple[Ints, int, Mapping[str, Floats]]]:
-    for begin, end, history in past.readings[row]:
-        low, high = _span(history, begin, end)
-        if low >= high:
-            continue
-        inside = np.flatnonzero(wanted[low:high] & history.is_reported[low - history.start : high - history.start])
-        if inside.size == 0:
-            continue
-        first, until = low + int(inside[0]), low + int(inside[-1]) + 1
-        market = past.market.return_1d[history.start - past.first : until - past.first]
-        measures = price_measures(
-            past.symbols[row], history.until(until - history.start), market, first=first - history.start
-        )
-        keep = inside + low - first
-        yield inside + low, row, {name: measures[name][keep] for name in COLUMNS}
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Rows wanted of one history: row `first` + `kept[i]` of it, cut after the last, is at `positions[i]`."""
+
+    row: int
+    history: PriceHistory
+    first: int
+    kept: Ints
+    positions: Ints
+
+
+def _stretches(past: PricePast, sessions: Sequence[date], symbols: Iterable[str] | None) -> Iterator[_Stretch]:
+    wanted = np.zeros(len(past.calendar.sessions), dtype=bool)
+    wanted[[past.calendar.index(session) for session in sessions]] = True
+    chosen = set(past.symbols if symbols is None else symbols)
+    for row, symbol in enumerate(past.symbols):
+        for begin, end, history in past.readings[row] if symbol in chosen else ():
+            low, high = _span(history, begin, end)
+            if low >= high:
+                continue
+            inside = wanted[low:high] & history.is_reported[low - history.start : high - history.start]
+            positions = np.flatnonzero(inside) + low
+            if positions.size:
+                until = int(positions[-1]) + 1 - history.start
+                first = int(positions[0]) - history.start
+                yield _Stretch(row, history.until(until), first, positions - positions[0], positions)
+
+
+def _measured(past: PricePast, stretch: _Stretch) -> Mapping[str, Floats]:
+    history = stretch.history
+    begin = history.start - past.first
+    market = past.market.return_1d[begin : begin + history.close.size]
+    measures = price_measures(past.symbols[stretch.row], history, market, first=stretch.first)
+    return {name: measures[name][stretch.kept] for name in COLUMNS}
+
+
+def _ordered_keys(past: PricePast, stretches: Sequence[_Stretch]) -> tuple[list[pa.Array], Ints]:
+    """Return the columns session and symbol, ordered, and the order that puts the stretches' rows there."""
+    nothing = np.empty(0, dtype=np.int64)
+    positions = np.concatenate([nothing, *(stretch.positions for stretch in stretches)])
+    codes = np.concatenate([nothing, *(np.full(stretch.kept.size, stretch.row) for stretch in stretches)])
+    order = np.lexsort((codes, positions))
+    names = pa.array(past.symbols, pa.string()).take(pa.array(codes[order]))
+    return [_session_column(past, positions[order]), names], order
 
 
 def _span(history: PriceHistory, begin: int, end: int) -> tuple[int, int]:
@@ -180,9 +220,9 @@ def _session_column(past: PricePast, positions: Ints) -> pa.Array:
     return pa.array(_axis(past.calendar).days[positions].astype(np.int32), pa.int32()).cast(pa.date32())
 
 
-def _finite_or_null(values: Floats) -> pa.Array:
+def _finite_or_null(values: Floats | Singles) -> pa.Array:
     # Adding zero turns a negative zero, which compares equal and hashes apart, into zero.
-    return pa.array(values + 0.0, pa.float64(), mask=~np.isfinite(values))
+    return pa.array(values + values.dtype.type(0), mask=~np.isfinite(values))
 
 
 @cache
