@@ -100,6 +100,8 @@ def replay_plan(desk: Desk, cycle: CycleRecord, *, beside: Artifacts) -> tuple[S
         kill_switch=_Open(),
         ledger=then,
         anchoring=None,
+        # The present venue's time says nothing about that evening's.
+        time_agreement=None,
         artifacts=beside,
         settings_hash=frozen["settings_hash"],
         code_hash=frozen["code_hash"],

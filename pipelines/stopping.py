@@ -12,15 +12,29 @@ from execution.artifact_files import write_atomically
 from execution.session.control import take_in_stop_requests
 from execution.session.desk import Desk
 from pipelines.home import Home
-from pipelines.trading_adapters import open_desk
+from pipelines.trading_adapters import open_desk, orders_url
 from pipelines.trading_settings import TradingSettings
 
 T = TypeVar("T")
+# Named here, never held: whoever stops has the variables that whoever trades has.
+_KEY_HEADERS = {
+    "APCA-API-KEY-ID": "TOUCHSTONE__BROKER_KEYS__KEY_ID",
+    "APCA-API-SECRET-KEY": "TOUCHSTONE__BROKER_KEYS__SECRET_KEY",
+}
 
 
-def prepare_stopping(home: Home) -> None:
-    """Write what `touchstone halt` needs into a home; harmless to repeat, and cheap when nothing changed."""
-    told = {"venue": {"kind": "simulated", "store": str(home.venue)}, "version": 1}
+def prepare_stopping(home: Home, *, orders_url: str = "") -> None:
+    """Write what `touchstone halt` needs into a home; harmless to repeat, and cheap when nothing changed.
+
+    Args:
+        home: the home that can then be stopped.
+        orders_url: address of the account's orders at Alpaca; empty for the simulated venue in the home.
+    """
+    venue: dict[str, object] = {"kind": "simulated", "store": str(home.venue)}
+    if orders_url:
+        headers = {name: {"env": variable} for name, variable in _KEY_HEADERS.items()}
+        venue = {"kind": "http", "orders_url": orders_url, "headers": headers}
+    told = {"venue": venue, "version": 1}
     content = orjson.dumps(told, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n"
     if not home.halt.exists() or home.halt.read_bytes() != content:
         write_atomically(home.halt, content)
@@ -37,9 +51,9 @@ def open_acting_desk(settings: TradingSettings, home: Home, *, run_id: str = "",
         actor: who asked, for notes in the ledger.
 
     Raises:
-        SettingsRefused: the mode has no venue yet.
+        SettingsRefused: an address or key of the venue is refused.
     """
-    prepare_stopping(home)
+    prepare_stopping(home, orders_url=orders_url(settings))
     beat(home)
     desk = open_desk(settings, home, run_id=run_id, actor=actor)
     take_in_stop_requests(desk.ledger, home.stop_requests, at=desk.clock.now())

@@ -1,5 +1,6 @@
 """Settings to the concrete things trading works with: clock, broker, quotes, ledger. No Dagster: it starts at once."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from execution.artifact_files import FileArtifacts
@@ -8,9 +9,10 @@ from execution.brokers.tape import Tape
 from execution.clock import FileClock, SystemClock
 from execution.domain.errors import SettingsRefused
 from execution.domain.signals import Mode
-from execution.ports import Clock
+from execution.ports import Broker, Clock, Quotes
 from execution.risk.kill_switch import KillSwitch
 from execution.session.desk import Desk
+from execution.session.time_agreement import TimeAgreement
 from execution.signal_batch_store import SignalBatchStore
 from execution.trading_calendar import TradingCalendar
 from pipelines.code_hash import checkout_root, code_hash
@@ -39,15 +41,11 @@ def open_desk(settings: TradingSettings, home: Home, *, run_id: str = "", actor:
         actor: who asked, for notes in the ledger.
 
     Raises:
-        SettingsRefused: the mode has no venue yet, or the venue cannot do what `sending` asks of it.
+        SettingsRefused: an address or key of the venue is refused, or it cannot do what `sending` asks of it.
     """
-    if not is_clock_told(settings.mode):
-        raise SettingsRefused(
-            f"mode {settings.mode} has no venue adapter in this version; trade in mode simulated or files"
-        )
     clock, calendar = clock_of(settings.mode, home), TradingCalendar.shipped()
-    venue = SimulatedBroker(home.venue, Tape(home.tape), clock, calendar, settings.costs, settings.initial_cash_usd)
-    if settings.sending.unknown_outcome_policy == "same_id" and not venue.capabilities.may_repeat:
+    venue = _venue_of(settings, home, clock, calendar)
+    if settings.sending.unknown_outcome_policy == "same_id" and not venue.broker.capabilities.may_repeat:
         raise SettingsRefused(
             "sending.unknown_outcome_policy is same_id, and this venue does not refuse a used id for ever or cannot "
             "find an order by it: set it to never"
@@ -58,8 +56,9 @@ def open_desk(settings: TradingSettings, home: Home, *, run_id: str = "", actor:
         mode=settings.mode,
         calendar=calendar,
         clock=clock,
-        broker=venue,
-        quotes=venue,
+        broker=venue.broker,
+        quotes=venue.quotes,
+        time_agreement=venue.time_agreement,
         ledger=open_ledger(settings, home),
         anchoring=anchoring_of(settings, home),
         batches=batches_of(home.artifacts),
@@ -77,6 +76,31 @@ def open_desk(settings: TradingSettings, home: Home, *, run_id: str = "", actor:
         actor=actor,
         run_id=run_id,
     )
+
+
+def orders_url(settings: TradingSettings) -> str:
+    """Return the address of the account's orders, for a stop that knows nothing else; empty for the simulated venue."""
+    return "" if is_clock_told(settings.mode) else f"{settings.alpaca.trading_address(settings.mode)}/v2/orders"
+
+
+@dataclass(frozen=True, slots=True)
+class _Venue:
+    broker: Broker
+    quotes: Quotes
+    time_agreement: TimeAgreement | None
+
+
+def _venue_of(settings: TradingSettings, home: Home, clock: Clock, calendar: TradingCalendar) -> _Venue:
+    if is_clock_told(settings.mode):
+        simulated = SimulatedBroker(
+            home.venue, Tape(home.tape), clock, calendar, settings.costs, settings.initial_cash_usd
+        )
+        return _Venue(simulated, simulated, None)
+    from pipelines.alpaca_adapters import open_alpaca  # noqa: PLC0415 - loads a client that the simulation has no use for
+
+    account = open_alpaca(settings, home, clock, calendar)
+    agreement = TimeAgreement(account.time, apart_max_seconds=settings.alpaca.clock_apart_max_seconds)
+    return _Venue(account.broker, account.quotes, agreement)
 
 
 def batches_of(artifacts: Path) -> SignalBatchStore:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from execution.brokers.alpaca_policy import AlpacaPolicy
 from execution.domain.errors import SettingsRefused
 from execution.domain.signals import Mode
 from execution.portfolio.cost_model import CostModel
@@ -120,6 +121,7 @@ class TradingSettings(LoadedSettings):
         description="When the resident watchdog cancels working orders.",
         json_schema_extra=NOT_HASHED,
     )
+    alpaca: AlpacaPolicy = Field(default=AlpacaPolicy(), description="How Alpaca is talked to in modes paper and live.")
     broker_keys: BrokerKeys = Field(default=BrokerKeys(), description="Keys of the paper or live account.")
     ledger: LedgerSettings = Field(
         default=LedgerSettings(), description="The ledger's place and its anchors.", json_schema_extra=NOT_HASHED

@@ -17,6 +17,7 @@ from execution.ports import Artifacts, Broker, Clock, Interlock, Quotes, SignalB
 from execution.risk.limits import RiskLimits
 from execution.session.monitor_pace import MonitorPolicy
 from execution.session.send_policy import ApprovalPolicy, SendPolicy
+from execution.session.time_agreement import TimeAgreement
 from execution.trading_calendar import TradingCalendar
 
 
@@ -36,6 +37,7 @@ class Desk:
         exits: the strategy's exit rules, in the order they are asked.
         monitoring: how often they are asked while the market is open.
         anchoring: by which key and where the ledger's head is kept at the end of an act; None keeps it nowhere.
+        time_agreement: compares the venue's clock and calendar with ours; None where it has none of its own.
         lease: the right to write under which this desk acts; None outside of an act.
         settings_hash: content hash of the settings tree without paths and secrets.
         code_hash: content hash of the program.
@@ -64,6 +66,7 @@ class Desk:
     exits: tuple[ExitRule, ...] = ()
     monitoring: MonitorPolicy = field(default_factory=MonitorPolicy)
     anchoring: Anchoring | None = None
+    time_agreement: TimeAgreement | None = None
     lease: Lease | None = None
     actor: str = ""
     run_id: str = ""

@@ -21,6 +21,7 @@ from execution.ledger.order_record import OrderRecord
 from execution.portfolio.exit_rules import DueExit
 from execution.risk.pre_trade import Blocked, review
 from execution.session.account_view import context_of
+from execution.session.agreed_time import refuse_other_time
 from execution.session.basis import basis_of
 from execution.session.day_orders import cancel, intended, void, working_stops
 from execution.session.desk import Desk
@@ -74,6 +75,7 @@ def monitor(desk: Desk, *, session: date) -> MonitorReport:
         Halted: nothing may be sent.
         LedgerError: ledger and venue differ.
         ReleaseRefused: this program may not trade.
+        TimeDisagrees: the venue's clock or calendar differs from ours.
     """
     with leased(desk) as acting:
         if acting is None:
@@ -88,6 +90,7 @@ def _looked(desk: Desk, session: date) -> MonitorReport:
         return MonitorReport(session=session, status="refused", reason=refusal)
     desk.refuse_when_halted()
     refuse_unreleased(desk)
+    refuse_other_time(desk)
     reconciled = reconcile(desk)
     reconciled.refuse_differences()
     book = reconciled.book

@@ -11,6 +11,7 @@ from execution.ledger.book import Book, CycleRecord
 from execution.ledger.why_rows import write_why_rows
 from execution.risk.trading_context import TradingContext
 from execution.session.account_view import context_of
+from execution.session.agreed_time import refuse_other_time
 from execution.session.approval import automatic_approval
 from execution.session.basis import Basis, basis_of
 from execution.session.breakers import after_breakers
@@ -63,6 +64,7 @@ def plan(desk: Desk, *, session: date, batch_hash: str | None) -> PlanReport:
         ChainBroken: the ledger was changed by hand.
         Fenced: another process took over.
         ReleaseRefused: this program or the batch's model may not trade.
+        TimeDisagrees: the venue's clock or calendar differs from ours.
     """
     with leased(desk) as acting:
         if acting is None:
@@ -78,6 +80,7 @@ def _planned_once(desk: Desk, session: date, batch_hash: str | None) -> PlanRepo
     if session != desk.tradable_session():
         return _of_untradable(desk, session, batch_hash)
     refuse_unreleased(desk)
+    refuse_other_time(desk)
     reconciled = reconcile(desk)
     basis = basis_of(desk, reconciled, session, batch_hash)
     if basis.batch is not None:

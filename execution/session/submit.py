@@ -13,6 +13,7 @@ from execution.domain.errors import Halted
 from execution.domain.events import PlanMissed, SubmitFinished
 from execution.ledger.book import CycleRecord
 from execution.ledger.order_record import OrderRecord
+from execution.session.agreed_time import refuse_other_time
 from execution.session.approval import approval_refusal, refuse_changed_plan
 from execution.session.day_orders import (
     cancel,
@@ -72,6 +73,7 @@ def submit(desk: Desk, *, session: date) -> SubmitReport:
         Halted: the kill switch is engaged.
         LedgerError: cash differs from the venue's, or an order is not in the plan.
         ReleaseRefused: this program may not trade.
+        TimeDisagrees: the venue's clock or calendar differs from ours.
     """
     report = _look(desk, session)
     while _looks_again(desk, report) and desk.clock.wait_seconds(desk.sending.poll_seconds):
@@ -110,6 +112,7 @@ def _sent(desk: Desk, session: date) -> SubmitReport:
     if refusal:
         return _report(desk, session, "refused", refusal)
     refuse_unreleased(desk)
+    refuse_other_time(desk)
     refuse_changed_plan(desk, _cycle(desk, session))
     looked_at = desk.clock.now()
     reconciled = reconcile(desk)

@@ -11,7 +11,7 @@ from pipelines.dagster_instance import prepare_instance
 from pipelines.home import Home
 from pipelines.settings import Settings
 from pipelines.stopping import prepare_stopping
-from pipelines.trading_adapters import is_clock_told
+from pipelines.trading_adapters import is_clock_told, orders_url
 
 
 def create_home(settings: Settings, home: Home) -> str:
@@ -28,7 +28,7 @@ def create_home(settings: Settings, home: Home) -> str:
         SettingsRefused: the mode has no source, or the named first session is none it can serve.
     """
     prepare_instance(home)
-    prepare_stopping(home)
+    prepare_stopping(home, orders_url=orders_url(settings))
     make_key(home.anchor_key)
     if not home.settings.exists():
         write_atomically(home.settings, settings.kept_text().encode())

@@ -5,6 +5,7 @@ from execution.session.control import control_sentence
 from execution.session.resume import Stopped, look_before_resuming, resume
 from pipelines.home import Home
 from pipelines.stopping import open_acting_desk, prepare_stopping
+from pipelines.trading_adapters import orders_url
 from pipelines.trading_settings import TradingSettings
 
 
@@ -33,7 +34,7 @@ def confirm(  # noqa: D417 - the rest is explained at `resume`
         to="reducing" if is_reducing else "active",
     )
     # The spare file may have become the switch that was just taken away.
-    prepare_stopping(home)
+    prepare_stopping(home, orders_url=orders_url(settings))
     return f"trading is {resumed.state} from {resumed.at.isoformat()}, by {resumed.actor}: {resumed.reason}"
 
 

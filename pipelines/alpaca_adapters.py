@@ -1,0 +1,80 @@
+"""Settings to the two ways to Alpaca: trading and market data, each with its quota and its breaker in the home."""
+
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+from execution.brokers.alpaca import AlpacaBroker
+from execution.brokers.alpaca_quotes import AlpacaQuotes
+from execution.brokers.alpaca_time import AlpacaTime
+from execution.brokers.alpaca_wire import AlpacaWire
+from execution.domain.errors import SettingsRefused
+from execution.ports import Clock
+from execution.request_budget import RequestBudget
+from execution.shared_breaker import SharedBreaker
+from execution.trading_calendar import TradingCalendar
+from pipelines.home import Home
+from pipelines.trading_settings import TradingSettings
+
+
+@dataclass(frozen=True, slots=True)
+class AlpacaAccount:
+    """One account at Alpaca: its broker, prices for it, and what Alpaca says of the time.
+
+    Attributes:
+        trading: the way to the trading API, for questions no port asks.
+    """
+
+    broker: AlpacaBroker
+    quotes: AlpacaQuotes
+    time: AlpacaTime
+    trading: AlpacaWire
+
+
+def open_alpaca(settings: TradingSettings, home: Home, clock: Clock, calendar: TradingCalendar) -> AlpacaAccount:
+    """Return the account of a mode. Nothing is asked of it yet.
+
+    Raises:
+        SettingsRefused: an address is not on the list, or a key is missing.
+    """
+    policy = settings.alpaca
+    trading = _wire(settings, home, clock, provider="alpaca trading", address=policy.trading_address(settings.mode))
+    data = _wire(settings, home, clock, provider="alpaca data", address=policy.data_address(settings.mode))
+    answer_seconds = policy.connect_timeout_seconds + 2 * policy.answer_timeout_seconds
+    return AlpacaAccount(
+        broker=AlpacaBroker(trading, answer_seconds=answer_seconds),
+        quotes=AlpacaQuotes(data, clock=clock, calendar=calendar, last_price_feed=policy.last_price_feed),
+        time=AlpacaTime(trading),
+        trading=trading,
+    )
+
+
+def _wire(settings: TradingSettings, home: Home, clock: Clock, *, provider: str, address: str) -> AlpacaWire:
+    policy = settings.alpaca
+    return AlpacaWire(
+        address,
+        key_id=_told(settings.broker_keys.key_id, "key_id"),
+        secret_key=_told(settings.broker_keys.secret_key, "secret_key"),
+        policy=policy,
+        budget=RequestBudget(
+            home.operations,
+            provider=provider,
+            clock=clock,
+            per_minute=policy.requests_per_minute,
+            kept_for_orders=policy.kept_for_orders,
+            kept_for_cancels=policy.kept_for_cancels,
+        ),
+        breaker=SharedBreaker(
+            home.operations,
+            provider=provider,
+            failures=policy.breaker_failures,
+            reset_seconds=policy.breaker_reset_seconds,
+        ),
+        clock=clock,
+    )
+
+
+def _told(key: SecretStr | None, name: str) -> str:
+    if key is None:
+        raise SettingsRefused(f"broker_keys.{name} is missing: set TOUCHSTONE__BROKER_KEYS__{name.upper()}")
+    return key.get_secret_value()
