@@ -12,19 +12,22 @@ from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from execution.brokers.simulated import SimulatedBroker
+from execution.brokers.tape import Tape
 from execution.clock import SystemClock
 from execution.ports import Clock
 from execution.trading_calendar import TradingCalendar
-from execution.venue import account_pages, order_pages
+from execution.venue import account_pages, data_pages, news_pages, order_pages
 from execution.venue.answering import Asked, Page, Quota, answered, count_asked, day_asked, instant_asked
 from execution.venue.fault_gate import FaultGate
 from execution.venue.faults import Fault, FaultPlan
 from execution.venue.floor import VenueFloor
+from execution.venue.news_feed import NewsFeed, no_news
 from execution.venue.order_sheet import OrderSheet
 from execution.venue.order_words import INVALID, NOT_FOUND, Refusal
+from execution.venue.trade_stream import trade_updates
 
 _ACTIVITIES_MOST: Final = 100
 _CALENDAR_DAYS: Final = timedelta(days=365)
@@ -33,29 +36,35 @@ _CALENDAR_DAYS: Final = timedelta(days=365)
 def venue_app(
     broker: SimulatedBroker,
     *,
+    tape: Tape,
     clock: Clock,
     calendar: TradingCalendar,
     key_id: str,
     secret_key: str,
     faults: FaultPlan | None = None,
     sheet: OrderSheet | None = None,
+    news: NewsFeed = no_news,
     requests_per_minute: int | None = None,
 ) -> Starlette:
     """Return the application. Its floor is `app.state.floor`.
 
     Args:
         broker: the engine; nothing else need know that it is served.
+        tape: the engine's tape, for market data.
         clock: the engine's clock.
         calendar: exchange sessions.
         key_id: what requests must name in APCA-API-KEY-ID.
         secret_key: what they must prove in APCA-API-SECRET-KEY.
         faults: what goes wrong; None for nothing.
         sheet: where accepted orders are kept; None for memory.
+        news: the headlines it tells.
         requests_per_minute: above it requests are answered with 429; None for no limit.
     """
     plan = FaultPlan() if faults is None else faults
     app = Starlette(routes=_routes())
-    app.state.floor = VenueFloor(broker, sheet=sheet or OrderSheet(), clock=clock, calendar=calendar, faults=plan)
+    app.state.floor = VenueFloor(
+        broker, tape=tape, news=news, sheet=sheet or OrderSheet(), clock=clock, calendar=calendar, faults=plan
+    )
     app.state.keys = (key_id, secret_key)
     app.state.quota = Quota(SystemClock(), requests_per_minute)
     # Outermost of all: dropping a connection needs the server's own `send`, which the framework's layers would wrap.
@@ -82,11 +91,19 @@ def _routes() -> list[BaseRoute]:
         ("GET", "/v2/account/portfolio/history", _history),
         ("GET", "/v2/clock", _clock),
         ("GET", "/v2/calendar", _calendar),
+        ("GET", "/v2/assets", data_pages.assets),
+        ("GET", "/v2/assets/{symbol}", data_pages.asset),
+        ("GET", "/v2/stocks/bars", data_pages.bars),
+        ("GET", "/v2/stocks/trades/latest", data_pages.latest_trades),
+        ("GET", "/v2/stocks/quotes/latest", data_pages.latest_quotes),
+        ("GET", "/v1/corporate-actions", data_pages.corporate_actions),
+        ("GET", "/v1beta1/news", news_pages.news),
     ]
-    own = [
+    own: list[BaseRoute] = [
         Route("/__faults__", _add_faults, methods=["POST"]),
         Route("/__wire__", _wire, methods=["GET"]),
         Route("/__accepted__", _accepted, methods=["GET"]),
+        WebSocketRoute("/stream", trade_updates),
     ]
     return [*(Route(path, answered(page), methods=[method]) for method, path, page in pages), *own]
 

@@ -13,11 +13,13 @@ from decimal import Decimal
 from typing import Any, Final
 
 from execution.brokers.simulated import SimulatedBroker
+from execution.brokers.tape import Tape
 from execution.brokers.venue_order import VenueOrder
 from execution.domain.orders import BrokerFill, OrderRequest, Refused
 from execution.ports import Clock
 from execution.trading_calendar import TradingCalendar
 from execution.venue.faults import FaultPlan
+from execution.venue.news_feed import NewsFeed
 from execution.venue.order_sheet import OrderSheet, SheetRow, derived_uuid
 from execution.venue.order_words import (
     FORBIDDEN,
@@ -51,6 +53,8 @@ class VenueFloor:
 
     Args:
         broker: the engine.
+        tape: the engine's tape, for what is asked of the market.
+        news: the headlines that are told.
         sheet: what the engine does not know of the orders.
         clock: the engine's clock.
         calendar: exchange sessions.
@@ -61,12 +65,16 @@ class VenueFloor:
         self,
         broker: SimulatedBroker,
         *,
+        tape: Tape,
+        news: NewsFeed,
         sheet: OrderSheet,
         clock: Clock,
         calendar: TradingCalendar,
         faults: FaultPlan,
     ) -> None:
         self.broker = broker
+        self.tape = tape
+        self.news = news
         self.sheet = sheet
         self.clock = clock
         self.calendar = calendar

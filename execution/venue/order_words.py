@@ -115,7 +115,6 @@ def told_order(
         "submitted_at": instant_text(row.accepted_at),
         "filled_at": ended.get("filled_at"),
         "expired_at": ended.get("expired_at"),
-        "expires_at": None,
         "canceled_at": ended.get("canceled_at"),
         "failed_at": ended.get("failed_at"),
         "replaced_at": ended.get("replaced_at"),

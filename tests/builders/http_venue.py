@@ -16,6 +16,7 @@ from execution.venue.app import venue_app
 from execution.venue.faults import FaultPlan
 from execution.venue.faulty_tape import FaultyTape
 from execution.venue.floor import VenueFloor
+from execution.venue.news_feed import NewsFeed, no_news
 from execution.venue.order_sheet import SheetRow
 from tests.builders.venue import CALENDAR, CASH, World
 
@@ -51,7 +52,11 @@ class HttpVenue:
 
 @contextmanager
 def http_venue(
-    world: World, faults: FaultPlan | None = None, *, requests_per_minute: int | None = None
+    world: World,
+    faults: FaultPlan | None = None,
+    *,
+    news: NewsFeed = no_news,
+    requests_per_minute: int | None = None,
 ) -> Iterator[HttpVenue]:
     """Serve a world's venue; its clock and its tape stay the test's to move, and `world.broker` is the same account."""
     plan = faults or FaultPlan()
@@ -59,6 +64,8 @@ def http_venue(
     broker = SimulatedBroker(world.folder / "venue.db", tape, world.clock, CALENDAR, world.costs, CASH)
     app = venue_app(
         broker,
+        tape=tape,
+        news=news,
         clock=world.clock,
         calendar=CALENDAR,
         key_id=KEY_ID,
