@@ -210,6 +210,37 @@ def simulate_verb(
 
 
 @app.command()
+def venue(  # noqa: PLR0917 - typer hands options over by name
+    settings: SettingsFile = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine's loopback.")] = 8085,
+    wall_clock: Annotated[bool, typer.Option("--wall-clock", help="Live in the machine's own time.")] = False,
+    fault_seed: Annotated[
+        Optional[int],  # noqa: UP045 - typer reads this annotation at run time
+        typer.Option("--fault-seed", min=0, help="Let requests go wrong, drawn from this seed."),
+    ] = None,
+    fault_rate: Annotated[float, typer.Option("--fault-rate", min=0, max=1, help="Part of requests that do.")] = 0.05,
+    requests_per_minute: Annotated[
+        Optional[int],  # noqa: UP045 - as above
+        typer.Option("--requests-per-minute", min=1, help="Above it, answer 429; no limit when absent."),
+    ] = None,
+) -> None:
+    """Serve the simulated venue over HTTP in Alpaca's words, on this machine only: rehearse a paper account offline."""
+    from pipelines.cli.venue import serve_venue
+    from pipelines.home import Home
+    from pipelines.settings import load_settings
+
+    serve_venue(
+        load_settings(settings),
+        Home.from_environment(),
+        port=port,
+        by_wall_clock=wall_clock,
+        fault_seed=fault_seed,
+        fault_rate=fault_rate,
+        requests_per_minute=requests_per_minute,
+    )
+
+
+@app.command()
 def why(
     symbol: Annotated[str, typer.Argument(help="Exchange symbol.")],
     session: Session = None,
