@@ -7,13 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from execution.domain.errors import Halted
+from execution.domain.errors import Halted, TouchstoneError
 from execution.domain.events import Event, SubmissionStarted
-from execution.session import run_session
+from execution.session import lease_of_act, run_session
+from pipelines import trading_adapters
+from sensors.rules import Act
 from tests.builders.trading_days import FIRST, TradingDays
+from tests.builders.trading_home import TradingHome
 
 HALTED = 3
 """The exit code of a process that found trading halted."""
+LOST = 4
+"""The exit code of a run that found its work taken over."""
 
 
 class StoppingLedger:
@@ -52,3 +57,23 @@ def submit_and_be_stopped(folder: str, rows: int) -> None:
         run_session.submit(days.morning(FIRST), session=FIRST)
     except Halted:
         sys.exit(HALTED)
+
+
+def run_submit_and_be_stopped(root: str, run_id: str, rows: int, lease_seconds: float) -> None:
+    """Send as a run of the orchestrator does, being stopped once on the way; exit with `LOST` when another took over.
+
+    Args:
+        root: a `TradingHome` whose clock stands in the submit window.
+        run_id: the run's id in the home's instance.
+        rows: behind which row to stop.
+        lease_seconds: how long its lease holds while it sleeps.
+    """
+    opened = trading_adapters.open_ledger
+    trading_adapters.open_ledger = lambda settings, home: StoppingLedger(opened(settings, home), rows)  # type: ignore[assignment, return-value]  # stands in for the ledger it wraps
+    lease_of_act.LEASE_SECONDS = lease_seconds  # type: ignore[misc]  # so that a test can outlive it
+    home = TradingHome(Path(root))
+    with home.instance() as instance:
+        try:
+            home.by_hand(instance, Act.SUBMIT, run_id=run_id)
+        except TouchstoneError:
+            sys.exit(LOST)

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -20,15 +22,19 @@ from tests.crash.stopping_process import HALTED, submit_and_be_stopped
 SECONDS_TO_STOP = 60.0
 
 
-def started_and_stopped(folder: Path, rows: int) -> multiprocessing.process.BaseProcess:
+@contextmanager
+def stopped_on_its_way(folder: Path, rows: int) -> Iterator[multiprocessing.process.BaseProcess]:
     process = multiprocessing.get_context("spawn").Process(target=submit_and_be_stopped, args=(str(folder), rows))
     process.start()
-    watched, began = psutil.Process(process.pid), time.monotonic()
-    while watched.status() != psutil.STATUS_STOPPED:
-        assert time.monotonic() - began < SECONDS_TO_STOP
-        assert process.exitcode is None
-        os.sched_yield()
-    return process
+    try:
+        watched, began = psutil.Process(process.pid), time.monotonic()
+        while watched.status() != psutil.STATUS_STOPPED:
+            assert process.exitcode is None
+            assert time.monotonic() - began < SECONDS_TO_STOP
+            os.sched_yield()
+        yield process
+    finally:
+        process.kill()
 
 
 def press_halt(home: Home) -> None:
@@ -47,11 +53,11 @@ def test_a_process_continued_after_a_halt_sends_nothing(tmp_path: Path, rows: in
     prepare_stopping(home)
     days = TradingDays(tmp_path)
     days.plan()
-    process = started_and_stopped(tmp_path, rows)
-    press_halt(home)
-    os.kill(process.pid or 0, signal.SIGCONT)
-    process.join(60)
-    assert process.exitcode == HALTED
+    with stopped_on_its_way(tmp_path, rows) as asleep:
+        press_halt(home)
+        os.kill(asleep.pid or 0, signal.SIGCONT)
+        asleep.join(60)
+        assert asleep.exitcode == HALTED
     days.morning(FIRST)
     assert len(at_the_venue(days)) == sent_before
     assert days.venue.open_orders() == ()
