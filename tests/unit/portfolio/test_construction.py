@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from tests.builders.sizing import EQUITY, constructed, left_out_of, plain, ranked, target_of
+from execution.portfolio.targets import LeftOut, Target
+from tests.builders.sizing import CLOSE, EQUITY, constructed, left_out_of, plain, ranked, target_of
 
 
 def test_the_best_fifth_is_bought_and_the_rest_is_told_its_rank() -> None:
@@ -164,3 +165,83 @@ def test_an_account_without_equity_buys_nothing(equity: Decimal) -> None:
 def test_an_empty_batch_gives_an_empty_construction() -> None:
     built = constructed([])
     assert (built.targets, built.left_out) == ((), ())
+
+
+# Of ten symbols the first two are bought and holdings are kept to the fourth.
+@pytest.mark.parametrize(
+    ("rank", "zone", "bound"),
+    [(1, "entry", "top 2 are bought"), (2, "entry", "top 2 are bought"), (3, "buffer", "kept to rank 4")],
+)
+def test_a_kept_holding_is_told_in_full(rank: int, zone: Any, bound: str) -> None:
+    symbol = f"S{rank:03}"
+    assert target_of(constructed(ranked(10), held={symbol: 10}), symbol) == Target(
+        symbol=symbol,
+        rank=rank,
+        ranked=10,
+        weight=Decimal("0.005"),
+        quantity_shares=10,
+        close_usd=CLOSE,
+        limit_usd=None,
+        stop_usd=None,
+        is_held=True,
+        zone=zone,
+        reason=f"held: rank {rank} of 10, {bound}",
+    )
+
+
+def test_a_single_share_held_is_no_short_position() -> None:
+    assert target_of(constructed(ranked(10), held={"S001": 1}), "S001").quantity_shares == 1
+
+
+@pytest.mark.parametrize("close", [None, Decimal(0), Decimal(-1)])
+def test_a_holding_without_a_price_keeps_its_shares_and_weighs_nothing(close: Decimal | None) -> None:
+    target = target_of(constructed([plain(close_usd=close)], held={"AAA": 10_000}), "AAA")
+    assert (target.quantity_shares, target.close_usd, target.weight) == (10_000, None, Decimal(0))
+
+
+def test_a_holding_of_penny_shares_has_a_price() -> None:
+    target = target_of(constructed([plain(close_usd=Decimal("0.50"))], held={"AAA": 10_000}), "AAA")
+    assert (target.close_usd, target.weight) == (Decimal("0.50"), Decimal("0.05"))
+
+
+@pytest.mark.parametrize("equity", [Decimal(0), Decimal(-5)])
+def test_a_holding_weighs_nothing_where_there_is_no_equity(equity: Decimal) -> None:
+    assert target_of(constructed([plain()], held={"AAA": 10}, equity_usd=equity), "AAA").weight == 0
+
+
+def test_a_holding_of_an_account_of_a_dollar_has_a_weight() -> None:
+    dear = constructed([plain(close_usd=Decimal("0.05"))], held={"AAA": 1}, equity_usd=Decimal(1))
+    assert target_of(dear, "AAA").weight == Decimal("0.05")
+
+
+def test_a_short_position_is_left_out_with_its_shares_and_rank() -> None:
+    assert left_out_of(constructed(ranked(10), held={"S003": -5}), "S003") == LeftOut(
+        symbol="S003",
+        stage="short",
+        reason="-5 shares held: long only, a short position is left alone",
+        rank=3,
+        is_held=True,
+    )
+
+
+def test_a_holding_that_left_the_buffer_is_left_out_with_its_rank() -> None:
+    left_out = left_out_of(constructed(ranked(10), held={"S005": 5}), "S005")
+    assert (left_out.stage, left_out.rank, left_out.is_held) == ("score", 5, True)
+
+
+def test_a_newcomer_without_a_place_is_left_out_with_its_rank() -> None:
+    built = constructed(ranked(10), held={"S009": 1, "S010": 1}, max_names=2)
+    assert left_out_of(built, "S001") == LeftOut(
+        symbol="S001",
+        stage="slots",
+        reason="no place free: rank 1 of 10; 2 of 2 places are held and 0 go to better ranks",
+        rank=1,
+        is_held=False,
+    )
+
+
+@pytest.mark.parametrize("shares", [0, 10])
+@pytest.mark.parametrize("changes", [{"is_tradable": False}, {"is_halted": True}, {"score": None}])
+def test_what_has_no_score_has_no_rank_and_tells_whether_it_is_held(changes: dict[str, Any], shares: int) -> None:
+    left_out = left_out_of(constructed([plain(**changes)], held={"AAA": shares}), "AAA")
+    assert (left_out.rank, left_out.is_held) == (None, shares > 0)

@@ -1,8 +1,12 @@
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from execution.domain.orders import ProposedOrder
 from execution.domain.signals import SymbolSignal
+from execution.portfolio.exit_rules import DueExit
 from execution.portfolio.rebalance import Holding, Rebalance, horizon_exits, rebalance
 from execution.portfolio.sizing_policy import SizingPolicy
 from tests.builders.sizing import CLOSE, EQUITY, constructed, plain, ranked
@@ -118,3 +122,88 @@ def test_without_a_batch_only_what_had_its_sessions_is_sold() -> None:
     )
     assert [order.symbol for order in result.orders] == ["OLD"]
     assert [kept.symbol for kept in result.kept] == ["NEW"]
+
+
+def due(symbol: str, shares: int, *, sells: int, sessions: int = 1) -> Holding:
+    rule = DueExit("half", sells, "the rule half is due")
+    return replace(holding(symbol, shares, sessions), due=rule)
+
+
+def test_an_exit_is_told_in_full() -> None:
+    [order] = exits(rebalanced(ranked(10), holding("S010", 7)))
+    assert order == ProposedOrder(
+        symbol="S010",
+        side="sell",
+        leg="exit",
+        quantity_shares=7,
+        reference_price_usd=CLOSE,
+        limit_usd=Decimal("47.75"),
+        stop_usd=None,
+        reason="score too low to hold: rank 10 of 10, holdings are kept to rank 4",
+        part_rule="",
+    )
+
+
+@pytest.mark.parametrize(("sells", "part_rule"), [(4, "half"), (10, "")])
+def test_a_due_rule_names_itself_only_where_it_sells_a_part(sells: int, part_rule: str) -> None:
+    [order] = exits(rebalanced(ranked(10), due("S001", 10, sells=sells)))
+    assert (order.quantity_shares, order.part_rule, order.reason) == (sells, part_rule, "the rule half is due")
+
+
+def test_a_holding_whose_horizon_is_over_in_the_buffer_is_sold_whole_though_a_rule_asks_for_a_part() -> None:
+    [order] = exits(rebalanced(ranked(10), due("S004", 10, sells=4, sessions=5)))
+    assert (order.quantity_shares, order.part_rule) == (10, "")
+
+
+def test_a_rule_that_sells_all_is_the_reason_though_the_horizon_is_over_too() -> None:
+    [order] = exits(rebalanced(ranked(10), due("S004", 10, sells=10, sessions=5)))
+    assert order.reason == "the rule half is due"
+
+
+def test_a_rule_sells_its_part_of_a_holding_the_batch_has_no_score_for() -> None:
+    signals = [*ranked(10), plain("GONE", score=None)]
+    [order] = exits(rebalanced(signals, due("GONE", 10, sells=4)))
+    assert (order.quantity_shares, order.part_rule) == (4, "half")
+
+
+@pytest.mark.parametrize(
+    ("shares", "told"),
+    [
+        (200, "held: rank 1 of 10, top 2 are bought"),
+        (201, "held: rank 1 of 10, top 2 are bought; 50.00 USD above its cap, inside the band of 2000.00 USD"),
+    ],
+)
+def test_a_kept_holding_tells_how_far_above_its_cap_it_is(shares: int, told: str) -> None:
+    assert kept_reason(rebalanced(ranked(10), holding("S001", shares)), "S001") == told
+
+
+def test_a_reduction_tells_its_cap() -> None:
+    [order] = exits(rebalanced(ranked(10), holding("S001", 240)))
+    assert (order.reason, order.part_rule) == ("2000.00 USD above its cap of 0.10 of equity", "")
+
+
+def test_a_holding_of_which_no_share_fits_under_the_cap_is_sold_even_inside_the_band() -> None:
+    held = {"AAA": holding("AAA", 1)}
+    policy: dict[str, Any] = {"no_trade_band_weight": Decimal("0.1")}
+    small = Decimal(499)
+    result = rebalance(
+        construction=constructed([plain()], held={"AAA": 1}, equity_usd=small, **policy),
+        holdings=held,
+        closes_usd={"AAA": Decimal(49)},
+        equity_usd=small,
+        policy=SizingPolicy(**policy),
+    )
+    assert [order.quantity_shares for order in exits(result)] == [1]
+
+
+@pytest.mark.parametrize(("close", "is_sold"), [("0", False), ("-1", False), ("0.50", True)])
+def test_an_exit_is_priced_by_any_close_above_zero(close: str, is_sold: bool) -> None:  # noqa: FBT001 - a column of the table
+    result = horizon_exits(
+        holdings={"OLD": holding("OLD", sessions=5)}, closes_usd={"OLD": Decimal(close)}, policy=SizingPolicy()
+    )
+    assert bool(result.orders) is is_sold
+
+
+def test_what_is_kept_without_a_batch_tells_its_sessions() -> None:
+    result = horizon_exits(holdings={"NEW": holding("NEW", sessions=4)}, closes_usd={}, policy=SizingPolicy())
+    assert kept_reason(result, "NEW") == "held for 4 of 5 sessions"
