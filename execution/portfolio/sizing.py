@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from execution.domain.canonical import canonical_text
 from execution.domain.quantities import decimal_of, tick_below_usd, whole_shares
 from execution.domain.signals import SymbolSignal
 from execution.portfolio.kelly import kelly_weight
@@ -53,7 +54,10 @@ def candidate(
         return LeftOut(symbol=signal.symbol, stage="unknown", reason=reason, rank=rank, is_held=False)
     stop = protective_stop_usd(entry_usd=close, atr14_usd=atr, atr_multiple=policy.stop_atr_multiple)
     if stop is None:
-        reason = f"no stop above zero: close {close} USD less {policy.stop_atr_multiple} x {atr} USD"
+        reason = (
+            f"no stop above zero: close {canonical_text(close)} USD less {policy.stop_atr_multiple} x "
+            f"{canonical_text(atr)} USD"
+        )
         return LeftOut(symbol=signal.symbol, stage="size", reason=reason, rank=rank, is_held=False)
     limit = tick_below_usd(close * (1 + policy.entry_collar_bps / _BPS))
     stop_fraction = policy.stop_atr_multiple * atr / limit
@@ -135,8 +139,9 @@ def sized_entries(
         worst = small[-1]
         kept.remove(worst)
         reason = (
-            f"too small: weight {rounded(worst.wanted_weight * scale)} at {worst.limit_usd} USD a share, at least "
-            f"{policy.position_min_weight} and one share; rank {worst.rank} of {worst.ranked}, room {rounded(room)}"
+            f"too small: weight {rounded(worst.wanted_weight * scale)} at {canonical_text(worst.limit_usd)} USD a "
+            f"share, at least {policy.position_min_weight} and one share; rank {worst.rank} of {worst.ranked}, room "
+            f"{rounded(room)}"
         )
         too_small.append(LeftOut(symbol=worst.symbol, stage="size", reason=reason, rank=worst.rank, is_held=False))
     return [], too_small
@@ -164,6 +169,6 @@ def _entry(each: Candidate, weight: Decimal, equity_usd: Decimal) -> Target:
         stop_usd=each.stop_usd,
         is_held=False,
         zone="entry",
-        reason=f"bought: rank {each.rank} of {each.ranked}, {shares} shares at up to {each.limit_usd} USD, "
-        f"stop {each.stop_usd} USD, sized by {each.sized_by}",
+        reason=f"bought: rank {each.rank} of {each.ranked}, {shares} shares at up to "
+        f"{canonical_text(each.limit_usd)} USD, stop {canonical_text(each.stop_usd)} USD, sized by {each.sized_by}",
     )

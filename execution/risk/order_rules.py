@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from execution.domain.canonical import canonical_text
 from execution.domain.quantities import is_on_tick
 from execution.risk.findings import Case, Finding, dollars, unknown
 
@@ -17,7 +18,7 @@ def order_shape(case: Case) -> Finding | None:
     if order.side != ("buy" if order.leg == "entry" else "sell"):
         faults.append(f"{order.side} for leg {order.leg}")
     if order.limit_usd is not None and (order.limit_usd <= 0 or not is_on_tick(order.limit_usd)):
-        faults.append(f"limit {order.limit_usd} USD off the tick")
+        faults.append(f"limit {canonical_text(order.limit_usd)} USD off the tick")
     if order.reference_price_usd <= 0:
         faults.append(f"reference price {order.reference_price_usd} USD")
     if not faults:
@@ -77,7 +78,8 @@ def price_collar(case: Case) -> Finding | None:
         distance_bps = abs(order.limit_usd - price) / price * _BPS
         if distance_bps > collar:
             return Finding(
-                f"limit {order.limit_usd} USD is {distance_bps.quantize(Decimal(1))} bps from the {name} {price} USD",
+                f"limit {canonical_text(order.limit_usd)} USD is {distance_bps.quantize(Decimal(1))} bps from the "
+                f"{name} {canonical_text(price)} USD",
                 allowed,
                 f"the limit price lies too far from the {name}",
             )

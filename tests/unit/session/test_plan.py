@@ -12,10 +12,12 @@ from execution.domain.decisions import WhyRow
 from execution.domain.errors import BatchRefused, ChainBroken, Fenced, LedgerError
 from execution.domain.events import PlanRecorded
 from execution.domain.orders import OrderRequest
+from execution.domain.signals import SignalBatch
 from execution.ledger.why_rows import read_why_rows
 from execution.risk.limits import RiskLimits
 from execution.session import run_session
 from execution.session.send_policy import ApprovalPolicy
+from execution.signal_batch_store import SignalBatchStore
 from tests.builders.batches import a_certificate, a_red_certificate
 from tests.builders.trading_days import CALENDAR, CASH, FIRST, SESSIONS, SYMBOLS, TradingDays, a_day_of
 from tests.fakes.overtaken_ledger import OvertakenLedger
@@ -305,3 +307,19 @@ def test_nothing_is_planned_on_a_broken_chain(days: TradingDays) -> None:
 def test_equal_days_give_equal_plans_in_two_homes(tmp_path: Path) -> None:
     first, second = TradingDays(tmp_path / "one"), TradingDays(tmp_path / "two")
     assert first.plan() == second.plan()
+
+
+def test_a_batch_and_the_batch_read_back_from_its_file_make_one_plan(tmp_path: Path) -> None:
+    days = TradingDays(tmp_path)
+    made = days.a_batch()
+    digest = days.publish(made)
+
+    class InMemory(SignalBatchStore):
+        def load(self, batch_hash: str) -> SignalBatch:
+            return made
+
+    by_file = run_session.plan(days.evening(FIRST), session=FIRST, batch_hash=digest)
+    other = TradingDays(tmp_path / "other", desk_changes={"batches": InMemory(tmp_path / "artifacts")})
+    by_memory = run_session.plan(other.evening(FIRST), session=FIRST, batch_hash=digest)
+    assert by_file.entries > 0
+    assert by_memory.plan_hash == by_file.plan_hash
