@@ -36,6 +36,35 @@ class SystemClock:
         return True
 
 
+class MovedClock:
+    """A clock of this process alone, which its owner moves: recorded time."""
+
+    def __init__(self, instant: datetime) -> None:
+        self._instant = instant
+
+    def now(self) -> datetime:
+        """Return the instant it was moved to last."""
+        return self._instant
+
+    def monotonic_seconds(self) -> float:
+        """Return the instant in seconds: no work takes time here."""
+        return self._instant.timestamp()
+
+    def wait_seconds(self, seconds: float) -> bool:  # noqa: ARG002 - the port's argument; this clock has no use for it
+        """Return False at once: only `move_to` lets this clock's time go by."""
+        return False
+
+    def move_to(self, instant: datetime) -> None:
+        """Move on to an instant.
+
+        Raises:
+            ValueError: it lies before the present one.
+        """
+        if instant < self._instant:
+            raise ValueError(f"time cannot go back from {self._instant.isoformat()} to {instant.isoformat()}")
+        self._instant = instant
+
+
 class FileClock:
     """A clock whose instant stands in one file and is shared by every process that names the file."""
 

@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from assets.reporting.performance import Performance, performance
+from assets.performance import Performance, performance
 from assets.reporting.transaction_costs import CostTotals, OrderCost, cost_totals
 from execution.domain.provenance import GateCertificate
 from execution.domain.signals import SignalBatch, SymbolSignal

@@ -34,6 +34,10 @@ class ChainHead:
     hash: str
 
 
+EMPTY: Final = ChainHead(0, GENESIS)
+"""Where a chain without rows ends."""
+
+
 def linked(head: ChainHead, body: bytes) -> ChainRow:
     """Return the row that follows a head."""
     return ChainRow(head.sequence + 1, head.hash.encode(), link_hash(head.hash, body).encode(), body)
@@ -44,7 +48,7 @@ def link_hash(previous_hash: str, body: bytes) -> str:
     return hashlib.sha256(_LEAF + bytes.fromhex(previous_hash) + body).hexdigest()
 
 
-def verified_head(rows: Iterable[tuple[int, bytes, bytes, bytes]]) -> ChainHead:
+def verified_head(rows: Iterable[tuple[int, bytes, bytes, bytes]], *, after: ChainHead = EMPTY) -> ChainHead:
     """Return the head of a chain after hashing every row again, first to last.
 
     Nothing is decoded: a body is compared as bytes, and a canonical body ends with its own sequence. So a million rows
@@ -52,12 +56,13 @@ def verified_head(rows: Iterable[tuple[int, bytes, bytes, bytes]]) -> ChainHead:
 
     Args:
         rows: sequence, previous hash, hash and body of each row, in order of their sequence.
+        after: the head of the rows before these, which somebody else vouches for.
 
     Raises:
         ChainBroken: a row is missing, out of place, or does not have the content it had when it was written.
     """
     sha256 = hashlib.sha256
-    expected, digest, told = 1, bytes.fromhex(GENESIS), GENESIS.encode()
+    expected, digest, told = after.sequence + 1, bytes.fromhex(after.hash), after.hash.encode()
     for row in rows:
         sequence, previous_hash, own, body = row
         digest = sha256(_LEAF + digest + body).digest()

@@ -62,6 +62,22 @@ class CostModel(BaseModel):
             )
         return self
 
+    def times(self, multiple: Decimal) -> Self:
+        """Return costs so many times as high, each within its bound; shares of volume and haircuts stay."""
+
+        def scaled(value: Decimal | None, highest: int) -> Decimal | None:
+            return None if value is None else min(value * multiple, Decimal(highest))
+
+        return self.model_copy(
+            update={
+                "slippage_bps": scaled(self.slippage_bps, 1_000),
+                "half_spread_bps": scaled(self.half_spread_bps, 1_000),
+                "impact_bps": scaled(self.impact_bps, 10_000),
+                "commission_usd_per_share": scaled(self.commission_usd_per_share, 1),
+                "sell_fee_bps": scaled(self.sell_fee_bps, 100),
+            }
+        )
+
     def adverse_bps(self, participation: Decimal) -> Decimal:
         """Return the price given up on a fill, in basis points.
 

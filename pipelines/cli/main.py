@@ -185,6 +185,34 @@ def train(settings: SettingsFile = None, session: Session = None) -> None:
     _run_analysis("train", settings, session)
 
 
+@app.command()
+def backup(
+    full: Annotated[bool, typer.Option("--full", help="Write every piece again, as after a damaged one.")] = False,
+    settings: SettingsFile = None,
+) -> None:
+    """Copy this home to where its backups lie; only what is new is written."""
+    from pipelines.cli.backup import backup_page
+    from pipelines.home import Home
+    from pipelines.settings import load_settings
+
+    print(backup_page(load_settings(settings), Home.from_environment(), is_full=full))
+
+
+@app.command()
+def restore(
+    to: Annotated[Path, typer.Option("--to", help="An empty place for the home.")],
+    by: Annotated[str, typer.Option("--by", help="Name of the person who restores.")],
+    backup: Annotated[str, typer.Option("--backup", help="Beginning of a backup's name; the newest otherwise.")] = "",
+    settings: SettingsFile = None,
+) -> None:
+    """Bring a home back from a backup to an empty place; trading is halted there until a person resumes."""
+    from pipelines.cli.restore import restored_page
+    from pipelines.home import Home
+    from pipelines.settings import load_settings
+
+    print(restored_page(load_settings(settings), Home.from_environment(), to=to, name=backup, actor=by))
+
+
 @app.command("simulate")
 def simulate_verb(
     schedules: Annotated[
@@ -285,6 +313,35 @@ def replay(
     from pipelines.settings import load_settings
 
     print(replay_page(load_settings(settings), Home.from_environment(), decision, tell=print))
+
+
+@app.command()
+def backtest(  # noqa: PLR0917 - typer passes each option by its name
+    first: Annotated[
+        Optional[datetime],  # noqa: UP045 - typer reads this annotation at run time
+        typer.Option(formats=["%Y-%m-%d"], help="First decision session; by default a year before the last."),
+    ] = None,
+    last: Annotated[
+        Optional[datetime],  # noqa: UP045 - typer reads this annotation at run time
+        typer.Option(formats=["%Y-%m-%d"], help="Last decision session; by default the newest that can be traded."),
+    ] = None,
+    scores: Annotated[
+        str, typer.Option(help="momentum_12_1, or model: taught on the way, on the past alone.")
+    ] = "momentum_12_1",
+    every: Annotated[int, typer.Option(min=1, help="Sessions from one publication of scores to the next.")] = 1,
+    retrain: Annotated[int, typer.Option(min=1, help="Sessions from one training to the next.")] = 63,
+    costs: Annotated[str, typer.Option(help="Multiples of the settings' costs, one desk each.")] = "1,2,3",
+    settings: SettingsFile = None,
+) -> None:
+    """Trade stored history again with the live session's own sizing, checks and ledger."""
+    from pipelines.cli.backtest import run_backtest, stored_sessions, trial_of
+    from pipelines.home import Home
+    from pipelines.settings import load_settings
+
+    home = Home.from_environment()
+    span = stored_sessions(home, first=first and first.date(), last=last and last.date(), sessions=252)
+    trial = trial_of(span, scores=scores, every=every, retrain=retrain, costs=costs)
+    print(run_backtest(load_settings(settings), home, trial, tell=print))
 
 
 @app.command()

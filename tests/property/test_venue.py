@@ -17,7 +17,7 @@ from execution.domain.orders import AccountSnapshot, BrokerFill, CorporateAction
 from execution.portfolio.cost_model import CostModel
 from tests.builders.venue import CALENDAR, WEEK, a_bar
 from tests.fakes.manual_clock import ManualClock
-from tests.fakes.memory_tape import MemoryTape
+from execution.brokers.memory_tape import MemoryTape
 
 SYMBOLS = ("AAA", "BBB")
 CASH = Decimal(20_000)

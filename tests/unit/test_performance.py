@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assets.reporting.performance import (
+from assets.performance import (
     SHORTEST_HISTORY_SESSIONS,
     drawdowns,
     one_session_returns,

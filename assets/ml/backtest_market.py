@@ -1,0 +1,219 @@
+"""Stored history as a market to trade again: a tape of its bars, and a batch a session, made as the cycle makes it.
+
+Scores, facts and membership of a session come from its rows in the marts, which know nothing after its cut-off; the
+tape is the world, with corrections that came later. Scores by the rule need nothing else. Scores by the model come from
+models taught on the way (`RetaughtModels`), each only on labels that were complete when it is first asked: the champion
+has seen the years it would be tried on.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from assets import schemas
+from assets.feature_catalogue import NAMES
+from assets.identity import RunIdentity
+from assets.judged_rows import judged_features_hash, judged_rows
+from assets.ml.dataset import build_training_set
+from assets.ml.model_registry import ModelRecord
+from assets.ml.policy import LearningPolicy
+from assets.ml.score_store import ScoringNote
+from assets.ml.scores import score_session
+from assets.ml.signal_batch import build_signal_batch
+from assets.ml.train import train
+from assets.raw_store import RawStore
+from assets.warehouse import Warehouse
+from execution.brokers.memory_tape import MemoryTape
+from execution.brokers.tape import TapeRow
+from execution.domain.canonical import content_hash
+from execution.domain.errors import DataError
+from execution.domain.provenance import CheckOutcome, GateCertificate
+from execution.domain.signals import SignalBatch
+from execution.trading_calendar import TradingCalendar
+
+Scorer = Literal["momentum_12_1", "model"]
+_NO_SPLIT: Final = Decimal(1)
+_NO_DIVIDEND: Final = Decimal(0)
+
+
+def recorded_tape(raw: RawStore, *, first: date, last: date, calendar: TradingCalendar) -> MemoryTape:
+    """Return the bars of some sessions with their splits, dividends and delistings, as they are known at the end.
+
+    Args:
+        raw: the raw parts.
+        first: first session.
+        last: last session; what became known after its cut-off is not read.
+        calendar: exchange sessions.
+
+    Raises:
+        DataError: a session has no bar at all.
+    """
+    as_of = calendar.as_of(last)
+    within = (pc.field("session") >= first) & (pc.field("session") <= last)
+    bars = _newest(raw.read(schemas.DAILY_BARS, as_of=as_of, only=within), "session", "symbol")
+    changes = (pc.field("ex_session") >= first) & (pc.field("ex_session") <= last)
+    actions = {
+        (row["ex_session"], row["symbol"], row["action"]): row["value"]
+        for row in _newest(
+            raw.read(schemas.CORPORATE_ACTIONS, as_of=as_of, only=changes), "ex_session", "symbol", "action"
+        )
+    }
+    delisted = {
+        row["symbol"]: row["delisted_session"] for row in _newest(raw.read(schemas.SECURITIES, as_of=as_of), "symbol")
+    }
+    by_session: dict[date, list[TapeRow]] = defaultdict(list)
+    for bar in bars:
+        session, symbol = bar["session"], bar["symbol"]
+        by_session[session].append(
+            TapeRow(
+                session=session,
+                symbol=symbol,
+                open_usd=bar["open_usd"],
+                high_usd=bar["high_usd"],
+                low_usd=bar["low_usd"],
+                close_usd=bar["close_usd"],
+                volume_shares=bar["volume_shares"],
+                is_halted=bar["is_halted"],
+                split_ratio=actions.get((session, symbol, "split"), _NO_SPLIT),
+                dividend_usd=actions.get((session, symbol, "dividend"), _NO_DIVIDEND),
+                is_last_session=delisted.get(symbol) == session,
+            )
+        )
+    missing = [session for session in calendar.between(first, last) if session not in by_session]
+    if missing:
+        raise DataError(f"raw/daily_bars has no bar of {missing[0]} and {len(missing) - 1} more: take them in first")
+    return MemoryTape(by_session)
+
+
+@dataclass(slots=True)
+class RetaughtModels:
+    """Models as a desk would have had them: taught again every so many sessions, on the past alone.
+
+    Attributes:
+        every_sessions: sessions from one training to the next.
+        taught: told of each training as it ends.
+    """
+
+    warehouse: Warehouse
+    policy: LearningPolicy
+    identity: RunIdentity
+    calendar: TradingCalendar
+    every_sessions: int = 63
+    taught: Callable[[date], object] = lambda _: None
+    _newest: tuple[date, ModelRecord] | None = field(default=None, init=False)
+
+    def at(self, session: date) -> ModelRecord:
+        """Return the model a session is scored with; its labels were complete at that session's cut-off.
+
+        Raises:
+            DataError: the history before the session is too short to learn from.
+        """
+        if self._newest is None or self.calendar.index(session) - self.calendar.index(self._newest[0]) >= (
+            self.every_sessions
+        ):
+            self._newest = (session, self._train(session))
+            self.taught(session)
+        return self._newest[1]
+
+    def _train(self, cut_off: date) -> ModelRecord:
+        training_set = build_training_set(
+            self.warehouse, cut_off=cut_off, feature_names=NAMES, policy=self.policy, calendar=self.calendar
+        )
+        model = train(
+            training_set,
+            policy=self.policy,
+            trained_as_of=self.calendar.as_of(cut_off),
+            code_hash=self.identity.code_hash,
+            is_synthetic=self.identity.is_synthetic,
+        )
+        return ModelRecord(
+            model_hash=content_hash(model.text), text=model.text, calibration=model.calibration, card=model.card
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedBatches:
+    """A session's batch from its stored rows: the cycle's own scoring and hand-over, with the proof of this rebuild.
+
+    Attributes:
+        models: None lets the rule score.
+        decided: sessions on which scores are published; on all others positions are only managed.
+    """
+
+    warehouse: Warehouse
+    identity: RunIdentity
+    policy: LearningPolicy
+    calendar: TradingCalendar
+    snapshot_hash: str
+    models: RetaughtModels | None
+    decided: frozenset[date]
+
+    def of(self, session: date) -> SignalBatch | None:
+        """Return the batch of a session; None when none is published.
+
+        Raises:
+            DataError: the marts hold no rows of the session, or a model cannot be taught.
+        """
+        if session not in self.decided:
+            return None
+        rows = judged_rows(self.warehouse.read, session)
+        certificate = self._certificate(session, rows)
+        model = self.models.at(session) if self.models else None
+        features_hash = certificate.features_hash or ""
+        scores = score_session(
+            self.warehouse, session=session, model=model, features_hash=features_hash, policy=self.policy
+        )
+        note = ScoringNote(
+            session=session,
+            source=scores.source,
+            reason="recorded history, traded again",
+            features_hash=features_hash,
+            model_hash=scores.model_hash,
+            scores_hash=None,
+        )
+        return build_signal_batch(
+            self.warehouse,
+            certificate=certificate,
+            snapshot_hash=self.snapshot_hash,
+            note=note,
+            scores=scores,
+            identity=self.identity,
+            horizon_sessions=self.policy.horizon_sessions,
+            calendar=self.calendar,
+        )
+
+    def _certificate(self, session: date, rows: Mapping[str, pa.Table]) -> GateCertificate:
+        """Return what can be said of stored rows: that every mart has the session's, and which they are."""
+        counts = {mart: table.num_rows for mart, table in rows.items()}
+        empty = [mart for mart, count in counts.items() if not count]
+        if empty:
+            raise DataError(f"the marts hold no rows of {session} in {', '.join(empty)}: build them up to it first")
+        check = CheckOutcome(
+            name="stored_rows",
+            subject="marts",
+            passed=True,
+            value=", ".join(f"{mart} {count}" for mart, count in counts.items()),
+            threshold="at least one row in each",
+            reason="",
+        )
+        return GateCertificate(
+            session=session,
+            as_of=self.calendar.as_of(session),
+            stage="features",
+            snapshot_hash=self.snapshot_hash,
+            features_hash=judged_features_hash(rows),
+            symbols=tuple(sorted(rows["fct_universe"].column("symbol").to_pylist())),
+            checks=(check,),
+        )
+
+
+def _newest(rows: pa.Table, *fact_key: str) -> Iterable[Mapping[str, Any]]:
+    """Return the latest known version of each fact."""
+    newest = {tuple(row[name] for name in fact_key): row for row in rows.sort_by("known_at").to_pylist()}
+    return newest.values()

@@ -1,0 +1,223 @@
+"""A backtest: the live session on recorded time. It owns a clock, recorded batches and a tape, and no rule of trading.
+
+Each recorded session goes through the very acts of `run_session`, at the clock times at which they run every day, on a
+desk like any other: the simulated venue, a ledger in memory, the settings' sizing, limits and exits. What a plan may
+do, what a fill costs and when a limit stops trading is decided where it is decided for live orders.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+from execution.brokers.simulated import SimulatedBroker
+from execution.brokers.tape import Tape
+from execution.clock import MovedClock
+from execution.domain.errors import CorruptArtifact, Halted
+from execution.domain.events import PositionsMarked
+from execution.domain.provenance import GateCertificate
+from execution.domain.signals import Mode, SignalBatch
+from execution.ledger.memory_ledger import MemoryLedger
+from execution.ledger.why_rows import read_why_rows
+from execution.memory_artifacts import MemoryArtifacts
+from execution.portfolio.cost_model import CostModel
+from execution.portfolio.exit_rules import ExitRules
+from execution.portfolio.sizing_policy import SizingPolicy
+from execution.ports import Artifacts
+from execution.risk.limits import RiskLimits
+from execution.risk.trading_context import TradingState
+from execution.session import run_session
+from execution.session.day_orders import is_waiting
+from execution.session.run_session import Desk, PlanReport, SettleReport
+from execution.session.trading_state import standing
+from execution.trading_calendar import TradingCalendar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What a desk trades by; the sections of the settings tree that a live desk gets.
+
+    Attributes:
+        mode: the mode the recorded batches were made in.
+        settings_hash: content hash of the settings tree.
+        code_hash: content hash of the program.
+    """
+
+    account: str
+    strategy: str
+    mode: Mode
+    initial_cash_usd: Decimal
+    sizing: SizingPolicy = field(default_factory=SizingPolicy)
+    limits: RiskLimits = field(default_factory=RiskLimits)
+    costs: CostModel = field(default_factory=CostModel)
+    exits: ExitRules = ()
+    settings_hash: str
+    code_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BacktestDay:
+    """What one decision session came to.
+
+    Attributes:
+        session: the decision session; it traded in the next one.
+        mark: cash, positions and equity at the close of the session it traded in.
+        entries: orders its plan opened positions with.
+        exits: orders its plan reduced positions with.
+        stages: by stage of the finished why-rows, how many symbols ended there.
+        fills: executions of the session's orders.
+        traded_usd: value of those executions.
+        fees_usd: their fees.
+        trading_state: what the account may do after this close: `active`, `reducing` or `halted`.
+    """
+
+    session: date
+    mark: PositionsMarked
+    entries: int
+    exits: int
+    fills: int
+    traded_usd: Decimal
+    fees_usd: Decimal
+    stages: Mapping[str, int]
+    trading_state: TradingState
+
+
+@dataclass(slots=True)
+class Published:
+    """The port `SignalBatches` over recorded time: the batches of sessions gone by, the newest kept whole."""
+
+    _by_hash: dict[str, SignalBatch] = field(default_factory=dict)
+    _session: date | None = None
+
+    def publish(self, batch: SignalBatch) -> str:
+        """Publish a session's batch in the place of the former, and return its hash."""
+        digest = batch.hash
+        self._by_hash, self._session = {digest: batch}, batch.session
+        return digest
+
+    def load(self, batch_hash: str) -> SignalBatch:
+        """Return the batch of a hash.
+
+        Raises:
+            CorruptArtifact: it is not the newest one.
+        """
+        if batch_hash not in self._by_hash:
+            raise CorruptArtifact(f"no batch {batch_hash} here: a backtest keeps the newest session's alone")
+        return self._by_hash[batch_hash]
+
+    def published(self, session: date) -> tuple[str, ...]:
+        """Return the hashes of a session's batches, the newest last."""
+        return tuple(self._by_hash) if session == self._session else ()
+
+    def certificates(self, session: date) -> tuple[GateCertificate, ...]:
+        """Return a session's certificates, the newest last."""
+        return tuple(batch.certificate for batch in self._by_hash.values() if batch.session == session)
+
+
+class Switch:
+    """The port `Interlock` where nobody is there to press stop; what the breakers halt stays halted in the ledger."""
+
+    def refuse_when_engaged(self) -> None:
+        """Let everything pass."""
+
+
+def backtest(
+    rules: Rules,
+    *,
+    sessions: Sequence[date],
+    batch_of: Callable[[date], SignalBatch | None],
+    tape: Tape,
+    calendar: TradingCalendar,
+    artifacts: Artifacts | None = None,
+) -> Iterator[BacktestDay]:
+    """Live recorded sessions one after the other and yield each as it ends.
+
+    Args:
+        rules: what the desk trades by.
+        sessions: decision sessions in order, without gaps; the tape reaches one session further.
+        batch_of: what was published for a session at its cut-off; None when nothing was, and positions are managed.
+        tape: the world.
+        calendar: exchange sessions.
+        artifacts: where plans and why-rows go; None keeps them in memory, for as long as the backtest lasts.
+
+    Raises:
+        DataError: the tape misses a session in which something is held.
+        TouchstoneError: an act refuses what it would refuse in live trading.
+    """
+    clock = MovedClock(calendar.as_of(sessions[0]))
+    published = Published()
+    desk = _desk(
+        rules,
+        clock=clock,
+        batches=published,
+        tape=tape,
+        calendar=calendar,
+        artifacts=artifacts or MemoryArtifacts(),
+    )
+    for session in sessions:
+        clock.move_to(calendar.as_of(session))
+        batch = batch_of(session)
+        batch_hash = published.publish(batch) if batch else None
+        opens, deadline = calendar.submit_window(session)
+        if batch_hash is None:
+            # Until the window opens a batch might still come.
+            clock.move_to(opens)
+        planned = run_session.plan(desk, session=session, batch_hash=batch_hash)
+        clock.move_to(opens)
+        with suppress(Halted):
+            run_session.submit(desk, session=session)
+        clock.move_to(deadline)
+        if any(is_waiting(record) for record in desk.ledger.book().orders_of(desk.cycle_id(session))):
+            run_session.cancel_rest(desk, session=session)
+        if desk.exits:
+            run_session.watch(desk, session=session)
+        clock.move_to(calendar.bars_known_at(calendar.next(session)))
+        settled = run_session.settle(desk, session=session)
+        yield _day(desk, planned, settled)
+
+
+def _desk(
+    rules: Rules, *, clock: MovedClock, batches: Published, tape: Tape, calendar: TradingCalendar, artifacts: Artifacts
+) -> Desk:
+    venue = SimulatedBroker(":memory:", tape, clock, calendar, rules.costs, rules.initial_cash_usd)
+    return Desk(
+        account=rules.account,
+        strategy=rules.strategy,
+        mode=rules.mode,
+        calendar=calendar,
+        clock=clock,
+        broker=venue,
+        quotes=venue,
+        ledger=MemoryLedger(is_within_reach_of_others=False),
+        batches=batches,
+        artifacts=artifacts,
+        kill_switch=Switch(),
+        sizing=rules.sizing,
+        limits=rules.limits,
+        exits=rules.exits,
+        settings_hash=rules.settings_hash,
+        code_hash=rules.code_hash,
+        initial_cash_usd=rules.initial_cash_usd,
+    )
+
+
+def _day(desk: Desk, planned: PlanReport, settled: SettleReport) -> BacktestDay:
+    book = desk.ledger.book()
+    mark = book.marks[-1]
+    rows = read_why_rows(desk.artifacts, settled.why_rows_hash) if settled.why_rows_hash else ()
+    traded = desk.calendar.next(planned.session)
+    fills = [booked.fill for booked in book.fills.values() if booked.fill.filled_at.date() == traded]
+    stands = standing(book=book, equity_usd=mark.equity_usd, limits=desk.limits, mode=desk.mode)
+    return BacktestDay(
+        session=planned.session,
+        mark=mark,
+        entries=planned.entries,
+        exits=planned.exits,
+        fills=len(fills),
+        traded_usd=sum((fill.quantity_shares * fill.price_usd for fill in fills), Decimal(0)),
+        fees_usd=sum((fill.fee_usd for fill in fills), Decimal(0)),
+        stages=Counter(row.stage for row in rows),
+        trading_state=stands.state,
+    )
