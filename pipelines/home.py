@@ -114,6 +114,11 @@ class Home:
         return self.root / "backups" / "anchors"
 
     @property
+    def backups(self) -> Path:
+        """Folder of backups where settings name no better place; one accident takes it with the home."""
+        return self.root / "backups" / "store"
+
+    @property
     def venue(self) -> Path:
         """SQLite file of the simulated broker's own state, never the ledger's."""
         return self.root / "venue.db"

@@ -12,9 +12,11 @@ from pydantic import Field, model_validator
 
 from assets.ingest.files_settings import FilesSourceSettings
 from assets.ingest.simulated_market import SimulatedMarketSettings
+from assets.maintenance.backup_policy import BackupPolicy
 from assets.ml.policy import LearningPolicy
 from assets.quality.policy import GatePolicy
 from assets.universe_policy import UniversePolicy
+from pipelines.settings_schema import NOT_HASHED
 from pipelines.trading_settings import TradingSettings
 
 
@@ -33,6 +35,12 @@ class Settings(TradingSettings):
     universe: UniversePolicy = Field(default=UniversePolicy(), description="Which symbols a strategy may consider.")
     gates: GatePolicy = Field(default=GatePolicy(), description="What data must be like before anything is scored.")
     learning: LearningPolicy = Field(default=LearningPolicy(), description="How the model learns and when it is stale.")
+
+    backup: BackupPolicy = Field(
+        default=BackupPolicy(),
+        description="Where backups go, and how many of them are kept.",
+        json_schema_extra=NOT_HASHED,
+    )
 
     @model_validator(mode="after")
     def _hold_what_is_predicted(self) -> "Settings":

@@ -6,15 +6,14 @@ name is. So whatever a copied file names was there when the copies after it were
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from execution.domain.errors import DataError
 
-LEDGER_NAME: Final = "ledger.db"
 _SQLITE: Final = b"SQLite format 3\x00"
 # Locks, journals and unfinished files belong to the processes that hold them.
 _LEFT_OUT: Final = (".lock", ".tmp", "-wal", "-shm", "-journal")
@@ -27,33 +26,24 @@ class HomeFiles:
 
     Attributes:
         root: the home; paths of a backup are below it.
-        copy_ledger: writes the whole ledger as one SQLite file; None when there is no ledger yet.
+        made: files that stand elsewhere, by their path in the backup: the ledger's copy first.
         places: files and folders below the root, in the order they are copied; those that do not exist are left out.
-        texts: contents that are not copied from a file of their name.
     """
 
     root: Path
-    copy_ledger: Callable[[Path], None] | None
+    made: Mapping[str, Path]
     places: tuple[Path, ...]
-    texts: Mapping[str, bytes] = field(default_factory=dict)
 
     def copies(self, scratch: Path) -> Iterator[tuple[str, Path]]:
-        """Yield each file's path in the backup and where its bytes stand until the next is asked for; ledger first.
+        """Yield each file's path in the backup and where its bytes stand until the next is asked for.
 
         Args:
-            scratch: an empty folder, for databases that are being written.
+            scratch: a folder for copies of databases.
         """
-        if self.copy_ledger is not None:
-            ledger = scratch / LEDGER_NAME
-            self.copy_ledger(ledger)
-            yield LEDGER_NAME, ledger
-        for name, text in self.texts.items():
-            written = scratch / "text"
-            written.write_bytes(text)
-            yield name, written
+        yield from self.made.items()
         for path in (path for place in self.places for path in _files(place)):
             name = path.relative_to(self.root).as_posix()
-            if name in self.texts:
+            if name in self.made:
                 continue
             try:
                 is_database = _begins_with(path, _SQLITE)

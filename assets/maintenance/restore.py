@@ -32,6 +32,10 @@ class Unfinished:
         self.folder.rename(self.place)
         DurableFiles().sync_folder(self.place.parent)
 
+    def discard(self) -> None:
+        """Remove the folder, as when what came back cannot be believed."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
 
 def restore_files(store: BackupStore, sealing: Sealing, backup: Backup, *, place: Path) -> Unfinished:
     """Write every file of a backup beside a place and return where; what a killed restore left there is removed.

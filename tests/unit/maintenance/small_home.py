@@ -35,7 +35,7 @@ def a_home(root: Path) -> Path:
 
 def files_of(root: Path, **changes: object) -> HomeFiles:
     places = (root / "venue.db", root / "raw", root / "empty", root / "absent")
-    return HomeFiles(**{"root": root, "copy_ledger": None, "places": places, **changes})
+    return HomeFiles(**{"root": root, "made": {}, "places": places, **changes})
 
 
 def a_backup(

@@ -176,11 +176,11 @@ def test_a_database_is_copied_while_somebody_writes_it(home: Path, tmp_path: Pat
         assert copied.execute("select shares from fill").fetchall() == [(7,)]
 
 
-def test_a_text_stands_in_for_the_file_of_its_name(home: Path, tmp_path: Path) -> None:
-    (tmp_path / "scratch").mkdir()
-    files = files_of(home, texts={"empty": b"said"})
-    found = {name: path.read_bytes() for name, path in files.copies(tmp_path / "scratch") if name == "empty"}
-    assert found == {"empty": b"said"}
+def test_a_file_made_elsewhere_stands_in_for_the_one_of_its_name(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "made").write_bytes(b"said")
+    files = files_of(home, made={"empty": tmp_path / "made"})
+    found = [path.read_bytes() for name, path in files.copies(tmp_path) if name == "empty"]
+    assert found == [b"said"]
 
 
 def test_a_sealed_backup_shows_none_of_its_bytes(home: Path, store: FolderStore, tmp_path: Path) -> None:

@@ -1,0 +1,141 @@
+"""Make a backup of a home: which of its files, in which order, and how long older backups live."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from filelock import FileLock, Timeout
+
+from assets.maintenance.backup import Backup, Pieces, finish, manifest_names, sweep
+from assets.maintenance.backup_policy import outlived
+from assets.maintenance.home_files import HomeFiles, copy_database
+from assets.maintenance.sealing import begin_store
+from execution.domain.errors import DataError
+from execution.ledger.anchors import FILE_NAME
+from execution.ledger.hash_chain import GENESIS, ChainHead
+from execution.ledger.sqlite_ledger import SqliteDriver, SqliteLedger
+from execution.ledger.transplanting import transplant
+from pipelines.home import Home
+from pipelines.ledger_opening import anchoring_of, has_ledger, ledger_driver
+from pipelines.settings import Settings
+from pipelines.trading_adapters import clock_of
+
+_LOCK_SECONDS: Final = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupReport:
+    """What a backup came to.
+
+    Attributes:
+        name: of the new backup.
+        files: in it.
+        size_bytes: of all its files together.
+        written_bytes: what was added to the store.
+        ledger_rows: rows of the copied chain.
+        backups: how many whole ones the store holds now.
+        removed_backups: how many outlived the policy and went.
+        removed_pieces: pieces nobody needs any more.
+    """
+
+    name: str
+    files: int
+    size_bytes: int
+    written_bytes: int
+    ledger_rows: int
+    backups: int
+    removed_backups: int
+    removed_pieces: int
+
+
+def make_backup(settings: Settings, home: Home, *, is_full: bool = False) -> BackupReport:
+    """Copy a home as it stands and remove what the policy no longer keeps.
+
+    Args:
+        settings: the whole tree.
+        home: only read, but for its own folder of backups.
+        is_full: write every piece again, as after a drill found one damaged.
+
+    Raises:
+        DataError: another backup is under way, or the store cannot be written.
+        ChainBroken: the ledger is not what was written: older backups stay the newest.
+        SettingsRefused: the store was begun with another passphrase.
+    """
+    with tempfile.TemporaryDirectory(prefix="touchstone-backup-") as folder:
+        try:
+            # Sweeping would take the pieces of a backup that has no manifest yet.
+            with FileLock(home.root / "backup.lock", timeout=_LOCK_SECONDS):
+                return _made(settings, home, Path(folder), is_full=is_full)
+        except Timeout:
+            raise DataError("another backup of this home is under way: wait for it and try again") from None
+
+
+def _made(settings: Settings, home: Home, scratch: Path, *, is_full: bool) -> BackupReport:
+    store = settings.backup.store(home.backups)
+    sealing = begin_store(store, settings.backup.secret)
+    made_at = clock_of(settings.mode, home).now()
+    head = _copied_ledger(settings, home, scratch / "ledger.db")
+    pieces = Pieces.of(store, sealing, is_full=is_full)
+    files = HomeFiles(root=home.root, made=_made_files(settings, home, scratch), places=_places(home))
+    backup: Backup = finish(
+        pieces,
+        [pieces.keep(name, path) for name, path in files.copies(scratch)],
+        made_at=made_at,
+        account=settings.account,
+        ledger=(head.sequence, head.hash),
+        anchor_key=anchoring_of(settings, home).anchors.key.public_bytes_raw().hex(),
+    )
+    gone = outlived(manifest_names(store), settings.backup)
+    removed_pieces = sweep(store, sealing, gone)
+    return BackupReport(
+        name=backup.name,
+        files=len(backup.manifest.files),
+        size_bytes=backup.manifest.size_bytes,
+        written_bytes=backup.written_bytes,
+        ledger_rows=head.sequence,
+        backups=len(manifest_names(store)),
+        removed_backups=len(gone),
+        removed_pieces=removed_pieces,
+    )
+
+
+def _copied_ledger(settings: Settings, home: Home, target: Path) -> ChainHead:
+    """Write the ledger as one SQLite file, whichever database keeps it, and return its verified head."""
+    if not has_ledger(settings, home):
+        return ChainHead(0, GENESIS)
+    if settings.ledger.postgres_dsn is not None:
+        return transplant(ledger_driver(settings, home), SqliteDriver(target))
+    copy_database(home.ledger, target)
+    return SqliteLedger(target).verify_chain()
+
+
+def _made_files(settings: Settings, home: Home, scratch: Path) -> dict[str, Path]:
+    """Return the files that are not copied from their place: the ledger, the settings, and anchors kept elsewhere."""
+    made = {home.ledger.name: scratch / "ledger.db"} if (scratch / "ledger.db").exists() else {}
+    # Not the home's own file: the tree may come from another, and no secret ever stands in this text.
+    (scratch / "settings.yaml").write_text(settings.kept_text(), encoding="utf-8")
+    made[home.settings.name] = scratch / "settings.yaml"
+    for folder in settings.ledger.anchor_folders[:1]:
+        if (folder / FILE_NAME).exists():
+            made[f"{home.anchors.name}/{FILE_NAME}"] = folder / FILE_NAME
+    return made
+
+
+def _places(home: Home) -> tuple[Path, ...]:
+    """Return what is copied, in order. What is left out is made again: the warehouse, dbt's files, logs."""
+    return (
+        home.clock,
+        home.venue,
+        home.operations,
+        home.anchors,
+        home.second_anchors,
+        home.stop_requests,
+        home.snapshots,
+        home.raw,
+        home.features,
+        home.artifacts,
+        home.tape,
+        home.reports,
+        home.dagster,
+    )

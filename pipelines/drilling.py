@@ -1,0 +1,77 @@
+"""Start a restore drill in a process of its own: empty environment, another folder, no word of where the home is."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+from pydantic import SecretStr
+
+from assets.maintenance.backup_policy import BackupPolicy
+from assets.maintenance.restore_drill import DrillReport
+from pipelines.home import HOME_VARIABLE, Home
+from pipelines.ledger_opening import anchoring_of, has_ledger
+from pipelines.settings import Settings
+
+_DEADLINE_SECONDS: Final = 900
+_ANCHORS: Final = 200
+"""Newest lines of each sink that are handed on: years of days between two drills."""
+
+
+def run_drill(settings: Settings, home: Home, *, is_from_raw: bool = False) -> DrillReport:
+    """Restore the newest backup in a fresh process and return what it found; every failure is a red report.
+
+    Args:
+        settings: name the store, and where anchors are kept.
+        home: where the anchors of the living ledger are; the child is not told of it.
+        is_from_raw: whether the decision is made again from its raw parts as well.
+    """
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="touchstone-drill-") as folder:
+        place = Path(folder) / "home"
+        told = {
+            "policy": _revealed(settings.backup),
+            "folder": str(home.backups),
+            "place": str(place),
+            "anchors": _anchor_lines(settings, home),
+            "is_from_raw": is_from_raw,
+        }
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "pipelines.restore_drill"],
+                input=orjson.dumps(told),
+                capture_output=True,
+                cwd=folder,
+                env={HOME_VARIABLE: str(place), "PATH": os.defpath, "DAGSTER_DISABLE_TELEMETRY": "yes"},
+                timeout=_DEADLINE_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return DrillReport(passed=False, reason=f"the drill did not end within {_DEADLINE_SECONDS} s")
+    seconds = round(time.monotonic() - started, 3)
+    lines = done.stdout.splitlines()
+    if done.returncode != 0 or not lines:
+        last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        return DrillReport(passed=False, reason=f"the drill's process failed: {last}", total_seconds=seconds)
+    return replace(DrillReport(**orjson.loads(lines[-1])), total_seconds=seconds)
+
+
+def _revealed(policy: BackupPolicy) -> dict[str, Any]:
+    """Return the policy with its secrets in clear, for the child's pipe alone."""
+    plain = policy.model_dump(mode="json")
+    for name in plain:
+        value = getattr(policy, name)
+        if isinstance(value, SecretStr):
+            plain[name] = value.get_secret_value()
+    return plain
+
+
+def _anchor_lines(settings: Settings, home: Home) -> list[str]:
+    if not has_ledger(settings, home):
+        return []
+    return [line for sink in anchoring_of(settings, home).sinks for line in sink.lines()[-_ANCHORS:]]

@@ -1,0 +1,163 @@
+"""The child of a restore drill: a process that knows a store of backups and an empty place, and nothing of the home.
+
+It is started with an empty environment in another folder; what it may know comes on its standard input. It restores the
+newest backup, compares the ledger with an anchor that was written before the backup and kept elsewhere, folds every
+table again, lets nothing out, and makes the newest decision again from the batch it was made of.
+"""
+
+import json
+import sqlite3
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from assets.maintenance.backup import Backup, newest
+from assets.maintenance.backup_policy import BackupPolicy
+from assets.maintenance.restore_drill import DrillReport
+from assets.maintenance.sealing import open_store
+from execution.artifact_files import FileArtifacts
+from execution.clock import SystemClock
+from execution.domain.errors import ChainBroken, CorruptArtifact, Halted, TouchstoneError
+from execution.domain.events import PlanMissed
+from execution.ledger.anchors import key_id, parsed
+from execution.ledger.book import Book, CycleRecord
+from execution.replay import Step, replay_plan
+from pipelines.home import Home
+from pipelines.ledger_opening import open_ledger
+from pipelines.replay_analysis import replay_analysis
+from pipelines.restoring import Restored, public_key, restore_home
+from pipelines.settings import load_settings
+from pipelines.trading_adapters import is_clock_told, open_desk
+
+_CIRCUMSTANCES = frozenset({"code", "settings", "limits"})
+
+
+class DrillOrder(BaseModel):
+    """What the child is told.
+
+    Attributes:
+        policy: where backups lie, with its secrets in clear: it comes through a pipe and is written nowhere.
+        folder: where they lie when the policy names no place.
+        place: an empty place.
+        anchors: lines of the ledger's anchors, kept outside of the backup.
+        is_from_raw: whether the decision is made again from its raw parts, not only from its batch.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    policy: BackupPolicy
+    folder: Path
+    place: Path
+    anchors: tuple[str, ...]
+    is_from_raw: bool
+
+
+def drill(order: DrillOrder) -> DrillReport:
+    """Restore, compare, repeat, and return what was found; a failure is a red report, not an error."""
+    started = time.monotonic()
+    seen: dict[str, object] = {}
+    try:
+        store = order.policy.store(order.folder)
+        sealing = open_store(store, order.policy.secret)
+        backup = newest(store, sealing)
+        seen |= {"backup": backup.name.rpartition("/")[2], "files": len(backup.manifest.files)}
+        seen["size_bytes"] = backup.manifest.size_bytes
+        epoch = int(SystemClock().now().timestamp())
+        restored = restore_home(
+            store, sealing, backup, place=order.place, actor="restore drill", epoch=epoch, has_own_anchors=True
+        )
+        seen["restore_seconds"] = round(time.monotonic() - started, 3)
+        seen |= {"ledger_rows": restored.rows, "anchors_matched": _compared(order, backup, restored)}
+        _check_databases(restored.home)
+        if restored.rows:
+            seen |= _repeated(restored.home, is_from_raw=order.is_from_raw)
+    except TouchstoneError as error:
+        return DrillReport(passed=False, reason=str(error), **seen)  # type: ignore[arg-type]  # each key is a field of its own type
+    return DrillReport(passed=True, reason="", **seen)  # type: ignore[arg-type]  # as above
+
+
+def _compared(order: DrillOrder, backup: Backup, restored: Restored) -> int:
+    """Compare the restored chain with every anchor kept elsewhere that is not newer than the backup."""
+    if not restored.rows:
+        return 0
+    ledger = open_ledger(load_settings(restored.home.settings), restored.home)
+    # A former key's anchors may be of rows that an earlier restore lost.
+    name = key_id(public_key(backup.manifest))
+    known = [anchor for line in order.anchors if (anchor := parsed(line)) is not None and anchor.key_id == name]
+    if order.anchors and not known:
+        raise ChainBroken(f"no anchor kept elsewhere is of the backup's key {name}: it is a backup of another ledger")
+    older = [anchor for anchor in known if anchor.sequence <= restored.rows]
+    if known and not older:
+        raise ChainBroken(
+            f"the backup has {restored.rows} rows, and the oldest anchor kept elsewhere says row "
+            f"{min(anchor.sequence for anchor in known)}: the backup is of another ledger or too old"
+        )
+    for anchor in older:
+        found = ledger.hash_at(anchor.sequence)
+        if found != anchor.hash:
+            raise ChainBroken(
+                f"row {anchor.sequence} was anchored as {anchor.hash[:12]}, the restored ledger has "
+                f"{found[:12] if found else 'no such row'}: {backup.name} is not a backup of this ledger"
+            )
+    ledger.rebuild_projections()
+    ledger.verify_projections()
+    return len(older)
+
+
+def _check_databases(home: Home) -> None:
+    for path in sorted(home.root.rglob("*.db")):
+        with closing(sqlite3.connect(path)) as database:
+            found = database.execute("pragma integrity_check").fetchone()[0]
+        if found != "ok":
+            raise CorruptArtifact(f"database {path.name} came back damaged: {found}; use an older backup")
+
+
+def _repeated(home: Home, *, is_from_raw: bool) -> dict[str, object]:
+    """Make the newest decision again and return what the report says of it."""
+    settings = load_settings(home.settings)
+    if not is_clock_told(settings.mode):
+        return {"decision": f"mode {settings.mode}: repeat it where the venue's keys are, with `touchstone replay`"}
+    desk = open_desk(settings, home, actor="restore drill")
+    book = desk.ledger.book()
+    _refuse_sending(home, book)
+    cycle = _newest_decision(book)
+    if cycle is None:
+        return {"decision": "none was made yet"}
+    beside = home.root.with_name("again")
+    steps: tuple[Step, ...] = ()
+    if is_from_raw and cycle.batch_hash is not None:
+        steps += replay_analysis(settings, home, desk.batches.load(cycle.batch_hash), beside=beside / "home")
+    steps += replay_plan(desk, cycle, beside=FileArtifacts(beside / "artifacts"))
+    differing = [step.name for step in steps if not step.is_equal and step.name not in _CIRCUMSTANCES]
+    if differing:
+        raise CorruptArtifact(f"the decision of {cycle.session} differs at {', '.join(differing)} in the restored home")
+    return {"decision": f"{cycle.session}: {len(steps)} steps, bit for bit", "steps": len(steps)}
+
+
+def _refuse_sending(home: Home, book: Book) -> None:
+    control = book.control
+    if control is None or control.state != "halted":
+        raise Halted(
+            f"the restored ledger in {home.root.name} is not halted: it must not trade before a person resumes"
+        )
+
+
+def _newest_decision(book: Book) -> CycleRecord | None:
+    decided = [cycle for cycle in book.cycles.values() if not isinstance(cycle.plan, PlanMissed)]
+    return max(decided, key=lambda cycle: cycle.session, default=None)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Read the order, do it, and print the report as the last line."""
+    del arguments
+    report = drill(DrillOrder.model_validate_json(sys.stdin.read()))
+    print(json.dumps(report.facts))  # noqa: T201 - the parent reads it
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

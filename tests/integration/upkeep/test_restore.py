@@ -1,0 +1,145 @@
+"""Home to backup to home: what was traded comes back, trades nothing, and a drill says so or turns red."""
+
+import os
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from assets.maintenance.backup import newest
+from assets.maintenance.sealing import Plain
+from execution.domain.errors import ChainBroken, DataError, Halted, NotArmed
+from execution.ledger.sqlite_ledger import SqliteLedger
+from pipelines.backup_making import make_backup
+from pipelines.cli.ledger_care import verified_page
+from pipelines.cli.restore import restored_page
+from pipelines.cli.resume import confirm, look
+from pipelines.drilling import run_drill
+from pipelines.home import Home
+from pipelines.settings import load_settings
+from tests.builders.trading_days import FIRST, SESSIONS
+from tests.integration.upkeep.traded_home import TradedHome
+
+pytestmark = pytest.mark.filterwarnings("default")
+
+
+@pytest.fixture
+def traded(tmp_path: Path) -> TradedHome:
+    traded = TradedHome(tmp_path / "original")
+    traded.days.live(FIRST)
+    traded.tell_the_clock()
+    make_backup(traded.settings, traded.home)
+    return traded
+
+
+def restored(traded: TradedHome, place: Path) -> Home:
+    restored_page(traded.settings, traded.home, to=place, name="", actor="A. Person")
+    return Home(place)
+
+
+def pieces(traded: TradedHome) -> list[Path]:
+    return sorted(path for path in (traded.folder / "store" / "pieces").rglob("*") if path.is_file())
+
+
+def test_a_restored_ledger_holds_every_row_and_position(traded: TradedHome, tmp_path: Path) -> None:
+    before = SqliteLedger(traded.home.ledger)
+    home = restored(traded, tmp_path / "back")
+    after = SqliteLedger(home.ledger)
+    assert after.book().held_shares == before.book().held_shares != {}
+    assert after.hash_at(before.head().sequence) == before.head().hash
+    assert after.trading_hash() == before.trading_hash()
+
+
+def test_a_restored_home_verifies_with_a_key_of_its_own(traded: TradedHome, tmp_path: Path) -> None:
+    home = restored(traded, tmp_path / "back")
+    assert "the chain holds" in verified_page(load_settings(home.settings, {}), home)
+    assert home.anchor_key.read_bytes() != traded.home.anchor_key.read_bytes()
+
+
+def test_no_backup_holds_the_key_that_signs(traded: TradedHome) -> None:
+    names = {file.path for file in newest(traded.settings.backup.store(traded.home.backups), Plain()).manifest.files}
+    assert "anchor.key" not in names
+    assert {"ledger.db", "venue.db", "settings.yaml", "anchors/anchors.txt", "clock.json"} <= names
+
+
+def test_a_restored_home_sends_nothing_until_a_person_resumes(traded: TradedHome, tmp_path: Path) -> None:
+    home = restored(traded, tmp_path / "back")
+    tree = load_settings(home.settings, {})
+    ledger = SqliteLedger(home.ledger)
+    traded.days.desk = replace(traded.days.desk, ledger=ledger)
+    with pytest.raises(Halted, match="recovery"):
+        traded.days.desk.refuse_when_halted()
+    page = look(tree, home)
+    token = page.rpartition("--token ")[2].split()[0]
+    said = confirm(tree, home, token=token, actor="A. Person", reason="looked", is_reducing=False)
+    assert said.startswith("trading is active")
+
+
+def test_a_restore_wants_a_name(traded: TradedHome, tmp_path: Path) -> None:
+    with pytest.raises(NotArmed, match="give --by"):
+        restored_page(traded.settings, traded.home, to=tmp_path / "back", name="", actor=" ")
+
+
+def test_a_backup_nobody_made_is_not_restored(traded: TradedHome, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="0 backups are named '1999'"):
+        restored_page(traded.settings, traded.home, to=tmp_path / "back", name="1999", actor="A. Person")
+
+
+def test_a_broken_chain_is_not_backed_up_over_a_whole_one(traded: TradedHome) -> None:
+    kept = newest(traded.settings.backup.store(traded.home.backups), Plain()).name
+    with closing(sqlite3.connect(traded.home.ledger)) as ledger:
+        ledger.execute("drop trigger event_refuses_update")
+        ledger.execute("update event set body = replace(body, 'paper-1', 'paper-2')")
+        ledger.commit()
+    with pytest.raises(ChainBroken):
+        make_backup(traded.settings, traded.home)
+    assert newest(traded.settings.backup.store(traded.home.backups), Plain()).name == kept
+
+
+def test_a_drill_is_green_where_nobody_can_read_the_home(traded: TradedHome, tmp_path: Path) -> None:
+    report = run_drill(traded.settings, traded.home)
+    assert report.reason == ""
+    assert report.passed
+    assert report.anchors_matched > 0
+    assert report.decision.startswith(f"{FIRST}: ")
+    assert report.decision.endswith("bit for bit")
+    assert 0 < report.restore_seconds < 60
+
+
+def test_a_drill_needs_nothing_of_the_home_but_its_anchors(
+    traded: TradedHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [line for sink in traded.days.desk.anchoring.sinks for line in sink.lines()]  # type: ignore[union-attr]  # given above
+    monkeypatch.setattr("pipelines.drilling._anchor_lines", lambda *_: lines)
+    moved = tmp_path / "moved"
+    traded.home.root.rename(moved)
+    moved.chmod(0)
+    try:
+        assert not os.path.lexists(traded.home.root)
+        report = run_drill(traded.settings, traded.home)
+        assert (report.reason, report.passed) == ("", True)
+    finally:
+        moved.chmod(0o700)
+
+
+def test_a_drill_turns_red_over_one_changed_byte(traded: TradedHome) -> None:
+    path = pieces(traded)[len(pieces(traded)) // 2]
+    stored = bytearray(path.read_bytes())
+    stored[len(stored) // 2] ^= 1
+    path.write_bytes(stored)
+    report = run_drill(traded.settings, traded.home)
+    assert not report.passed
+    assert "does not have the hash it is named by" in report.reason
+
+
+def test_a_drill_turns_red_when_the_backup_is_of_another_ledger(traded: TradedHome, tmp_path: Path) -> None:
+    other = TradedHome(tmp_path / "other")
+    other.days.live(FIRST)
+    other.days.live(SESSIONS[1])
+    other.tell_the_clock()
+    make_backup(other.settings, other.home)
+    report = run_drill(other.settings, traded.home)
+    assert not report.passed
+    assert "of another ledger" in report.reason
