@@ -59,3 +59,7 @@ def test_a_float_becomes_the_decimal_it_is_written_as() -> None:
 def test_a_ratio_stored_with_six_digits_is_read_back_exactly(new: int, old: int) -> None:
     stored = (Decimal(new) / Decimal(old)).quantize(Decimal("0.000001"))
     assert split_fraction(stored) == Fraction(new, old)
+
+
+def test_a_split_ratio_that_no_small_fraction_explains_is_taken_as_it_stands() -> None:
+    assert split_fraction(Decimal("1.0004")) == Fraction("1.0004")

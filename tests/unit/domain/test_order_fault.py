@@ -178,3 +178,39 @@ def test_links_that_do_not_fit_are_refused(order: OrderRequest, told: str) -> No
 def test_linked_orders_stay_until_they_are_done() -> None:
     legs = tuple(replace(leg, time_in_force="ioc") for leg in a_bracket().attached)
     assert order_fault(a_bracket(time_in_force="ioc", attached=legs)) != ""
+
+
+@pytest.mark.parametrize(
+    ("order", "told"),
+    [
+        (an_order("limit", limit_usd=None), "a limit order has a limit price, found None"),
+        (an_order("market", stop_usd=Decimal("49.00")), "a market order has no stop price, found 49.00"),
+        (
+            an_order("trailing_stop", trail_usd=None),
+            "a trailing_stop order has exactly one of trail_usd and trail_bps, found None and None",
+        ),
+        (an_order("limit", trail_bps=Decimal(250)), "a limit order has no trail, found None and 250"),
+        (a_bracket(limit_usd=Decimal("49.00")), "stop, entry and take-profit must rise, found 49.00, 49.00, 55.00"),
+    ],
+)
+def test_a_fault_says_what_was_found_and_what_was_expected(order: OrderRequest, told: str) -> None:
+    assert order_fault(order) == told
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        an_order(quantity_shares=1),
+        an_order("limit", limit_usd=Decimal("0.5001")),
+        an_order("stop", stop_usd=Decimal("1.00")),
+        an_order("trailing_stop", trail_usd=Decimal("0.50")),
+    ],
+)
+def test_the_smallest_orders_are_sound(order: OrderRequest) -> None:
+    assert order_fault(order) == ""
+
+
+def test_linked_orders_trade_in_the_regular_session_only() -> None:
+    # Each alone is a day limit, which may; linked they may not.
+    target = a_target(time_in_force="day", is_extended_hours=True, attached=(a_stop(time_in_force="day"),))
+    assert order_fault(target) == "linked orders are day or gtc, in the regular session"

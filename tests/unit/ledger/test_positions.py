@@ -1,5 +1,6 @@
 """Shares, cost and profit of one symbol."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 from execution.domain.positions import Position, after_action, after_fill, cash_flow_usd
@@ -54,3 +55,30 @@ def test_a_fill_moves_cash_by_value_and_fee() -> None:
     fill = {"quantity_shares": 10, "price_usd": usd("50"), "fee_usd": usd("1")}
     assert cash_flow_usd(a_fill(**fill)) == usd("-501")
     assert cash_flow_usd(a_fill(side="sell", **fill)) == usd("499")
+
+
+def test_adding_to_a_position_adds_its_cost_and_keeps_its_beginning() -> None:
+    held = after_fill(NONE, a_fill(quantity_shares=10, price_usd=usd("50"), fee_usd=usd("1")))
+    later = AT + timedelta(days=1)
+    more = after_fill(held, a_fill("x2", quantity_shares=5, price_usd=usd("60"), fee_usd=usd("1"), filled_at=later))
+    assert (more.shares, more.cost_usd, more.entered_at) == (15, usd("802"), AT)
+
+
+def test_a_position_begins_with_its_first_share() -> None:
+    assert after_fill(NONE, a_fill(quantity_shares=1)).entered_at == AT
+
+
+def test_a_position_that_turned_begins_with_the_fill_that_turned_it() -> None:
+    held = after_fill(NONE, a_fill(quantity_shares=10))
+    later = AT + timedelta(days=1)
+    assert after_fill(held, a_fill("x2", side="sell", quantity_shares=11, filled_at=later)).entered_at == later
+
+
+def test_what_a_position_would_earn_is_its_value_less_its_cost() -> None:
+    held = after_fill(NONE, a_fill(quantity_shares=10, price_usd=usd("50"), fee_usd=usd("1")))
+    assert held.unrealised_usd(usd("52")) == usd("19")
+
+
+def test_a_position_that_is_gone_keeps_its_name() -> None:
+    held = after_fill(NONE, a_fill(quantity_shares=5, price_usd=usd("30"), fee_usd=usd("0")))
+    assert after_action(held, an_action(kind="delisting", quantity_delta_shares=-5)).symbol == "AAA"

@@ -55,6 +55,13 @@ def test_what_the_account_covers_already_is_not_recorded_again(name: str) -> Non
 def test_the_strictest_change_comes_first() -> None:
     facts = replace(CALM, equity_usd=Decimal(90_000), drawdown_fraction=Decimal("0.1"))
     assert [changed.state for changed in tripped(facts, RiskLimits())] == ["halted", "reducing"]
+    facts = replace(CALM, drawdown_fraction=Decimal("0.1"), cycles_sent_at=REPEATED)
+    assert [changed.state for changed in tripped(facts, RiskLimits())] == ["halted", "reducing"]
+
+
+def test_stale_symbols_are_named() -> None:
+    [changed] = tripped(replace(CALM, stale=("AAA", "BBB")), RiskLimits())
+    assert changed.reason == "no price of the session for AAA, BBB of 2 symbols held"
 
 
 def test_play_money_is_not_stopped_for_what_ends_by_itself() -> None:

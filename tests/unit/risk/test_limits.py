@@ -6,10 +6,17 @@ from pydantic import ValidationError
 from execution.risk.limits import RiskLimits
 
 
-def test_the_strict_profile_holds_five_calm_names() -> None:
-    strict = RiskLimits.strict()
-    assert (strict.names_max, strict.entries_per_day_max, strict.cooldown_minutes) == (5, 15, 5)
-    assert strict.atr_max_fraction == Decimal("0.025")
+def test_the_strict_profile_is_the_standard_one_with_these_numbers_narrower() -> None:
+    strict, standard = RiskLimits.strict().model_dump(), RiskLimits.standard().model_dump()
+    assert {name: value for name, value in strict.items() if value != standard[name]} == {
+        "names_max": 5,
+        "entries_per_day_max": 15,
+        "atr_max_fraction": Decimal("0.025"),
+        "adv_share_max": Decimal("0.01"),
+        "macro_blackout_sessions": 1,
+        "var95_max_fraction": Decimal("0.025"),
+    }
+    assert strict["cooldown_minutes"] == 5
 
 
 def test_the_standard_profile_is_the_default() -> None:

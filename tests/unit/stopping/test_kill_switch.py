@@ -1,7 +1,9 @@
 """Whatever stands under the kill file's name stops trading, and so does not being able to look."""
 
 import errno
+import json
 import os
+import stat
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,36 @@ def test_the_first_to_stop_is_the_one_the_file_names(switch: KillSwitch) -> None
     switch.engage("prices look wrong", "ada", AT)
     switch.engage("me too", "bob", AT)
     assert '"actor": "ada"' in switch.kill_file.read_text()
+
+
+def test_the_file_tells_who_why_and_when_to_everybody(switch: KillSwitch) -> None:
+    switch.engage("prices look wrong", "ada", AT)
+    told = json.loads(switch.kill_file.read_bytes())
+    assert told == {"at": "2024-03-06T15:00:00+00:00", "actor": "ada", "reason": "prices look wrong"}
+    assert not switch.kill_file.stat().st_mode & (stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+
+
+def test_a_switch_is_taken_away_whatever_stands_there(switch: KillSwitch, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    for make in (
+        switch.kill_file.touch,
+        switch.kill_file.mkdir,
+        lambda: switch.kill_file.symlink_to("nowhere"),
+        lambda: switch.kill_file.symlink_to("elsewhere"),
+    ):
+        make()
+        switch.release()
+        assert not switch.is_engaged
+    switch.release()
+    assert (tmp_path / "elsewhere").is_dir()
+
+
+def test_a_switch_that_cannot_be_taken_away_stays_on_and_is_told(switch: KillSwitch) -> None:
+    switch.kill_file.mkdir()
+    (switch.kill_file / "inside").touch()
+    with pytest.raises(Halted, match=r"the kill file KILL cannot be taken away.*remove it by hand once you know who"):
+        switch.release()
+    assert switch.is_engaged
 
 
 def test_an_empty_file_stops(switch: KillSwitch) -> None:
