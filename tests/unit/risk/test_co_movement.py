@@ -53,8 +53,27 @@ def test_opposite_positions_do_not_move_together() -> None:
     assert not together(returns_of("AAA"), tuple(-value for value in returns_of("AAA")), 0.8)
 
 
+def test_five_newest_sessions_are_weighed_like_all_sixty() -> None:
+    one = returns_of("AAA")
+    converged = mixed(0.3, newest=0.7)
+    measured, newest = correlation(one, converged), correlation(one[-5:], converged[-5:])
+    assert 0 < measured < newest < 1
+    assert together(one, converged, (measured + newest) / 2 - 1e-9)
+    assert not together(one, converged, (measured + newest) / 2 + 1e-9)
+
+
 def test_what_never_moved_moves_with_nothing() -> None:
     assert not together((0.0,) * 60, (0.0,) * 60, 0.01)
+    assert not together((0.0,) * 60, returns_of("AAA"), 0.01)
+    assert not together(returns_of("AAA"), (0.0,) * 60, 0.01)
+
+
+def test_what_did_not_move_lately_is_raised_by_nothing() -> None:
+    still = mixed(0.6)[:55] + (0.0,) * 5
+    measured = correlation(returns_of("AAA"), still)
+    assert together(returns_of("AAA"), still, measured - 1e-9)
+    assert not together(returns_of("AAA"), still, measured + 1e-6)
+    assert not together(still, returns_of("AAA"), measured + 1e-6)
 
 
 @pytest.mark.parametrize("returns", [(), (0.01,) * 59, (float("nan"), *returns_of("AAA")[1:])])

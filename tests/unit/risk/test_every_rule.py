@@ -1,8 +1,10 @@
 """Every pre-trade rule by name: one order it lets pass, one it stops, and one it stops for want of knowledge."""
 
+import json
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -136,6 +138,10 @@ CASES: Final[dict[str, tuple[Case, Case | None]]] = {
         ),
     ),
 }
+# What an operator reads of each: the rule, the shares left, what was found, what is allowed, and why.
+REFUSALS: Final[dict[str, list[Any]]] = json.loads(
+    (Path(__file__).parents[2] / "data" / "risk" / "refusals.json").read_bytes()
+)
 # Without the input an earlier rule stops the order already; the reason is the same.
 EARLIER: Final = {"net": "gross", "concentration": "gross"}
 
@@ -159,6 +165,20 @@ def test_a_rule_stops_what_it_is_for(name: str) -> None:
     assert not verdict.reason.startswith("unknown")
     assert verdict.found
     assert verdict.allowed
+
+
+@pytest.mark.parametrize("told", REFUSALS)
+def test_a_refusal_says_what_was_found_what_is_allowed_and_why(told: str) -> None:
+    name, _, kind = told.partition(" ")
+    case = CASES[name][0 if kind == "stops" else 1]
+    assert case is not None
+    verdict = judged(case)
+    assert [verdict.check, verdict.quantity_shares, verdict.found, verdict.allowed, verdict.reason] == REFUSALS[told]
+
+
+def test_every_refusal_is_written_down() -> None:
+    blind = {f"{name} blind" for name, (_, unknown) in CASES.items() if unknown is not None}
+    assert set(REFUSALS) == blind | {f"{name} stops" for name in CASES}
 
 
 @pytest.mark.parametrize("name", [name for name, (_, unknown) in CASES.items() if unknown is not None])
@@ -264,3 +284,18 @@ def test_an_early_close_ends_the_day_early(day: date) -> None:
     account = {"is_sending": True, "session": CALENDAR.previous(day)}
     assert judged(Case(account={"now": close - timedelta(seconds=1), **account})).check == "all"
     assert judged(Case(account={"now": close, **account})).check == "market_hours"
+
+
+def test_every_symbol_of_unknown_returns_is_named() -> None:
+    signals = (plain(), plain("BBB", returns_60d=()), plain("CCC", returns_60d=()))
+    verdict = judged(Case(signals=signals, account={"positions_shares": {"BBB": 1, "CCC": 1}}))
+    assert (verdict.check, verdict.reason) == ("value_at_risk", "unknown: no 60 returns of BBB, CCC")
+
+
+def test_a_value_at_risk_of_exactly_the_limit_passes() -> None:
+    # The third worst of 60 sessions loses a tenth of 4,000 USD, at most 4 % of 10,000 USD.
+    signals = (falling("AAA"),)
+    limits = {"position_max_weight": Decimal("0.5"), "sector_max_weight": Decimal("0.5")}
+    account = {"equity_usd": Decimal(10_000), "day_start_equity_usd": Decimal(10_000)}
+    assert judged(Case(an_entry(80), signals, account, limits)).check == "all"
+    assert judged(Case(an_entry(81), signals, account, limits)).check == "value_at_risk"
