@@ -10,6 +10,7 @@ QUALITY: Final = "quality"
 ML: Final = "ml"
 TRADING: Final = "trading"
 REPORTS: Final = "reports"
+UPKEEP: Final = "upkeep"
 
 RAW_DAILY_BARS: Final[Key] = ("raw", "daily_bars")
 RAW_CORPORATE_ACTIONS: Final[Key] = ("raw", "corporate_actions")
@@ -45,6 +46,9 @@ TRADING_DECISIONS: Final[Key] = ("trading", "decisions")
 TRADING_LEDGER_EXPORT: Final[Key] = ("trading", "ledger_export")
 
 REPORTS_DAILY: Final[Key] = ("reports", "daily_report")
+
+UPKEEP_BACKUP: Final[Key] = ("upkeep", "backup")
+UPKEEP_RESTORE_DRILL: Final[Key] = ("upkeep", "restore_drill")
 
 RAW_TABLES: Final[tuple[Key, ...]] = (
     RAW_DAILY_BARS,

@@ -9,6 +9,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from assets.features.defs import DEFINITIONS as FEATURES
 from assets.ingest.defs import DEFINITIONS as INGEST
+from assets.maintenance.defs import DEFINITIONS as MAINTENANCE
 from assets.ml.defs import DEFINITIONS as ML
 from assets.quality.defs import DEFINITIONS as QUALITY
 from assets.reporting.defs import DEFINITIONS as REPORTING
@@ -32,6 +33,7 @@ _SENSORS = (
         "Starts cycles in order, and training once a week.",
     ),
     ("daily_reports", (Act.REPORT,), "Writes the page of each settled session."),
+    ("nightly_upkeep", (Act.UPKEEP,), "Has the home backed up, and its restore tried, after each settled session."),
 )
 
 
@@ -73,7 +75,7 @@ def build_definitions(settings: Settings, home: Home) -> dg.Definitions:
         schedules=schedules,
         resources=resources_of(settings, home),
     )
-    return dg.Definitions.merge(INGEST, FEATURES, QUALITY, ML, REPORTING, own)
+    return dg.Definitions.merge(INGEST, FEATURES, QUALITY, ML, REPORTING, MAINTENANCE, own)
 
 
 def due_analysis_work(settings: Settings, home: Home) -> Callable[[], tuple[Work, ...]]:

@@ -13,6 +13,7 @@ from assets.ingest.files_source import FilesSource
 from assets.ingest.simulated_market import SimulatedMarket
 from assets.ingest.sources import MarketSources, files_sources, simulated_sources
 from assets.ingest.watchlist_file import WatchlistFile
+from assets.maintenance.nights import upkept_sessions
 from assets.ml.model_registry import ModelRegistry
 from assets.raw_store import RawStore
 from assets.schemas import DAILY_BARS
@@ -26,6 +27,7 @@ from pipelines.due_trading import book_of
 from pipelines.home import Home
 from pipelines.settings import Settings
 from pipelines.trading_adapters import batches_of, clock_of
+from pipelines.upkeep_adapters import upkeep_of
 from sensors.rules import AnalysisFacts
 from sensors.trading_facts import settled_sessions
 
@@ -86,6 +88,7 @@ def analysis_facts_of(settings: Settings, home: Home, sources: MarketSources) ->
         champion_as_of=None if champion is None else champion.card.trained_as_of,
         settled=frozenset(settled_sessions(book_of(settings, home))),
         reported=frozenset(date.fromisoformat(page.stem) for page in home.reports.glob("*-*-*.html")),
+        upkept=upkept_sessions(home.upkeep) if settings.backup.is_scheduled else None,
     )
 
 
@@ -117,6 +120,7 @@ def resources_of(settings: Settings, home: Home) -> dict[str, Any]:
         "tape_root": home.tape,
         "artifacts_root": home.artifacts,
         "reports_root": home.reports,
+        "upkeep": upkeep_of(settings, home),
     }
 
 

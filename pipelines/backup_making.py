@@ -1,13 +1,12 @@
 """Make a backup of a home: which of its files, in which order, and how long older backups live."""
 
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from filelock import FileLock, Timeout
 
-from assets.maintenance.backup import Backup, Pieces, finish, manifest_names, sweep
+from assets.maintenance.backup import Backup, BackupReport, Pieces, finish, manifest_names, sweep
 from assets.maintenance.backup_policy import outlived
 from assets.maintenance.home_files import HomeFiles, copy_database
 from assets.maintenance.sealing import begin_store
@@ -22,31 +21,6 @@ from pipelines.settings import Settings
 from pipelines.trading_adapters import clock_of
 
 _LOCK_SECONDS: Final = 60
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BackupReport:
-    """What a backup came to.
-
-    Attributes:
-        name: of the new backup.
-        files: in it.
-        size_bytes: of all its files together.
-        written_bytes: what was added to the store.
-        ledger_rows: rows of the copied chain.
-        backups: how many whole ones the store holds now.
-        removed_backups: how many outlived the policy and went.
-        removed_pieces: pieces nobody needs any more.
-    """
-
-    name: str
-    files: int
-    size_bytes: int
-    written_bytes: int
-    ledger_rows: int
-    backups: int
-    removed_backups: int
-    removed_pieces: int
 
 
 def make_backup(settings: Settings, home: Home, *, is_full: bool = False) -> BackupReport:

@@ -119,6 +119,11 @@ class Home:
         return self.root / "backups" / "store"
 
     @property
+    def upkeep(self) -> Path:
+        """Folder of what each night's upkeep came to, one file per session."""
+        return self.root / "upkeep"
+
+    @property
     def venue(self) -> Path:
         """SQLite file of the simulated broker's own state, never the ledger's."""
         return self.root / "venue.db"

@@ -86,6 +86,13 @@ JOBS = (
         cron="*/5 * * * 1-6",
     ),
     Job(
+        act=Act.UPKEEP,
+        location="analysis",
+        groups=(keys.UPKEEP,),
+        description="Backs the home up and restores that backup elsewhere, to see that it can be done.",
+        cron="*/10 18-23 * * 1-5",
+    ),
+    Job(
         act=Act.PLAN,
         location="trading",
         single_keys=(keys.TRADING_ORDER_PLAN,),

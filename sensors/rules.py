@@ -19,6 +19,7 @@ class Act(StrEnum):
     FIRST_CYCLE = "first_cycle"
     TRAIN = "train"
     REPORT = "report"
+    UPKEEP = "upkeep"
     PLAN = "plan"
     SUBMIT = "submit"
     CANCEL_REST = "cancel_rest"
@@ -66,6 +67,7 @@ class AnalysisFacts:
         champion_as_of: cut-off of the champion's training data; None when there is no champion.
         settled: sessions the ledger has settled.
         reported: sessions with a written report.
+        upkept: sessions after which the home was backed up and its restore tried; None where nobody asks for it.
     """
 
     first_session: date
@@ -76,6 +78,7 @@ class AnalysisFacts:
     champion_as_of: datetime | None
     settled: frozenset[date]
     reported: frozenset[date]
+    upkept: frozenset[date] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +134,11 @@ def analysis_due(*, now: datetime, calendar: TradingCalendar, facts: AnalysisFac
         week_end = _last_session_of_a_week(last, calendar)
         if week_end in facts.scored and facts.champion_as_of < calendar.as_of(week_end):
             due.append(Work(act=Act.TRAIN, session=week_end))
+    if facts.upkept is not None and not due:
+        # In the evening after a settled day, when the next cycle is over: nobody waits for it, and a day has one.
+        nights = [session for session in facts.settled if calendar.as_of(calendar.next(session)) <= now]
+        if nights and max(nights) not in facts.upkept:
+            due.append(Work(act=Act.UPKEEP, session=max(nights)))
     return tuple(due)
 
 

@@ -84,6 +84,31 @@ class Backup:
     written_bytes: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupReport:
+    """What a backup came to.
+
+    Attributes:
+        name: of the new backup.
+        files: in it.
+        size_bytes: of all its files together.
+        written_bytes: what was added to the store.
+        ledger_rows: rows of the copied chain.
+        backups: how many whole ones the store holds now.
+        removed_backups: how many outlived the policy and went.
+        removed_pieces: pieces nobody needs any more.
+    """
+
+    name: str
+    files: int
+    size_bytes: int
+    written_bytes: int
+    ledger_rows: int
+    backups: int
+    removed_backups: int
+    removed_pieces: int
+
+
 @dataclass(slots=True)
 class Pieces:
     """The pieces of a store, and how many bytes were added to them.

@@ -213,3 +213,31 @@ def test_the_clock_stops_four_times_a_session() -> None:
 def test_the_end_of_the_calendar_is_named() -> None:
     with pytest.raises(ValueError, match="make calendar"):
         next_instant(now=datetime(2029, 12, 31, 23, 59, tzinfo=UTC), calendar=CALENDAR)
+
+
+def nightly(now: datetime, **changes: object) -> tuple[Work, ...]:
+    lived = frozenset({TUESDAY, WEDNESDAY})
+    given = {"ingested": WEDNESDAY, "decided": lived, "scored": lived, "settled": frozenset({TUESDAY})}
+    return analysis_at(now, **({**given, "reported": frozenset({TUESDAY}), "upkept": NOTHING} | changes))
+
+
+def test_a_settled_day_is_backed_up_in_the_evening_when_the_next_cycle_is_over() -> None:
+    evening = CALENDAR.as_of(WEDNESDAY)
+    assert nightly(evening) == (Work(act=Act.UPKEEP, session=TUESDAY),)
+    assert nightly(evening - timedelta(minutes=1)) == ()
+
+
+def test_upkeep_waits_for_whatever_else_is_due() -> None:
+    waiting = nightly(CALENDAR.as_of(WEDNESDAY), decided=frozenset({TUESDAY}))
+    assert [work.act for work in waiting] == [Act.CYCLE]
+
+
+def test_a_night_is_kept_once_and_nobody_catches_up_on_older_ones() -> None:
+    evening = CALENDAR.as_of(WEDNESDAY)
+    assert nightly(evening, upkept=frozenset({TUESDAY})) == ()
+    both = frozenset({date(2023, 12, 29), TUESDAY})
+    assert nightly(evening, settled=both, reported=both) == (Work(act=Act.UPKEEP, session=TUESDAY),)
+
+
+def test_no_upkeep_is_due_where_nobody_asks_for_it() -> None:
+    assert nightly(CALENDAR.as_of(WEDNESDAY), upkept=None) == ()

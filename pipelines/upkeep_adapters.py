@@ -1,0 +1,17 @@
+"""Settings to what the upkeep faces call."""
+
+from assets.maintenance.nights import Upkeep
+from pipelines.backup_making import make_backup
+from pipelines.drilling import run_drill
+from pipelines.home import Home
+from pipelines.settings import Settings
+
+
+def upkeep_of(settings: Settings, home: Home) -> Upkeep:
+    """Return a home's upkeep; making it opens nothing."""
+    return Upkeep(
+        make_backup=lambda: make_backup(settings, home),
+        drill=lambda is_from_raw: run_drill(settings, home, is_from_raw=is_from_raw),
+        restore_seconds_max=settings.backup.restore_seconds_max,
+        root=home.upkeep,
+    )

@@ -1,0 +1,81 @@
+"""What Dagster shows of a night: two assets, a check, and a file the rules read."""
+
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from assets.maintenance.backup import BackupReport
+from assets.maintenance.defs import DEFINITIONS
+from assets.maintenance.nights import Upkeep, newest_night, upkept_sessions
+from assets.maintenance.restore_drill import DrillReport
+
+THURSDAY, FRIDAY = date(2024, 1, 4), date(2024, 1, 5)
+MADE = BackupReport(
+    name="a-backup",
+    files=3,
+    size_bytes=100,
+    written_bytes=10,
+    ledger_rows=7,
+    backups=1,
+    removed_backups=0,
+    removed_pieces=0,
+)
+GREEN = DrillReport(passed=True, reason="", backup="a-backup", ledger_rows=7, restore_seconds=1.5)
+
+
+def night(
+    root: Path, report: DrillReport, session: date = THURSDAY, asked: list[bool] | None = None
+) -> dg.ExecuteInProcessResult:
+    heard: list[bool] = [] if asked is None else asked
+
+    def drill(is_from_raw: bool) -> DrillReport:  # noqa: FBT001 - the port's signature
+        heard.append(is_from_raw)
+        return report
+
+    upkeep = Upkeep(make_backup=lambda: MADE, drill=drill, restore_seconds_max=60.0, root=root)
+    bound = dg.Definitions.merge(DEFINITIONS, dg.Definitions(resources={"upkeep": upkeep}))
+    with dg.DagsterInstance.ephemeral() as instance:
+        return bound.resolve_implicit_global_asset_job_def().execute_in_process(
+            partition_key=session.isoformat(), instance=instance
+        )
+
+
+def verdict(result: dg.ExecuteInProcessResult) -> bool:
+    (check,) = result.get_asset_check_evaluations()
+    return check.passed
+
+
+def test_a_green_drill_is_a_green_check(tmp_path: Path) -> None:
+    assert verdict(night(tmp_path, GREEN))
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        DrillReport(passed=False, reason="a piece does not have the hash it is named by"),
+        DrillReport(passed=True, reason="", restore_seconds=61.0),
+    ],
+)
+def test_a_drill_that_failed_or_took_too_long_is_a_red_check(tmp_path: Path, report: DrillReport) -> None:
+    assert not verdict(night(tmp_path, report))
+
+
+def test_a_night_is_over_whatever_its_drill_came_to(tmp_path: Path) -> None:
+    night(tmp_path, DrillReport(passed=False, reason="a piece is gone"))
+    assert upkept_sessions(tmp_path) == {THURSDAY}
+    found = newest_night(tmp_path)
+    assert found is not None
+    assert (found["session"], found["refusal"]) == ("2024-01-04", "a piece is gone")
+
+
+def test_a_home_without_a_night_says_so(tmp_path: Path) -> None:
+    assert newest_night(tmp_path) is None
+
+
+def test_the_last_session_of_a_week_is_made_again_from_raw(tmp_path: Path) -> None:
+    asked: list[bool] = []
+    night(tmp_path, GREEN, THURSDAY, asked)
+    night(tmp_path, GREEN, FRIDAY, asked)
+    assert asked == [False, True]
