@@ -7,6 +7,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from assets.features.dbt_bridge import DbtProject
+from assets.features.feature_library import FeatureLibrary, switched_on
 from assets.features.feature_parts import FeatureParts
 from assets.identity import RunIdentity
 from assets.ingest.files_source import FilesSource
@@ -101,7 +102,12 @@ def _is_decided(batches: SignalBatchStore, session: date) -> bool:
 
 
 def resources_of(settings: Settings, home: Home) -> dict[str, Any]:
-    """Return every resource the analysis faces name, bound to one home. Making them opens nothing."""
+    """Return every resource the analysis faces name, bound to one home. Making them opens nothing.
+
+    Raises:
+        SettingsRefused: a setting names what there is not.
+    """
+    library = switched_on(settings.features.sets)
     return {
         "sources": sources_of(settings),
         "raw_store": RawStore(home.raw),
@@ -110,7 +116,8 @@ def resources_of(settings: Settings, home: Home) -> dict[str, Any]:
         "batches": batches_of(home.artifacts),
         "dbt": DbtProject(checkout_root() / "dbt_project", home.root),
         "feature_parts": FeatureParts(home.features),
-        "recompute_features": _recomputed(RawStore(home.raw)),
+        "feature_library": library,
+        "recompute_features": _recomputed(RawStore(home.raw), library),
         "models": ModelRegistry(home.artifacts),
         "clock": clock_of(settings.mode, home),
         "universe_policy": settings.universe,
@@ -124,14 +131,14 @@ def resources_of(settings: Settings, home: Home) -> dict[str, Any]:
     }
 
 
-def _recomputed(raw_store: RawStore) -> Callable[[date, Sequence[str]], pa.Table]:
+def _recomputed(raw_store: RawStore, library: FeatureLibrary) -> Callable[[date, Sequence[str]], pa.Table]:
     """Return how the leakage check computes a session's features again, from what its cut-off knew and nothing else."""
 
     def rows(session: date, symbols: Sequence[str]) -> pa.Table:
         from assets.features.recompute import recompute  # noqa: PLC0415 - numba loads only when a gate asks
 
         as_of = TradingCalendar.shipped().as_of(session)
-        return recompute(raw_store=raw_store, session=session, as_of=as_of, symbols=symbols)
+        return recompute(raw_store=raw_store, session=session, as_of=as_of, symbols=symbols, library=library)
 
     return rows
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from assets.features.policy import FeaturePolicy
 from assets.ingest.files_settings import FilesSourceSettings
 from assets.ingest.simulated_market import SimulatedMarketSettings
 from assets.maintenance.backup_policy import BackupPolicy
@@ -33,6 +34,9 @@ class Settings(TradingSettings):
         default=None, description="The folder of your own data in files mode, and how its files map to the raw tables."
     )
     universe: UniversePolicy = Field(default=UniversePolicy(), description="Which symbols a strategy may consider.")
+    features: FeaturePolicy = Field(
+        default=FeaturePolicy(), description="What is computed beside the catalogue's own features."
+    )
     gates: GatePolicy = Field(default=GatePolicy(), description="What data must be like before anything is scored.")
     learning: LearningPolicy = Field(default=LearningPolicy(), description="How the model learns and when it is stale.")
 

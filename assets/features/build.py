@@ -5,6 +5,7 @@ earlier one only when it is missing.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Final
 
@@ -13,6 +14,7 @@ import pyarrow.compute as pc
 
 from assets import schemas
 from assets.features.dbt_bridge import BuildRequest, write_request
+from assets.features.feature_library import LIBRARY_FEATURES, FeatureLibrary
 from assets.features.feature_parts import KINDS, MARKET_SERIES, NEWS_SENTIMENT, PRICE_FEATURES, FeatureParts
 from assets.features.headline_scores import HEADLINE_COLUMNS, SCORE_SCHEMA, scored_headlines, usable_positions
 from assets.features.price_features import (
@@ -21,6 +23,7 @@ from assets.features.price_features import (
     PricePast,
     feature_rows,
     first_session,
+    library_rows,
     market_rows,
     read_past,
 )
@@ -45,6 +48,7 @@ def request_build(
     raw_store: RawStore,
     snapshot: DataSnapshot,
     feature_parts: FeatureParts,
+    library: FeatureLibrary,
     policy: UniversePolicy,
     calendar: TradingCalendar,
 ) -> None:
@@ -52,6 +56,8 @@ def request_build(
     parts = [
         part for kind in KINDS for part in feature_parts.in_force(kind, schema=_SCHEMAS[kind], last=snapshot.session)
     ]
+    of_library = feature_parts.in_force(library.parts_kind, schema=library.schema, last=snapshot.session)
+    parts += [replace(part, kind=LIBRARY_FEATURES) for part in of_library]
     request = BuildRequest(
         session=snapshot.session,
         snapshot=snapshot,
@@ -64,15 +70,26 @@ def request_build(
 
 
 def write_price_features(
-    *, warehouse: Warehouse, snapshot: DataSnapshot, feature_parts: FeatureParts, calendar: TradingCalendar
+    *,
+    warehouse: Warehouse,
+    snapshot: DataSnapshot,
+    feature_parts: FeatureParts,
+    library: FeatureLibrary,
+    calendar: TradingCalendar,
 ) -> Written:
     """Compute and store price features and market series of the session and of every earlier one that is missing.
+
+    The features of the library are stored beside them, of every session that lacks them.
 
     Raises:
         DataError: the base models do not hold the snapshot's parts, or a raw row is malformed.
     """
     oldest, past = _price_past(warehouse, snapshot, calendar)
-    wanted = _missing(feature_parts, PRICE_FEATURES, calendar.between(oldest, snapshot.session))
+    every = calendar.between(oldest, snapshot.session)
+    if library.sets:
+        for sessions in _chunks(_missing(feature_parts, library.parts_kind, every)):
+            feature_parts.write(library.parts_kind, library_rows(past, library, sessions), sessions)
+    wanted = _missing(feature_parts, PRICE_FEATURES, every)
     rows, last_rows, names = 0, 0, []
     for sessions in _chunks(wanted):
         feature_parts.write(MARKET_SERIES, market_rows(past, sessions), sessions)

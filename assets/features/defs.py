@@ -13,6 +13,7 @@ import dagster as dg
 from assets import keys
 from assets.features.dbt_bridge import DbtProject, NodeResult, results_of
 from assets.features.dbt_manifest import BuildPlan, DbtModel, build_plan, read_manifest
+from assets.features.feature_library import FeatureLibrary
 from assets.features.feature_parts import FeatureParts
 from assets.features.model_sources import is_built_from, note_built, source_hash
 from assets.features.told import feature_facts, model_facts, refusals, written_facts
@@ -55,6 +56,7 @@ def dbt_assets(plan: BuildPlan, *, name: str, after: Sequence[keys.Key] = ()) ->
         snapshots: dg.ResourceParam[SnapshotStore],
         warehouse: dg.ResourceParam[Warehouse],
         feature_parts: dg.ResourceParam[FeatureParts],
+        feature_library: dg.ResourceParam[FeatureLibrary],
         universe_policy: dg.ResourceParam[UniversePolicy],
     ) -> Iterator[Outcome]:
         from assets.features.build import request_build  # noqa: PLC0415 - numba loads when a session is built
@@ -65,10 +67,11 @@ def dbt_assets(plan: BuildPlan, *, name: str, after: Sequence[keys.Key] = ()) ->
             raw_store=raw_store,
             snapshot=snapshot,
             feature_parts=feature_parts,
+            library=feature_library,
             policy=universe_policy,
             calendar=TradingCalendar.shipped(),
         )
-        source = source_hash(dbt.project_dir)
+        source = source_hash(dbt.project_dir, library=feature_library.fingerprint)
         is_known = is_built_from(warehouse, step=name, source=source)
         told = dbt.build(plan.names, log=context.log.warning, is_full_refresh=not is_known)
         results = results_of(plan.nodes, told)
@@ -95,15 +98,20 @@ def price_features(
     snapshots: dg.ResourceParam[SnapshotStore],
     warehouse: dg.ResourceParam[Warehouse],
     feature_parts: dg.ResourceParam[FeatureParts],
+    feature_library: dg.ResourceParam[FeatureLibrary],
 ) -> dg.MaterializeResult[None]:
-    """Price, volume, risk, indicator and level features, and the market's series, each window summed from scratch."""
+    """Price, volume, risk, indicator and level features, the library's, and the market's series, window by window."""
     from assets.features.build import write_price_features  # noqa: PLC0415 - numba loads when a session is built
 
     snapshot = snapshots.pinned(date.fromisoformat(context.partition_key))
     written = write_price_features(
-        warehouse=warehouse, snapshot=snapshot, feature_parts=feature_parts, calendar=TradingCalendar.shipped()
+        warehouse=warehouse,
+        snapshot=snapshot,
+        feature_parts=feature_parts,
+        library=feature_library,
+        calendar=TradingCalendar.shipped(),
     )
-    return dg.MaterializeResult(metadata={**written_facts(written)})
+    return dg.MaterializeResult(metadata={**written_facts(written), "library_features": len(feature_library.features)})
 
 
 @dg.asset(

@@ -51,6 +51,11 @@ class FeatureLibrary:
         told = "\n".join(f"{feature.name} {feature.version}" for feature in self.features)
         return hashlib.sha256(told.encode()).hexdigest()[:12]
 
+    @property
+    def parts_kind(self) -> str:
+        """The kind its feature parts are stored under: another library never reads them."""
+        return f"{LIBRARY_FEATURES}_{self.fingerprint}"
+
     def compute(self, history: PriceHistory, first: int) -> Singles:
         """Return all features of the rows from `first` on: shape (features, n - first).
 

@@ -14,10 +14,15 @@ from assets.warehouse import Warehouse
 _SOURCES: Final = ("dbt_project.yml", "models/**/*", "macros/**/*")
 
 
-def source_hash(project_dir: Path) -> str:
-    """Return one hash over names and bytes of all that says what the models of a dbt project are."""
+def source_hash(project_dir: Path, *, library: str) -> str:
+    """Return one hash over names and bytes of all that says what the models of a dbt project are.
+
+    Args:
+        project_dir: the dbt project.
+        library: fingerprint of the feature library that is switched on: other sets are other columns.
+    """
     files = sorted(path for pattern in _SOURCES for path in project_dir.glob(pattern) if path.is_file())
-    total = hashlib.sha256()
+    total = hashlib.sha256(f"{library}\n".encode())
     for path in files:
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         total.update(f"{content}  {path.relative_to(project_dir).as_posix()}\n".encode())

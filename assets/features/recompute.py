@@ -1,8 +1,8 @@
 """A session's features again, from raw rows known at its cut-off and nothing else: what a leakage check compares with.
 
 The warehouse, the stored parts and every model in between are bypassed; only rows with `known_at` up to the cut-off are
-ever read. Covered: price, volume, risk, indicator and level features, and news. Not covered: ranks and market-wide
-features, which need every symbol's whole history, and fundamentals.
+ever read. Covered: price, volume, risk, indicator and level features, the library's, and news. Not covered: ranks and
+market-wide features, which need every symbol's whole history, and fundamentals.
 """
 
 from collections.abc import Sequence
@@ -14,8 +14,9 @@ import pyarrow.compute as pc
 
 from assets import schemas
 from assets.feature_catalogue import FEATURES
+from assets.features.feature_library import FeatureLibrary
 from assets.features.headline_scores import HEADLINE_COLUMNS, usable_positions
-from assets.features.price_features import FAMILIES, feature_rows, read_past
+from assets.features.price_features import FAMILIES, PricePast, feature_rows, library_rows, read_past
 from assets.features.price_panel import ACTION_COLUMNS, BAR_COLUMNS, MEMBERSHIP_COLUMNS
 from assets.features.sentiment import Lexicon, sentiment_milli
 from assets.raw_store import RawStore
@@ -33,6 +34,7 @@ def recompute(
     session: date,
     as_of: datetime,
     symbols: Sequence[str],
+    library: FeatureLibrary,
     calendar: TradingCalendar | None = None,
 ) -> pa.Table:
     """Return a session's feature rows computed from raw rows known at an instant.
@@ -42,19 +44,22 @@ def recompute(
         session: the session wanted.
         as_of: the cut-off; rows known later do not exist.
         symbols: symbols wanted; those not listed or without a bar have no row.
+        library: the sets that are switched on.
         calendar: the exchange calendar; the shipped one when None.
 
     Returns:
-        Columns session, symbol, then the covered features in the catalogue's order; ordered by symbol; finite or null.
+        Columns session, symbol, the covered features in the catalogue's order, then the library's; ordered by symbol;
+        finite or null.
     """
     calendar = calendar or TradingCalendar.shipped()
     bars = _bars(raw_store, session, as_of=as_of, symbols=symbols, calendar=calendar)
     with_bar = set(bars.filter(pc.equal(bars.column("session"), pa.scalar(session))).column("symbol").to_pylist())
     listed = sorted(set(symbols) & with_bar & _listed(raw_store, session, as_of))
-    kernel = _kernel_rows(raw_store, bars, session, as_of=as_of, symbols=listed, calendar=calendar)
-    keys = pa.table({"symbol": pa.array(listed, pa.string())})
-    # Symbols whose history has not begun have a row of nulls, as in the mart.
-    joined = keys.join(kernel.drop_columns(["session"]), keys="symbol", join_type="left outer").sort_by("symbol")
+    past = _price_past(raw_store, bars, session, as_of=as_of, calendar=calendar)
+    joined = pa.table({"symbol": pa.array(listed, pa.string())})
+    for rows in (feature_rows(past, [session], listed), library_rows(past, library, [session], listed)):
+        # Symbols whose history has not begun have a row of nulls, as in the mart.
+        joined = joined.join(rows.drop_columns(["session"]), keys="symbol", join_type="left outer").sort_by("symbol")
     headlines = _news_columns(raw_store, session, as_of, listed, calendar)
     columns = {name: joined.column(name) for name in _KERNEL} | headlines
     # A check asks for several moments; what one of them read must not stand beside the next.
@@ -64,6 +69,7 @@ def recompute(
             "session": pa.array([session] * len(listed), pa.date32()),
             "symbol": joined.column("symbol"),
             **{feature.name: columns[feature.name] for feature in FEATURES if feature.name in columns},
+            **{feature.name: joined.column(feature.name) for feature in library.features},
         }
     )
 
@@ -89,23 +95,16 @@ def _listed(raw_store: RawStore, session: date, as_of: datetime) -> set[str]:
     }
 
 
-def _kernel_rows(
-    raw_store: RawStore,
-    bars: pa.Table,
-    session: date,
-    *,
-    as_of: datetime,
-    symbols: Sequence[str],
-    calendar: TradingCalendar,
-) -> pa.Table:
-    past = read_past(
+def _price_past(
+    raw_store: RawStore, bars: pa.Table, session: date, *, as_of: datetime, calendar: TradingCalendar
+) -> PricePast:
+    return read_past(
         bars=bars,
         actions=raw_store.read(schemas.CORPORATE_ACTIONS, as_of=as_of, columns=ACTION_COLUMNS),
         membership=raw_store.read(schemas.MEMBERSHIP, as_of=as_of, columns=MEMBERSHIP_COLUMNS),
         last=session,
         calendar=calendar,
     )
-    return feature_rows(past, [session], symbols)
 
 
 def _news_columns(

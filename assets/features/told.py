@@ -40,14 +40,17 @@ def feature_facts(warehouse: Warehouse, session: date) -> Facts:
     """Return the hash that names a session's judged rows, and per family the share of values that are present."""
     rows = judged_rows(warehouse.read, session)
     table = rows["fct_features"]
+    family_of = {feature.name: feature.family for feature in FEATURES}
+    names = [name for name in table.column_names if name not in {"session", "symbol"}]
     present: dict[str, list[int]] = {}
-    for feature in FEATURES:
-        present.setdefault(feature.family, []).append(table.num_rows - table.column(feature.name).null_count)
+    for name in names:
+        family = family_of.get(name, "library")
+        present.setdefault(family, []).append(table.num_rows - table.column(name).null_count)
     coverage = {
         f"coverage_{family}": round(sum(counts) / (len(counts) * table.num_rows), 4) if table.num_rows else 0.0
         for family, counts in present.items()
     }
-    return {"features_hash": judged_features_hash(rows), "features": len(FEATURES), **coverage}
+    return {"features_hash": judged_features_hash(rows), "features": len(names), **coverage}
 
 
 def written_facts(written: Written) -> Facts:

@@ -111,6 +111,12 @@ def training_cut_off(warehouse: Warehouse, *, now: datetime, calendar: TradingCa
     return found
 
 
+def offered_features(warehouse: Warehouse) -> tuple[str, ...]:
+    """Return every feature the mart holds: the catalogue's, then those of the library that are switched on."""
+    columns = warehouse.read("select * from marts.fct_features limit 0").column_names
+    return tuple(name for name in columns if name not in {"session", "symbol"})
+
+
 def build_training_set(
     warehouse: Warehouse,
     *,

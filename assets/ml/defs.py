@@ -10,10 +10,9 @@ from typing import Any, Final
 import dagster as dg
 
 from assets import keys
-from assets.feature_catalogue import NAMES
 from assets.identity import RunIdentity
 from assets.ml import pages
-from assets.ml.dataset import build_training_set, training_cut_off
+from assets.ml.dataset import build_training_set, offered_features, training_cut_off
 from assets.ml.model_registry import ModelRegistry, settle_promotion
 from assets.ml.policy import LearningPolicy
 from assets.ml.score_store import ScoreStore
@@ -64,7 +63,7 @@ def training_set(
     made = build_training_set(
         warehouse,
         cut_off=cut_off,
-        feature_names=NAMES,
+        feature_names=offered_features(warehouse),
         policy=learning_policy,
         calendar=calendar,
     )

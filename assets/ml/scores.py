@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pyarrow as pa
 
-from assets.feature_catalogue import NAMES
 from assets.ml.dataset import Floats, Singles, feature_matrix
 from assets.ml.model_registry import ModelRecord
 from assets.ml.policy import LearningPolicy
@@ -169,10 +168,9 @@ def _by_rule(rows: pa.Table) -> tuple[float, tuple[SymbolScore, ...]]:
 
 
 def _members_sql() -> str:
-    columns = ", ".join(f'f."{name}"' for name in NAMES)
     return (
-        "select u.symbol, f.symbol is not null as has_features, "  # noqa: S608 - names come from the catalogue
-        f"t.volatility_20d as fact_volatility_20d, {columns} "
+        "select u.symbol, f.symbol is not null as has_features, "
+        "t.volatility_20d as fact_volatility_20d, f.* exclude (session, symbol) "
         "from marts.fct_universe as u "
         "left join marts.fct_features as f on f.session = u.session and f.symbol = u.symbol "
         "left join marts.fct_trading_facts as t on t.session = u.session and t.symbol = u.symbol "

@@ -11,7 +11,6 @@ from decimal import Decimal
 from math import isfinite
 from typing import Any, Final
 
-from assets.feature_catalogue import NAMES
 from assets.identity import RunIdentity
 from assets.ml.score_store import ScoringNote
 from assets.ml.scores import SessionScores, SymbolScore
@@ -200,7 +199,7 @@ def _returns(warehouse: Warehouse, *, session: date, calendar: TradingCalendar) 
 
 
 def _features(row: Row | None) -> dict[str, float | None]:
-    return {name: _finite(row[name]) for name in NAMES} if row is not None else {}
+    return {name: _finite(value) for name, value in (row or {}).items() if name not in {"session", "symbol"}}
 
 
 def _finite(value: float | None) -> float | None:

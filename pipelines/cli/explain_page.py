@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from assets import schemas
 from assets.feature_catalogue import FEATURES
+from assets.features.feature_library import every_set
 from assets.raw_lineage import RawRow, RowsBehind, rows_behind, stored_rows
 from assets.raw_store import RawStore
 from assets.snapshots import DataSnapshot, SnapshotStore
@@ -127,7 +128,8 @@ def _of_batch(batch: SignalBatch, batch_hash: str) -> Iterator[str]:
 
 
 def _of_features(row: WhyRow | None) -> Iterator[str]:
-    inputs = {feature.name: feature for feature in FEATURES}
+    of_library = (feature for one in every_set() for feature in one.features)
+    inputs = {feature.name: feature for feature in (*FEATURES, *of_library)}
     strongest = sorted(row.contributions.items(), key=lambda item: (-abs(item[1]), item[0])) if row else []
     for name, contribution in strongest[:_SHOWN_FEATURES]:
         feature = inputs.get(name)

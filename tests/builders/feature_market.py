@@ -4,7 +4,7 @@ Rows are taken in as of a session, the way a cycle does it: one part per table a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +14,7 @@ import numpy as np
 
 from assets import schemas
 from assets.features.dbt_bridge import DbtProject
+from assets.features.feature_library import FeatureLibrary
 from assets.features.feature_parts import FeatureParts
 from assets.raw_store import RawStore
 from assets.snapshots import SnapshotStore
@@ -33,6 +34,7 @@ class FeatureHome:
     root: Path
     raw_store: RawStore
     project_dir: Path
+    library: FeatureLibrary = field(default_factory=FeatureLibrary)
 
     @property
     def warehouse(self) -> Warehouse:
@@ -60,6 +62,7 @@ class FeatureHome:
             "snapshots": self.snapshots,
             "warehouse": self.warehouse,
             "feature_parts": self.feature_parts,
+            "feature_library": self.library,
             "universe_policy": policy or UniversePolicy(min_adv20_shares=10_000),
         }
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from assets.features.feature_library import FeatureLibrary
 from assets.features.recompute import recompute
 from assets.raw_store import RawStore
 from assets.warehouse import Warehouse
@@ -35,6 +36,7 @@ def test_no_feature_of_any_symbol_knew_more_than_its_cut_off_told(
             session=session,
             as_of=CALENDAR.as_of(session),
             symbols=listed["symbol"].to_pylist(),
+            library=FeatureLibrary(),
         )
         names = ", ".join(again.column_names)
         query = f"select {names} from marts.fct_features where session = ? order by symbol"  # noqa: S608 - own columns

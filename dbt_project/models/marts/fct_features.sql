@@ -1,6 +1,13 @@
 -- One row per session and listed symbol with a bar: every feature, as known at the session's cut-off.
 {{
-    config(pre_hook=["{{ clear_current_session() }}", "{{ list_feature_parts('price_features') }}"])
+    config(
+        pre_hook=[
+            "{{ clear_current_session() }}",
+            "{{ list_feature_parts('price_features') }}",
+            "{{ list_feature_parts('library_features') }}"
+        ],
+        contract={'enforced': false}
+    )
 }}
 
 with
@@ -23,6 +30,11 @@ bars as (
 
 prices as (
     {{ feature_rows('price_features') }}
+),
+
+-- Columns of the sets that settings switch on; none by default.
+library as (
+    {{ feature_rows('library_features') }}
 ),
 
 market as (
@@ -330,9 +342,11 @@ final as (
         measured.net_income_growth_yoy,
         measured.eps_growth_yoy,
         measured.estimate_revision,
-        measured.days_since_filing
+        measured.days_since_filing,
+        library.* exclude (session, symbol)
     from measured
     inner join ranked on measured.session = ranked.session and measured.symbol = ranked.symbol
+    left join library on measured.session = library.session and measured.symbol = library.symbol
     order by measured.session, measured.symbol
 )
 

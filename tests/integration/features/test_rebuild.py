@@ -4,9 +4,12 @@ import shutil
 
 import dagster as dg
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from assets.feature_catalogue import NAMES
 from assets.features.defs import feature_definitions
+from assets.features.feature_library import switched_on
 from assets.features.model_sources import is_built_from, note_built, source_hash
 from assets.features.recompute import recompute
 from assets.judged_rows import JUDGED_MARTS, judged_features_hash, judged_rows
@@ -21,6 +24,7 @@ RECORDS = market(DAYS)
 # The first build holds years; then single days, catch-ups of odd lengths, and a day run twice.
 STEPS = (223, 224, 231, 241, 241, 279)
 LAST = DAYS[STEPS[-1]]
+LIBRARY = switched_on(("alpha158",))
 SYMBOLS = sorted({row["symbol"] for row in RECORDS["daily_bars"]})
 
 
@@ -36,8 +40,8 @@ def cycle(home, assets, place):
 def homes(tmp_path_factory):
     root = tmp_path_factory.mktemp("homes")
     store = RawStore(root / "raw")
-    lived = FeatureHome(root / "lived", store, PROJECT)
-    whole = FeatureHome(root / "whole", store, PROJECT)
+    lived = FeatureHome(root / "lived", store, PROJECT, LIBRARY)
+    whole = FeatureHome(root / "whole", store, PROJECT, LIBRARY)
     assets = feature_definitions(parsed(PROJECT, lived.root)).assets
     before = None
     for place in STEPS:
@@ -72,7 +76,7 @@ def test_every_session_has_the_hash_it_had_when_it_was_lived(homes):
 def test_models_that_read_otherwise_than_before_are_built_whole_with_the_same_bytes(homes, tmp_path):
     lived, _, _ = homes
     shutil.copytree(lived.root, tmp_path / "copy")
-    changed = FeatureHome(tmp_path / "copy", lived.raw_store, PROJECT)
+    changed = FeatureHome(tmp_path / "copy", lived.raw_store, PROJECT, LIBRARY)
     for step in ("dbt_base", "dbt_marts"):
         note_built(changed.warehouse, step=step, source="other models")
     result = cycle(changed, feature_definitions(parsed(PROJECT, changed.root)).assets, STEPS[-1])
@@ -81,7 +85,13 @@ def test_models_that_read_otherwise_than_before_are_built_whole_with_the_same_by
     for mart, name in JUDGED_MARTS.items():
         query = f"select * from marts.{mart} order by session, {name}"  # noqa: S608 - constants
         assert changed.warehouse.read(query).equals(lived.warehouse.read(query))
-    assert is_built_from(changed.warehouse, step="dbt_marts", source=source_hash(PROJECT))
+    assert is_built_from(changed.warehouse, step="dbt_marts", source=source_hash(PROJECT, library=LIBRARY.fingerprint))
+
+
+def test_the_mart_holds_the_catalogue_then_the_library(homes):
+    columns = homes[0].warehouse.read("select * from marts.fct_features limit 0").schema
+    assert columns.names == ["session", "symbol", *NAMES, *(feature.name for feature in LIBRARY.features)]
+    assert {columns.field(name).type for name in NAMES} == {pa.float64()}
 
 
 def test_each_cycle_writes_one_part_and_a_rebuild_one_per_year(homes):
@@ -94,13 +104,14 @@ def test_recomputation_from_raw_rows_agrees_bit_for_bit(homes):
     lived, _, _ = homes
     for place in (27, 163, 205, 222, 227, 231, 241, 279):
         session = DAYS[place]
-        again = recompute(raw_store=lived.raw_store, session=session, as_of=CALENDAR.as_of(session), symbols=SYMBOLS)
+        as_of = CALENDAR.as_of(session)
+        again = recompute(raw_store=lived.raw_store, session=session, as_of=as_of, symbols=SYMBOLS, library=LIBRARY)
         names = ", ".join(again.column_names)
         stored = lived.warehouse.read(
             f"select {names} from marts.fct_features where session = ? order by symbol",  # noqa: S608 - own columns
             (session,),
         )
-        assert len(again.column_names) > 70
+        assert len(again.column_names) > 70 + len(LIBRARY.features)
         assert stored.num_rows == again.num_rows > 5
         for name in again.column_names:
             assert stored[name].to_pylist() == again[name].to_pylist(), (session, name)
@@ -115,6 +126,8 @@ def test_marts_tell_what_a_person_wants_to_know(homes):
     assert features["session_rows"].value == 11
     assert len(features["features_hash"].value) == 64
     assert features["coverage_price"].value > 0.9
+    assert features["coverage_library"].value > 0.9
+    assert features["features"].value == len(NAMES) + len(LIBRARY.features)
     assert told["price_features"]["sessions"].value.startswith("38: ")
 
 
