@@ -15,7 +15,8 @@ from typing import Any, Final, TypeVar, cast
 import stamina
 from alpaca.common.rest import RESTClient
 from requests import RequestException, Response
-from requests.exceptions import ReadTimeout
+from requests.exceptions import ChunkedEncodingError, ReadTimeout
+from urllib3.exceptions import HTTPError
 
 from execution.brokers.alpaca_policy import AlpacaPolicy
 from execution.domain.errors import AccessDenied, BrokerAnswerRefused, VenueUnavailable
@@ -25,7 +26,7 @@ from execution.shared_breaker import SharedBreaker
 
 T = TypeVar("T")
 _MASK: Final = "**********"
-_CHUNK_BYTES: Final = 65_536
+_PIECE_BYTES: Final = 65_536
 _TOLD_CHARS: Final = 300
 _WAIT_MAX_SECONDS: Final = 120.0
 
@@ -218,12 +219,16 @@ class _OneAttempt(RESTClient):
 
 
 def _read_whole(response: Response, deadline: float) -> bytes:
-    # The library's time-out starts again with each piece: a body that drips would never end.
+    # The library's time-out starts again with each piece, and it waits for a piece to be full: a body that drips would
+    # never end. `read1` gives what has come.
     content = bytearray()
-    for chunk in response.iter_content(_CHUNK_BYTES):
-        content += chunk
-        if time.monotonic() > deadline:
-            raise ReadTimeout
+    try:
+        while piece := response.raw.read1(_PIECE_BYTES, decode_content=True):
+            content += piece
+            if time.monotonic() > deadline:
+                raise ReadTimeout
+    except HTTPError as error:
+        raise ChunkedEncodingError from error
     return bytes(content)
 
 

@@ -22,6 +22,9 @@ class BrokerRig(Protocol):
     def broker(self) -> Broker: ...
 
     @property
+    def world(self) -> World: ...
+
+    @property
     def initial_cash_usd(self) -> Decimal: ...
 
     def now(self) -> datetime: ...
@@ -39,18 +42,18 @@ class MakeRig(Protocol):
 
 class _InWorld:
     def __init__(self, world: World, broker: Broker) -> None:
-        self._world = world
+        self.world = world
         self.broker = broker
         self.initial_cash_usd = CASH
 
     def now(self) -> datetime:
-        return self._world.clock.now()
+        return self.world.clock.now()
 
     def open_session(self) -> None:
-        self._world.at_open(TUESDAY)
+        self.world.at_open(TUESDAY)
 
     def end_session(self) -> None:
-        self._world.at_close(TUESDAY)
+        self.world.at_close(TUESDAY)
 
 
 @contextmanager
