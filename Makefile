@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check ui bench campaign lock manifest schema calendar clean
+.PHONY: help demo test check ui bench campaign coverage mutants lock manifest schema calendar clean
 
 export DAGSTER_DISABLE_TELEMETRY := yes
 export DO_NOT_TRACK := 1
@@ -10,7 +10,7 @@ export DO_NOT_TRACK := 1
 RUN := .venv/touchstone-run.stamp
 DEV := .venv/touchstone-dev.stamp
 # The environment for tests holds all that the demo needs: where it exists or is asked for, the other is never made.
-FOR_TESTS := test check bench campaign calendar
+FOR_TESTS := test check bench campaign coverage mutants calendar
 ENVIRONMENT := $(if $(wildcard $(DEV))$(filter $(FOR_TESTS),$(MAKECMDGOALS)),$(DEV),$(RUN))
 LOCKS := pyproject.toml requirements-build.lock deploy/make_environment.sh
 BIN := .venv/bin
@@ -32,6 +32,12 @@ test: $(DEV) $(MANIFEST) ## Run the tests; the long proofs in slices
 
 campaign: $(DEV) $(MANIFEST) ## Run the long proofs whole and write docs/proof/<date>.json
 	@$(BIN)/python deploy/run_campaign.py
+
+coverage: $(DEV) $(MANIFEST) ## Count the lines and branches tests run; fail below 95 % of execution, 80 % of all
+	@$(BIN)/python deploy/run_coverage.py
+
+mutants: $(DEV) ## Change one small thing at a time, and write docs/proof/mutants.json; takes hours
+	@$(BIN)/python deploy/run_mutants.py
 
 bench: $(DEV) $(MANIFEST) ## Measure 500 orders, a ledger of a million rows, a cycle for 50 and 500 symbols
 	@$(BIN)/python benchmarks/order_path.py

@@ -5,7 +5,21 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-TARGETS = ("demo", "test", "check", "ui", "bench", "campaign", "lock", "manifest", "schema", "calendar", "clean")
+TARGETS = (
+    "demo",
+    "test",
+    "check",
+    "ui",
+    "bench",
+    "campaign",
+    "coverage",
+    "mutants",
+    "lock",
+    "manifest",
+    "schema",
+    "calendar",
+    "clean",
+)
 
 
 @pytest.mark.parametrize("target", TARGETS)
