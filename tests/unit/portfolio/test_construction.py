@@ -129,7 +129,10 @@ def test_a_short_position_is_left_alone() -> None:
         ({"expected_return_bps": 20.0}, "cost", "20.0 bps does not exceed the cost of 20 bps"),
         ({"expected_return_bps": float("nan")}, "cost", "nan bps"),
         ({"close_usd": None}, "unknown", "unknown: close"),
+        ({"close_usd": Decimal(0)}, "unknown", "unknown: close"),
         ({"atr14_usd": None}, "unknown", "unknown: average true range"),
+        ({"atr14_usd": Decimal(0)}, "unknown", "unknown: average true range"),
+        ({"close_usd": None, "atr14_usd": None}, "unknown", "unknown: close, average true range"),
         ({"volatility_20d": None}, "unknown", "unknown: volatility"),
         ({"volatility_20d": 0.0}, "unknown", "unknown: volatility"),
         ({"atr14_usd": Decimal(40)}, "size", "no stop above zero"),
@@ -139,6 +142,8 @@ def test_a_symbol_is_left_out_at_the_stage_that_says_why(changes: dict[str, Any]
     left_out = left_out_of(constructed([plain(**changes)]), "AAA")
     assert left_out.stage == stage
     assert told in left_out.reason
+    assert left_out.rank == (None if stage in ("universe", "halted", "no_data") else 1)
+    assert left_out.is_held is False
 
 
 def test_an_unknown_expected_return_passes() -> None:
@@ -245,3 +250,46 @@ def test_a_newcomer_without_a_place_is_left_out_with_its_rank() -> None:
 def test_what_has_no_score_has_no_rank_and_tells_whether_it_is_held(changes: dict[str, Any], shares: int) -> None:
     left_out = left_out_of(constructed([plain(**changes)], held={"AAA": shares}), "AAA")
     assert (left_out.rank, left_out.is_held) == (None, shares > 0)
+
+
+def test_an_entry_is_told_in_full() -> None:
+    assert constructed([plain()]).targets == (
+        Target(
+            symbol="AAA",
+            rank=1,
+            ranked=1,
+            # 197 shares at 50.75 of 100,000.
+            weight=Decimal("0.099978"),
+            quantity_shares=197,
+            close_usd=CLOSE,
+            limit_usd=Decimal("50.75"),
+            stop_usd=Decimal("48.50"),
+            is_held=False,
+            zone="entry",
+            reason="bought: rank 1 of 1, 197 shares at up to 50.75 USD, stop 48.5 USD, sized by cap of a position",
+        ),
+    )
+
+
+def test_an_entry_that_its_stop_sizes_says_so() -> None:
+    target = target_of(constructed([plain(atr14_usd=Decimal("5.00"))]), "AAA")
+    assert target.reason.endswith("sized by risk per trade")
+
+
+def test_heat_shrinks_an_entry_that_has_all_the_room_there_is() -> None:
+    # Half of the 197 shares that a calm rising market allows.
+    assert target_of(constructed([plain()], regime="bear_calm"), "AAA").quantity_shares == 98
+
+
+def test_each_regime_has_a_heat_of_its_own() -> None:
+    assert constructed([], regime="bear_calm", heat_bear_calm=Decimal("0.4")).heat == Decimal("0.4")
+
+
+def test_what_gives_way_for_want_of_room_keeps_its_rank() -> None:
+    left_out = left_out_of(constructed(ranked(100), held={"S099": 958, "S098": 958}), "S003")
+    assert (left_out.stage, left_out.rank, left_out.is_held) == ("size", 3, False)
+
+
+def test_a_share_of_less_than_a_dollar_is_sized_like_any_other() -> None:
+    cheap = plain(close_usd=Decimal("0.90"), atr14_usd=Decimal("0.02"))
+    assert target_of(constructed([cheap]), "AAA").quantity_shares > 10_000

@@ -58,3 +58,21 @@ def test_only_sales_pay_the_fee_on_value() -> None:
     costs = CostModel(sell_fee_bps=Decimal(1))
     assert costs.fee_usd(side="sell", quantity_shares=100, price_usd=Decimal(50)) == Decimal("0.50")
     assert costs.fee_usd(side="buy", quantity_shares=100, price_usd=Decimal(50)) == 0
+
+
+def test_a_modelled_fill_is_made_worse_by_the_volume_it_takes() -> None:
+    # 2 bps of half a spread and 20 of impact at 4 % of the volume.
+    taken = {"reference_usd": Decimal(50), "participation": Decimal("0.04")}
+    assert MODELLED.execution_price_usd(side="buy", **taken) == Decimal("50.11")
+    assert MODELLED.execution_price_usd(side="sell", **taken) == Decimal("49.89")
+
+
+def test_a_sale_for_less_than_a_dollar_brings_what_it_brings() -> None:
+    assert CostModel().execution_price_usd(side="sell", reference_usd=Decimal("0.5"), participation=NOTHING) == Decimal(
+        "0.4995"
+    )
+
+
+def test_a_round_trip_costs_both_ways_and_the_fee_of_the_sale() -> None:
+    costs = MODELLED.model_copy(update={"sell_fee_bps": Decimal(3)})
+    assert costs.round_trip_bps(Decimal("0.04")) == 2 * 22 + 3
