@@ -1,8 +1,9 @@
 """Change one small thing at a time in the rooms that decide and keep, and count which changes the tests notice.
 
-Each room is mutated in a copy of the committed files, against the fast tests that are about it, so that neither the
+Each room is mutated in a copy of the tracked files, against the fast tests that are about it, so that neither the
 checkout nor other tests are touched. The counts and the names of the survivors go to docs/proof/mutants.json; what is
-said of them is in docs/proof/mutants.md. Name rooms to run only those: `python deploy/run_mutants.py risk domain`.
+said of them is in docs/proof/mutants.md. Name rooms, or single modules of them, to run only those:
+`python deploy/run_mutants.py risk session/send`.
 """
 
 import json
@@ -48,22 +49,22 @@ _KILLED: Final = frozenset({1, 3, 24, 36, 37, -24, 152, 255})
 _UNTESTED: Final = frozenset({5, 33})
 
 
-def main(rooms: Sequence[str]) -> int:
-    """Run the rooms, write what was counted, and return 0."""
+def main(places: Sequence[str]) -> int:
+    """Run the rooms or modules, all rooms when none is named, write what was counted, and return 0."""
     root = checkout_root()
     target = root / "docs" / "proof" / "mutants.json"
     counted: dict[str, Any] = json.loads(target.read_bytes()) if target.exists() else {}
-    for room in rooms or tuple(ROOMS):
+    for place in places or tuple(ROOMS):
         started = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             _copy(root, Path(folder))
-            _say_what_to_mutate(Path(folder), room)
+            _say_what_to_mutate(Path(folder), place)
             command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(len(os.sched_getaffinity(0)))]
             subprocess.run(command, cwd=folder, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=True)  # noqa: S603 - our own command
-            counted[room] = _counts(Path(folder)) | {"code_hash": code_hash(root)}
-        counted[room]["seconds"] = round(time.monotonic() - started)
+            counted[place] = _counts(Path(folder)) | {"code_hash": code_hash(root)}
+        counted[place]["seconds"] = round(time.monotonic() - started)
         target.write_text(json.dumps(counted, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        sys.stdout.write(f"\n{room}: {counted[room]['killed']} of {counted[room]['mutants']} killed\n")
+        sys.stdout.write(f"\n{place}: {counted[place]['killed']} of {counted[place]['mutants']} killed\n")
     return 0
 
 
@@ -74,10 +75,11 @@ def _copy(root: Path, folder: Path) -> None:
         shutil.copy2(root / name, folder / name)
 
 
-def _say_what_to_mutate(folder: Path, room: str) -> None:
+def _say_what_to_mutate(folder: Path, place: str) -> None:
+    room, _, module = place.partition("/")
     section = {
         "source_paths": ["execution"],
-        "only_mutate": [f"execution/{room}/*"],
+        "only_mutate": [f"execution/{room}/{module or '*'}.py"],
         "also_copy": ["assets", "pipelines", "sensors", "examples"],
         "pytest_add_cli_args": list(_PYTEST),
         "pytest_add_cli_args_test_selection": list(ROOMS[room]),
