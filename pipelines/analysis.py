@@ -80,7 +80,7 @@ def build_definitions(settings: Settings, home: Home) -> dg.Definitions:
 
 def due_analysis_work(settings: Settings, home: Home) -> Callable[[], tuple[Work, ...]]:
     """Return the question "which analysis work is due?" for a home."""
-    calendar, clock, sources = TradingCalendar.shipped(), clock_of(settings.mode, home), sources_of(settings)
+    calendar, clock, sources = TradingCalendar.shipped(), clock_of(settings.mode, home), sources_of(settings, home)
 
     def due() -> tuple[Work, ...]:
         facts = analysis_facts_of(settings, home, sources)

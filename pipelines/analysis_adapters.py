@@ -28,18 +28,18 @@ from pipelines.due_trading import book_of
 from pipelines.home import Home
 from pipelines.settings import Settings
 from pipelines.trading_adapters import batches_of, clock_of
-from pipelines.upkeep_adapters import upkeep_of
+from pipelines.upkeep_adapters import upkeep_resources
 from sensors.rules import AnalysisFacts
 from sensors.trading_facts import settled_sessions
 
 SESSIONS_BEFORE_THE_FIRST_CYCLE: Final = 504
 
 
-def sources_of(settings: Settings) -> MarketSources:
-    """Return the sources of the mode.
+def sources_of(settings: Settings, home: Home) -> MarketSources:
+    """Return the sources of the mode. Nothing is asked of them yet.
 
     Raises:
-        SettingsRefused: the mode has no sources in this version, or files mode names no folder.
+        SettingsRefused: files mode names no folder, or a mode that reads from Alpaca has no keys for it.
     """
     if settings.mode == "simulated":
         return simulated_sources(SimulatedMarket(settings.simulated), watchlists=_watchlists(settings))
@@ -47,12 +47,16 @@ def sources_of(settings: Settings) -> MarketSources:
         if settings.files is None:
             raise SettingsRefused("mode files needs section `files`: examples/real-data.yaml is one to learn from")
         return files_sources(FilesSource(settings.files))
-    raise SettingsRefused(f"mode {settings.mode} has no data source in this version; choose simulated or files")
+    from pipelines.alpaca_data_adapters import read_from_alpaca  # noqa: PLC0415 - the simulation has no use for it
+
+    return read_from_alpaca(settings, home, watchlists=_watchlists(settings))
 
 
 def _watchlists(settings: Settings) -> WatchlistFile | None:
     path = settings.watchlists_file
-    return None if path is None else WatchlistFile(path, first_session=settings.simulated.first_session)
+    is_made = settings.mode == "simulated"
+    first = settings.simulated.first_session if is_made else settings.alpaca_data.first_session
+    return None if path is None else WatchlistFile(path, first_session=first)
 
 
 def first_cycle_session(settings: Settings, sources: MarketSources) -> date:
@@ -109,7 +113,7 @@ def resources_of(settings: Settings, home: Home) -> dict[str, Any]:
     """
     library = switched_on(settings.features.sets)
     return {
-        "sources": sources_of(settings),
+        "sources": sources_of(settings, home),
         "raw_store": RawStore(home.raw),
         "snapshots": SnapshotStore(home.snapshots),
         "warehouse": Warehouse(home.warehouse),
@@ -127,7 +131,7 @@ def resources_of(settings: Settings, home: Home) -> dict[str, Any]:
         "tape_root": home.tape,
         "artifacts_root": home.artifacts,
         "reports_root": home.reports,
-        "upkeep": upkeep_of(settings, home),
+        **upkeep_resources(settings, home),
     }
 
 

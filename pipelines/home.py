@@ -69,6 +69,11 @@ class Home:
         return self.root / "raw"
 
     @property
+    def provider_pages(self) -> Path:
+        """Folder of answers of data providers as they came, one folder per provider."""
+        return self.root / "provider_pages"
+
+    @property
     def snapshots(self) -> Path:
         """Folder of pinned data snapshots, one file per session."""
         return self.root / "snapshots"
@@ -117,6 +122,11 @@ class Home:
     def backups(self) -> Path:
         """Folder of backups where settings name no better place; one accident takes it with the home."""
         return self.root / "backups" / "store"
+
+    @property
+    def archive(self) -> Path:
+        """Folder of what retention took out of the home, as hashed Parquet; kept for ever."""
+        return self.root / "archive"
 
     @property
     def upkeep(self) -> Path:

@@ -11,9 +11,11 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from assets.features.policy import FeaturePolicy
+from assets.ingest.alpaca_settings import AlpacaDataSettings
 from assets.ingest.files_settings import FilesSourceSettings
 from assets.ingest.simulated_market import SimulatedMarketSettings
 from assets.maintenance.backup_policy import BackupPolicy
+from assets.maintenance.retention_policy import RetentionPolicy
 from assets.ml.policy import LearningPolicy
 from assets.quality.policy import GatePolicy
 from assets.universe_policy import UniversePolicy
@@ -33,6 +35,9 @@ class Settings(TradingSettings):
     files: FilesSourceSettings | None = Field(
         default=None, description="The folder of your own data in files mode, and how its files map to the raw tables."
     )
+    alpaca_data: AlpacaDataSettings = Field(
+        default=AlpacaDataSettings(), description="What is read from Alpaca's market data in modes paper and live."
+    )
     universe: UniversePolicy = Field(default=UniversePolicy(), description="Which symbols a strategy may consider.")
     features: FeaturePolicy = Field(
         default=FeaturePolicy(), description="What is computed beside the catalogue's own features."
@@ -40,6 +45,11 @@ class Settings(TradingSettings):
     gates: GatePolicy = Field(default=GatePolicy(), description="What data must be like before anything is scored.")
     learning: LearningPolicy = Field(default=LearningPolicy(), description="How the model learns and when it is stale.")
 
+    retention: RetentionPolicy = Field(
+        default=RetentionPolicy(),
+        description="How long things stay in the home before they are archived.",
+        json_schema_extra=NOT_HASHED,
+    )
     backup: BackupPolicy = Field(
         default=BackupPolicy(),
         description="Where backups go, and how many of them are kept.",

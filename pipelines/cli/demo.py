@@ -60,7 +60,7 @@ def run_demo(*, home: Home, settings_path: Path | None) -> int:
     settings = _settings_of(home, settings_path)
     console.print(create_home(settings, home))
     calendar = TradingCalendar.shipped()
-    session = first_cycle_session(settings, sources_of(settings))
+    session = first_cycle_session(settings, sources_of(settings, home))
     report = home.reports / f"{session.isoformat()}.html"
     FileClock(home.clock).live_until(calendar.bars_known_at(calendar.next(session)))
     if report.exists():

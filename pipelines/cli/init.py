@@ -34,11 +34,11 @@ def create_home(settings: Settings, home: Home) -> str:
         write_atomically(home.settings, settings.kept_text().encode())
     if not is_clock_told(settings.mode):
         return f"home {home.root} is ready; mode {settings.mode} runs on the machine's own time"
-    now = FileClock(home.clock).initialise(first_instant(settings))
+    now = FileClock(home.clock).initialise(first_instant(settings, home))
     return f"home {home.root} is ready; its clock stands at {now.isoformat()}; type `make demo` or `make ui`"
 
 
-def first_instant(settings: Settings) -> datetime:
+def first_instant(settings: Settings, home: Home) -> datetime:
     """Return when a home's time begins: the first decided session has closed and its cut-off is still ahead."""
-    session = first_cycle_session(settings, sources_of(settings))
+    session = first_cycle_session(settings, sources_of(settings, home))
     return TradingCalendar.shipped().bars_known_at(session)

@@ -110,7 +110,7 @@ def rehearsal_app(
     clock: Clock = SystemClock() if by_wall_clock else told_clock
     folder = home.root / "rehearsal" if by_wall_clock else home.root
     folder.mkdir(parents=True, exist_ok=True)
-    sources, calendar = sources_of(settings), TradingCalendar.shipped()
+    sources, calendar = sources_of(settings, home), TradingCalendar.shipped()
     tape = FaultyTape(SourceTape(sources, home), faults)
     path = folder / home.venue.name
     broker = SimulatedBroker(path, tape, clock, calendar, settings.costs, settings.initial_cash_usd)
@@ -138,6 +138,7 @@ def venue_page(port: int) -> str:
             "  export TOUCHSTONE__MODE=paper",
             f"  export TOUCHSTONE__ALPACA__TRADING_URL={url} TOUCHSTONE__ALPACA__DATA_URL={url}",
             f"  export TOUCHSTONE__BROKER_KEYS__KEY_ID={KEY_ID} TOUCHSTONE__BROKER_KEYS__SECRET_KEY={SECRET_KEY}",
+            f"  export TOUCHSTONE__ALPACA_DATA__KEY_ID={KEY_ID} TOUCHSTONE__ALPACA_DATA__SECRET_KEY={SECRET_KEY}",
             f"stream ws://{LOOPBACK}:{port}/stream; faults: POST {url}/__faults__; what arrived: {url}/__wire__",
         ]
     )

@@ -1,6 +1,8 @@
-"""What every contract is held against: a synthetic market, and the same market written to files and read back."""
+"""What every contract is held against: a synthetic market, the same market written to files and read back, and the
+same market told over HTTP and read by Alpaca's adapter."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -11,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from assets import schemas
+from assets.ingest.alpaca_data import alpaca_sources
 from assets.ingest.files_settings import FilesSourceSettings
 from assets.ingest.files_source import FilesSource
 from assets.ingest.simulated_market import SimulatedMarket, SimulatedMarketSettings
@@ -18,6 +21,8 @@ from assets.ingest.sources import MarketSources, files_sources, simulated_source
 from assets.ingest.watchlist_file import WatchlistFile
 from assets.row_versions import newest_versions
 from execution.trading_calendar import TradingCalendar
+from tests.builders.alpaca_market import alpaca_data, telling_of
+from tests.fakes.manual_clock import ManualClock
 
 FIRST, LAST = date(2021, 12, 1), date(2022, 6, 30)
 WATCHLISTS = """\
@@ -59,8 +64,38 @@ def save(rows: pa.Table, path: Path) -> None:
         pq.write_table(rows, path)
 
 
-@pytest.fixture(scope="session", params=["simulated", "parquet", "csv"])
-def sources(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> MarketSources:
+# What Alpaca's market data has no page for. A case about it is no case of this adapter.
+NOT_AT_ALPACA = ("membership", "watchlist", "intervals", "filings", "events", "indices", "tape")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in [*items]:
+        is_ours = item.path.parent == Path(__file__).parent and "[alpaca" in item.name
+        if is_ours and any(name in item.name for name in NOT_AT_ALPACA):
+            items.remove(item)
+
+
+@pytest.fixture(scope="session")
+def over_http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path], MarketSources]]:
+    """The synthetic market behind Alpaca's adapter, with a server that lives as long as the session."""
+    with ExitStack() as stack:
+
+        def made(watchlist_path: Path) -> MarketSources:
+            told, folder = simulated(watchlist_path), tmp_path_factory.mktemp("alpaca")
+            clock = ManualClock(TradingCalendar.shipped().as_of(LAST))
+            venue = stack.enter_context(telling_of(told, clock, folder))
+            symbols = sorted(told.rows(schemas.SECURITIES, after=None, upto=clock.now()).column("symbol").to_pylist())
+            return alpaca_sources(alpaca_data(venue.url, folder, clock, first_session=FIRST, symbols=tuple(symbols)))
+
+        yield made
+
+
+@pytest.fixture(scope="session", params=["simulated", "parquet", "csv", "alpaca"])
+def sources(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    over_http: Callable[[Path], MarketSources],
+) -> MarketSources:
     """One market behind every adapter."""
     watchlist_path = tmp_path_factory.getbasetemp() / "contract-watchlists.yaml"
     watchlist_path.write_text(WATCHLISTS)
@@ -68,5 +103,6 @@ def sources(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         "simulated": lambda: simulated(watchlist_path),
         "parquet": lambda: in_files(tmp_path_factory.mktemp("parquet"), watchlist_path, "parquet"),
         "csv": lambda: in_files(tmp_path_factory.mktemp("csv"), watchlist_path, "csv"),
+        "alpaca": lambda: over_http(watchlist_path),
     }
     return makers[request.param]()

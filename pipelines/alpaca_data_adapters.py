@@ -1,0 +1,69 @@
+"""Settings to Alpaca as a source of data: two ways to ask, with the quota and the breakers that trading shares."""
+
+from assets.ingest.alpaca_data import AlpacaData, alpaca_sources
+from assets.ingest.http_reading import HttpReader
+from assets.ingest.sources import MarketSources
+from assets.ingest.universe import WatchlistSource
+from execution.brokers.alpaca_policy import AlpacaPolicy
+from execution.domain.errors import SettingsRefused
+from execution.ports import Clock
+from execution.request_budget import RequestBudget
+from execution.shared_breaker import SharedBreaker
+from execution.trading_calendar import TradingCalendar
+from pipelines.home import Home
+from pipelines.settings import Settings
+from pipelines.trading_adapters import clock_of
+
+
+def read_from_alpaca(settings: Settings, home: Home, *, watchlists: WatchlistSource | None) -> MarketSources:
+    """Return the sources of modes paper and live. Nothing is asked of them yet.
+
+    Raises:
+        SettingsRefused: there are no keys for market data, or an address is not on the list.
+    """
+    clock = clock_of(settings.mode, home)
+    alpaca = AlpacaData(
+        settings.alpaca_data,
+        data=_reader(settings, home, clock, "alpaca data", settings.alpaca.data_address(settings.mode)),
+        # Which account lists the securities does not matter; the data keys are of a paper account at most.
+        trading=_reader(settings, home, clock, "alpaca trading", _listing_address(settings)),
+        folder=home.provider_pages / "alpaca",
+        clock=clock,
+        calendar=TradingCalendar.shipped(),
+    )
+    return alpaca_sources(alpaca, watchlists=watchlists)
+
+
+def _reader(settings: Settings, home: Home, clock: Clock, provider: str, address: str) -> HttpReader:
+    chosen, policy = settings.alpaca_data, settings.alpaca
+    if chosen.key_id is None or chosen.secret_key is None:
+        raise SettingsRefused(
+            f"mode {settings.mode} reads from Alpaca and found no keys for it: set TOUCHSTONE__ALPACA_DATA__KEY_ID and "
+            "TOUCHSTONE__ALPACA_DATA__SECRET_KEY; a paper account's will do, and analysis never sees the trading keys"
+        )
+    key_id, secret_key = chosen.key_id.get_secret_value(), chosen.secret_key.get_secret_value()
+    return HttpReader(
+        address,
+        headers={"APCA-API-KEY-ID": key_id, "APCA-API-SECRET-KEY": secret_key},
+        secrets=(key_id, secret_key),
+        budget=RequestBudget(
+            home.operations,
+            provider=provider,
+            clock=clock,
+            per_minute=policy.requests_per_minute,
+            kept_for_orders=policy.kept_for_orders,
+            kept_for_cancels=policy.kept_for_cancels,
+        ),
+        breaker=SharedBreaker(
+            home.operations,
+            provider=provider,
+            failures=policy.breaker_failures,
+            reset_seconds=policy.breaker_reset_seconds,
+        ),
+        clock=clock,
+    )
+
+
+def _listing_address(settings: Settings) -> str:
+    is_live = settings.mode == "live"
+    return AlpacaPolicy().trading_address("paper") if is_live else settings.alpaca.trading_address("paper")

@@ -1,0 +1,38 @@
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from execution.domain.errors import SettingsRefused
+from pipelines.analysis_adapters import sources_of
+from pipelines.home import Home
+from pipelines.settings import Settings
+
+KEYS = {"key_id": "PKANALYSIS1", "secret_key": "canary-of-analysis"}
+
+
+def paper(**changes: Any) -> Settings:
+    trading = {"key_id": "PKTRADING11", "secret_key": "canary-of-trading"}
+    return Settings.model_validate({"mode": "paper", "broker_keys": trading, **changes})
+
+
+def test_paper_mode_reads_from_alpaca_with_keys_of_its_own(tmp_path: Path) -> None:
+    sources = sources_of(paper(alpaca_data={**KEYS, "first_session": "2022-01-03"}), Home(tmp_path))
+    assert (sources.name, sources.first_session, sources.last_session) == ("alpaca", date(2022, 1, 3), None)
+    assert (sources.is_synthetic, sources.tape) == (False, None)
+
+
+def test_the_trading_keys_are_not_taken_for_data(tmp_path: Path) -> None:
+    with pytest.raises(SettingsRefused, match="TOUCHSTONE__ALPACA_DATA__KEY_ID"):
+        sources_of(paper(), Home(tmp_path))
+
+
+def test_a_first_session_on_a_holiday_is_the_session_after_it(tmp_path: Path) -> None:
+    sources = sources_of(paper(alpaca_data={**KEYS, "first_session": "2022-01-01"}), Home(tmp_path))
+    assert sources.first_session == date(2022, 1, 3)
+
+
+def test_no_key_is_told_when_settings_are_shown() -> None:
+    shown = repr(paper(alpaca_data=KEYS))
+    assert "canary" not in shown
