@@ -47,6 +47,9 @@ TRADING_LEDGER_EXPORT: Final[Key] = ("trading", "ledger_export")
 
 REPORTS_DAILY: Final[Key] = ("reports", "daily_report")
 
+UPKEEP_RETENTION_PLAN: Final[Key] = ("upkeep", "retention_plan")
+UPKEEP_RETENTION: Final[Key] = ("upkeep", "retention")
+UPKEEP_COMPACTION: Final[Key] = ("upkeep", "compaction")
 UPKEEP_BACKUP: Final[Key] = ("upkeep", "backup")
 UPKEEP_RESTORE_DRILL: Final[Key] = ("upkeep", "restore_drill")
 

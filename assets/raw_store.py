@@ -3,7 +3,7 @@
 One folder per table: parts named by the hash of what they say, a zero-row `_schema.parquet`, and an index with one line
 per part. The files are the truth; the index only spares readers the footers. A part whose line is missing (a crash
 between the rename and the line) counts like any other, and the next append writes its line from the part's own footer.
-Nothing here overwrites or deletes.
+Nothing here overwrites, and only `retire` deletes.
 """
 
 import os
@@ -30,6 +30,7 @@ from execution.durable_files import DurableFiles
 
 SCHEMA_FILE: Final = "_schema.parquet"
 _FOOTER_KEY: Final = b"touchstone.part"
+_RETIRED: Final = b"retired "
 _ROWS_PER_GROUP: Final = 131_072
 _LOCK_SECONDS: Final = 120
 
@@ -171,6 +172,15 @@ class RawStore:
                 checked += 1
         return checked
 
+    def retire(self, table: RawTable, part_hash: str) -> None:
+        """Take a part out of the store, as when it was archived; rows in it are unknown here from then on.
+
+        The index says so first: a part that is gone without that line counts as lost.
+        """
+        with self._locked(table):
+            self._files.append_line(self._index(table), _RETIRED + part_hash.encode())
+            self.path(table, part_hash).unlink()
+
     def _write(self, table: RawTable, rows: pa.Table, part: Part) -> None:
         self._ensure_schema_file(table)
         line = encode_line(part)
@@ -208,6 +218,8 @@ class RawStore:
             part = parse_line(line)
             if part is not None:
                 found[part.hash] = part
+            elif line.startswith(_RETIRED):
+                found.pop(line.removeprefix(_RETIRED).decode(errors="replace"), None)
         return found
 
     def _from_footer(self, table: RawTable, part_hash: str) -> Part:

@@ -111,5 +111,7 @@ def _places(home: Home) -> tuple[Path, ...]:
         home.artifacts,
         home.tape,
         home.reports,
+        home.upkeep,
+        home.archive,
         home.dagster,
     )

@@ -89,7 +89,7 @@ JOBS = (
         act=Act.UPKEEP,
         location="analysis",
         groups=(keys.UPKEEP,),
-        description="Backs the home up and restores that backup elsewhere, to see that it can be done.",
+        description="Archives and prunes, backs the home up, and restores that backup elsewhere to see that it can.",
         cron="*/10 18-23 * * 1-5",
     ),
     Job(

@@ -1,10 +1,18 @@
 """Settings to what the upkeep faces call."""
 
+from typing import Any
+
 from assets.maintenance.nights import Upkeep
 from pipelines.backup_making import make_backup
 from pipelines.drilling import run_drill
 from pipelines.home import Home
+from pipelines.retaining import Retention
 from pipelines.settings import Settings
+
+
+def upkeep_resources(settings: Settings, home: Home) -> dict[str, Any]:
+    """Return every resource the upkeep faces name; making them opens nothing."""
+    return {"upkeep": upkeep_of(settings, home), "keeper": Retention(settings=settings, home=home)}
 
 
 def upkeep_of(settings: Settings, home: Home) -> Upkeep:
@@ -14,4 +22,5 @@ def upkeep_of(settings: Settings, home: Home) -> Upkeep:
         drill=lambda is_from_raw: run_drill(settings, home, is_from_raw=is_from_raw),
         restore_seconds_max=settings.backup.restore_seconds_max,
         root=home.upkeep,
+        databases=(home.venue, home.operations, home.dagster / "history" / "runs" / "index.db"),
     )

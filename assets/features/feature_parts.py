@@ -74,6 +74,10 @@ class FeatureParts:
         """Return the sessions some part is in force for."""
         return frozenset(self._in_force(kind))
 
+    def used(self, kind: str) -> frozenset[str]:
+        """Return the names of the parts that are in force for some session."""
+        return frozenset(self._in_force(kind).values())
+
     def in_force(self, kind: str, *, schema: pa.Schema, last: date) -> tuple[FeaturePart, ...]:
         """Return the zero-row file, so that no list is empty, then the part of every session up to a last one."""
         folder = self._folder(kind, schema)

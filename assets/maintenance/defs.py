@@ -1,4 +1,4 @@
-"""Dagster face of upkeep: each night a backup, and the proof that it can be restored."""
+"""Dagster face of upkeep: each night retention, a backup, and the proof that it can be restored."""
 
 from dataclasses import asdict
 from datetime import date
@@ -7,13 +7,79 @@ import dagster as dg
 
 from assets import keys
 from assets.fact_log import tell
+from assets.maintenance.compaction import compact
 from assets.maintenance.nights import Upkeep, record_night
 from assets.maintenance.restore_drill import refusal
+from assets.maintenance.retention import Keeper
 from assets.partitions import SESSIONS
+from assets.warehouse import POOL, Warehouse
 from execution.trading_calendar import TradingCalendar
 
 
-@dg.asset(key=keys.UPKEEP_BACKUP, group_name=keys.UPKEEP, partitions_def=SESSIONS, pool="upkeep")
+@dg.asset(
+    key=keys.UPKEEP_RETENTION_PLAN,
+    group_name=keys.UPKEEP,
+    partitions_def=SESSIONS,
+    check_specs=[
+        dg.AssetCheckSpec(
+            "no_decision_stands_on_it",
+            asset=dg.AssetKey(keys.UPKEEP_RETENTION_PLAN),
+            description="Nothing that would leave is listed by the pin of a decision inside the replay horizon.",
+            blocking=True,
+        )
+    ],
+    pool="upkeep",
+)
+def retention_plan(context: dg.AssetExecutionContext, keeper: dg.ResourceParam[Keeper]):  # type: ignore[no-untyped-def]  # Dagster would read a return annotation as outputs
+    """What is old enough to leave the home, and what is held by decisions; removes nothing."""
+    plan = keeper.plan(context.instance)
+    hurt = keeper.hurt(plan)
+    facts = {"leaving": len(plan.leaving), "held": len(plan.held)}
+    tell("retention_planned", run_id=context.run.run_id, decision_id=context.partition_key, **facts)
+    check = dg.AssetCheckResult(
+        passed=not hurt, severity=dg.AssetCheckSeverity.ERROR, description=hurt[0] if hurt else None
+    )
+    return dg.MaterializeResult(metadata={**facts, "plan": dg.MetadataValue.md(plan.table())}, check_results=[check])
+
+
+@dg.asset(
+    key=keys.UPKEEP_RETENTION,
+    group_name=keys.UPKEEP,
+    partitions_def=SESSIONS,
+    deps=[dg.AssetKey(keys.UPKEEP_RETENTION_PLAN)],
+    pool="upkeep",
+)
+def retention(context: dg.AssetExecutionContext, keeper: dg.ResourceParam[Keeper]) -> dg.MaterializeResult[None]:
+    """What left the home: archived as hashed Parquet, read back, then removed. Shows only, where settings say so."""
+    plan = keeper.plan(context.instance)
+    facts = keeper.carry_out(context.instance, plan) if keeper.is_scheduled else {}
+    tell("retention_done", run_id=context.run.run_id, decision_id=context.partition_key, **facts)
+    return dg.MaterializeResult(metadata=facts)
+
+
+@dg.asset(
+    key=keys.UPKEEP_COMPACTION,
+    group_name=keys.UPKEEP,
+    partitions_def=SESSIONS,
+    deps=[dg.AssetKey(keys.UPKEEP_RETENTION)],
+    pool=POOL,
+)
+def compaction(
+    context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse], upkeep: dg.ResourceParam[Upkeep]
+) -> dg.MaterializeResult[None]:
+    """Warehouse checkpointed, databases vacuumed and analysed; bytes before and after."""
+    sizes = compact(warehouse, upkeep.databases)
+    tell("stores_compacted", run_id=context.run.run_id, decision_id=context.partition_key, **sizes)
+    return dg.MaterializeResult(metadata=sizes)
+
+
+@dg.asset(
+    key=keys.UPKEEP_BACKUP,
+    group_name=keys.UPKEEP,
+    partitions_def=SESSIONS,
+    deps=[dg.AssetKey(keys.UPKEEP_COMPACTION)],
+    pool="upkeep",
+)
 def backup(context: dg.AssetExecutionContext, upkeep: dg.ResourceParam[Upkeep]) -> dg.MaterializeResult[None]:
     """The home's files in the store of backups, listed by a manifest of hashes that was written last."""
     facts = asdict(upkeep.make_backup())
@@ -53,4 +119,4 @@ def _is_last_of_week(session: date) -> bool:
     return TradingCalendar.shipped().next(session).isocalendar().week != session.isocalendar().week
 
 
-DEFINITIONS = dg.Definitions(assets=[backup, restore_drill])
+DEFINITIONS = dg.Definitions(assets=[retention_plan, retention, compaction, backup, restore_drill])

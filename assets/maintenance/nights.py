@@ -14,19 +14,21 @@ from execution.artifact_files import write_atomically
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upkeep:
-    """What the faces call, bound to one home.
+    """What the faces of the backup call, bound to one home.
 
     Attributes:
         make_backup: copies the home to where its backups lie.
         drill: restores the newest backup in a process of its own; told whether to repeat a decision from raw parts.
         restore_seconds_max: how long a restore may take.
         root: folder of these files.
+        databases: SQLite files that may be vacuumed; never the ledger.
     """
 
     make_backup: Callable[[], BackupReport]
     drill: Callable[[bool], DrillReport]
     restore_seconds_max: float
     root: Path
+    databases: tuple[Path, ...] = ()
 
 
 def record_night(root: Path, session: date, facts: Mapping[str, object]) -> None:

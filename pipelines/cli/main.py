@@ -199,31 +199,16 @@ def backup(
 
 
 @app.command()
-def restore(
-    to: Annotated[Path, typer.Option("--to", help="An empty place for the home.")],
-    by: Annotated[str, typer.Option("--by", help="Name of the person who restores.")],
-    backup: Annotated[str, typer.Option("--backup", help="Beginning of a backup's name; the newest otherwise.")] = "",
+def retain(
+    apply: Annotated[bool, typer.Option("--apply", help="Archive and prune what the plan names.")] = False,
     settings: SettingsFile = None,
 ) -> None:
-    """Bring a home back from a backup to an empty place; trading is halted there until a person resumes."""
-    from pipelines.cli.restore import restored_page
+    """Show what is old enough to leave this home, and what decisions stand on; archive and prune only when told."""
+    from pipelines.cli.retain import retention_page
     from pipelines.home import Home
     from pipelines.settings import load_settings
 
-    print(restored_page(load_settings(settings), Home.from_environment(), to=to, name=backup, actor=by))
-
-
-@app.command()
-def backup(
-    full: Annotated[bool, typer.Option("--full", help="Write every piece again, as after a damaged one.")] = False,
-    settings: SettingsFile = None,
-) -> None:
-    """Copy this home to where its backups lie; only what is new is written."""
-    from pipelines.cli.backup import backup_page
-    from pipelines.home import Home
-    from pipelines.settings import load_settings
-
-    print(backup_page(load_settings(settings), Home.from_environment(), is_full=full))
+    print(retention_page(load_settings(settings), Home.from_environment(), is_applied=apply))
 
 
 @app.command()

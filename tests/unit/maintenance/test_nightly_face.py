@@ -1,5 +1,6 @@
 """What Dagster shows of a night: two assets, a check, and a file the rules read."""
 
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from assets.maintenance.backup import BackupReport
 from assets.maintenance.defs import DEFINITIONS
 from assets.maintenance.nights import Upkeep, newest_night, upkept_sessions
 from assets.maintenance.restore_drill import DrillReport
+from assets.maintenance.retention import RUNS, Item, Keeper, RetentionPlan
+from assets.warehouse import Warehouse
 
 THURSDAY, FRIDAY = date(2024, 1, 4), date(2024, 1, 5)
 MADE = BackupReport(
@@ -25,8 +28,31 @@ MADE = BackupReport(
 GREEN = DrillReport(passed=True, reason="", backup="a-backup", ledger_rows=7, restore_seconds=1.5)
 
 
+@dataclass
+class FakeKeeper:
+    """A retention that names one old run."""
+
+    is_scheduled: bool = True
+    hurts: tuple[str, ...] = ()
+    carried_out: int = 0
+
+    def plan(self, instance: object) -> RetentionPlan:
+        return RetentionPlan(leaving=(Item(kind=RUNS, name="a-run", day=date(2023, 1, 3)),), held=())
+
+    def hurt(self, plan: RetentionPlan) -> tuple[str, ...]:
+        return self.hurts
+
+    def carry_out(self, instance: object, plan: RetentionPlan) -> dict[str, int]:
+        self.carried_out += 1
+        return {"runs": len(plan.leaving)}
+
+
 def night(
-    root: Path, report: DrillReport, session: date = THURSDAY, asked: list[bool] | None = None
+    root: Path,
+    report: DrillReport,
+    session: date = THURSDAY,
+    asked: list[bool] | None = None,
+    keeper: Keeper | None = None,
 ) -> dg.ExecuteInProcessResult:
     heard: list[bool] = [] if asked is None else asked
 
@@ -35,15 +61,17 @@ def night(
         return report
 
     upkeep = Upkeep(make_backup=lambda: MADE, drill=drill, restore_seconds_max=60.0, root=root)
-    bound = dg.Definitions.merge(DEFINITIONS, dg.Definitions(resources={"upkeep": upkeep}))
+    warehouse = Warehouse(root / "absent.duckdb")
+    resources = {"upkeep": upkeep, "keeper": keeper or FakeKeeper(), "warehouse": warehouse}
+    bound = dg.Definitions.merge(DEFINITIONS, dg.Definitions(resources=resources))
     with dg.DagsterInstance.ephemeral() as instance:
         return bound.resolve_implicit_global_asset_job_def().execute_in_process(
-            partition_key=session.isoformat(), instance=instance
+            partition_key=session.isoformat(), instance=instance, raise_on_error=False
         )
 
 
 def verdict(result: dg.ExecuteInProcessResult) -> bool:
-    (check,) = result.get_asset_check_evaluations()
+    (check,) = [one for one in result.get_asset_check_evaluations() if one.check_name == "backups_can_be_restored"]
     return check.passed
 
 
@@ -79,3 +107,22 @@ def test_the_last_session_of_a_week_is_made_again_from_raw(tmp_path: Path) -> No
     night(tmp_path, GREEN, THURSDAY, asked)
     night(tmp_path, GREEN, FRIDAY, asked)
     assert asked == [False, True]
+
+
+def test_a_night_carries_its_plan_out(tmp_path: Path) -> None:
+    keeper = FakeKeeper()
+    night(tmp_path, GREEN, keeper=keeper)
+    assert keeper.carried_out == 1
+
+
+def test_a_night_that_is_told_only_to_look_removes_nothing(tmp_path: Path) -> None:
+    keeper = FakeKeeper(is_scheduled=False)
+    night(tmp_path, GREEN, keeper=keeper)
+    assert keeper.carried_out == 0
+
+
+def test_a_plan_that_a_decision_stands_on_ends_the_night_before_anything_leaves(tmp_path: Path) -> None:
+    keeper = FakeKeeper(hurts=("raw/news/part.parquet is listed by the decision of 2024-01-03",))
+    result = night(tmp_path, GREEN, keeper=keeper)
+    assert not result.success
+    assert keeper.carried_out == 0

@@ -1,0 +1,70 @@
+"""Runs of the orchestrator that are old enough to leave: listed, written out whole, and then deleted from the instance.
+
+The ledger notes every run that touched it, so nothing of an audit is only here.
+"""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+import dagster as dg
+import pyarrow as pa
+from dagster._serdes import serialize_value
+
+from assets.maintenance.retention import RUNS, Item
+
+_ENDED: Final = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+_PARTITION: Final = "dagster/partition"
+SCHEMA: Final = pa.schema(
+    [
+        ("run_id", pa.string()),
+        ("job", pa.string()),
+        ("status", pa.string()),
+        ("number", pa.int64()),
+        ("body", pa.string()),
+    ]
+)
+"""One row per event, in order; row 0 of a run is the run itself."""
+
+
+def ended_runs(instance: dg.DagsterInstance, before: date) -> Iterator[Item]:
+    """Yield the ended runs of sessions before a day; a run of no session belongs to none and stays."""
+    for run in instance.get_runs(filters=dg.RunsFilter(statuses=_ENDED)):
+        session = run.tags.get(_PARTITION, "")
+        if len(session) == len("2024-01-04") and date.fromisoformat(session) < before:
+            yield Item(kind=RUNS, name=run.run_id, day=date.fromisoformat(session))
+
+
+def rows_of(instance: dg.DagsterInstance, run_ids: Sequence[str]) -> pa.Table:
+    """Return runs and all their events as the instance stores them, which masks every secret before it does."""
+    found: list[dict[str, object]] = []
+    for run_id in run_ids:
+        run = instance.get_run_by_id(run_id)
+        if run is None:
+            continue
+        bodies = [serialize_value(run), *(serialize_value(event) for event in instance.all_logs(run_id))]
+        shared = {"run_id": run_id, "job": run.job_name, "status": run.status.value}
+        found += [{**shared, "number": number, "body": body} for number, body in enumerate(bodies)]
+    return pa.Table.from_pylist(found, schema=SCHEMA)
+
+
+def delete_runs(instance: dg.DagsterInstance, run_ids: Sequence[str], folder: Path) -> int:
+    """Delete runs, their event files and their output, and return how many bytes the files took.
+
+    Args:
+        instance: whose runs they are.
+        run_ids: runs that were archived.
+        folder: the instance's folder.
+    """
+    freed = 0
+    for run_id in run_ids:
+        instance.delete_run(run_id)
+        for path in sorted((folder / "history" / "runs").glob(f"{run_id}.db*")):
+            freed += path.stat().st_size
+            path.unlink()
+        output = folder / "storage" / run_id
+        freed += sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
+        shutil.rmtree(output, ignore_errors=True)
+    return freed
