@@ -28,6 +28,7 @@ from tests.fakes.manual_clock import ManualClock
 CALENDAR = TradingCalendar.shipped()
 SYMBOLS = ("AAA", "BBB", "CCC", "DDD", "EEE", "FFF")
 CASH = Decimal(100_000)
+COSTS = CostModel(slippage_bps=Decimal(10), commission_usd_per_share=Decimal("0.005"))
 # Tuesday to Tuesday: the first is the first decision session.
 SESSIONS = CALENDAR.between(date(2024, 3, 5), date(2024, 3, 12))
 FIRST = SESSIONS[0]
@@ -85,8 +86,7 @@ class TradingDays:
 
     def restarted(self) -> Desk:
         """Return a desk of new objects on the same files, as after a crash."""
-        costs = CostModel(slippage_bps=Decimal(10), commission_usd_per_share=Decimal("0.005"))
-        venue = SimulatedBroker(self.folder / "venue.db", Tape(self.folder / "tape"), self.clock, CALENDAR, costs, CASH)
+        venue = SimulatedBroker(self.folder / "venue.db", Tape(self.folder / "tape"), self.clock, CALENDAR, COSTS, CASH)
         ledger = SqliteLedger(self.folder / "ledger.db")
         self.venue = venue
         fields: dict[str, Any] = {
