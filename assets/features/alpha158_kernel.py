@@ -51,18 +51,44 @@ _TINY: Final = 1e-12
 
 
 @numba.njit(cache=True, error_model="numpy")
+def measures_of_the_day(bars: Floats, out: Singles) -> None:
+    """Write the nine shapes of the candle and the four prices over the close of n rows.
+
+    Args:
+        bars: shape (5, n), all positive but the volume: open, high, low, close, volume.
+        out: shape (13, n), written: KMID, KLEN, KMID2, KUP, KUP2, KLOW, KLOW2, KSFT, KSFT2, OPEN0, HIGH0, LOW0, VWAP0.
+    """
+    for row in range(out.shape[1]):
+        start, high, low, close = bars[0, row], bars[1, row], bars[2, row], bars[3, row]
+        span = high - low + _TINY
+        out[0, row] = (close - start) / start
+        out[1, row] = (high - low) / start
+        out[2, row] = (close - start) / span
+        out[3, row] = (high - max(start, close)) / start
+        out[4, row] = (high - max(start, close)) / span
+        out[5, row] = (min(start, close) - low) / start
+        out[6, row] = (min(start, close) - low) / span
+        out[7, row] = (2.0 * close - high - low) / start
+        out[8, row] = (2.0 * close - high - low) / span
+        out[9, row] = start / close
+        out[10, row] = high / close
+        out[11, row] = low / close
+        out[12, row] = (high + low + close) / 3.0 / close
+
+
+@numba.njit(cache=True, error_model="numpy")
 def rolling_measures(bars: Floats, history: int, out: Singles) -> None:
     """Write every rolling measure of n rows.
 
     Args:
-        bars: shape (4, 60 + n), rows contiguous: high, low, close and volume of the 60 sessions before the first row
-            wanted, then of the rows. Closes are positive, volume is not negative. Places before the symbol's first
+        bars: shape (5, 60 + n), rows contiguous: open, high, low, close and volume of the 60 sessions before the first
+            row wanted, then of the rows. Closes are positive, volume is not negative. Places before the symbol's first
             session may hold anything finite that is so.
         history: sessions of history at the first row, itself included.
         out: shape (145, n), written; by window, then in the order of `MEASURES`. NaN where a window is not full, or
             where the divisor is nothing.
     """
-    high, low, close, volume = bars[0], bars[1], bars[2], bars[3]
+    high, low, close, volume = bars[1], bars[2], bars[3], bars[4]
     ratio, change = np.ones(close.size), np.zeros(close.size)
     volume_ratio, volume_change = np.ones(close.size), np.zeros(close.size)
     ratio[1:] = close[1:] / close[:-1]
@@ -79,6 +105,7 @@ def rolling_measures(bars: Floats, history: int, out: Singles) -> None:
         sums, fives = np.zeros((_SUMS, rows)), np.empty((_PASS, rows), np.float32)
         sums[_HIGH], sums[_LOW] = -np.inf, np.inf
         largest, smallest = _nothing_kept(np.inf, rows), _nothing_kept(-np.inf, rows)
+        told = np.empty((_COUNT, rows), np.float32)
         number = 0
         for lag in range(0, LONGEST, _PASS):
             # The pass reads lags `lag` to `lag` + 4: row t of `old` is four sessions before row t + 4.
@@ -98,13 +125,13 @@ def rolling_measures(bars: Floats, history: int, out: Singles) -> None:
             _merge_five(largest, smallest, fives, lag)
             window = lag + _PASS
             if window == WINDOWS[number]:
-                part = out[number * _COUNT : (number + 1) * _COUNT, begin : begin + rows]
-                _tell_closes(part, window, sums, close[now:], close[now - window :])
-                _tell_ranges(part, window, sums, close[now:])
-                _tell_quantiles(part[8], window, largest[_PASS:], close[now:])
-                _tell_quantiles(part[9], window, smallest[_PASS:], close[now:])
-                _tell_volumes(part, window, sums, volume[now:])
-                _tell_weighted(part[25], window, sums[_WEIGHTED], sums[_WEIGHTED_2], weighted[now:])
+                _tell_closes(told, window, sums, close[now:], close[now - window :])
+                _tell_ranges(told, window, sums, close[now:])
+                _tell_quantiles(told[8], window, largest[_PASS:], close[now:])
+                _tell_quantiles(told[9], window, smallest[_PASS:], close[now:])
+                _tell_volumes(told, window, sums, volume[now:])
+                _tell_weighted(told[25], window, sums[_WEIGHTED], sums[_WEIGHTED_2], weighted[now:])
+                out[number * _COUNT : (number + 1) * _COUNT, begin : begin + rows] = told
                 number += 1
     _forget_short_windows(out, history)
 

@@ -15,12 +15,10 @@ import numpy as np
 
 from assets.feature_catalogue import Feature
 from assets.features.feature_set import FeatureSet, Singles
-from assets.features.price_history import Floats, PriceHistory
+from assets.features.price_history import PriceHistory
 
 _INPUTS: Final = ("daily_bars", "corporate_actions")
 _WINDOWS: Final = (5, 10, 20, 30, 60)
-_TINY: Final = 1e-12
-
 _OF_THE_DAY: Final = {
     "kmid": "Close less open, over the open.",
     "klen": "High less low, over the open.",
@@ -85,35 +83,21 @@ def alpha158(history: PriceHistory, first: int) -> Singles:
     """Return the 158 features of the rows from `first` on, shape (158, n - first)."""
     from assets.features.alpha158_kernel import (  # noqa: PLC0415 - numba loads with the work, not with the definitions
         LONGEST,
+        measures_of_the_day,
         rolling_measures,
     )
 
-    out = np.empty((len(SET.features), history.close.size - first), dtype=np.float32)
-    _of_the_day(history, first, out[: len(_OF_THE_DAY)])
-    series = (history.high, history.low, history.close, history.volume)
-    bars = np.stack([_with_past(values, first, LONGEST) for values in series])
-    rolling_measures(bars, first + 1, out[len(_OF_THE_DAY) :])
+    rows, of_the_day = history.close.size - first, len(_OF_THE_DAY)
+    past = min(first, LONGEST)
+    bars = np.empty((5, LONGEST + rows))
+    for row, series in enumerate((history.open, history.high, history.low, history.close, history.volume)):
+        # Rows that would look at repeated values are null: their windows are not full.
+        bars[row, : LONGEST - past] = series[0]
+        bars[row, LONGEST - past :] = series[first - past :]
+    out = np.empty((len(SET.features), rows), dtype=np.float32)
+    measures_of_the_day(bars[:, LONGEST:], out[:of_the_day])
+    rolling_measures(bars, first + 1, out[of_the_day:])
     return out
-
-
-def _of_the_day(history: PriceHistory, first: int, out: Singles) -> None:
-    opened, high, low, close = (series[first:] for series in (history.open, history.high, history.low, history.close))
-    span = high - low + _TINY
-    upper, lower = high - np.maximum(opened, close), np.minimum(opened, close) - low
-    body, shift = close - opened, 2.0 * close - high - low
-    measures = (
-        *(body / opened, (high - low) / opened, body / span, upper / opened, upper / span, lower / opened),
-        *(lower / span, shift / opened, shift / span),
-        *(opened / close, high / close, low / close, (high + low + close) / 3.0 / close),
-    )
-    for row, values in enumerate(measures):
-        out[row] = values
-
-
-def _with_past(series: Floats, first: int, sessions: int) -> Floats:
-    # Rows that would look at repeated values are null: their windows are not full.
-    missing = np.full(max(sessions - first, 0), series[0])
-    return np.concatenate((missing, series[max(first - sessions, 0) :]))
 
 
 SET: Final = FeatureSet("alpha158", _features(), alpha158)
