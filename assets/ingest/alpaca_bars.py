@@ -5,7 +5,7 @@ no session yet: nothing of it is taken in until the provider has it. A symbol th
 is asked for again by itself before the hole is believed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
@@ -85,6 +85,32 @@ class AlpacaBars:
         tables = [self._chunk(chunk, symbols) for chunk in self._chunks(sessions)]
         return pa.concat_tables([schemas.DAILY_BARS.schema.empty_table(), *tables])
 
+    def told(self, pages: Iterable[bytes]) -> pa.Table:
+        """Return the bars that pages tell, as rows of the contract.
+
+        Raises:
+            DataError: a page is no page of bars.
+        """
+        columns = parsing.bar_columns(pages)
+        # A daily bar carries the beginning of its day in New York; there are few different ones.
+        encoded = columns.pop("at").dictionary_encode()
+        texts = encoded.dictionary.to_pylist()
+        told = day_numbers([datetime.fromisoformat(text).astimezone(_NEW_YORK).date() for text in texts])
+        place = np.minimum(np.searchsorted(self._days, told), len(self._days) - 1)
+        which = encoded.indices.to_numpy()
+        known = self._known[place][which] if len(told) else np.zeros(0, np.int64)
+        columns["session"] = days(told).take(encoded.indices)
+        columns["is_halted"] = pa.array(np.zeros(len(which), dtype=bool))
+        rows = contract_rows(
+            schemas.DAILY_BARS,
+            columns,
+            source=SOURCE,
+            feed=self._settings.feed,
+            known_at=known,
+        )
+        # A day that is none of the exchange's has no place in any series.
+        return rows.filter(pa.array((self._days[place] == told)[which])) if len(told) else rows
+
     def _chunks(self, sessions: Sequence[date]) -> Iterator[list[date]]:
         """Yield whole months, and the sessions of a month that is not whole one by one.
 
@@ -113,26 +139,7 @@ class AlpacaBars:
         return rows
 
     def _read(self, first: date, last: date, symbols: Sequence[str]) -> pa.Table:
-        asked = self._pages.asked(_PATH, self._questions(first, last, symbols))
-        columns = parsing.bar_columns(asked)
-        # A daily bar carries the beginning of its day in New York; there are few different ones.
-        encoded = columns.pop("at").dictionary_encode()
-        texts = encoded.dictionary.to_pylist()
-        told = day_numbers([datetime.fromisoformat(text).astimezone(_NEW_YORK).date() for text in texts])
-        place = np.minimum(np.searchsorted(self._days, told), len(self._days) - 1)
-        which = encoded.indices.to_numpy()
-        known = self._known[place][which] if len(told) else np.zeros(0, np.int64)
-        columns["session"] = days(told).take(encoded.indices)
-        columns["is_halted"] = pa.array(np.zeros(len(which), dtype=bool))
-        rows = contract_rows(
-            schemas.DAILY_BARS,
-            columns,
-            source=SOURCE,
-            feed=self._settings.feed,
-            known_at=known,
-        )
-        # A day that is none of the exchange's has no place in any series.
-        return rows.filter(pa.array((self._days[place] == told)[which])) if len(told) else rows
+        return self.told(self._pages.asked(_PATH, self._questions(first, last, symbols)))
 
     def _questions(self, first: date, last: date, symbols: Sequence[str]) -> list[dict[str, str]]:
         return [

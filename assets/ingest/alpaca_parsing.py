@@ -6,6 +6,7 @@ Bars are the bulk: they are decoded into small typed records at once and turned 
 import html
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from itertools import chain
 from typing import Final, TypeVar
 
 import msgspec
@@ -114,23 +115,25 @@ def bar_columns(pages: Iterable[bytes]) -> dict[str, pa.Array]:
     Raises:
         DataError: a page is no page of bars.
     """
-    symbols: list[str] = []
-    counts: list[int] = []
-    bars: list[BarJson] = []
-    for page in pages:
-        for symbol, told in (_read(_BARS, page).bars or {}).items():
-            symbols.append(symbol)
-            counts.append(len(told))
-            bars += told
-    named = pa.array(symbols, pa.string()).take(pa.array(np.repeat(np.arange(len(symbols)), counts)))
+    # Page by page: records that live on only until their columns are made stay in the processor's cache.
+    chunks = [_page_columns(page) for page in pages]
+    chunks = chunks or [_page_columns(b"{}")]
+    return {name: pa.concat_arrays([chunk[name] for chunk in chunks]) for name in chunks[0]}
+
+
+def _page_columns(page: bytes) -> dict[str, pa.Array]:
+    told = _read(_BARS, page).bars or {}
+    bars = list(chain.from_iterable(told.values()))
+    counts = [len(of_symbol) for of_symbol in told.values()]
+    volumes = np.rint(np.array([bar.v for bar in bars], dtype=np.float64)).astype(np.int64)
     return {
-        "symbol": named,
+        "symbol": pa.array(list(told), pa.string()).take(pa.array(np.repeat(np.arange(len(told)), counts))),
         "at": pa.array([bar.t for bar in bars], pa.string()),
         "open_usd": _exact([bar.o for bar in bars]),
         "high_usd": _exact([bar.h for bar in bars]),
         "low_usd": _exact([bar.l for bar in bars]),
         "close_usd": _exact([bar.c for bar in bars]),
-        "volume_shares": pa.array(np.rint(np.array([bar.v for bar in bars], dtype=np.float64)).astype(np.int64)),
+        "volume_shares": pa.array(volumes),
     }
 
 
