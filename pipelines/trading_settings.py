@@ -12,6 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from execution.alert_sender import AlertPolicy
 from execution.brokers.alpaca_policy import AlpacaPolicy
 from execution.domain.errors import SettingsRefused
 from execution.domain.signals import Mode
@@ -125,6 +126,9 @@ class TradingSettings(LoadedSettings):
     broker_keys: BrokerKeys = Field(default=BrokerKeys(), description="Keys of the paper or live account.")
     ledger: LedgerSettings = Field(
         default=LedgerSettings(), description="The ledger's place and its anchors.", json_schema_extra=NOT_HASHED
+    )
+    alerts: AlertPolicy = Field(
+        default=AlertPolicy(), description="Who is told when something goes wrong.", json_schema_extra=NOT_HASHED
     )
     log: LogSettings = Field(default=LogSettings(), description="The log.", json_schema_extra=NOT_HASHED)
 

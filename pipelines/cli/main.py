@@ -160,6 +160,25 @@ def watchdog(settings: SettingsFile = None) -> None:
 
 
 @app.command()
+def alerts(
+    trial: Annotated[bool, typer.Option("--try", help="Send one alert of no consequence and end.")] = False,
+    settings: SettingsFile = None,
+) -> None:
+    """Watch this home until Ctrl-C and tell people what goes wrong, by the channels its settings name."""
+    from pipelines.cli.alerts import run_alerts, try_channels
+    from pipelines.home import Home
+    from pipelines.logging_setup import configure_logging
+    from pipelines.trading_settings import load_trading_settings
+
+    tree, home = load_trading_settings(settings), Home.from_environment()
+    configure_logging(home, level=tree.log.level, secrets=tree.secrets())
+    if trial:
+        print(try_channels(tree, home))
+    else:
+        sys.exit(run_alerts(tree, home))
+
+
+@app.command()
 def ui(
     settings: SettingsFile = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine's loopback.")] = 3000,

@@ -1,0 +1,42 @@
+"""`touchstone alerts`: the resident process that tells people, and a way to try its channels."""
+
+import signal
+import threading
+
+import structlog
+
+from execution.alert_outbox import Alert
+from execution.domain.errors import TouchstoneError
+from pipelines.alert_place import outbox_of
+from pipelines.alert_watch import AlertWatch
+from pipelines.home import Home
+from pipelines.trading_settings import TradingSettings
+
+_log = structlog.get_logger(__name__)
+
+
+def run_alerts(settings: TradingSettings, home: Home) -> int:
+    """Watch a home and tell people until a signal says to end; no failure ends it. Returns the exit code."""
+    watch, over = AlertWatch.of(settings, home), threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: over.set())
+    _log.info("alerts_started", channels=[channel.name for channel in watch.channels] or ["log"])
+    while not over.is_set():
+        try:
+            watch.look()
+            watch.tell()
+        except (TouchstoneError, OSError) as error:
+            _log.error("alerts_failed", detail=str(error))
+        over.wait(settings.alerts.poll_seconds)
+    _log.info("alerts_ended")
+    return 0
+
+
+def try_channels(settings: TradingSettings, home: Home) -> str:
+    """Raise an alert of no consequence, send it now, and return whether somebody was told."""
+    watch = AlertWatch.of(settings, home)
+    tried = Alert(cause="trial", severity="info", title="a trial", detail="somebody tried whether alerts arrive")
+    outbox_of(settings, home).raise_alert(tried, at=watch.now())
+    told = watch.tell()
+    names = ", ".join(channel.name for channel in watch.channels) or "the log alone: name alerts.primary"
+    return f"{told} alerts were told; channels: {names}"
