@@ -94,6 +94,29 @@ def status(settings: SettingsFile = None) -> None:
     print(status_page(load_trading_settings(settings), Home.from_environment()))
 
 
+@app.command("paper-smoke")
+def paper_smoke(
+    settings: SettingsFile = None,
+    symbol: Annotated[str, typer.Option(help="Symbol whose prices are looked at.")] = "SPY",
+    with_order: Annotated[bool, typer.Option("--with-order", help="Bid for one share at half its price.")] = False,
+) -> None:
+    """Look at the paper account of the settings, and say what was found and what no look can prove."""
+    from pipelines.cli.paper_smoke import NOT_PROVEN, run_smoke
+    from pipelines.home import Home
+    from pipelines.trading_settings import load_trading_settings
+
+    is_fit = True
+    for finding in run_smoke(
+        load_trading_settings(settings), Home.from_environment(), symbol=symbol, sends_order=with_order
+    ):
+        print(f"{finding.verdict:<8} {finding.subject:<13} {finding.detail}")
+        is_fit = is_fit and finding.verdict != "failed"
+    for unproven in NOT_PROVEN:
+        print(f"unproven {unproven}")
+    if not is_fit:
+        raise typer.Exit(1)
+
+
 @app.command()
 def halt(
     reason: Annotated[str, typer.Option(help="Why, one sentence.")],
