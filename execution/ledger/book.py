@@ -79,6 +79,9 @@ class Book:
         release: what may trade, as approved last; None before the first approval.
         days: by exchange day, in the order the ledger first knew them: reserved, filled, entries and realised.
         epoch: part of every client order id; rises only when the ledger is restored from a backup.
+        unproven_ids: orders ever sent whose end the venue has not proven, as keys in the order they were decided: years
+            of orders are not looked through for the few that still matter.
+        order_ids_of: by cycle id, its orders in the order they were decided.
     """
 
     opened: AccountOpened | None = None
@@ -96,6 +99,8 @@ class Book:
     release: ReleaseApproved | None = None
     days: Mapping[date, RiskDay] = field(default_factory=dict)
     epoch: int = 0
+    unproven_ids: Mapping[str, None] = field(default_factory=dict)
+    order_ids_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def held_shares(self) -> dict[str, int]:
@@ -126,11 +131,11 @@ class Book:
     @property
     def unproven_orders(self) -> tuple[OrderRecord, ...]:
         """Orders ever sent whose end the venue has not proven, in the order they were decided."""
-        return tuple(record for record in self.orders.values() if record.is_unproven)
+        return tuple(self.orders[order_id] for order_id in self.unproven_ids)
 
     def orders_of(self, cycle_id: str) -> tuple[OrderRecord, ...]:
         """Return a cycle's orders in the order they were decided."""
-        return tuple(record for record in self.orders.values() if record.cycle_id == cycle_id)
+        return tuple(self.orders[order_id] for order_id in self.order_ids_of.get(cycle_id, ()))
 
     def exposed_shares(self, symbol: str, *, side: str, leg: str | None = None) -> int:
         """Return shares of a symbol that open or possibly open orders of a side may still trade.
@@ -142,7 +147,7 @@ class Book:
         """
         return sum(
             record.exposed_shares
-            for record in self.orders.values()
+            for record in self.unproven_orders
             if record.order.symbol == symbol and record.order.side == side and leg in (None, record.order.leg)
         )
 

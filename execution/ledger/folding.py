@@ -84,6 +84,7 @@ class Folding:
         self._control, self._release = book.control, book.release
         self._quarantined, self._lifted = dict(book.quarantined), dict(book.lifted)
         self._days, self._epoch = dict(book.days), book.epoch
+        self._unproven_ids, self._order_ids_of = dict(book.unproven_ids), dict(book.order_ids_of)
 
     def book(self) -> Book:
         """Return the book as it stands."""
@@ -103,6 +104,8 @@ class Folding:
             release=self._release,
             days=self._days,
             epoch=self._epoch,
+            unproven_ids=self._unproven_ids,
+            order_ids_of=self._order_ids_of,
         )
 
     def order(self, client_order_id: str) -> OrderRecord | None:
@@ -180,7 +183,9 @@ class Folding:
         order_id = event.order.client_order_id
         if order_id in self._orders:
             raise SameIdOtherOrder(f"order {order_id} ({event.order.symbol} {event.leg}) is recorded already")
-        self._orders[order_id] = OrderRecord.intended(event, self._cycle(event).session)
+        record = OrderRecord.intended(event, self._cycle(event).session)
+        self._order_ids_of[event.cycle_id] = (*self._order_ids_of.get(event.cycle_id, ()), order_id)
+        self._keep(record)
 
     @apply.register(SubmissionStarted)
     @apply.register(OrderAccepted)
@@ -197,7 +202,8 @@ class Folding:
         record = self._orders.get(event.client_order_id)
         if record is None:
             raise IllegalTransition(f"{type(event).__name__} of order {event.client_order_id}, which nobody decided")
-        after = self._orders[event.client_order_id] = record.after(event)
+        after = record.after(event)
+        self._keep(after)
         if after.sent_at is not None:
             session = after.sent_at.date()
             self._days[session] = self.day(session).after_order(record, after)
@@ -210,9 +216,9 @@ class Folding:
         # A fill of an order that is not ours still moved the account's shares and cash.
         record = self._orders.get(fill.client_order_id)
         if record is not None and fill.reverses is None:
-            self._orders[fill.client_order_id] = record.after_fill(fill)
+            self._keep(record.after_fill(fill))
         elif record is not None and takes_back(fill, self._fills):
-            self._orders[fill.client_order_id] = record.after_reversal(fill)
+            self._keep(record.after_reversal(fill))
         self._fills[fill.execution_id] = event
         self._cash_usd += cash_flow_usd(fill)
         held = self.position(fill.symbol)
@@ -264,6 +270,15 @@ class Folding:
         if event.epoch <= self._epoch:
             raise IllegalTransition(f"a restored ledger begins epoch {event.epoch}, and epoch {self._epoch} was used")
         self._epoch = event.epoch
+
+    def _keep(self, record: OrderRecord) -> None:
+        order_id = record.order.client_order_id
+        self._orders[order_id] = record
+        if not record.is_unproven:
+            self._unproven_ids.pop(order_id, None)
+        elif order_id not in self._unproven_ids:
+            # Orders go out in another order than they were decided, as exits do before entries.
+            self._unproven_ids = {key: None for key in self._orders if key in self._unproven_ids or key == order_id}
 
     def _cycle(self, event: Any) -> CycleRecord:
         cycle = self._cycles.get(event.cycle_id)

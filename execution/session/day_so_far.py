@@ -4,7 +4,7 @@ Folds over recorded facts alone, so a restart counts exactly what the process be
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -29,12 +29,17 @@ def day_began_at(calendar: TradingCalendar, now: datetime) -> datetime:
     return calendar.opens[max(0, bisect_right(calendar.opens, now) - 1)]
 
 
-def closed_positions(book: Book) -> tuple[ClosedPosition, ...]:
-    """Return every position that became flat, oldest first; of one instant the losses come last, so they count."""
+def closed_positions(book: Book, *, since: datetime) -> tuple[ClosedPosition, ...]:
+    """Return positions that became flat since an instant, oldest first; of one instant the losses come last."""
+    moved = {each.entry.symbol for each in book.actions.values() if each.entry.booked_at >= since}
+    moved |= {each.fill.symbol for each in book.fills.values() if each.fill.filled_at >= since}
     booked: list[tuple[datetime, int, str, FillBooked | CorporateActionBooked]] = [
-        (each.entry.booked_at, 0, key, each) for key, each in book.actions.items()
+        (each.entry.booked_at, 0, key, each) for key, each in book.actions.items() if each.entry.symbol in moved
     ]
-    booked += [(each.fill.filled_at, 1, each.fill.execution_id, each) for each in _standing_fills(book)]
+    booked += [
+        (each.fill.filled_at, 1, each.fill.execution_id, each)
+        for each in _standing(each for each in book.fills.values() if each.fill.symbol in moved)
+    ]
     positions: dict[str, Position] = {}
     began_with: dict[str, Decimal] = {}
     closed = []
@@ -48,14 +53,15 @@ def closed_positions(book: Book) -> tuple[ClosedPosition, ...]:
             closed.append(ClosedPosition(at, symbol, after.realised_usd - began_with[symbol]))
             began_with[symbol] = after.realised_usd
         positions[symbol] = after
-    return tuple(sorted(closed, key=lambda each: (each.closed_at, each.earned_usd < 0, each.symbol)))
+    newest = (each for each in closed if each.closed_at >= since)
+    return tuple(sorted(newest, key=lambda each: (each.closed_at, each.earned_usd < 0, each.symbol)))
 
 
 def losses_in_a_row(book: Book, *, since: datetime) -> int:
     """Return how many of the positions closed since an instant, from the newest back, lost money one after another."""
     losses = 0
-    for closed in reversed(closed_positions(book)):
-        if closed.closed_at < since or closed.earned_usd >= 0:
+    for closed in reversed(closed_positions(book, since=since)):
+        if closed.earned_usd >= 0:
             break
         losses += 1
     return losses
@@ -82,13 +88,15 @@ def unsettled_usd(book: Book, calendar: TradingCalendar, *, on_session: date) ->
     Source:
         SEC Rule 15c6-1(a), in force since 28 May 2024; days before it are held to the same rule.
     """
-    index = calendar.index(on_session)
-    unsettled = Decimal(0)
-    for booked in _standing_fills(book):
-        fill = booked.fill
-        if fill.side == "sell" and bisect_right(calendar.opens, fill.filled_at) - 1 >= index:
-            unsettled += fill.quantity_shares * fill.price_usd - fill.fee_usd
-    return unsettled
+    opens_at = calendar.opens_at(on_session)
+    # Who takes a fill back does it later than the fill.
+    recent = _standing(booked for booked in book.fills.values() if booked.fill.filled_at >= opens_at)
+    proceeds = (
+        booked.fill.quantity_shares * booked.fill.price_usd - booked.fill.fee_usd
+        for booked in recent
+        if booked.fill.side == "sell"
+    )
+    return sum(proceeds, Decimal(0))
 
 
 def last_trades(book: Book) -> Mapping[str, datetime]:
@@ -107,11 +115,8 @@ def day_start_equity_usd(book: Book, session: date) -> Decimal:
     return max(earlier, key=lambda mark: mark.marked_session).equity_usd if earlier else book.opened.cash_usd
 
 
-def _standing_fills(book: Book) -> list[FillBooked]:
+def _standing(fills: Iterable[FillBooked]) -> list[FillBooked]:
     """Return executions that were not taken back, without those that take back."""
-    reversed_ids = {booked.fill.reverses for booked in book.fills.values()}
-    return [
-        booked
-        for booked in book.fills.values()
-        if booked.fill.reverses is None and booked.fill.execution_id not in reversed_ids
-    ]
+    booked = list(fills)
+    reversed_ids = {each.fill.reverses for each in booked}
+    return [each for each in booked if each.fill.reverses is None and each.fill.execution_id not in reversed_ids]

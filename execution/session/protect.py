@@ -27,7 +27,7 @@ def oversold_stops(book: Book) -> tuple[OrderRecord, ...]:
     """Return working stops of symbols in which open sells are more than what is held, as after a fill taken back."""
     return tuple(
         record
-        for record in book.orders.values()
+        for record in book.unproven_orders
         if record.order.leg == "stop"
         and record.exposed_shares > 0
         and not record.is_cancel_requested

@@ -53,7 +53,7 @@ def view_at_send(desk: Desk, reconciled: Reconciled, session: date) -> SendView:
         for record in book.orders_of(desk.cycle_id(session))
         if record.order.leg == "entry" and record.state == "intended"
     }
-    working = {record.order.symbol for record in book.orders.values() if record.exposed_shares}
+    working = {record.order.symbol for record in book.unproven_orders if record.exposed_shares}
     priced = {*book.held_shares, *account.positions_shares, *working, *entries} if entries else set()
     symbols = sorted(priced)
     closes = {symbol: _close_usd(desk, book, symbol, session) for symbol in symbols}

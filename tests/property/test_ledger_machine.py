@@ -173,6 +173,14 @@ class LedgerMachine(RuleBasedStateMachine):
         assert self.memory.head() == self.sqlite.head()
         assert self.memory.book() == self.sqlite.book()
 
+    @invariant()
+    def indexes_hold_what_looking_through_all_orders_would_find(self) -> None:
+        book = self.memory.book()
+        assert book.unproven_orders == tuple(record for record in book.orders.values() if record.is_unproven)
+        for cycle_id in book.cycles:
+            of_cycle = tuple(record for record in book.orders.values() if record.cycle_id == cycle_id)
+            assert book.orders_of(cycle_id) == of_cycle
+
     def teardown(self) -> None:
         assert self.memory.verify_chain() == self.sqlite.verify_chain() == self.memory.head()
         assert self.memory.trading_hash() == self.sqlite.trading_hash()

@@ -320,8 +320,8 @@ MUTANTS = (
         "what is unknown is not looked up again",
         Change(
             "execution.ledger.book:Book.unproven_orders",
-            "if record.is_unproven",
-            "if record.is_unproven and record.state not in ('unknown', 'missed')",
+            "for order_id in self.unproven_ids",
+            "for order_id in self.unproven_ids if self.orders[order_id].state not in ('unknown', 'missed')",
         ),
         arena=LAGGING,
         breaks="I2 I9",

@@ -38,12 +38,18 @@ def sold(symbol: str, price: int, at: datetime = LATER, **changes: Any) -> Broke
 
 
 def test_a_closed_position_earned_what_its_whole_life_brought() -> None:
-    [closed] = closed_positions(a_book(bought("AAA"), sold("AAA", 52)))
+    [closed] = closed_positions(a_book(bought("AAA"), sold("AAA", 52)), since=AT)
     assert (closed.symbol, closed.closed_at, closed.earned_usd) == ("AAA", LATER, Decimal(19))
 
 
 def test_a_position_that_is_only_reduced_is_not_closed() -> None:
-    assert closed_positions(a_book(bought("AAA"), sold("AAA", 52, quantity_shares=9))) == ()
+    assert closed_positions(a_book(bought("AAA"), sold("AAA", 52, quantity_shares=9)), since=AT) == ()
+
+
+def test_a_position_closed_earlier_is_not_told_again() -> None:
+    book = a_book(bought("AAA"), sold("AAA", 52), bought("BBB"), sold("BBB", 40, LATER + timedelta(days=1)))
+    [closed] = closed_positions(book, since=LATER + timedelta(hours=1))
+    assert (closed.symbol, closed.earned_usd) == ("BBB", Decimal(-101))
 
 
 def test_dividends_and_splits_belong_to_the_position_they_came_to() -> None:
@@ -52,7 +58,7 @@ def test_dividends_and_splits_belong_to_the_position_they_came_to() -> None:
     actions = {each.entry_id: CorporateActionBooked(at=AT, entry=each) for each in (split, paid)}
     early = bought("AAA", filled_at=AT - timedelta(hours=1))
     book = a_book(early, sold("AAA", 24, quantity_shares=20), actions=actions)
-    [closed] = closed_positions(book)
+    [closed] = closed_positions(book, since=AT)
     assert closed.earned_usd == Decimal(20 * 24 - 500 + 30 - 1)
 
 
@@ -78,7 +84,7 @@ def test_an_execution_taken_back_never_was() -> None:
     sale = sold("AAA", 40)
     back = a_fill("r", "AAA", price_usd=Decimal(40), fee_usd=Decimal(-1), filled_at=LATER, reverses=sale.execution_id)
     book = a_book(bought("AAA"), sale, back)
-    assert closed_positions(book) == ()
+    assert closed_positions(book, since=AT) == ()
     assert unsettled_usd(book, CALENDAR, on_session=CALENDAR.next(SESSION)) == 0
 
 
