@@ -1,10 +1,27 @@
 """Equal values give equal bytes."""
 
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from enum import Enum
+from typing import Any
 
 import pytest
 
-from execution.domain.canonical import canonical_bytes, canonical_text
+from execution.domain.canonical import canonical_bytes, canonical_text, content_hash
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+@dataclass(frozen=True)
+class Row:
+    when: datetime
+    paid: Decimal
+
+
+NOON = datetime(2024, 3, 5, 12, 0, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("zero", ["0", "-0", "0.00", "-0.00", "0E+5", "-0E-7"])
@@ -19,3 +36,45 @@ def test_an_amount_has_one_form_whatever_its_places(amount: str, text: str) -> N
 
 def test_nothing_stays_nothing() -> None:
     assert canonical_text(None) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"b": 1, "a": [None, True, "x"]}, b'{"a":[null,true,"x"],"b":1}'),
+        (0.1, b'"0.1"'),
+        (1e300, b'"1e+300"'),
+        (Colour.RED, b'"red"'),
+        (date(2024, 3, 5), b'"2024-03-05"'),
+        (NOON, b'"2024-03-05T12:00:00.000000Z"'),
+        (NOON.astimezone(timezone(timedelta(hours=-5))), b'"2024-03-05T12:00:00.000000Z"'),
+        ((Row(NOON, Decimal("1.50")),), b'[{"paid":"1.5","when":"2024-03-05T12:00:00.000000Z"}]'),
+    ],
+)
+def test_each_kind_of_value_has_one_form(value: Any, expected: bytes) -> None:
+    assert canonical_bytes(value) == expected
+
+
+def test_a_hash_is_the_one_that_was_written_down_long_ago() -> None:
+    # SHA-256 of {"a":"1.5"}
+    assert content_hash({"a": Decimal("1.50")}) == "87d1686a3b72d474dd6a634812da8bd415587b9d0411af8c2399acd06b59ad61"
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (float("nan"), "nan has no canonical form: use None for what is not known"),
+        (float("inf"), "inf has no canonical form"),
+        (Decimal("NaN"), r"Decimal\('NaN'\) has no canonical form: use None for what is not known"),
+        (NOON.replace(tzinfo=None), "naive datetime .*: expected a timezone"),
+        ({1: "x"}, "keys that are not strings"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_by_name(value: Any, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        canonical_bytes(value)
+
+
+def test_a_type_nobody_thought_of_is_refused_by_name() -> None:
+    with pytest.raises(TypeError, match="set has no canonical form"):
+        canonical_bytes({1, 2})

@@ -299,3 +299,37 @@ def test_a_value_at_risk_of_exactly_the_limit_passes() -> None:
     account = {"equity_usd": Decimal(10_000), "day_start_equity_usd": Decimal(10_000)}
     assert judged(Case(an_entry(80), signals, account, limits)).check == "all"
     assert judged(Case(an_entry(81), signals, account, limits)).check == "value_at_risk"
+
+
+@pytest.mark.parametrize(
+    ("case", "told"),
+    [
+        (Case(an_entry(limit_usd=None)), ["price_collar", "no limit price", "within 500 bps"]),
+        (Case(account={"closes_usd": {"AAA": Decimal(0)}}), ["price_collar", "unknown", "within 500 bps"]),
+        (
+            Case(account={"open_orders": (a_working("buy"),)}),
+            ["duplicate_position", "a working buy order", "no working entry"],
+        ),
+        (
+            Case(signals=(plain(is_tradable=False),)),
+            ["tradable", "not tradable", "in the universe and not halted"],
+        ),
+        (
+            Case(an_exit(1), account={"trading_state": "halted", **HELD}),
+            ["trading_state", "halted", "an active or reducing account"],
+        ),
+    ],
+)
+def test_other_refusals_tell_what_was_found_and_what_is_allowed(case: Case, told: list[str]) -> None:
+    verdict = judged(case)
+    assert [verdict.check, verdict.found, verdict.allowed] == told
+    assert verdict.reason
+
+
+def test_an_order_that_passes_says_how_many_rules_looked_at_it() -> None:
+    verdict = judged(Case())
+    assert (verdict.found, verdict.allowed, verdict.reason) == (
+        f"{len(RULES) - 1} rules passed",
+        "as proposed",
+        "no rule objected",
+    )
