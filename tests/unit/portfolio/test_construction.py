@@ -10,13 +10,20 @@ from tests.builders.sizing import CLOSE, EQUITY, constructed, left_out_of, plain
 def test_the_best_fifth_is_bought_and_the_rest_is_told_its_rank() -> None:
     built = constructed(ranked(100))
     assert [target.symbol for target in built.targets] == [f"S{rank:03}" for rank in range(1, 21)]
-    assert left_out_of(built, "S057").stage == "score"
+    left_out = left_out_of(built, "S057")
+    assert (left_out.stage, left_out.rank, left_out.is_held) == ("score", 57, False)
     assert left_out_of(built, "S057").reason == "score too low: rank 57 of 100, top 20 are bought"
 
 
 def test_equal_scores_are_ranked_by_symbol() -> None:
     built = constructed([plain(symbol, score=0.5) for symbol in ("C", "A", "B", "E", "D")])
     assert [target.symbol for target in built.targets] == ["A"]
+
+
+@pytest.mark.parametrize(("lower", "higher"), [(0.1, 0.9), (0.0, 0.5), (-0.5, 0.0)])
+def test_the_higher_score_ranks_first_whatever_its_symbol(lower: float, higher: float) -> None:
+    built = constructed([plain("A", score=lower), plain("B", score=higher)])
+    assert [target.symbol for target in built.targets] == ["B"]
 
 
 def test_of_few_symbols_the_best_one_may_be_bought() -> None:

@@ -76,3 +76,34 @@ def test_a_sale_for_less_than_a_dollar_brings_what_it_brings() -> None:
 def test_a_round_trip_costs_both_ways_and_the_fee_of_the_sale() -> None:
     costs = MODELLED.model_copy(update={"sell_fee_bps": Decimal(3)})
     assert costs.round_trip_bps(Decimal("0.04")) == 2 * 22 + 3
+
+
+def test_costs_so_many_times_as_high_stay_within_their_bounds() -> None:
+    costs = CostModel(
+        slippage_bps=Decimal(10),
+        half_spread_bps=Decimal(2),
+        impact_bps=Decimal(100),
+        commission_usd_per_share=Decimal("0.01"),
+        sell_fee_bps=Decimal(3),
+    )
+    doubled = costs.model_dump() | {
+        "slippage_bps": Decimal(20),
+        "half_spread_bps": Decimal(4),
+        "impact_bps": Decimal(200),
+        "commission_usd_per_share": Decimal("0.02"),
+        "sell_fee_bps": Decimal(6),
+    }
+    highest = costs.model_dump() | {
+        "slippage_bps": Decimal(1_000),
+        "half_spread_bps": Decimal(1_000),
+        "impact_bps": Decimal(10_000),
+        "commission_usd_per_share": Decimal(1),
+        "sell_fee_bps": Decimal(100),
+    }
+    assert costs.times(Decimal(2)).model_dump() == doubled
+    assert costs.times(Decimal(1_000_000)).model_dump() == highest
+
+
+def test_a_flat_model_stays_flat_however_high() -> None:
+    costs = CostModel().times(Decimal(3))
+    assert (costs.slippage_bps, costs.half_spread_bps, costs.impact_bps) == (30, None, None)

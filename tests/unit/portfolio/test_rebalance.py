@@ -82,7 +82,8 @@ def test_a_holding_still_among_the_best_outlives_its_horizon() -> None:
 def test_a_holding_without_a_score_waits_for_its_horizon() -> None:
     signals = [*ranked(10), plain("GONE", score=None, missing_reason="no features")]
     assert "no features" in kept_reason(rebalanced(signals, holding("GONE")), "GONE")
-    assert exits(rebalanced(signals, holding("GONE", sessions=5)))[0].symbol == "GONE"
+    [order] = exits(rebalanced(signals, holding("GONE", sessions=5)))
+    assert (order.symbol, order.reason) == ("GONE", "held for 5 of 5 sessions; no features")
 
 
 def test_a_holding_that_left_the_universe_is_sold() -> None:
