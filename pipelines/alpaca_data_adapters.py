@@ -1,6 +1,9 @@
-"""Settings to Alpaca as a source of data: two ways to ask, with the quota and the breakers that trading shares."""
+"""Settings to Alpaca and the SEC as sources of data; Alpaca's quota and breakers are those trading shares."""
+
+from typing import Final
 
 from assets.ingest.alpaca_data import AlpacaData, alpaca_sources
+from assets.ingest.edgar import EdgarSource
 from assets.ingest.http_reading import HttpReader
 from assets.ingest.sources import MarketSources
 from assets.ingest.universe import WatchlistSource
@@ -13,6 +16,9 @@ from execution.trading_calendar import TradingCalendar
 from pipelines.home import Home
 from pipelines.settings import Settings
 from pipelines.trading_adapters import clock_of
+
+# Ten a second are allowed to a sender; eight leave room for a person who looks at the site meanwhile.
+_SEC_REQUESTS_PER_MINUTE: Final = 480
 
 
 def read_from_alpaca(settings: Settings, home: Home, *, watchlists: WatchlistSource | None) -> MarketSources:
@@ -31,7 +37,45 @@ def read_from_alpaca(settings: Settings, home: Home, *, watchlists: WatchlistSou
         clock=clock,
         calendar=TradingCalendar.shipped(),
     )
-    return alpaca_sources(alpaca, watchlists=watchlists)
+    return alpaca_sources(alpaca, fundamentals=_filings(settings, home, clock, alpaca), watchlists=watchlists)
+
+
+def _filings(settings: Settings, home: Home, clock: Clock, alpaca: AlpacaData) -> EdgarSource | None:
+    """Return the SEC as a source; None when settings name no sender, for it demands one."""
+    sender = settings.edgar.sender
+    if sender is None:
+        return None
+    data, site = (
+        HttpReader(
+            address,
+            headers={"User-Agent": sender},
+            budget=RequestBudget(
+                home.operations,
+                provider="edgar",
+                clock=clock,
+                per_minute=_SEC_REQUESTS_PER_MINUTE,
+                kept_for_orders=0,
+                kept_for_cancels=0,
+            ),
+            breaker=SharedBreaker(
+                home.operations,
+                provider="edgar",
+                failures=settings.alpaca.breaker_failures,
+                reset_seconds=settings.alpaca.breaker_reset_seconds,
+            ),
+            clock=clock,
+        )
+        for address in ("https://data.sec.gov", "https://www.sec.gov")
+    )
+    return EdgarSource(
+        data=data,
+        site=site,
+        symbols=alpaca.symbols,
+        first_session=alpaca.first_session,
+        folder=home.provider_pages / "edgar",
+        clock=clock,
+        calendar=TradingCalendar.shipped(),
+    )
 
 
 def _reader(settings: Settings, home: Home, clock: Clock, provider: str, address: str) -> HttpReader:

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from assets.features.policy import FeaturePolicy
 from assets.ingest.alpaca_settings import AlpacaDataSettings
+from assets.ingest.edgar_settings import EdgarSettings
 from assets.ingest.files_settings import FilesSourceSettings
 from assets.ingest.simulated_market import SimulatedMarketSettings
 from assets.maintenance.backup_policy import BackupPolicy
@@ -37,6 +38,9 @@ class Settings(TradingSettings):
     )
     alpaca_data: AlpacaDataSettings = Field(
         default=AlpacaDataSettings(), description="What is read from Alpaca's market data in modes paper and live."
+    )
+    edgar: EdgarSettings = Field(
+        default=EdgarSettings(), description="Who asks the SEC for filings in modes paper and live."
     )
     universe: UniversePolicy = Field(default=UniversePolicy(), description="Which symbols a strategy may consider.")
     features: FeaturePolicy = Field(

@@ -25,6 +25,7 @@ from assets.ingest.corporate_actions import DIVIDEND, SPLIT
 from assets.ingest.http_reading import HttpReader
 from assets.ingest.news import NEWS_KNOWN_AFTER
 from assets.ingest.page_store import PageStore
+from assets.ingest.sec_filings import FundamentalsSource
 from assets.ingest.sources import MarketSources
 from assets.ingest.universe import WatchlistSource
 from assets.table_content import canonical_order, table_hash
@@ -88,7 +89,7 @@ class AlpacaData:
             VenueUnavailable: the provider has no bar at all of a session that has closed.
             SettingsRefused: this home began with another feed.
         """
-        rows = self._bars.rows(self._bars.sessions(after, upto), self._symbols())
+        rows = self._bars.rows(self._bars.sessions(after, upto), self.symbols())
         return known_between(rows, after=after, upto=upto)
 
     def corporate_actions(self, *, after: datetime | None, upto: datetime) -> pa.Table:
@@ -101,7 +102,7 @@ class AlpacaData:
         if not sessions:
             return schemas.SECURITIES.schema.empty_table()
         told = listings(
-            self._bars.rows(sessions, self._symbols()),
+            self._bars.rows(sessions, self.symbols()),
             self._names(),
             calendar=self._calendar,
             last=sessions[-1],
@@ -126,7 +127,7 @@ class AlpacaData:
                 "include_content": "true",
             }
             for first, last in _months(begin, end)
-            for batch in self._pages.batches(self._symbols())
+            for batch in self._pages.batches(self.symbols())
         ]
         return known_between(self._headlines(self._pages.asked(_NEWS, questions)), after=after, upto=upto)
 
@@ -140,7 +141,7 @@ class AlpacaData:
     def _actions(self, upto: datetime) -> pa.Table:
         until = min(upto, self._clock.now())
         told: list[tuple[str, date, str, Decimal]] = []
-        for batch in self._pages.batches(self._symbols()):
+        for batch in self._pages.batches(self.symbols()):
             question = {
                 "symbols": ",".join(batch),
                 "types": _ACTION_KINDS,
@@ -168,7 +169,7 @@ class AlpacaData:
         )
 
     def _headlines(self, pages: Iterable[bytes]) -> pa.Table:
-        ours = set(self._symbols())
+        ours = set(self.symbols())
         told: dict[tuple[str, str, int], tuple[int, str]] = {}
         for page in pages:
             for item in parsing.news_of(page):
@@ -185,7 +186,8 @@ class AlpacaData:
         known_at = np.array([known for _, _, known in ids], dtype=np.int64)
         return contract_rows(schemas.NEWS, columns, source=SOURCE, feed="benzinga", known_at=known_at)
 
-    def _symbols(self) -> list[str]:
+    def symbols(self) -> list[str]:
+        """Return the symbols that are read, in the order they are asked in."""
         return list(dict.fromkeys(self._settings.symbols)) or list(self._names())
 
     def _names(self) -> dict[str, str | None]:
@@ -212,8 +214,10 @@ class AlpacaData:
         return known
 
 
-def alpaca_sources(alpaca: AlpacaData, *, watchlists: WatchlistSource | None = None) -> MarketSources:
-    """Return the ports Alpaca's market data has; it goes on, and its venue is real."""
+def alpaca_sources(
+    alpaca: AlpacaData, *, fundamentals: FundamentalsSource | None = None, watchlists: WatchlistSource | None = None
+) -> MarketSources:
+    """Return the ports Alpaca's market data has, and filings from elsewhere; it goes on, and its venue is real."""
     return MarketSources(
         name="alpaca",
         is_synthetic=False,
@@ -223,6 +227,7 @@ def alpaca_sources(alpaca: AlpacaData, *, watchlists: WatchlistSource | None = N
         corporate_actions=alpaca,
         securities=alpaca,
         news=alpaca,
+        fundamentals=fundamentals,
         watchlists=watchlists,
         revisions=alpaca.revision,
     )
