@@ -74,7 +74,7 @@ class Backup:
     """A whole backup in a store.
 
     Attributes:
-        name: the manifest's name: an instant and a hash.
+        name: the manifest's name: an instant, a number that rises, and a hash.
         manifest: what it says.
         written_bytes: what was added to the store for it; 0 for one that was only looked up.
     """
@@ -182,7 +182,9 @@ def finish(
         files=tuple(sorted(files, key=lambda file: file.path)),
     )
     stored = pieces.sealing.seal(canonical_bytes(manifest))
-    name = f"{_MANIFESTS}{made_at.strftime(_STAMP)}-{hashlib.sha256(stored).hexdigest()}"
+    # A home's clock may stand still between two backups: the number says which is the newer one.
+    number = 1 + max((int(name.split("-")[1]) for name in manifest_names(pieces.store)), default=0)
+    name = f"{_MANIFESTS}{made_at.strftime(_STAMP)}-{number:06d}-{hashlib.sha256(stored).hexdigest()}"
     pieces.store.put(name, stored)
     return Backup(name=name, manifest=manifest, written_bytes=pieces.written_bytes + len(stored))
 
@@ -215,8 +217,7 @@ def newest(store: BackupStore, sealing: Sealing) -> Backup:
     names = manifest_names(store)
     if not names:
         raise DataError("the backup store holds no whole backup: make one with `touchstone backup`")
-    same_instant = [load(store, sealing, name) for name in names if made_at_of(name) == made_at_of(names[-1])]
-    return max(same_instant, key=lambda backup: (backup.manifest.ledger_rows, backup.name))
+    return load(store, sealing, names[-1])
 
 
 def content(store: BackupStore, sealing: Sealing, file: KeptFile) -> Iterator[bytes]:

@@ -4,9 +4,14 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 from assets.warehouse import Warehouse
 from execution.domain.errors import DataError
+
+_COUNTS: Final = ("page_count", "freelist_count")
+_WORTH_IT: Final = 0.2
+"""Share of empty pages from which a database is rewritten."""
 
 
 def compact(warehouse: Warehouse, databases: Sequence[Path]) -> dict[str, int]:
@@ -29,8 +34,11 @@ def compact(warehouse: Warehouse, databases: Sequence[Path]) -> dict[str, int]:
         sizes[f"{path.name}_before_bytes"] = path.stat().st_size
         try:
             with closing(sqlite3.connect(path, timeout=30.0, isolation_level=None)) as database:
-                database.execute("vacuum")
-                database.execute("analyze")
+                (pages,), (free,) = (database.execute(f"pragma {what}").fetchone() for what in _COUNTS)
+                # Rewriting a full file gives nothing back, and moves pages that the next backup must write again.
+                if free > pages * _WORTH_IT:
+                    database.execute("vacuum")
+                database.execute("pragma optimize")
         except sqlite3.Error as error:
             raise DataError(f"{path.name} cannot be compacted: {error}; its rows are as they were") from error
         sizes[f"{path.name}_after_bytes"] = path.stat().st_size

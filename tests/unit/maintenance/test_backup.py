@@ -150,6 +150,13 @@ def test_a_restore_that_was_not_published_is_no_home(home: Path, store: FolderSt
     assert contents(tmp_path / "back") == contents(home)
 
 
+def test_of_two_backups_at_one_instant_the_later_is_the_newest(home: Path, store: FolderStore, tmp_path: Path) -> None:
+    for number in range(12):
+        (home / "empty").write_text(str(number), encoding="utf-8")
+        last = a_backup(store, home, tmp_path / "scratch")
+        assert backups.newest(store, Plain()).name == last.name
+
+
 def test_an_empty_store_says_that_it_has_no_backup(store: FolderStore) -> None:
     with pytest.raises(DataError, match="no whole backup"):
         backups.newest(store, Plain())
@@ -229,7 +236,7 @@ def test_a_store_begun_twice_keeps_its_first_format(store: FolderStore) -> None:
 
 
 def named(instant: datetime) -> str:
-    return f"manifests/{instant:%Y%m%dT%H%M%SZ}-{'0' * 64}"
+    return f"manifests/{instant:%Y%m%dT%H%M%SZ}-000001-{'0' * 64}"
 
 
 def test_fourteen_days_eight_weeks_and_twelve_months_are_kept() -> None:
