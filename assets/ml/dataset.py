@@ -17,14 +17,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from assets.ml.forward_returns import ENTRY_LAG_SESSIONS, ForwardReturns
 from assets.ml.policy import LearningPolicy
 from assets.warehouse import Warehouse
 from execution.domain.canonical import canonical_bytes
 from execution.domain.errors import DataError
 from execution.trading_calendar import AS_OF_AFTER_CLOSE, TradingCalendar
 
-ENTRY_LAG_SESSIONS: Final = 1
-"""Sessions between a decision and the close its label starts from."""
+JUDGED_HORIZONS: Final = (1, 5, 20)
+"""Sessions over which scores are judged, whatever the label's own horizon is."""
 
 _SESSIONS_READ_AT_ONCE: Final = 125
 
@@ -48,6 +49,8 @@ class TrainingSet:
         net_return: forward total return net of the session's equal-weight mean, as a fraction.
         label_end: session on whose close the label was complete.
         volatility_20d: standard deviation of the last 20 one-session returns at the decision; NaN where unknown.
+        sectors: sector at the decision; empty where unknown.
+        forward_returns: (n_rows, 3) total returns over `JUDGED_HORIZONS`, only ever judged with; NaN where not over.
     """
 
     cut_off: date
@@ -60,6 +63,8 @@ class TrainingSet:
     net_return: Floats
     label_end: Days
     volatility_20d: Floats
+    sectors: npt.NDArray[np.object_]
+    forward_returns: Floats
 
     @property
     def days(self) -> Days:
@@ -76,6 +81,7 @@ class TrainingSet:
                     "horizon_sessions": self.horizon_sessions,
                     "feature_names": self.feature_names,
                     "symbols": "\n".join(self.symbols.tolist()),
+                    "sectors": "\n".join(self.sectors.tolist()),
                     "rows": len(self.symbols),
                 }
             )
@@ -85,7 +91,7 @@ class TrainingSet:
         # The arrays' own memory: a copy of the features as bytes would be a third of a gigabyte.
         digest.update(np.ascontiguousarray(self.features, dtype="<f4").data)
         digest.update(np.ascontiguousarray(self.label, dtype="<f4").data)
-        for numbers in (self.net_return, self.volatility_20d):
+        for numbers in (self.net_return, self.volatility_20d, self.forward_returns):
             digest.update(np.ascontiguousarray(numbers, dtype="<f8").data)
         return digest.hexdigest()
 
@@ -139,10 +145,13 @@ def build_training_set(
     """
     first = calendar.sessions[max(0, calendar.index(cut_off) + 1 - policy.max_history_sessions)]
     grid = calendar.between(first, cut_off)
-    returns = _forward_returns(warehouse, grid=grid, horizon_sessions=policy.horizon_sessions)
+    returns = ForwardReturns.read(warehouse, grid=grid)
     rows = warehouse.read(_members_sql(()), {"first": first, "last": cut_off})
     day = np.searchsorted(np.array(grid, dtype="datetime64[D]"), _days(rows, "session"))
-    forward = returns.of(day, rows.column("symbol"))
+    forward, *judged = (
+        returns.of(returns.over(horizon), day, rows.column("symbol"))
+        for horizon in (policy.horizon_sessions, *JUDGED_HORIZONS)
+    )
     sizes = np.bincount(day[np.isfinite(forward)], minlength=len(grid))
     keep = np.isfinite(forward) & (sizes[day] >= policy.min_names_per_session)
     labelled = int(np.unique(day[keep]).size)
@@ -165,6 +174,8 @@ def build_training_set(
         net_return=net,
         label_end=sessions[kept_day + ENTRY_LAG_SESSIONS + policy.horizon_sessions],
         volatility_20d=_numbers(rows, "fact_volatility_20d")[keep],
+        sectors=np.asarray([name or "" for name in rows.column("fact_sector").to_pylist()], dtype=np.object_)[keep],
+        forward_returns=np.column_stack(judged)[keep],
     )
 
 
@@ -238,53 +249,10 @@ def mean_ranks(values: Floats) -> Floats:
     return ranks
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _ForwardReturns:
-    """(n_sessions, n_symbols) forward returns; NaN where a name could not be entered or its label is not complete."""
-
-    symbols: tuple[str, ...]
-    matrix: Floats
-
-    def of(self, day: npt.NDArray[np.int64], symbols: pa.ChunkedArray) -> Floats:
-        position = {symbol: column for column, symbol in enumerate(self.symbols)}
-        column = np.array([position.get(symbol, -1) for symbol in symbols.to_pylist()], dtype=np.int64)
-        found: Floats = np.where(column >= 0, self.matrix[day, column], np.nan)
-        return found
-
-
-def _forward_returns(warehouse: Warehouse, *, grid: Sequence[date], horizon_sessions: int) -> _ForwardReturns:
-    rows = warehouse.read(
-        "select session, symbol, total_return from marts.fct_total_returns "
-        "where session between $first and $last order by session, symbol",
-        {"first": grid[0], "last": grid[-1]},
-    )
-    names = tuple(sorted(set(rows.column("symbol").to_pylist())))
-    position = {symbol: column for column, symbol in enumerate(names)}
-    day = np.searchsorted(np.array(grid, dtype="datetime64[D]"), _days(rows, "session"))
-    column = np.array([position[symbol] for symbol in rows.column("symbol").to_pylist()], dtype=np.int64)
-    # No bar, no change: the next bar's return spans the gap, and after the last bar the proceeds lie in cash.
-    growth = np.ones((len(grid), max(1, len(names))))
-    has_bar = np.zeros(growth.shape, dtype=np.bool_)
-    growth[day, column] = 1.0 + _numbers(rows, "total_return")
-    has_bar[day, column] = True
-    forward = np.full(growth.shape, np.nan)
-    complete = len(grid) - ENTRY_LAG_SESSIONS - horizon_sessions
-    if complete > 0:
-        product = np.ones((complete, growth.shape[1]))
-        is_held = np.zeros(product.shape, dtype=np.bool_)
-        for ahead in range(ENTRY_LAG_SESSIONS + 1, ENTRY_LAG_SESSIONS + 1 + horizon_sessions):
-            product *= growth[ahead : ahead + complete]
-            is_held |= has_bar[ahead : ahead + complete]
-        # Without a bar on the entry session nothing could be bought; without a later one nothing was earned or lost.
-        may_enter = has_bar[ENTRY_LAG_SESSIONS : ENTRY_LAG_SESSIONS + complete]
-        forward[:complete] = np.where(may_enter & is_held, product - 1.0, np.nan)
-    return _ForwardReturns(names, forward)
-
-
 def _members_sql(feature_names: Sequence[str]) -> str:
     columns = "".join(f', f."{name}"' for name in feature_names)
     return (
-        f"select f.session, f.symbol, t.volatility_20d as fact_volatility_20d{columns} "  # noqa: S608 - names come from the catalogue
+        f"select f.session, f.symbol, t.volatility_20d as fact_volatility_20d, t.sector as fact_sector{columns} "  # noqa: S608 - names come from the catalogue
         "from marts.fct_features as f "
         "inner join marts.fct_universe as u on u.session = f.session and u.symbol = f.symbol "
         "left join marts.fct_trading_facts as t on t.session = f.session and t.symbol = f.symbol "

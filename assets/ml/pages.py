@@ -4,6 +4,7 @@ from typing import Final
 
 from assets.charts import bars, histogram, png_markdown
 from assets.ml.dataset import TrainingSet
+from assets.ml.judgement import Estimate, Judgement
 from assets.ml.model_registry import Promotion
 from assets.ml.scores import SessionScores
 from assets.ml.scoring import Scored
@@ -34,6 +35,47 @@ def rank_ic_chart(card: ModelCard) -> str:
     """Return the rank IC of each fold as a chart in Markdown."""
     amounts = {f"{fold.test_first} to {fold.test_last}": fold.rank_ic for fold in card.folds}
     return png_markdown(bars(amounts, title="Rank IC out of fold", y_title="rank IC"), title="rank IC by fold")
+
+
+def horizon_table(judgement: Judgement) -> str:
+    """Return what scores were worth over each horizon as a Markdown table; read downwards it is their decay."""
+    lines = ["| sessions | days | IC | rank IC | ICIR |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {one.horizon_sessions} | {one.days} | {_told(one.ic, '+.4f')} | {_told(one.rank_ic, '+.4f')} "
+        f"| {one.rank_ic_ir:+.2f} |"
+        for one in judgement.horizons
+    ]
+    return "\n".join(lines)
+
+
+def group_table(judgement: Judgement) -> str:
+    """Return the rank IC by regime and by sector as a Markdown table; a sentence when neither is known."""
+    groups = {**judgement.by_regime, **judgement.by_sector}
+    if not groups:
+        return "no regime and no sector is known"
+    lines = ["| days or names | rank IC |", "|---|---|"]
+    return "\n".join(lines + [f"| {name} | {_told(found, '+.4f')} |" for name, found in groups.items()])
+
+
+def worth_table(judgement: Judgement) -> str:
+    """Return fifths, spread, turnover, hit rate and calibration as a Markdown table."""
+    fifths = ", ".join(f"{value:+.1f}" for value in judgement.quantile_returns_bps)
+    bins = ", ".join(f"{one.promised:.3f} became {one.happened:.3f}" for one in judgement.calibration)
+    lines = [
+        "| measure | out of fold |",
+        "|---|---|",
+        f"| net return of each fifth, bps, lowest scores first | {fifths} |",
+        f"| highest less lowest fifth, bps | {_told(judgement.spread_bps, '+.1f')} |",
+        f"| names new in the highest fifth, a day | {judgement.top_turnover:.1%} |",
+        f"| hit rate | {_told(judgement.hit_rate, '.4f')} |",
+        f"| probability to beat the market, last fold | {bins} |",
+        f"| its mean error | {judgement.calibration_error:.4f} |",
+    ]
+    return "\n".join(lines)
+
+
+def _told(found: Estimate, form: str) -> str:
+    return f"{found.value:{form}} ({found.low:{form}} to {found.high:{form}})"
 
 
 def dropped_table(card: ModelCard) -> str:
@@ -122,7 +164,14 @@ def model_facts(card: ModelCard, *, model_hash: str, verdict: Promotion) -> Fact
 
 def model_pages(card: ModelCard) -> dict[str, str]:
     """Return a model's tables and charts, each Markdown, by name."""
-    return {"folds": fold_table(card), "rank_ic_by_fold": rank_ic_chart(card), "not_used": dropped_table(card)}
+    pages = {"folds": fold_table(card), "rank_ic_by_fold": rank_ic_chart(card), "not_used": dropped_table(card)}
+    if card.judgement is None:
+        return pages
+    return pages | {
+        "horizons": horizon_table(card.judgement),
+        "worth": worth_table(card.judgement),
+        "by_regime_and_sector": group_table(card.judgement),
+    }
 
 
 def scoring_facts(scored: Scored) -> Facts:

@@ -13,6 +13,8 @@ import numpy as np
 
 from assets.ml.calibration import Calibration, fit_calibration
 from assets.ml.dataset import Floats, Singles, TrainingSet
+from assets.ml.judgement import Judgement
+from assets.ml.judging import judged
 from assets.ml.policy import LearningPolicy
 from assets.ml.walk_forward import Fold, FoldMetrics, Rows, fold_metrics, folds, mean_rank_ic, standardised_by_day
 from execution.domain.errors import DataError
@@ -38,6 +40,7 @@ class ModelCard:
         rank_ic: mean rank IC over the folds.
         sealed_first: first session no fold looked at; None when nothing is sealed.
         params: every setting of the learner, as text.
+        judgement: everything told about the out-of-fold scores; None on a card from before it was told.
     """
 
     dataset_hash: str
@@ -55,6 +58,7 @@ class ModelCard:
     rank_ic: float
     sealed_first: date | None
     params: Mapping[str, str]
+    judgement: Judgement | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,18 +100,18 @@ def train(
         fold_metrics(training_set, fold, scores, coverage=_coverage(_features(training_set, used, fold.test), policy))
         for fold, scores in zip(made, fold_scores, strict=True)
     )
-    judged = np.concatenate([fold.test for fold in made])
+    tested = np.concatenate([fold.test for fold in made])
     rank_ic = mean_rank_ic(metrics)
     calibration = fit_calibration(
-        z=standardised_by_day(training_set.sessions[judged], np.concatenate(fold_scores)),
-        net_return=training_set.net_return[judged],
-        volatility_20d=training_set.volatility_20d[judged],
+        z=standardised_by_day(training_set.sessions[tested], np.concatenate(fold_scores)),
+        net_return=training_set.net_return[tested],
+        volatility_20d=training_set.volatility_20d[tested],
         rank_ic=rank_ic,
         horizon_sessions=training_set.horizon_sessions,
         bins=policy.calibration_bins,
     )
     days = training_set.days
-    sealed = days[days > training_set.sessions[judged[-1]]]
+    sealed = days[days > training_set.sessions[tested[-1]]]
     card = ModelCard(
         dataset_hash=training_set.hash,
         code_hash=code_hash,
@@ -124,6 +128,7 @@ def train(
         rank_ic=rank_ic,
         sealed_first=sealed[0].item() if len(sealed) else None,
         params={name: str(value) for name, value in (learner_params(policy) | {"num_trees": policy.num_trees}).items()},
+        judgement=judged(training_set, made, fold_scores, metrics, policy=policy),
     )
     everything = np.arange(len(training_set.label))
     text = _fit(_features(training_set, used, everything), training_set.label, used, policy).model_to_string(
@@ -172,8 +177,8 @@ def _features(training_set: TrainingSet, names: tuple[str, ...], rows: Rows) -> 
 
 def _out_of_fold(training_set: TrainingSet, names: tuple[str, ...], fold: Fold, policy: LearningPolicy) -> Floats:
     booster = _fit(_features(training_set, names, fold.train), training_set.label[fold.train], names, policy)
-    judged = _features(training_set, names, fold.test)
-    return np.asarray(booster.predict(judged, num_threads=policy.num_threads), dtype=np.float64)
+    unseen = _features(training_set, names, fold.test)
+    return np.asarray(booster.predict(unseen, num_threads=policy.num_threads), dtype=np.float64)
 
 
 def _fit(features: Singles, label: Singles, names: tuple[str, ...], policy: LearningPolicy) -> Any:

@@ -11,13 +11,17 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from assets.ml.dataset import TrainingSet
+from assets.ml.dataset import JUDGED_HORIZONS, TrainingSet
 from execution.artifact_files import read_by_hash, write_atomically, write_by_hash
 from execution.domain.canonical import canonical_bytes
 from execution.domain.errors import CorruptArtifact, DataError
 
 _ROWS_PER_GROUP: Final = 131_072
-_OWN_COLUMNS: Final = ("session", "symbol", "label", "net_return", "label_end", "volatility_20d")
+_FORWARD: Final = tuple(f"forward_return_{horizon}" for horizon in JUDGED_HORIZONS)
+_OWN_COLUMNS: Final = (
+    *("session", "symbol", "label", "net_return", "label_end", "volatility_20d", "sector"),
+    *_FORWARD,
+)
 
 
 class TrainingSetStore:
@@ -60,7 +64,7 @@ class TrainingSetStore:
 def _parquet(training_set: TrainingSet) -> bytes:
     # Rows group by group: the whole table beside the arrays it is made of would double them.
     sink = io.BytesIO()
-    dictionaries = ["session", "symbol", "label_end"]
+    dictionaries = ["session", "symbol", "label_end", "sector"]
     first = _rows(training_set, slice(0, _ROWS_PER_GROUP))
     with pq.ParquetWriter(sink, first.schema, compression="zstd", use_dictionary=dictionaries) as writer:
         writer.write_table(first)
@@ -77,7 +81,10 @@ def _rows(training_set: TrainingSet, chosen: slice) -> pa.Table:
         "net_return": pa.array(training_set.net_return[chosen]),
         "label_end": pa.array(training_set.label_end[chosen].astype("datetime64[D]")),
         "volatility_20d": pa.array(training_set.volatility_20d[chosen]),
+        "sector": pa.array(training_set.sectors[chosen].tolist(), pa.string()),
     }
+    for position, name in enumerate(_FORWARD):
+        columns[name] = pa.array(training_set.forward_returns[chosen, position])
     for position, name in enumerate(training_set.feature_names):
         columns[f"feature:{name}"] = pa.array(training_set.features[chosen, position])
     return pa.table(columns).replace_schema_metadata(
@@ -109,4 +116,6 @@ def _training_set(file: pq.ParquetFile) -> TrainingSet:
         net_return=own.column("net_return").to_numpy(),
         label_end=own.column("label_end").to_numpy().astype("datetime64[D]"),
         volatility_20d=own.column("volatility_20d").to_numpy(),
+        sectors=np.asarray(own.column("sector").to_pylist(), dtype=np.object_),
+        forward_returns=np.column_stack([own.column(name).to_numpy() for name in _FORWARD]),
     )

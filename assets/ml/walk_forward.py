@@ -11,7 +11,8 @@ from datetime import date
 import numpy as np
 import numpy.typing as npt
 
-from assets.ml.dataset import ENTRY_LAG_SESSIONS, Floats, TrainingSet, mean_ranks
+from assets.ml.dataset import Floats, TrainingSet, mean_ranks
+from assets.ml.forward_returns import ENTRY_LAG_SESSIONS
 from assets.ml.policy import LearningPolicy
 from execution.domain.errors import DataError
 

@@ -7,7 +7,8 @@ from hypothesis.extra import numpy as hnp
 from scipy.stats import norm, rankdata
 
 from assets.ml.calibration import fit_calibration
-from assets.ml.dataset import ENTRY_LAG_SESSIONS, build_training_set, gaussian_rank, mean_ranks
+from assets.ml.dataset import build_training_set, gaussian_rank, mean_ranks
+from assets.ml.forward_returns import ENTRY_LAG_SESSIONS
 from tests.unit.ml.marts_builder import CALENDAR, NOISE, a_market, a_policy
 
 values = hnp.arrays(np.float64, st.integers(1, 40), elements=st.integers(-5, 5).map(float))

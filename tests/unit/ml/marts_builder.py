@@ -183,6 +183,10 @@ def a_training_set(*, symbols: int = 30, sessions: int = 150, seed: int = 2, sig
         net_return=net,
         label_end=days[day + 6],
         volatility_20d=np.full(len(day), 0.02),
+        sectors=np.array(
+            [("Energy", "Utilities", "")[number % 3] for number in range(symbols)] * sessions, dtype=object
+        ),
+        forward_returns=np.column_stack([0.4 * net, net, 1.5 * net]),
     )
 
 

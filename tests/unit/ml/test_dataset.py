@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from assets.feature_catalogue import NAMES
-from assets.ml.dataset import ENTRY_LAG_SESSIONS, TrainingSet, build_training_set, feature_matrix, training_cut_off
+from assets.ml.dataset import TrainingSet, build_training_set, feature_matrix, training_cut_off
+from assets.ml.forward_returns import ENTRY_LAG_SESSIONS
 from assets.ml.training_sets import TrainingSetStore
 from execution.domain.errors import CorruptArtifact, DataError
 from tests.unit.ml.marts_builder import CALENDAR, NOISE, SIGNAL, Market, a_market, a_policy

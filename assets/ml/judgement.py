@@ -1,0 +1,205 @@
+"""How good were scores that had not seen their days? Every figure with the interval that chance alone would explain.
+
+Pure: scores and what followed in, figures out. A mean over days weighs every day the same. Intervals are of 95 % and
+come from resampling stretches of days, because labels overlap and neighbouring days are not independent.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from assets.ml.calibration import Calibration
+from assets.ml.dataset import Floats
+from assets.ml.walk_forward import daily_ics, day_slices
+
+QUANTILES: Final = 5
+_RESAMPLES: Final = 1000
+_NAMES_PER_GROUP: Final = 5
+
+Days = npt.NDArray[np.datetime64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A mean over days and its 95 % interval; all 0 where there was no day."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HorizonJudgement:
+    """How scores ranked returns over one horizon; side by side the horizons show how fast a score decays.
+
+    Attributes:
+        horizon_sessions: sessions the returns span.
+        days: days judged: those whose returns were over before the sealed sessions.
+        ic: mean daily correlation of score and return.
+        rank_ic: mean daily rank correlation.
+        rank_ic_ir: mean over standard deviation of the daily rank IC; 0 when it does not vary.
+    """
+
+    horizon_sessions: int
+    days: int
+    ic: Estimate
+    rank_ic: Estimate
+    rank_ic_ir: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationBin:
+    """Names whose promised probability to beat the market was alike: mean promise, what happened, how many."""
+
+    promised: float
+    happened: float
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """Everything told about out-of-fold scores.
+
+    Attributes:
+        horizons: one entry per judged horizon.
+        quantile_returns_bps: mean net return over the label's horizon of each fifth of names, lowest scores first.
+        spread_bps: highest fifth less lowest.
+        top_turnover: mean share of the highest fifth's names that were not in it the day before.
+        hit_rate: share of names on the same side of their day's median score and of a net return of 0.
+        by_regime: rank IC on the days of each regime; none where the features do not tell it.
+        by_sector: rank IC within each sector, on days with at least five of its names.
+        calibration: promise against event in the last fold, by a calibration of the folds before it.
+        calibration_error: mean distance of promise and event over the bins, weighed by rows.
+    """
+
+    horizons: tuple[HorizonJudgement, ...]
+    quantile_returns_bps: tuple[float, ...]
+    spread_bps: Estimate
+    top_turnover: float
+    hit_rate: Estimate
+    by_regime: Mapping[str, Estimate]
+    by_sector: Mapping[str, Estimate]
+    calibration: tuple[CalibrationBin, ...]
+    calibration_error: float
+
+
+def estimate(daily: Floats, *, block_sessions: int, seed: int) -> Estimate:
+    """Return the mean of daily figures with the 2.5 % and 97.5 % quantiles of its resampled means.
+
+    Args:
+        daily: (n,) one figure per day, in order.
+        block_sessions: days resampled together: at least the overlap of the labels.
+        seed: the same seed, the same interval.
+
+    Source:
+        Circular block bootstrap: Politis and Romano (1992), in Exploring the Limits of Bootstrap, 263-270.
+    """
+    count = len(daily)
+    if count == 0:
+        return Estimate(value=0.0, low=0.0, high=0.0)
+    block = min(block_sessions, count)
+    starts = np.random.default_rng(seed).integers(0, count, size=(_RESAMPLES, -(-count // block)))
+    places = (starts[:, :, np.newaxis] + np.arange(block)).reshape(_RESAMPLES, -1)[:, :count] % count
+    low, high = np.quantile(daily[places].mean(axis=1), (0.025, 0.975))
+    return Estimate(value=float(daily.mean()), low=float(low), high=float(high))
+
+
+def judge_horizon(
+    sessions: Days, scores: Floats, returns: Floats, *, horizon_sessions: int, seed: int
+) -> HorizonJudgement:
+    """Return how scores ranked returns over a horizon; rows whose return is NaN are left out.
+
+    Args:
+        sessions: (n,) ascending days.
+        scores: (n,) finite scores.
+        returns: (n,) forward returns.
+        horizon_sessions: sessions they span.
+        seed: of the resampling.
+    """
+    known = np.isfinite(returns)
+    plain, ranked = daily_ics(sessions[known], scores[known], returns[known])
+    spread = float(ranked.std(ddof=1)) if len(ranked) > 1 else 0.0
+    return HorizonJudgement(
+        horizon_sessions=horizon_sessions,
+        days=len(ranked),
+        ic=estimate(plain, block_sessions=horizon_sessions, seed=seed),
+        rank_ic=estimate(ranked, block_sessions=horizon_sessions, seed=seed),
+        rank_ic_ir=float(ranked.mean()) / spread if spread > 0 else 0.0,
+    )
+
+
+def quantile_returns(sessions: Days, scores: Floats, net_return: Floats) -> Floats:
+    """Return (n_days, 5) mean net returns of each fifth of a day's names by score, lowest first, in basis points.
+
+    Days with fewer than five names are left out. Equal scores keep the order of the rows.
+    """
+    told = [
+        [net_return[rows][part].mean() for part in np.array_split(np.argsort(scores[rows], kind="stable"), QUANTILES)]
+        for rows in day_slices(sessions)
+        if rows.stop - rows.start >= QUANTILES
+    ]
+    return 1e4 * np.array(told).reshape(-1, QUANTILES)
+
+
+def top_turnover(sessions: Days, symbols: npt.NDArray[np.object_], scores: Floats) -> float:
+    """Return the mean share of the highest fifth that is new from one day to the next; 0 with fewer than two days."""
+    tops = []
+    for rows in day_slices(sessions):
+        best = np.argsort(scores[rows], kind="stable")[::-1][: max(1, (rows.stop - rows.start) // QUANTILES)]
+        tops.append(set(symbols[rows][best].tolist()))
+    new = [len(after - before) / len(after) for before, after in pairwise(tops)]
+    return float(np.mean(new)) if new else 0.0
+
+
+def daily_hit_rates(sessions: Days, scores: Floats, net_return: Floats) -> Floats:
+    """Return per day the share of names on the same side of the median score and of a net return of 0."""
+    return np.array(
+        [
+            float(((scores[rows] > np.median(scores[rows])) == (net_return[rows] > 0)).mean())
+            for rows in day_slices(sessions)
+        ]
+    )
+
+
+def rank_ic_within(
+    sessions: Days,
+    groups: npt.NDArray[np.object_],
+    scores: Floats,
+    net_return: Floats,
+    *,
+    block_sessions: int,
+    seed: int,
+) -> dict[str, Estimate]:
+    """Return the mean daily rank IC within each named group, by name, on days with at least five of its names."""
+    found = {}
+    for name in sorted({str(group) for group in groups} - {""}):
+        rows = np.flatnonzero(groups == name)
+        sizes = np.array([part.stop - part.start for part in day_slices(sessions[rows])])
+        rows = rows[np.repeat(sizes >= _NAMES_PER_GROUP, sizes)]
+        _, ranked = daily_ics(sessions[rows], scores[rows], net_return[rows])
+        if len(ranked):
+            found[name] = estimate(ranked, block_sessions=block_sessions, seed=seed)
+    return found
+
+
+def calibration_bins(calibration: Calibration, z: Floats, net_return: Floats) -> tuple[CalibrationBin, ...]:
+    """Return promise and event in five bins of equal count, of scores the calibration was not fitted on."""
+    promised = np.array([calibration.probability_up(score) for score in z.tolist()])
+    order = np.argsort(promised, kind="stable")
+    return tuple(
+        CalibrationBin(
+            promised=float(promised[part].mean()), happened=float((net_return[part] > 0).mean()), rows=len(part)
+        )
+        for part in np.array_split(order, QUANTILES)
+        if len(part)
+    )
+
+
+def calibration_error(bins: tuple[CalibrationBin, ...]) -> float:
+    """Return the mean distance of promise and event over the bins, weighed by rows; 0 without any."""
+    rows = sum(one.rows for one in bins)
+    return sum(one.rows * abs(one.promised - one.happened) for one in bins) / rows if rows else 0.0

@@ -1,0 +1,154 @@
+import math
+
+import numpy as np
+import pytest
+
+from assets.ml import pages
+from assets.ml.calibration import Calibration
+from assets.ml.dataset import JUDGED_HORIZONS
+from assets.ml.judgement import (
+    CalibrationBin,
+    calibration_bins,
+    calibration_error,
+    daily_hit_rates,
+    estimate,
+    judge_horizon,
+    quantile_returns,
+    rank_ic_within,
+    top_turnover,
+)
+from assets.ml.model_registry import ModelRegistry
+from assets.ml.train import train
+from tests.unit.ml.marts_builder import CALENDAR, a_policy, a_training_set
+
+AS_OF = CALENDAR.as_of(CALENDAR.sessions[2155])
+
+
+def days(count, names):
+    return np.repeat(np.array(CALENDAR.sessions[2000 : 2000 + count], dtype="datetime64[D]"), names)
+
+
+def carded(**market):
+    rows = a_training_set(**market)
+    return train(rows, policy=a_policy(), trained_as_of=AS_OF, code_hash="code", is_synthetic=True)
+
+
+def test_an_interval_holds_the_true_mean_of_independent_days_about_as_often_as_it_says():
+    random = np.random.default_rng(4)
+    held = 0
+    for seed in range(200):
+        told = estimate(random.normal(0.03, 0.1, 120), block_sessions=1, seed=seed)
+        held += told.low <= 0.03 <= told.high
+    assert 180 <= held <= 198
+
+
+def test_days_that_move_together_widen_the_interval():
+    steps = np.repeat(np.random.default_rng(5).normal(0.0, 0.1, 40), 20)
+    narrow, wide = (estimate(steps, block_sessions=block, seed=1) for block in (1, 20))
+    assert wide.high - wide.low > 2 * (narrow.high - narrow.low)
+
+
+def test_the_same_seed_gives_the_same_interval_and_no_day_gives_none():
+    daily = np.random.default_rng(6).normal(size=50)
+    assert estimate(daily, block_sessions=5, seed=3) == estimate(daily, block_sessions=5, seed=3)
+    nothing = estimate(np.zeros(0), block_sessions=5, seed=3)
+    assert (nothing.value, nothing.low, nothing.high) == (0.0, 0.0, 0.0)
+
+
+def test_scores_that_are_the_returns_rank_perfectly_and_unknown_returns_are_left_out():
+    returns = np.random.default_rng(7).normal(size=60)
+    returns[:20] = np.nan
+    told = judge_horizon(days(6, 10), np.nan_to_num(returns), returns, horizon_sessions=5, seed=1)
+    assert told.days == 4
+    assert told.rank_ic.value == pytest.approx(1.0)
+    assert told.ic.low == pytest.approx(1.0)
+
+
+def test_fifths_are_mean_returns_in_basis_points_lowest_scores_first():
+    net = np.tile(np.arange(10) / 100.0, 3)
+    told = quantile_returns(days(3, 10), net * 7, net)
+    assert told.shape == (3, 5)
+    np.testing.assert_allclose(told[0], [50, 250, 450, 650, 850])
+
+
+def test_turnover_is_the_share_of_the_best_fifth_that_is_new():
+    names = np.array([f"S{number}" for number in range(10)] * 3, dtype=object)
+    first, second, third = np.arange(10.0), np.arange(10.0), np.arange(10.0)
+    second[[8, 0]] = second[[0, 8]]
+    third[[8, 0]] = third[[0, 8]]
+    # The best two are S8 and S9, then S9 and S0, then the same again.
+    assert top_turnover(days(3, 10), names, np.concatenate([first, second, third])) == pytest.approx(0.25)
+
+
+def test_the_hit_rate_is_told_by_day():
+    scores, net = np.array([1.0, 2, 3, 4, 1, 2, 3, 4]), np.array([-1.0, -1, 1, 1, 1, 1, -1, -1])
+    assert daily_hit_rates(days(2, 4), scores, net).tolist() == [1.0, 0.0]
+
+
+def test_a_group_is_judged_by_its_own_names_and_only_where_there_are_five():
+    groups = np.array((["Energy"] * 6 + ["Utilities"] * 3 + [""]) * 4, dtype=object)
+    net = np.random.default_rng(8).normal(size=40)
+    scores = np.where(groups == "Energy", -net, net)
+    told = rank_ic_within(days(4, 10), groups, scores, net, block_sessions=1, seed=1)
+    assert set(told) == {"Energy"}
+    assert told["Energy"].value == pytest.approx(-1.0)
+
+
+def test_calibration_is_told_as_promise_and_event():
+    promise = Calibration(
+        score_knots=(-1.0, 1.0), probability_knots=(0.2, 0.8), rank_ic=0.1, residual_share=1.0, horizon_sessions=5
+    )
+    z = np.array([-1.0] * 5 + [1.0] * 20)
+    net = np.array([-1.0] * 5 + [1.0] * 20)
+    bins = calibration_bins(promise, z, net)
+    assert bins[0] == CalibrationBin(promised=pytest.approx(0.2), happened=0.0, rows=5)
+    assert calibration_error(bins) == pytest.approx(0.2)
+
+
+def test_a_model_card_tells_what_its_scores_were_worth_on_every_horizon():
+    told = carded(signal=0.2).card.judgement
+    assert [one.horizon_sessions for one in told.horizons] == list(JUDGED_HORIZONS)
+    assert all(one.rank_ic.low > 0.0 for one in told.horizons)
+    assert list(told.quantile_returns_bps) == sorted(told.quantile_returns_bps)
+    assert told.spread_bps.low > 0.0
+    assert set(told.by_sector) == {"Energy", "Utilities"}
+    assert sum(one.rows for one in told.calibration) > 0
+
+
+def test_noise_is_rarely_told_as_more_than_nothing():
+    outside = 0
+    for seed in range(2, 10):
+        told = carded(signal=0.0, seed=seed).card.judgement
+        # The label's own horizon: the three of this market are one series, scaled.
+        outside += not told.horizons[1].rank_ic.low < 0.0 < told.horizons[1].rank_ic.high
+    assert outside <= 2
+
+
+def test_returns_that_reach_into_the_sealed_sessions_are_not_judged():
+    told = carded(sessions=150).card.judgement
+    one, five, twenty = (found.days for found in told.horizons)
+    assert one - five == 4
+    assert five - twenty == 15
+
+
+def test_regimes_are_judged_apart_where_a_feature_tells_them():
+    rows = a_training_set(signal=0.2)
+    rows.features[:, 5] = (np.arange(len(rows.label)) // 300) % 2
+    named = type(rows)(
+        **{field: getattr(rows, field) for field in rows.__dataclass_fields__ if field != "feature_names"},
+        feature_names=(*rows.feature_names[:5], "regime_is_bull"),
+    )
+    told = train(named, policy=a_policy(), trained_as_of=AS_OF, code_hash="code", is_synthetic=True).card.judgement
+    assert set(told.by_regime) == {"bull", "bear"}
+
+
+def test_the_judgement_is_read_back_from_the_stored_card_and_told_on_its_page(tmp_path):
+    trained = carded(signal=0.2)
+    registry = ModelRegistry(tmp_path)
+    stored = registry.load(registry.publish(trained)).card
+    assert stored.judgement == trained.card.judgement
+    told = pages.model_pages(stored)
+    assert "| 20 | " in told["horizons"]
+    assert "Energy" in told["by_regime_and_sector"]
+    assert math.isclose(stored.judgement.calibration_error, trained.card.judgement.calibration_error)
+    assert "hit rate" in told["worth"]
