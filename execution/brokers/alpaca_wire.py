@@ -168,12 +168,13 @@ class AlpacaWire:
 
     def _answer(self, status: int, headers: Mapping[str, str], content: bytes) -> Answer:
         text = content.decode("utf-8", errors="replace")
+        # Before it is parsed: what a venue echoes ends in reasons that are written down.
+        for key in self._keys:
+            text = text.replace(key, _MASK)
         try:
             body, is_json = json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant), True
         except ValueError:
             body, is_json = None, False
-        for key in self._keys:
-            text = text.replace(key, _MASK)
         wait = _asked_wait(headers, self._clock.now().timestamp()) if status == 429 else None
         return Answer(status, body, is_json, text[:_TOLD_CHARS], wait)
 

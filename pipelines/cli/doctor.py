@@ -54,6 +54,7 @@ def examine(home: Home, settings_path: Path | None, environ: Mapping[str, str] |
         ("clock", lambda: _clock(home)),
         ("kill switch", lambda: _kill_switch(home)),
         ("ledger", lambda: _ledger(home, settings_path, environ)),
+        ("broker", lambda: _broker(home, settings_path, environ)),
     ]
     for subject, look in looks:
         try:
@@ -174,3 +175,23 @@ def _ledger(home: Home, path: Path | None, environ: Mapping[str, str] | None) ->
     if is_one_device(settings, home):
         return Finding("ledger", "warning", f"{detail}; {ONE_DEVICE}")
     return Finding("ledger", "ok", detail)
+
+
+def _broker(home: Home, path: Path | None, environ: Mapping[str, str] | None) -> Finding:
+    from execution.trading_calendar import TradingCalendar  # noqa: PLC0415 - as above
+    from pipelines.trading_adapters import clock_of, is_clock_told  # noqa: PLC0415 - as above
+    from pipelines.trading_settings import load_trading_settings  # noqa: PLC0415 - as above
+
+    settings = load_trading_settings(path, environ)
+    if is_clock_told(settings.mode):
+        return Finding("broker", "ok", "the simulated venue in the home")
+    from pipelines.alpaca_adapters import open_alpaca  # noqa: PLC0415 - loads a client the simulation has no use for
+    from pipelines.cli.paper_smoke import looks  # noqa: PLC0415 - as above
+
+    clock, calendar = clock_of(settings.mode, home), TradingCalendar.shipped()
+    found = list(looks(open_alpaca(settings, home, clock, calendar), settings, clock, calendar))
+    for verdict in ("failed", "warning"):
+        told = [f"{finding.subject}: {finding.detail}" for finding in found if finding.verdict == verdict]
+        if told:
+            return Finding("broker", verdict, "; ".join(told))
+    return Finding("broker", "ok", f"{settings.mode} account at Alpaca answers, clock and calendar agree")

@@ -55,26 +55,33 @@ def smoke(
     sends_order: bool,
 ) -> Iterator[Finding]:
     """Yield what each look found; a failure of one does not hide the next."""
-    since = clock.now() - _LOOKED_BACK
-    looks: list[tuple[str, Callable[[], Finding]]] = [
-        ("account", lambda: _account(account, settings)),
-        ("holdings", lambda: _holdings(account)),
-        ("time", lambda: _time(account, settings, clock, calendar)),
-        ("orders", lambda: _orders(account)),
-        ("fills", lambda: Finding("fills", "ok", f"{len(account.broker.fills(since=since))} in five days")),
-        (
-            "activities",
-            lambda: Finding("activities", "ok", f"{len(account.broker.corporate_actions(since=since))} to book"),
-        ),
-        ("prices", lambda: _prices(account, clock, calendar, symbol)),
-    ]
+    yield from looks(account, settings, clock, calendar)
+    yield _looked("prices", lambda: _prices(account, clock, calendar, symbol))
     if sends_order:
-        looks.append(("round trip", lambda: _round_trip(account, settings, clock, symbol)))
-    for subject, look in looks:
-        try:
-            yield look()
-        except TouchstoneError as error:
-            yield Finding(subject, "failed", str(error))
+        yield _looked("round trip", lambda: _round_trip(account, settings, clock, symbol))
+
+
+def looks(
+    account: AlpacaAccount, settings: TradingSettings, clock: Clock, calendar: TradingCalendar
+) -> Iterator[Finding]:
+    """Yield what looking at an account found; it changes nothing there, whatever the mode."""
+    since = clock.now() - _LOOKED_BACK
+    yield _looked("account", lambda: _account(account, settings))
+    yield _looked("holdings", lambda: _holdings(account))
+    yield _looked("time", lambda: _time(account, settings, clock, calendar))
+    yield _looked("orders", lambda: _orders(account))
+    yield _looked("fills", lambda: Finding("fills", "ok", f"{len(account.broker.fills(since=since))} in five days"))
+    yield _looked(
+        "activities",
+        lambda: Finding("activities", "ok", f"{len(account.broker.corporate_actions(since=since))} to book"),
+    )
+
+
+def _looked(subject: str, look: Callable[[], Finding]) -> Finding:
+    try:
+        return look()
+    except TouchstoneError as error:
+        return Finding(subject, "failed", str(error))
 
 
 def _account(account: AlpacaAccount, settings: TradingSettings) -> Finding:

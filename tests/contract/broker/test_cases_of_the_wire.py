@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alpaca.common.exceptions import RetryException
 
+from execution.brokers import alpaca_wire
 from execution.domain.errors import AccessDenied, VenueUnavailable
 from execution.domain.orders import Accepted, Refused, Unknown
 from tests.builders.alpaca import alpaca_side
@@ -221,6 +223,25 @@ def test_a_sale_is_looked_up_like_a_purchase(account: AlpacaAccount) -> None:
     account.meets("drop_after")
     account.unknown(sell(10))
     assert account.state(sell(10)).status == "filled"
+
+
+@pytest.mark.parametrize("status", [504, 429])
+def test_case_12_22_would_see_the_client_librarys_own_retries(
+    account: AlpacaAccount, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    once = alpaca_wire._OneAttempt._one_request
+
+    def as_the_library_does(client: Any, method: str, url: str, opts: dict[str, Any], retry: int) -> dict[str, Any]:
+        came = once(client, method, url, opts, retry)
+        if came["status"] in client._retry_codes and retry > 0:
+            client._retry_wait = 0
+            raise RetryException
+        return came
+
+    monkeypatch.setattr(alpaca_wire._OneAttempt, "_one_request", as_the_library_does)
+    account.meets("answer_after", status=status)
+    account.broker.submit(buy(10))
+    assert account.orders_sent == 2
 
 
 class dripping:  # noqa: N801 - reads as what it serves

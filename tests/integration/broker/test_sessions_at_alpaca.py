@@ -1,5 +1,6 @@
 """Whole sessions through the adapter over HTTP, with the conformance cases that only a session can show."""
 
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from execution.session import run_session
 from execution.session.flatten import FlattenPolicy, arming_phrase, flatten
 from execution.session.send_policy import SendPolicy
 from tests.builders.alpaca_days import SAME_ID, AlpacaDays, alpaca_days
+from tests.builders.http_venue import SECRET_KEY
 from tests.builders.trading_days import FIRST, SESSIONS
 from tests.builders.venue import buy
 from tests.fakes.dying_port import Killed
@@ -190,6 +192,21 @@ def test_case_57_a_stop_pressed_between_two_orders_lets_no_further_one_out(tmp_p
         with pytest.raises(Halted):
             run_session.submit(replace(told.days.desk, broker=broker), session=FIRST)
         assert told.venue.wire["POST /v2/orders"] == 1
+
+
+def test_keys_are_in_nothing_that_a_session_writes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    with alpaca_days(tmp_path) as told:
+        told.days.plan()
+        told.meets("drop_after", times=2)
+        told.meets("answer", status=403, body=f'{{"message": "no such key {SECRET_KEY}"}}')
+        told.days.submit()
+        told.days.cancel_rest()
+        told.days.settle()
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert written
+    assert [path for path in written if SECRET_KEY.encode() in path.read_bytes()] == []
+    assert SECRET_KEY not in caplog.text
 
 
 def test_a_venue_that_is_away_stops_an_act_and_the_next_one_goes_on(tmp_path: Path) -> None:
