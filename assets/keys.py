@@ -36,6 +36,7 @@ ML_TRAINING_SET: Final[Key] = ("ml", "training_set")
 ML_MODEL: Final[Key] = ("ml", "model")
 ML_SCORES: Final[Key] = ("ml", "scores")
 ML_SIGNAL_BATCH: Final[Key] = ("ml", "signal_batch")
+ML_BACKTEST: Final[Key] = ("ml", "backtest")
 
 TRADING_ORDER_PLAN: Final[Key] = ("trading", "order_plan")
 TRADING_ORDERS: Final[Key] = ("trading", "orders")

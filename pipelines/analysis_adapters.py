@@ -20,6 +20,7 @@ from assets.raw_store import RawStore
 from assets.schemas import DAILY_BARS
 from assets.snapshots import SnapshotStore
 from assets.warehouse import Warehouse
+from execution.backtest import Rules
 from execution.domain.errors import SettingsRefused
 from execution.signal_batch_store import SignalBatchStore
 from execution.trading_calendar import TradingCalendar
@@ -128,6 +129,7 @@ def resources_of(settings: Settings, home: Home) -> dict[str, Any]:
         "gate_policy": settings.gates,
         "learning_policy": settings.learning,
         "identity": identity_of(settings),
+        "desk_rules": desk_rules_of(settings),
         "tape_root": home.tape,
         "artifacts_root": home.artifacts,
         "reports_root": home.reports,
@@ -145,6 +147,22 @@ def _recomputed(raw_store: RawStore, library: FeatureLibrary) -> Callable[[date,
         return recompute(raw_store=raw_store, session=session, as_of=as_of, symbols=symbols, library=library)
 
     return rows
+
+
+def desk_rules_of(settings: Settings) -> Rules:
+    """Return what a desk of a backtest trades by: the sections that a live one gets."""
+    return Rules(
+        account=settings.account,
+        strategy=settings.strategy,
+        mode=settings.mode,
+        initial_cash_usd=settings.initial_cash_usd,
+        sizing=settings.sizing,
+        limits=settings.limits,
+        costs=settings.costs,
+        exits=settings.exits,
+        settings_hash=settings.settings_hash,
+        code_hash=code_hash(checkout_root()),
+    )
 
 
 def identity_of(settings: Settings) -> RunIdentity:

@@ -6,7 +6,7 @@ Every multiple is a desk of its own; they live the same sessions side by side, s
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Final
 
@@ -51,14 +51,28 @@ class Trial:
             SettingsRefused: there is none, or a number is not above zero.
         """
         found = calendar.between(self.first, self.last)
-        numbers = (self.every_sessions, self.retrain_sessions, *self.cost_multiples)
-        if not (found and self.cost_multiples and all(number > 0 for number in numbers)):
+        is_often_enough = min(self.every_sessions, self.retrain_sessions) > 0
+        if not (found and is_often_enough and min(self.cost_multiples, default=0) > 0):
             raise SettingsRefused(
                 f"a backtest from {self.first} to {self.last}, every {self.every_sessions} sessions, retrained every "
                 f"{self.retrain_sessions}, at {', '.join(map(str, self.cost_multiples)) or 'no'} times the costs: "
                 "expected sessions of the exchange and numbers above zero"
             )
         return found
+
+
+def multiples_of(text: str) -> tuple[Decimal, ...]:
+    """Return multiples of the costs from what a person wrote: `1,2,3`.
+
+    Raises:
+        SettingsRefused: a part is no number.
+    """
+    try:
+        return tuple(Decimal(part.strip()) for part in text.split(","))
+    except InvalidOperation:
+        raise SettingsRefused(
+            f"multiples of the costs {text!r}: expected numbers with commas between, as 1,2,3"
+        ) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

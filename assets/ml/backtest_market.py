@@ -17,10 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets import schemas
-from assets.feature_catalogue import NAMES
 from assets.identity import RunIdentity
 from assets.judged_rows import judged_features_hash, judged_rows
-from assets.ml.dataset import build_training_set
+from assets.ml.dataset import build_training_set, offered_features
 from assets.ml.model_registry import ModelRecord
 from assets.ml.policy import LearningPolicy
 from assets.ml.score_store import ScoringNote
@@ -123,7 +122,11 @@ class RetaughtModels:
 
     def _train(self, cut_off: date) -> ModelRecord:
         training_set = build_training_set(
-            self.warehouse, cut_off=cut_off, feature_names=NAMES, policy=self.policy, calendar=self.calendar
+            self.warehouse,
+            cut_off=cut_off,
+            feature_names=offered_features(self.warehouse),
+            policy=self.policy,
+            calendar=self.calendar,
         )
         model = train(
             training_set,

@@ -5,13 +5,14 @@ Learning and scoring ask for the gate certificate themselves, so a red gate hold
 
 from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import dagster as dg
 
 from assets import keys
 from assets.identity import RunIdentity
-from assets.ml import pages
+from assets.ml import backtest_pages, pages
+from assets.ml.backtest import FOLDER, Trial, live_through, multiples_of, summed_up
 from assets.ml.dataset import build_training_set, offered_features, training_cut_off
 from assets.ml.model_registry import ModelRegistry, settle_promotion
 from assets.ml.policy import LearningPolicy
@@ -21,14 +22,18 @@ from assets.ml.signal_batch import build_signal_batch
 from assets.ml.train import train
 from assets.ml.training_sets import TrainingSetStore
 from assets.partitions import SESSIONS
+from assets.raw_store import RawStore
 from assets.snapshots import SnapshotStore
 from assets.warehouse import POOL, Warehouse
+from execution.artifact_files import write_by_hash
+from execution.backtest import Rules
 from execution.ports import Clock
 from execution.signal_batch_store import SignalBatchStore
 from execution.trading_calendar import TradingCalendar
 
 TRAINING_SETS: Final = "training_sets"
 SCORES: Final = "scores"
+SESSIONS_TOLD: Final = 21
 _READ_MARTS: Final = (
     keys.FEATURES_MART,
     keys.FEATURES_UNIVERSE,
@@ -175,8 +180,80 @@ def signal_batch(
     return dg.MaterializeResult(metadata=pages.batch_facts(batch, batch_hash=batches.publish(batch)))
 
 
+class TrialConfig(dg.Config):
+    """What to try; materialize the asset with it by hand."""
+
+    first: str
+    """First decision session, as 2023-01-04."""
+    last: str
+    """Last decision session; the session after it must be stored too."""
+    scorer: Literal["momentum_12_1", "model"] = "momentum_12_1"
+    """The rule, or models taught on the way, each on the past alone."""
+    every_sessions: int = 1
+    """Sessions from one publication of scores to the next."""
+    retrain_sessions: int = 63
+    """Sessions from one training to the next."""
+    cost_multiples: str = "1,2,3"
+    """How many times the settings' costs, one desk each, with commas between."""
+
+    def trial(self) -> Trial:
+        """Return it as the value that is lived."""
+        return Trial(
+            first=date.fromisoformat(self.first),
+            last=date.fromisoformat(self.last),
+            scorer=self.scorer,
+            every_sessions=self.every_sessions,
+            retrain_sessions=self.retrain_sessions,
+            cost_multiples=multiples_of(self.cost_multiples),
+        )
+
+
+@dg.asset(
+    key=list(keys.ML_BACKTEST),
+    group_name=keys.ML,
+    pool=POOL,
+    deps=_keys(*_READ_MARTS, keys.FEATURES_MARKET_CONTEXT, keys.RAW_DAILY_BARS, keys.RAW_CORPORATE_ACTIONS),
+)
+def backtest(
+    context: dg.AssetExecutionContext,
+    config: TrialConfig,
+    *,
+    warehouse: dg.ResourceParam[Warehouse],
+    raw_store: dg.ResourceParam[RawStore],
+    learning_policy: dg.ResourceParam[LearningPolicy],
+    identity: dg.ResourceParam[RunIdentity],
+    desk_rules: dg.ResourceParam[Rules],
+    artifacts_root: dg.ResourceParam[Path],
+) -> dg.MaterializeResult[None]:
+    """Stored history traded again by the live session's own acts, at several multiples of the costs."""
+    trial = config.trial()
+    lived = []
+    for days in live_through(
+        trial,
+        warehouse=warehouse,
+        raw=raw_store,
+        identity=identity,
+        policy=learning_policy,
+        rules=desk_rules,
+        calendar=TradingCalendar.shipped(),
+    ):
+        lived.append(days)
+        if len(lived) % SESSIONS_TOLD == 0:
+            context.log.info(f"{days[0].session}: equity {days[0].mark.equity_usd:,.2f} USD")
+    desks = summed_up(trial, lived, initial_cash_usd=desk_rules.initial_cash_usd)
+    hashes = [write_by_hash(artifacts_root / FOLDER, desk.content, suffix=".json") for desk in desks]
+    heading = backtest_pages.title(trial, is_synthetic=identity.is_synthetic)
+    return dg.MaterializeResult(
+        metadata={"tried": heading, "days_hashes": hashes}
+        | _markdown(
+            results=backtest_pages.markdown_table(desks),
+            equity=backtest_pages.equity_chart(desks[0], heading=heading),
+        )
+    )
+
+
 def _markdown(**pages_by_name: str) -> dict[str, Any]:
     return {name: dg.MetadataValue.md(page) for name, page in pages_by_name.items()}
 
 
-DEFINITIONS: Final = dg.Definitions(assets=[training_set, model, scores, signal_batch])
+DEFINITIONS: Final = dg.Definitions(assets=[training_set, model, scores, signal_batch, backtest])

@@ -1,22 +1,21 @@
 """`touchstone backtest`: stored history traded again by the live session, with progress and a table at the end."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import date
-from decimal import Decimal, InvalidOperation
 from typing import Final, cast, get_args
 
-from assets.identity import RunIdentity
-from assets.ml.backtest import FOLDER, Lived, Trial, live_through, summed_up
+from assets.ml.backtest import FOLDER, Trial, live_through, multiples_of, summed_up
 from assets.ml.backtest_market import Scorer
+from assets.ml.backtest_pages import figures, title
 from assets.raw_store import RawStore
 from assets.schemas import DAILY_BARS
 from assets.warehouse import Warehouse
 from execution.artifact_files import write_by_hash
-from execution.backtest import BacktestDay, Rules
+from execution.backtest import BacktestDay
 from execution.domain.errors import SettingsRefused
 from execution.trading_calendar import TradingCalendar
-from pipelines.analysis_adapters import identity_of
+from pipelines.analysis_adapters import desk_rules_of, identity_of
 from pipelines.cli.text_table import text_table
 from pipelines.home import Home
 from pipelines.settings import Settings
@@ -48,7 +47,7 @@ def run_backtest(settings: Settings, home: Home, trial: Trial, *, tell: Callable
         raw=RawStore(home.raw),
         identity=identity,
         policy=settings.learning,
-        rules=rules_of(settings, identity),
+        rules=desk_rules_of(settings),
         calendar=calendar,
         taught=lambda session: tell(f"{session}  a model was taught on what was known by then"),
     )
@@ -61,7 +60,9 @@ def run_backtest(settings: Settings, home: Home, trial: Trial, *, tell: Callable
             tell(f"{day[0].session}  equity {day[0].mark.equity_usd:,.2f} USD, about {left:.0f} s left")
     desks = summed_up(trial, lived, initial_cash_usd=settings.initial_cash_usd)
     stored = [write_by_hash(home.artifacts / FOLDER, desk.content, suffix=".json") for desk in desks]
-    return _page(trial, desks, stored, is_synthetic=identity.is_synthetic)
+    rows = [(*figures(desk).values(), digest[:12]) for desk, digest in zip(desks, stored, strict=True)]
+    table = text_table((*figures(desks[0]), "days"), rows)
+    return f"{title(trial, is_synthetic=identity.is_synthetic)}\n\n{table}"
 
 
 def stored_sessions(home: Home, *, first: date | None, last: date | None, sessions: int) -> tuple[date, date]:
@@ -86,77 +87,11 @@ def trial_of(span: tuple[date, date], *, scores: str, every: int, retrain: int, 
     """
     if scores not in get_args(Scorer):
         raise SettingsRefused(f"--scores {scores}: expected one of {', '.join(get_args(Scorer))}")
-    try:
-        multiples = tuple(Decimal(part.strip()) for part in costs.split(","))
-    except InvalidOperation:
-        raise SettingsRefused(f"--costs {costs}: expected numbers with commas between, as 1,2,3") from None
     return Trial(
         first=span[0],
         last=span[1],
         scorer=cast("Scorer", scores),
         every_sessions=every,
         retrain_sessions=retrain,
-        cost_multiples=multiples,
-    )
-
-
-def rules_of(settings: Settings, identity: RunIdentity) -> Rules:
-    """Return what a desk trades by: the sections a live one gets."""
-    return Rules(
-        account=settings.account,
-        strategy=settings.strategy,
-        mode=settings.mode,
-        initial_cash_usd=settings.initial_cash_usd,
-        sizing=settings.sizing,
-        limits=settings.limits,
-        costs=settings.costs,
-        exits=settings.exits,
-        settings_hash=identity.settings_hash,
-        code_hash=identity.code_hash,
-    )
-
-
-def _page(trial: Trial, desks: Sequence[Lived], stored: Sequence[str], *, is_synthetic: bool) -> str:
-    market = "a simulated market" if is_synthetic else "recorded history"
-    title = (
-        f"{trial.scorer} from {trial.first} to {trial.last} on {market}, scores every {trial.every_sessions} sessions"
-    )
-    table = text_table(
-        (
-            "costs",
-            "return %",
-            "per year %",
-            "Sharpe",
-            "+-",
-            "worst fall %",
-            "turnover",
-            "entries",
-            "fills",
-            "fees USD",
-            "reducing",
-            "halted",
-            "days",
-        ),
-        [_row(desk, digest) for desk, digest in zip(desks, stored, strict=True)],
-    )
-    return f"{title}\n\n{table}"
-
-
-def _row(desk: Lived, digest: str) -> tuple[object, ...]:
-    past, days = desk.performance, desk.days
-    states = [day.trading_state for day in days]
-    return (
-        f"{desk.cost_multiple}x",
-        f"{(past.total_return or 0) * 100:+.2f}",
-        None if past.volatility is None else f"{past.volatility * 100:.1f}",
-        None if past.sharpe is None else f"{past.sharpe:+.2f}",
-        None if past.sharpe_standard_error is None else f"{past.sharpe_standard_error:.2f}",
-        f"{past.max_drawdown * 100:.2f}",
-        f"{desk.turnover_per_year:.1f}",
-        sum(day.entries for day in days),
-        sum(day.fills for day in days),
-        f"{sum(day.fees_usd for day in days):,.2f}",
-        states.count("reducing"),
-        states.count("halted"),
-        digest[:12],
+        cost_multiples=multiples_of(costs),
     )

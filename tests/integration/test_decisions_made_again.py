@@ -11,15 +11,24 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from assets import keys
+from assets.ml.backtest import Trial, live_through
+from assets.ml.backtest_market import RecordedBatches, RetaughtModels
+from assets.raw_store import RawStore
+from assets.warehouse import Warehouse
 from execution.artifact_files import FileArtifacts
+from execution.backtest import BacktestDay
 from execution.clock import FileClock
-from execution.domain.errors import CorruptArtifact, LedgerError
+from execution.domain.errors import CorruptArtifact, DataError, LedgerError, SettingsRefused
 from execution.ledger.book import Book
 from execution.ledger.sqlite_ledger import SqliteLedger
 from execution.replay import Step, decision, replay_plan
+from execution.signal_batch_store import SignalBatchStore
 from execution.trading_calendar import TradingCalendar
 from pipelines.analysis import all_due_work
 from pipelines.analysis import build_definitions as analysis_definitions
+from pipelines.analysis_adapters import desk_rules_of, identity_of
+from pipelines.cli.backtest import run_backtest, trial_of
 from pipelines.cli.explain_page import explain_order, explain_row
 from pipelines.cli.init import create_home
 from pipelines.cli.replay_page import ReplayDiffers, replay_page
@@ -184,3 +193,82 @@ def test_a_bar_of_tomorrow_touched_no_order(lived: Home, book: Book) -> None:
     )
     assert "no decision could see it" in page
     assert "touched   no order" in page
+
+
+def tried_again(settings: Settings, home: Home, trial: Trial) -> list[tuple[BacktestDay, ...]]:
+    return list(
+        live_through(
+            trial,
+            warehouse=Warehouse(home.warehouse),
+            raw=RawStore(home.raw),
+            identity=identity_of(settings),
+            policy=settings.learning,
+            rules=desk_rules_of(settings),
+            calendar=CALENDAR,
+        )
+    )
+
+
+def test_a_backtest_hands_over_what_the_cycle_published(settings: Settings, lived: Home) -> None:
+    store = SignalBatchStore(lived.artifacts)
+    published = store.load(store.published(FIRST)[-1])
+    recorded = RecordedBatches(
+        warehouse=Warehouse(lived.warehouse),
+        identity=identity_of(settings),
+        policy=settings.learning,
+        calendar=CALENDAR,
+        snapshot_hash=published.snapshot_hash,
+        models=None,
+        decided=frozenset({FIRST}),
+    ).of(FIRST)
+    assert recorded is not None
+    assert published.decision_source == "momentum_12_1"
+    told_apart = ("certificate", "decision_reason", "code_hash")
+    assert replace(recorded, **{name: getattr(published, name) for name in told_apart}) == published
+
+
+def test_a_backtest_by_the_rule_trades_and_says_so(settings: Settings, lived: Home) -> None:
+    told: list[str] = []
+    span = (CALENDAR.offset(FIRST, -70), CALENDAR.previous(FIRST))
+    trial = trial_of(span, scores="momentum_12_1", every=5, retrain=63, costs="1,3")
+    pages = [run_backtest(settings, lived, trial, tell=told.append) for _ in range(2)]
+    assert pages[0] == pages[1]
+    assert "on a simulated market" in pages[0]
+    assert len(list((lived.artifacts / "backtests").glob("*.json"))) == 2
+
+
+def test_a_backtest_is_an_asset_with_its_table_and_its_chart(settings: Settings, lived: Home) -> None:
+    config = {"first": str(CALENDAR.offset(FIRST, -10)), "last": str(CALENDAR.offset(FIRST, -2)), "every_sessions": 2}
+    definitions = analysis_definitions(settings, lived)
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+            instance=instance,
+            asset_selection=[dg.AssetKey(keys.ML_BACKTEST)],
+            run_config={"ops": {"ml__backtest": {"config": config}}},
+        )
+    (event,) = result.asset_materializations_for_node("ml__backtest")
+    table = str(event.metadata["results"].value).splitlines()
+    assert [line.split("|")[1].strip() for line in table] == ["costs", "---", "1x", "2x", "3x"]
+    assert str(event.metadata["equity"].value).startswith("![equity](data:image/png;base64,")
+
+
+def test_a_model_of_a_backtest_knows_only_what_was_complete_by_then(settings: Settings, lived: Home) -> None:
+    first = CALENDAR.offset(FIRST, -6)
+    models = RetaughtModels(Warehouse(lived.warehouse), settings.learning, identity_of(settings), CALENDAR, 3)
+    cards = [models.at(CALENDAR.offset(first, place)).card for place in range(5)]
+    assert [card.trained_as_of for card in cards[::3]] == [
+        CALENDAR.as_of(first),
+        CALENDAR.as_of(CALENDAR.offset(first, 3)),
+    ]
+    assert len({card.dataset_hash for card in cards}) == 2
+    assert all(card.train_last < first for card in cards[:3])
+
+
+def test_a_trial_of_no_session_is_refused(settings: Settings, lived: Home) -> None:
+    with pytest.raises(SettingsRefused, match="expected sessions of the exchange"):
+        tried_again(settings, lived, Trial(first=SECOND, last=FIRST))
+
+
+def test_rows_of_a_session_nobody_built_are_missed_by_name(settings: Settings, lived: Home) -> None:
+    with pytest.raises(DataError, match=r"has no bar of"):
+        tried_again(settings, lived, Trial(first=SECOND, last=CALENDAR.offset(SECOND, 3)))

@@ -1,0 +1,51 @@
+"""A backtest as a table and a chart a person reads, at a terminal and in the UI. Nothing here decides anything."""
+
+from collections.abc import Mapping, Sequence
+
+from assets.charts import line, png_markdown
+from assets.ml.backtest import Lived, Trial
+
+_POINTS_MAX = 250
+
+
+def title(trial: Trial, *, is_synthetic: bool) -> str:
+    """Return one line that says what was tried, and on what."""
+    market = "a simulated market" if is_synthetic else "recorded history"
+    return (
+        f"{trial.scorer} from {trial.first} to {trial.last} on {market}, scores every {trial.every_sessions} sessions"
+    )
+
+
+def figures(desk: Lived) -> Mapping[str, str | None]:
+    """Return what one desk's days came to, by what a column is called; None where the history is too short."""
+    past, days = desk.performance, desk.days
+    states = [day.trading_state for day in days]
+    return {
+        "costs": f"{desk.cost_multiple}x",
+        "return %": f"{(past.total_return or 0) * 100:+.2f}",
+        "volatility %": None if past.volatility is None else f"{past.volatility * 100:.1f}",
+        "Sharpe": None if past.sharpe is None else f"{past.sharpe:+.2f}",
+        "+-": None if past.sharpe_standard_error is None else f"{past.sharpe_standard_error:.2f}",
+        "worst fall %": f"{past.max_drawdown * 100:.2f}",
+        "turnover": f"{desk.turnover_per_year:.1f}",
+        "entries": str(sum(day.entries for day in days)),
+        "fills": str(sum(day.fills for day in days)),
+        "fees USD": f"{sum(day.fees_usd for day in days):,.2f}",
+        "days reducing": str(states.count("reducing")),
+        "halted": str(states.count("halted")),
+    }
+
+
+def markdown_table(desks: Sequence[Lived]) -> str:
+    """Return one line per desk as a Markdown table."""
+    rows = [figures(desk) for desk in desks]
+    lines = [f"| {' | '.join(rows[0])} |", f"|{'---|' * len(rows[0])}"]
+    lines += [f"| {' | '.join(value or 'too short' for value in row.values())} |" for row in rows]
+    return "\n".join(lines)
+
+
+def equity_chart(desk: Lived, *, heading: str) -> str:
+    """Return a desk's equity as a chart in Markdown."""
+    step = max(1, len(desk.days) // _POINTS_MAX)
+    points = {f"{day.mark.marked_session}": float(day.mark.equity_usd) for day in desk.days[::step]}
+    return png_markdown(line(points, title=heading, y_title="equity, USD"), title="equity")
