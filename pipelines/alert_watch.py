@@ -18,13 +18,11 @@ from execution.clock import SystemClock
 from execution.domain.errors import TouchstoneError
 from execution.ledger.event_codec import decoded
 from execution.ledger_alerts import alert_of
-from execution.trading_calendar import TradingCalendar
 from pipelines.alert_place import outbox_of
 from pipelines.dagster_instance import prepare_instance
-from pipelines.due_trading import book_of
 from pipelines.home import Home
 from pipelines.ledger_opening import has_ledger, ledger_driver
-from pipelines.trading_adapters import batches_of, clock_of
+from pipelines.missed_sessions import missed_session
 from pipelines.trading_settings import TradingSettings
 
 _LEDGER: Final = "ledger"
@@ -135,18 +133,3 @@ class AlertWatch:
             yield Alert(
                 cause=f"missed_cycle:{missed}", severity="critical", title=f"session {missed} was missed", detail=detail
             )
-
-
-def missed_session(settings: TradingSettings, home: Home) -> str:
-    """Return the newest session that went by without a plan since the home began to trade; empty when there is none."""
-    judged = batches_of(home.artifacts).sessions()
-    if not judged:
-        return ""
-    calendar, now = TradingCalendar.shipped(), clock_of(settings.mode, home).now()
-    newest = calendar.last_closed(now)
-    planned = {cycle.session for cycle in book_of(settings, home).cycles.values()}
-    while newest is not None and newest >= judged[0]:
-        if calendar.submit_window(newest)[1] <= now:
-            return "" if newest in planned else newest.isoformat()
-        newest = calendar.previous(newest)
-    return ""

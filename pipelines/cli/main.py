@@ -202,6 +202,19 @@ def alerts(
 
 
 @app.command()
+def metrics(
+    settings: SettingsFile = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine's loopback.")] = 9187,
+) -> None:
+    """Serve this home's figures to Prometheus until Ctrl-C; reads only."""
+    from pipelines.cli.metrics import serve_metrics
+    from pipelines.home import Home
+    from pipelines.trading_settings import load_trading_settings
+
+    sys.exit(serve_metrics(load_trading_settings(settings), Home.from_environment(), port=port))
+
+
+@app.command()
 def ui(
     settings: SettingsFile = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine's loopback.")] = 3000,

@@ -1,0 +1,22 @@
+"""Was the newest session that could be traded planned at all? Asked of stores and clock, not of the daemon."""
+
+from execution.trading_calendar import TradingCalendar
+from pipelines.due_trading import book_of
+from pipelines.home import Home
+from pipelines.trading_adapters import batches_of, clock_of
+from pipelines.trading_settings import TradingSettings
+
+
+def missed_session(settings: TradingSettings, home: Home) -> str:
+    """Return the newest session that went by without a plan since the home began to trade; empty when there is none."""
+    judged = batches_of(home.artifacts).sessions()
+    if not judged:
+        return ""
+    calendar, now = TradingCalendar.shipped(), clock_of(settings.mode, home).now()
+    newest = calendar.last_closed(now)
+    planned = {cycle.session for cycle in book_of(settings, home).cycles.values()}
+    while newest is not None and newest >= judged[0]:
+        if calendar.submit_window(newest)[1] <= now:
+            return "" if newest in planned else newest.isoformat()
+        newest = calendar.previous(newest)
+    return ""
