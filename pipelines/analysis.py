@@ -20,6 +20,7 @@ from pipelines.due_trading import due_trading_work
 from pipelines.home import Home
 from pipelines.jobs import JOBS, job_definitions
 from pipelines.logging_setup import configure_logging
+from pipelines.masked_errors import without_secrets
 from pipelines.settings import Settings, load_settings
 from pipelines.trading_adapters import clock_of, is_clock_told
 from sensors.due_work import due_work_schedule, due_work_sensor
@@ -43,7 +44,7 @@ _BEGUN_BY_THE_CLOCK = (Act.FIRST_CYCLE, Act.CYCLE, Act.INGEST)
 def build_definitions(settings: Settings, home: Home) -> dg.Definitions:
     """Return the analysis location bound to one home."""
     jobs = job_definitions("analysis")
-    due = due_analysis_work(settings, home)
+    due = without_secrets(due_analysis_work(settings, home))
     told = is_clock_told(settings.mode)
     sensors = [
         due_work_sensor(
@@ -106,7 +107,7 @@ def _clock_sensor(
             now=clock.now,
             until=clock.until,
             advance_to=clock.advance_to,
-            due=all_due_work(settings, home),
+            due=without_secrets(all_due_work(settings, home)),
             jobs={act: jobs[act] for act in _BEGUN_BY_THE_CLOCK},
             calendar=TradingCalendar.shipped(),
             starts_running=True,

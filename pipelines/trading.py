@@ -13,6 +13,7 @@ from pipelines.due_trading import due_trading_work
 from pipelines.home import Home
 from pipelines.jobs import job_definitions
 from pipelines.logging_setup import configure_logging
+from pipelines.masked_errors import without_secrets
 from pipelines.run_audit import note_runs, note_settings, system_user
 from pipelines.stopping import beating, open_acting_desk
 from pipelines.trading_settings import TradingSettings, load_trading_settings
@@ -30,7 +31,7 @@ _SENSORS = (
 def build_definitions(settings: TradingSettings, home: Home) -> dg.Definitions:
     """Return the trading location bound to one home."""
     jobs = job_definitions("trading")
-    due = beating(home, due_trading_work(settings, home))
+    due = without_secrets(beating(home, due_trading_work(settings, home)))
     desk = dg.ResourceDefinition(lambda context: _audited_desk(settings, home, context))
     sensors = [
         due_work_sensor(
