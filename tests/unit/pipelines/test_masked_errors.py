@@ -8,7 +8,7 @@ from pipelines.home import Home
 from pipelines.logging_setup import configure_logging, unconfigure_logging
 from pipelines.masked_errors import without_secrets
 
-SECRET = "sk-4711-very-secret"  # noqa: S105 - made for this test
+SECRET = "sk-4711-very-secret"
 
 
 @pytest.fixture(autouse=True)
@@ -19,9 +19,12 @@ def knowing_process(tmp_path: Path) -> Iterator[None]:
 
 
 def test_an_error_that_holds_a_secret_is_told_without_it_and_without_its_cause() -> None:
+    def connect() -> None:
+        raise ConnectionError(f"https://user:{SECRET}@db refused")
+
     def asks() -> None:
         try:
-            raise ConnectionError(f"https://user:{SECRET}@db refused")
+            connect()
         except ConnectionError as error:
             raise ValueError("the ledger cannot be opened") from error
 
