@@ -100,6 +100,11 @@ class FaultPlan:
         with self._lock:
             self._script.extend((fault, Counter()) for fault in faults)
 
+    def draw(self, *, seed: int, rate: float) -> None:
+        """Draw faults from a seed, from now on, for a part of the requests that the script leaves alone."""
+        with self._lock:
+            self._seed, self._rate = seed, rate
+
     def clear(self) -> None:
         """Let nothing go wrong any more; what the wire has seen stays."""
         with self._lock:

@@ -1,5 +1,7 @@
 """Alpaca's own client library against the venue, dangers left in: what an adapter has to take out of it."""
 
+import queue
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -73,6 +75,32 @@ def test_with_an_id_the_same_looks_like_a_refusal_although_the_order_is_there(cl
     with pytest.raises(APIError, match="must be unique"):
         client.post("/orders", {**ORDER, "client_order_id": "mine"})
     assert [row.order.client_order_id for row in venue.accepted] == ["mine"]
+
+
+def test_its_stream_hears_of_a_fill_as_it_happens(venue: HttpVenue, client: Any) -> None:
+    from alpaca.trading.stream import TradingStream  # noqa: PLC0415 - pandas comes with it
+
+    heard: queue.Queue[Any] = queue.Queue()
+
+    async def listen(update: Any) -> None:
+        heard.put((str(update.event), update.order.client_order_id, update.qty))
+        if str(update.event) == "fill":
+            await stream.stop_ws()
+
+    stream = TradingStream(KEY_ID, SECRET_KEY, url_override=venue.url.replace("http", "ws") + "/stream")
+    stream.subscribe_trade_updates(listen)
+    thread = threading.Thread(target=stream.run, daemon=True)
+    thread.start()
+    for number in range(100):
+        # It tells nobody when it listens, and what came before it is not replayed.
+        client.post("/orders", {**ORDER, "client_order_id": f"n{number}"})
+        if not heard.empty() or threading.Event().wait(0.1):
+            break
+    told = [heard.get(timeout=5), heard.get(timeout=5)]
+    thread.join(10)
+    assert [event for event, _, _ in told] == ["new", "fill"]
+    assert told[0][1] == told[1][1]
+    assert told[1][2] == 1
 
 
 def test_it_sends_an_order_again_after_a_429_and_waits_for_no_header(client: Any, venue: HttpVenue) -> None:
