@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from execution.brokers.alpaca_activities import corporate_action_entries
+from execution.brokers.alpaca_lookups import AlpacaLookups
 from execution.brokers.alpaca_mapping import (
     account_block,
     execution,
@@ -88,6 +89,7 @@ class AlpacaBroker:
 
     def __init__(self, wire: AlpacaWire, *, answer_seconds: float) -> None:
         self._wire = wire
+        self._lookups = AlpacaLookups(wire)
         self._capabilities = capabilities_of(answer_seconds)
         self._names: dict[str, str] = {}
         self._block = ""
@@ -105,6 +107,7 @@ class AlpacaBroker:
         Raises:
             AccessDenied: the keys are refused; nothing was accepted.
         """
+        self._lookups.forget()
         fault = order_fault(order) or self._kind_fault(order) or self._block or self._wire.held_back("order")
         if fault:
             return Refused(f"not sent: {fault}")
@@ -124,7 +127,9 @@ class AlpacaBroker:
         Raises:
             VenueUnavailable: the venue does not answer; ask again.
         """
-        found = self._found(client_order_id)
+        self._lookups.forget()
+        found = self._lookups.find(client_order_id)
+        self._lookups.forget()
         if found is None:
             return
         self._wire.held_back("cancel")
@@ -136,16 +141,18 @@ class AlpacaBroker:
 
     def order(self, client_order_id: str) -> OrderState | None:
         """Return an order by its client order id, or None when the venue says that there is none."""
-        found = self._found(client_order_id)
+        found = self._lookups.find(client_order_id)
         return None if found is None else self._as_ours(found)
 
     def open_orders(self) -> tuple[OrderState, ...]:
         """Return every working order of the account by client order id."""
+        self._lookups.forget()
         working = [self._of_chain(raw) for raw in self._listed({"status": "open"})]
         return tuple(sorted(working, key=lambda state: state.client_order_id))
 
     def fills(self, *, since: datetime) -> tuple[BrokerFill, ...]:
         """Return executions at or after an instant, oldest first; ids are the venue's own."""
+        self._lookups.forget()
         told = [raw for raw in self._activities(since) if raw.get("activity_type") == "FILL"]
         told = [raw for raw in told if instant(raw, "transaction_time", of="fill") >= since]
         self._learn_names({text(raw, "order_id", of="fill") for raw in told}, since)
@@ -186,25 +193,12 @@ class AlpacaBroker:
         return ""
 
     def _under_taken_id(self, order: OrderRequest, answer: Answer) -> SubmitOutcome:
-        found = self._found(order.client_order_id)
+        found = self._lookups.find(order.client_order_id)
         if found is None:
             return Unknown(f"the id is said to be taken and no order is found by it: {answer.message}")
         if is_same_order(found, order):
             return Accepted(text(found, "id", of="order"))
         return Refused(f"duplicate client_order_id: another order was accepted under it. {answer.message}")
-
-    def _found(self, client_order_id: str) -> Mapping[str, Any] | None:
-        query = {"client_order_id": client_order_id}
-        raw = self._wire.read("/orders:by_client_order_id", query, may_be_absent=True)
-        if raw is None:
-            return None
-        found = record(raw, of="order")
-        if found.get("client_order_id") != client_order_id:
-            raise BrokerAnswerRefused(
-                f"asked for the order {client_order_id}, Alpaca told of {found.get('client_order_id')!r}: nothing is "
-                "booked from it"
-            )
-        return found
 
     def _as_ours(self, first: Mapping[str, Any]) -> OrderState:
         """Return an order under its own id with the terms and fills of all that took its place."""

@@ -264,3 +264,30 @@ def test_kinds_that_are_not_declared_are_not_sent(account: AlpacaAccount) -> Non
     linked = replace(target, attached=(stop(10, "45.00"),))
     assert "takes no oco orders" in account.refused(linked)
     assert len(account.venue.accepted) == 1
+
+
+def test_many_look_ups_in_a_row_cost_one_list(account: AlpacaAccount) -> None:
+    orders = [buy(1, client_order_id=f"bought-{number}") for number in range(12)]
+    for order in orders:
+        account.engine_submits(order)
+    assert {account.state(order).status for order in orders} == {"filled"}
+    assert account.venue.wire["GET /v2/orders:by_client_order_id"] == 2
+    assert account.venue.wire["GET /v2/orders"] == 1
+
+
+def test_that_an_order_is_not_there_is_asked_for_by_its_own_name(account: AlpacaAccount) -> None:
+    for number in range(3):
+        account.engine_submits(buy(1, client_order_id=f"bought-{number}"))
+        account.state(buy(1, client_order_id=f"bought-{number}"))
+    account.engine_submits(buy(1, client_order_id="newer-than-the-list"))
+    assert account.broker.order("newer-than-the-list") is not None
+    assert account.broker.order("never-sent") is None
+
+
+def test_a_list_is_not_believed_after_something_was_done(account: AlpacaAccount) -> None:
+    resting = [buy(1, client_order_id=f"resting-{number}", limit_usd=FAR) for number in range(4)]
+    for order in resting:
+        account.engine_submits(order)
+    assert {account.state(order).status for order in resting} == {"open"}
+    account.broker.cancel("resting-3")
+    assert account.state(resting[3]).status == "cancelled"
