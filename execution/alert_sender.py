@@ -38,7 +38,10 @@ class AlertPolicy(BaseModel):
         default=15, ge=1, le=3600, description="Pause before an alert is tried again, in seconds; doubled each time."
     )
     disk_free_min_bytes: int = Field(
-        default=2 * 1024**3, ge=0, description="Free space of the home's disk below which an alert is raised, in bytes."
+        default=2 * 1024**3,
+        ge=0,
+        le=2**60,
+        description="Free space of the home's disk below which an alert is raised, in bytes.",
     )
 
 
