@@ -14,13 +14,15 @@ from assets.identity import RunIdentity
 from assets.ml import backtest_pages, pages
 from assets.ml.backtest import FOLDER, Trial, live_through, multiples_of, summed_up
 from assets.ml.dataset import build_training_set, offered_features, training_cut_off
-from assets.ml.model_registry import ModelRegistry, settle_promotion
+from assets.ml.model_registry import MODELS, ModelRegistry, settle_promotion
 from assets.ml.policy import LearningPolicy
 from assets.ml.score_store import ScoreStore
 from assets.ml.scoring import proven, score
 from assets.ml.signal_batch import build_signal_batch
 from assets.ml.train import train
 from assets.ml.training_sets import TrainingSetStore
+from assets.ml.trial_log import TrialLog
+from assets.ml.trials import note_trial
 from assets.partitions import SESSIONS
 from assets.raw_store import RawStore
 from assets.snapshots import SnapshotStore
@@ -100,9 +102,13 @@ def model(
         is_synthetic=identity.is_synthetic,
     )
     model_hash = models.publish(trained)
-    verdict = settle_promotion(models, model_hash, policy=learning_policy, at=clock.now())
+    tried = note_trial(TrialLog(artifacts_root / MODELS), trained.card, model_hash=model_hash, at=clock.now())
+    verdict = settle_promotion(
+        models, model_hash, policy=learning_policy, deflated_sharpe=tried.deflated_sharpe, at=clock.now()
+    )
     return dg.MaterializeResult(
         metadata=pages.model_facts(trained.card, model_hash=model_hash, verdict=verdict)
+        | {"trials": tried.trials, "choices_tried": tried.choices, "deflated_sharpe": tried.deflated_sharpe}
         | _markdown(**pages.model_pages(trained.card))
     )
 

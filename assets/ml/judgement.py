@@ -61,6 +61,23 @@ class CalibrationBin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SharpeRecord:
+    """One-session returns of the highest fifth less the lowest, before costs; one session, so that none overlap.
+
+    Attributes:
+        days: days with a return.
+        sharpe: mean over standard deviation of a day, not annualised; 0 when it does not vary.
+        skewness: of the daily returns.
+        kurtosis: of the daily returns, 3 for a normal distribution.
+    """
+
+    days: int
+    sharpe: float
+    skewness: float
+    kurtosis: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """Everything told about out-of-fold scores.
 
@@ -68,6 +85,7 @@ class Judgement:
         horizons: one entry per judged horizon.
         quantile_returns_bps: mean net return over the label's horizon of each fifth of names, lowest scores first.
         spread_bps: highest fifth less lowest.
+        spread_record: the same day by day, over one session.
         top_turnover: mean share of the highest fifth's names that were not in it the day before.
         hit_rate: share of names on the same side of their day's median score and of a net return of 0.
         by_regime: rank IC on the days of each regime; none where the features do not tell it.
@@ -79,6 +97,7 @@ class Judgement:
     horizons: tuple[HorizonJudgement, ...]
     quantile_returns_bps: tuple[float, ...]
     spread_bps: Estimate
+    spread_record: SharpeRecord
     top_turnover: float
     hit_rate: Estimate
     by_regime: Mapping[str, Estimate]
@@ -143,6 +162,20 @@ def quantile_returns(sessions: Days, scores: Floats, net_return: Floats) -> Floa
         if rows.stop - rows.start >= QUANTILES
     ]
     return 1e4 * np.array(told).reshape(-1, QUANTILES)
+
+
+def sharpe_record(daily: Floats) -> SharpeRecord:
+    """Return the record of daily returns, population moments."""
+    spread = float(daily.std()) if len(daily) else 0.0
+    if spread == 0.0:
+        return SharpeRecord(days=len(daily), sharpe=0.0, skewness=0.0, kurtosis=3.0)
+    z = (daily - daily.mean()) / spread
+    return SharpeRecord(
+        days=len(daily),
+        sharpe=float(daily.mean()) / spread,
+        skewness=float((z**3).mean()),
+        kurtosis=float((z**4).mean()),
+    )
 
 
 def top_turnover(sessions: Days, symbols: npt.NDArray[np.object_], scores: Floats) -> float:

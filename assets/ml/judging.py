@@ -10,8 +10,10 @@ from assets.ml.dataset import JUDGED_HORIZONS, Floats, TrainingSet
 from assets.ml.forward_returns import ENTRY_LAG_SESSIONS
 from assets.ml.judgement import (
     CalibrationBin,
+    Days,
     Estimate,
     Judgement,
+    SharpeRecord,
     calibration_bins,
     calibration_error,
     daily_hit_rates,
@@ -19,6 +21,7 @@ from assets.ml.judgement import (
     judge_horizon,
     quantile_returns,
     rank_ic_within,
+    sharpe_record,
     top_turnover,
 )
 from assets.ml.policy import LearningPolicy
@@ -58,6 +61,7 @@ def judged(
         ),
         quantile_returns_bps=tuple(fifths.mean(axis=0).tolist()) if len(fifths) else (),
         spread_bps=estimate(fifths[:, -1] - fifths[:, 0], block_sessions=horizon, seed=seed),
+        spread_record=_spread_record(sessions, scores, forward[:, 0]),
         top_turnover=top_turnover(sessions, training_set.symbols[rows], scores),
         hit_rate=estimate(daily_hit_rates(sessions, scores, net), block_sessions=horizon, seed=seed),
         by_regime=_by_regime(training_set, rows, scores, seed),
@@ -65,6 +69,12 @@ def judged(
         calibration=bins,
         calibration_error=calibration_error(bins),
     )
+
+
+def _spread_record(sessions: Days, scores: Floats, one_session_return: Floats) -> SharpeRecord:
+    known = np.isfinite(one_session_return)
+    fifths = quantile_returns(sessions[known], scores[known], one_session_return[known])
+    return sharpe_record(fifths[:, -1] - fifths[:, 0])
 
 
 def _unsealed_returns(training_set: TrainingSet, policy: LearningPolicy) -> Floats:

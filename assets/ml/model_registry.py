@@ -24,6 +24,7 @@ from execution.domain.errors import CorruptArtifact
 from execution.durable_files import DurableFiles
 
 MODEL_FILES: Final = ("calibration.json", "card.json", "model.txt")
+MODELS: Final = "models"
 CHAMPION_RECORD: Final = "champion.jsonl"
 
 
@@ -79,8 +80,8 @@ class ModelRegistry:
     """Models below one folder: `models/<hash>/` with three files each, and the record `champion.jsonl` beside them."""
 
     def __init__(self, root: Path) -> None:
-        self._models = root / "models"
-        self._record = root / "models" / CHAMPION_RECORD
+        self._models = root / MODELS
+        self._record = root / MODELS / CHAMPION_RECORD
 
     def publish(self, model: TrainedModel) -> str:
         """Store a model and return its hash; storing the same model again changes nothing."""
@@ -200,7 +201,9 @@ class ModelRegistry:
         DurableFiles().sync_folder(self._models)
 
 
-def promotion(candidate: ModelRecord, champion: ModelRecord | None, *, policy: LearningPolicy) -> Promotion:
+def promotion(
+    candidate: ModelRecord, champion: ModelRecord | None, *, policy: LearningPolicy, deflated_sharpe: float
+) -> Promotion:
     """Return whether a candidate becomes champion.
 
     It must rank better than chance out of fold, and may trail the champion by the tolerance only: a champion judged
@@ -209,9 +212,16 @@ def promotion(candidate: ModelRecord, champion: ModelRecord | None, *, policy: L
     Args:
         candidate: the model just trained.
         champion: the model that decides now; None when there is none.
-        policy: the tolerance.
+        policy: the tolerance, and the deflated Sharpe ratio asked for.
+        deflated_sharpe: the candidate's, by every trial so far.
     """
     mine = candidate.card.rank_ic
+    if deflated_sharpe < policy.promotion_min_deflated_sharpe:
+        return Promotion(
+            is_promoted=False,
+            reason=f"its deflated Sharpe ratio is {deflated_sharpe:.3f}, "
+            f"expected at least {policy.promotion_min_deflated_sharpe:.3f}",
+        )
     if mine <= 0.0:
         return Promotion(is_promoted=False, reason=f"its walk-forward rank IC is {mine:+.4f}, expected above 0")
     if champion is None:
@@ -228,7 +238,9 @@ def promotion(candidate: ModelRecord, champion: ModelRecord | None, *, policy: L
     )
 
 
-def settle_promotion(registry: ModelRegistry, model_hash: str, *, policy: LearningPolicy, at: datetime) -> Promotion:
+def settle_promotion(
+    registry: ModelRegistry, model_hash: str, *, policy: LearningPolicy, deflated_sharpe: float, at: datetime
+) -> Promotion:
     """Judge a stored model against the champion, record the verdict either way, and return it.
 
     The champion itself, judged again, adds no line.
@@ -236,7 +248,8 @@ def settle_promotion(registry: ModelRegistry, model_hash: str, *, policy: Learni
     champion = registry.champion()
     if champion is not None and champion.model_hash == model_hash:
         return Promotion(is_promoted=True, reason="it is the champion already")
-    verdict = promotion(registry.load(model_hash), champion, policy=policy)
+    candidate = registry.load(model_hash)
+    verdict = promotion(candidate, champion, policy=policy, deflated_sharpe=deflated_sharpe)
     record = registry.promote if verdict.is_promoted else registry.keep
     record(model_hash, reason=verdict.reason, at=at)
     return verdict

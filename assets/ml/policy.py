@@ -56,6 +56,12 @@ class LearningPolicy(BaseModel):
     max_model_age_days: int = Field(
         default=30, ge=1, le=366, description="Days after the end of its training data at which a model is stale."
     )
+    promotion_min_deflated_sharpe: float = Field(
+        default=0.0,
+        ge=0.0,
+        lt=1.0,
+        description="Deflated Sharpe ratio below which no model is promoted; 0 asks for none, 0.95 is strict.",
+    )
     promotion_tolerance_rank_ic: float = Field(
         default=0.01,
         ge=0.0,

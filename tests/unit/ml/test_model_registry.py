@@ -101,7 +101,7 @@ def test_both_verdicts_are_recorded_with_reason_and_instant(tmp_path):
     registry = ModelRegistry(tmp_path)
     good, bad = registry.publish(a_model()), registry.publish(a_model(rank_ic=-0.01))
     for model_hash in (good, bad):
-        settle_promotion(registry, model_hash, policy=a_policy(), at=AS_OF)
+        settle_promotion(registry, model_hash, policy=a_policy(), deflated_sharpe=1.0, at=AS_OF)
     entries = registry.history()
     assert [(entry.verdict, entry.model_hash) for entry in entries] == [("promoted", good), ("kept", bad)]
     assert "expected above 0" in entries[1].reason
@@ -112,7 +112,7 @@ def test_judging_the_champion_again_adds_no_line(tmp_path):
     registry = ModelRegistry(tmp_path)
     model_hash = registry.publish(a_model())
     for _ in range(2):
-        assert settle_promotion(registry, model_hash, policy=a_policy(), at=AS_OF).is_promoted
+        assert settle_promotion(registry, model_hash, policy=a_policy(), deflated_sharpe=1.0, at=AS_OF).is_promoted
     assert len(registry.history()) == 1
 
 
@@ -138,13 +138,14 @@ def test_an_unreadable_line_of_the_record_stops(tmp_path):
         registry.champion()
 
 
-def judged(tmp_path, *, mine: float, champions: float | None):
+def judged(tmp_path, *, mine: float, champions: float | None, deflated_sharpe: float = 1.0, **asked: float):
     registry = ModelRegistry(tmp_path)
     candidate = registry.load(registry.publish(a_model(rank_ic=mine)))
     champion = None
     if champions is not None:
         champion = registry.load(registry.publish(a_model(rank_ic=champions, code_hash="champion")))
-    return promotion(candidate, champion, policy=a_policy(promotion_tolerance_rank_ic=0.01))
+    policy = a_policy(promotion_tolerance_rank_ic=0.01, **asked)
+    return promotion(candidate, champion, policy=policy, deflated_sharpe=deflated_sharpe)
 
 
 def test_a_model_no_better_than_chance_is_not_promoted(tmp_path):
@@ -159,6 +160,13 @@ def test_a_clearly_worse_model_does_not_replace_the_champion(tmp_path):
     verdict = judged(tmp_path, mine=0.039, champions=0.05)
     assert not verdict.is_promoted
     assert "expected at least +0.0400" in verdict.reason
+
+
+def test_a_model_whose_sharpe_chance_explains_is_not_promoted_where_settings_ask(tmp_path):
+    verdict = judged(tmp_path, mine=0.05, champions=None, deflated_sharpe=0.9, promotion_min_deflated_sharpe=0.95)
+    assert not verdict.is_promoted
+    assert verdict.reason == "its deflated Sharpe ratio is 0.900, expected at least 0.950"
+    assert judged(tmp_path, mine=0.05, champions=None, deflated_sharpe=0.9).is_promoted
 
 
 def test_age_counts_from_the_newest_fact_by_the_clock(tmp_path):

@@ -1,0 +1,99 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from assets.ml.judgement import SharpeRecord, sharpe_record
+from assets.ml.train import train
+from assets.ml.trial_log import Trial, TrialLog, choices, deflated_sharpe
+from assets.ml.trials import note_trial
+from execution.domain.errors import CorruptArtifact
+from tests.unit.ml.marts_builder import CALENDAR, a_policy, a_training_set
+
+AS_OF = CALENDAR.as_of(CALENDAR.sessions[2155])
+NORMAL = SharpeRecord(days=250, sharpe=0.1, skewness=0.0, kurtosis=3.0)
+
+
+def a_trial(choice="a", *, spread=NORMAL):
+    return Trial(choice_hash=choice, dataset_hash="d", model_hash="m", spread=spread, at=AS_OF)
+
+
+def of_noise(count, *, days=250, seed=1):
+    random = np.random.default_rng(seed)
+    return [a_trial(str(number), spread=sharpe_record(random.normal(size=days))) for number in range(count)]
+
+
+def test_trials_are_read_back_in_the_order_they_were_added(tmp_path):
+    log = TrialLog(tmp_path / "models")
+    assert log.trials() == ()
+    added = of_noise(3)
+    for trial in added:
+        log.add(trial)
+    assert log.trials() == tuple(added)
+
+
+def test_a_line_cut_short_by_a_crash_is_no_trial_and_does_not_spoil_the_next(tmp_path):
+    log = TrialLog(tmp_path)
+    log.add(a_trial())
+    with (tmp_path / "trials.jsonl").open("ab") as file:
+        file.write(b'{"choice')
+    assert log.trials() == (a_trial(),)
+
+
+def test_a_finished_line_that_is_no_trial_is_named(tmp_path):
+    (tmp_path / "trials.jsonl").write_bytes(b"what is this\n")
+    with pytest.raises(CorruptArtifact, match=r"line 1 of trials\.jsonl"):
+        TrialLog(tmp_path).trials()
+
+
+def test_one_choice_is_judged_against_nothing():
+    # 0.1 a day over 250 days is 1.578 standard errors from 0; the ratio's own noise takes a little.
+    assert deflated_sharpe(NORMAL, [a_trial()]) == pytest.approx(0.9421, abs=2e-4)
+
+
+def test_retraining_the_same_choice_changes_no_deflation():
+    trials = [a_trial("a"), a_trial("b", spread=replace(NORMAL, sharpe=0.0))]
+    assert choices([*trials, *trials]) == 2
+    assert deflated_sharpe(NORMAL, [*trials, *trials]) == deflated_sharpe(NORMAL, trials)
+
+
+def test_the_more_choices_the_less_the_same_record_is_worth():
+    few, many = of_noise(4), of_noise(100)
+    one, some, most = (deflated_sharpe(NORMAL, [a_trial(), *others]) for others in ([], few, many))
+    assert one > some > most
+
+
+def test_the_best_of_many_settings_in_noise_rarely_passes():
+    passed = 0
+    for seed in range(200):
+        trials = of_noise(50, seed=seed)
+        best = max(trials, key=lambda trial: trial.spread.sharpe)
+        passed += deflated_sharpe(best.spread, trials) >= 0.95
+    assert passed <= 2
+
+
+def test_fat_tails_on_the_losing_side_make_a_record_worth_less():
+    trials = [a_trial()]
+    assert deflated_sharpe(replace(NORMAL, skewness=-2.0, kurtosis=9.0), trials) < deflated_sharpe(NORMAL, trials)
+
+
+def test_nothing_to_judge_is_worth_nothing():
+    assert deflated_sharpe(sharpe_record(np.zeros(0)), [a_trial()]) == 0.0
+
+
+def test_a_training_is_written_down_and_told_its_place(tmp_path):
+    def noted(**policy):
+        made = train(
+            a_training_set(signal=0.2),
+            policy=a_policy(**policy),
+            trained_as_of=AS_OF,
+            code_hash="code",
+            is_synthetic=True,
+        )
+        return note_trial(TrialLog(tmp_path), made.card, model_hash="m", at=AS_OF)
+
+    first, again, other = noted(), noted(), noted(num_trees=7)
+    assert (first.trials, first.choices) == (1, 1)
+    assert (again.trials, again.choices) == (2, 1)
+    assert (other.trials, other.choices) == (3, 2)
+    assert first.deflated_sharpe > 0.99
