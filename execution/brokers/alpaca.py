@@ -76,6 +76,7 @@ def capabilities_of(answer_seconds: float) -> BrokerCapabilities:
         times_in_force=frozenset({"day", "gtc", "ioc", "fok", "opg", "cls"}),
         has_extended_hours=True,
         has_fractional_shares=False,
+        refuses_opposing_orders=True,
     )
 
 

@@ -22,6 +22,8 @@ class BrokerCapabilities:
         has_extended_hours: whether orders may trade outside of the regular session.
         has_fractional_shares: whether quantities may be parts of a share.
         order_classes: how orders may be linked.
+        refuses_opposing_orders: whether a sale is refused while a purchase of the same symbol works, and the other way
+            round, as a possible wash trade.
     """
 
     id_uniqueness: IdUniqueness
@@ -33,6 +35,7 @@ class BrokerCapabilities:
     has_extended_hours: bool
     has_fractional_shares: bool
     order_classes: frozenset[OrderClass] = frozenset({"simple"})
+    refuses_opposing_orders: bool = False
 
     @property
     def may_repeat(self) -> bool:

@@ -40,10 +40,13 @@ def next_stop(desk: Desk, book: Book, *, session: date, symbol: str) -> OrderInt
 
     Several stops of one cycle are legs of their own: `stop`, `stop_2` and so on; one decided and never sent is taken up
     again. Nothing is returned while an exit of the cycle waits to be sent, after a refusal of the cycle's newest stop
-    (the same order would be refused again until the next session), and where no stop price is known.
+    (the same order would be refused again until the next session), while the entry's rest works at a venue that would
+    refuse a stop against it, and where no stop price is known.
     """
     cycle_orders = [record for record in book.orders_of(desk.cycle_id(session)) if record.order.symbol == symbol]
     if any(record.order.leg in ("exit", "monitor") and record.state == "intended" for record in cycle_orders):
+        return None
+    if desk.broker.capabilities.refuses_opposing_orders and _is_being_bought(book, symbol):
         return None
     stops = [record for record in cycle_orders if record.order.leg == "stop"]
     if stops and stops[-1].state == "refused":
@@ -118,6 +121,14 @@ def trail_usd(desk: Desk, book: Book, symbol: str, *, stop_usd: Decimal) -> Deci
     distance = _after_splits(book, symbol, reference - planned, filled[-1])
     trail = tick_below_usd(max(Decimal(0), min(distance or reference, last - stop_usd)))
     return trail or None
+
+
+def _is_being_bought(book: Book, symbol: str) -> bool:
+    """Return whether a purchase is known to work; one nobody knows of is no reason to leave shares without a stop."""
+    return any(
+        record.order.symbol == symbol and record.order.side == "buy" and record.state == "open"
+        for record in book.unproven_orders
+    )
 
 
 def _entry_stop(record: OrderRecord) -> Decimal | None:

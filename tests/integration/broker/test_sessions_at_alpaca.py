@@ -194,6 +194,19 @@ def test_case_57_a_stop_pressed_between_two_orders_lets_no_further_one_out(tmp_p
         assert told.venue.wire["POST /v2/orders"] == 1
 
 
+def test_case_30_a_partly_filled_entry_gets_its_stop_once_its_rest_is_gone(tmp_path: Path) -> None:
+    with alpaca_days(tmp_path) as told:
+        told.days.plan()
+        symbol = min(record.order.symbol for record in told.days.desk.ledger.book().orders.values())
+        # A twentieth of it is ours; a stop against the rest of the entry would be refused as a wash trade.
+        told.venue.faults.volumes_shares[symbol] = 200
+        told.days.submit()
+        assert told.days.desk.ledger.book().held_shares[symbol] == 10
+        assert told.days.cancel_rest().unprotected == ()
+        stops = [row.order for row in told.venue.accepted if row.order.symbol == symbol and row.order.side == "sell"]
+        assert [(order.quantity_shares, order.status) for order in stops] == [(10, "open")]
+
+
 def test_keys_are_in_nothing_that_a_session_writes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     with alpaca_days(tmp_path) as told:
