@@ -162,6 +162,22 @@ def test_a_session_without_batch_and_certificate_says_so(days: TradingDays) -> N
     assert "no batch arrived" in report.reason
 
 
+def test_a_green_gate_without_a_batch_is_held_and_says_so(days: TradingDays) -> None:
+    days.desk.batches.publish_certificate(a_certificate(session=FIRST))
+    report = run_session.plan(days.evening(FIRST), session=FIRST, batch_hash=None)
+    assert (report.status, report.reason) == ("held", "no batch arrived, though the gate was green")
+
+
+def test_a_certificate_that_cannot_be_read_is_held_and_says_so(days: TradingDays) -> None:
+    digest = days.desk.batches.publish_certificate(a_certificate(session=FIRST))
+    [path] = days.artifacts_root.rglob(f"{digest}.json")
+    path.chmod(0o644)
+    path.write_bytes(b"{}")
+    report = run_session.plan(days.evening(FIRST), session=FIRST, batch_hash=None)
+    assert report.status == "held"
+    assert "no batch arrived, and its certificate cannot be read" in report.reason
+
+
 def test_a_green_certificate_of_an_older_session_opens_no_gate(days: TradingDays) -> None:
     days.desk.batches.publish_certificate(a_red_certificate(session=SESSIONS[1], symbols=SYMBOLS))
     days.desk.batches.publish_certificate(a_certificate(session=FIRST))

@@ -1,5 +1,6 @@
 """Close everything: armed, in market hours, under its own cap, never a share more than is held, never twice."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -11,6 +12,7 @@ from execution.domain.errors import Halted, NotArmed
 from execution.domain.events import ControlChanged, SymbolQuarantined
 from execution.domain.orders import OrderRequest
 from execution.session.flatten import FlattenPolicy, FlattenReport, arming_phrase, flatten
+from execution.session.lease_of_act import BUSY, leased
 from tests.builders.trading_days import CALENDAR, FIRST, SESSIONS, TradingDays, a_day_of
 from tests.fakes.scripted_broker import ScriptedBroker
 
@@ -231,3 +233,10 @@ def test_no_order_of_the_plan_is_sold_beyond_what_is_held_when_both_are_asked(da
     close(days)
     days.submit(FIRST)
     assert held(days) == {}
+
+
+def test_while_another_process_acts_nothing_is_closed(days: TradingDays) -> None:
+    with leased(replace(days.desk, run_id="rival")):
+        report = close(days)
+    assert (report.status, report.reason) == ("refused", BUSY)
+    assert sold(days) == []
