@@ -6,33 +6,16 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from execution.domain.errors import TouchstoneError
+from pipelines.cli.finding import Finding
 from pipelines.code_hash import checkout_root, code_hash, is_dirty
 from pipelines.home import Home
 
-Verdict = Literal["ok", "warning", "failed"]
-
 _DISK_FREE_MIN_BYTES: Final = 2 * 1024**3
 _PACKAGES: Final = ("dagster", "dagster-webserver", "dbt-core", "dbt-duckdb", "duckdb", "lightgbm", "numba", "ta-lib")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at.
-
-    Attributes:
-        subject: what was looked at, in one or two words.
-        verdict: ok, warning (works, but say so) or failed (do not trade).
-        detail: what was found, and what to do when it is not ok.
-    """
-
-    subject: str
-    verdict: Verdict
-    detail: str
 
 
 def examine(home: Home, settings_path: Path | None, environ: Mapping[str, str] | None = None) -> Iterator[Finding]:

@@ -17,7 +17,7 @@ from execution.ports import Clock
 from execution.session.time_agreement import TimeAgreement
 from execution.trading_calendar import TradingCalendar
 from pipelines.alpaca_adapters import AlpacaAccount, open_alpaca
-from pipelines.cli.doctor import Finding
+from pipelines.cli.finding import Finding
 from pipelines.home import Home
 from pipelines.trading_adapters import clock_of
 from pipelines.trading_settings import TradingSettings

@@ -1,6 +1,7 @@
 from pathlib import Path
 
-from pipelines.cli.doctor import Finding, examine
+from pipelines.cli.doctor import examine
+from pipelines.cli.finding import Finding
 from pipelines.home import Home
 from tests.builders.alpaca_account import alpaca_account
 from tests.builders.http_venue import KEY_ID, SECRET_KEY

@@ -5,7 +5,7 @@ import pytest
 
 from execution.domain.errors import SettingsRefused
 from pipelines.alpaca_adapters import AlpacaAccount
-from pipelines.cli.doctor import Finding
+from pipelines.cli.finding import Finding
 from pipelines.cli.paper_smoke import run_smoke, smoke
 from pipelines.home import Home
 from pipelines.trading_settings import load_trading_settings
