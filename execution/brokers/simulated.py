@@ -147,10 +147,25 @@ class SimulatedBroker:
             order = self._store.order(client_order_id)
             return None if order is None else order.state
 
-    def orders(self) -> tuple[VenueOrder, ...]:
-        """Return every order the venue ever accepted as it is now, in order of arrival."""
+    def orders(self, *, after: int = 0) -> tuple[VenueOrder, ...]:
+        """Return every order accepted behind a place in the order of arrival, as it is now, in that order."""
         with self._present():
-            return tuple(self._store.orders())
+            return tuple(self._store.orders(after=after))
+
+    def working_orders(self) -> tuple[VenueOrder, ...]:
+        """Return working orders with all that the venue keeps of them, in order of arrival."""
+        with self._present():
+            return tuple(self._store.open_orders())
+
+    def kept_order(self, client_order_id: str) -> VenueOrder | None:
+        """Return an order with all that the venue keeps of it, or None."""
+        with self._present():
+            return self._store.order(client_order_id)
+
+    def fills_of(self, client_order_id: str) -> tuple[BrokerFill, ...]:
+        """Return an order's executions, oldest first."""
+        with self._present():
+            return self._store.fills_of(client_order_id)
 
     def open_orders(self) -> tuple[OrderState, ...]:
         """Return working orders by client order id."""

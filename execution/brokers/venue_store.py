@@ -120,9 +120,9 @@ class VenueStore:
         found = self._orders("client_order_id = ?", client_order_id)
         return found[0] if found else None
 
-    def orders(self) -> list[VenueOrder]:
-        """Return every order in order of arrival."""
-        return self._orders("true")
+    def orders(self, *, after: int) -> list[VenueOrder]:
+        """Return the orders behind a place in the order of arrival, in that order."""
+        return self._orders("sequence > ?", after)
 
     def open_orders(self) -> list[VenueOrder]:
         """Return working orders in order of arrival."""
@@ -171,24 +171,11 @@ class VenueStore:
 
     def fills(self, since: datetime) -> tuple[BrokerFill, ...]:
         """Return executions at or after an instant in the order they happened."""
-        rows = self._connection.execute(
-            "select execution_id, client_order_id, symbol, side, quantity_shares, price_usd, fee_usd, filled_at "
-            "from fills where filled_at >= ? order by sequence",
-            (stored_instant(since),),
-        )
-        return tuple(
-            BrokerFill(
-                execution_id=execution_id,
-                client_order_id=client_order_id,
-                symbol=symbol,
-                side=side,
-                quantity_shares=quantity,
-                price_usd=Decimal(price),
-                fee_usd=Decimal(fee),
-                filled_at=datetime.fromisoformat(filled_at),
-            )
-            for execution_id, client_order_id, symbol, side, quantity, price, fee, filled_at in rows
-        )
+        return self._fills("filled_at >= ?", stored_instant(since))
+
+    def fills_of(self, client_order_id: str) -> tuple[BrokerFill, ...]:
+        """Return an order's executions in the order they happened."""
+        return self._fills("client_order_id = ?", client_order_id)
 
     def fill_count(self, client_order_id: str) -> int:
         """Return how many executions an order has."""
@@ -237,7 +224,27 @@ class VenueStore:
             for entry_id, kind, symbol, session, delta, cash, ratio, booked_at in rows
         )
 
-    def _orders(self, condition: str, *parameters: str) -> list[VenueOrder]:
+    def _fills(self, condition: str, parameter: str) -> tuple[BrokerFill, ...]:
+        columns = "execution_id, client_order_id, symbol, side, quantity_shares, price_usd, fee_usd, filled_at"
+        rows = self._connection.execute(
+            f"select {columns} from fills where {condition} order by sequence",  # noqa: S608 - constants of this file
+            (parameter,),
+        )
+        return tuple(
+            BrokerFill(
+                execution_id=execution_id,
+                client_order_id=client_order_id,
+                symbol=symbol,
+                side=side,
+                quantity_shares=quantity,
+                price_usd=Decimal(price),
+                fee_usd=Decimal(fee),
+                filled_at=datetime.fromisoformat(filled_at),
+            )
+            for execution_id, client_order_id, symbol, side, quantity, price, fee, filled_at in rows
+        )
+
+    def _orders(self, condition: str, *parameters: str | int) -> list[VenueOrder]:
         rows = self._connection.execute(
             f"select * from orders where {condition} order by sequence",  # noqa: S608 - two constants of this file
             parameters,

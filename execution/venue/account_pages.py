@@ -25,7 +25,7 @@ def account_page(floor: VenueFloor) -> dict[str, Any]:
     snapshot = floor.broker.account()
     held = sum((shares * _last_usd(floor, symbol) for symbol, shares in snapshot.positions_shares.items()), _NO_USD)
     claimed = sum(
-        (order.remaining_shares * order.reserve_usd for order in floor.broker.orders() if _claims_cash(order)), _NO_USD
+        (order.remaining_shares * order.reserve_usd for order in floor.working() if order.side == "buy"), _NO_USD
     )
     cash, equity = snapshot.cash_usd, snapshot.cash_usd + held
     history = equity_by_session(floor)
@@ -63,8 +63,8 @@ def positions_page(floor: VenueFloor) -> list[dict[str, Any]]:
     """Return `/v2/positions`: what is held, what it cost, and what it is worth at the last price."""
     costs = _positions(floor)
     reserved: dict[str, int] = {}
-    for order in floor.broker.orders():
-        if order.status == "open" and order.side == "sell":
+    for order in floor.working():
+        if order.side == "sell":
             # Linked sales sell the same shares: the largest of them is what is not free.
             reserved[order.symbol] = max(reserved.get(order.symbol, 0), order.remaining_shares)
     return [
@@ -175,10 +175,6 @@ def calendar_page(floor: VenueFloor, first: date, last: date) -> list[dict[str, 
         }
         for session in calendar.between(first, last)
     ]
-
-
-def _claims_cash(order: Any) -> bool:
-    return bool(order.status == "open" and order.side == "buy")
 
 
 def _last_usd(floor: VenueFloor, symbol: str) -> Decimal:

@@ -5,7 +5,7 @@ each look of a stream the floor compares, so an order sent behind its back is no
 """
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,10 +19,10 @@ from execution.domain.orders import BrokerFill, OrderRequest, Refused
 from execution.ports import Clock
 from execution.trading_calendar import TradingCalendar
 from execution.venue.faults import FaultPlan
+from execution.venue.house_rules import order_id_of, refusal_of, refuse_order
 from execution.venue.news_feed import NewsFeed
 from execution.venue.order_sheet import OrderSheet, SheetRow, derived_uuid
 from execution.venue.order_words import (
-    FORBIDDEN,
     INVALID,
     NOT_FOUND,
     REFUSED,
@@ -38,14 +38,6 @@ from execution.venue.order_words import (
 EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ORDERS: Final = "/v2/orders"
 _REPLACEABLE: Final = frozenset({"new", "partially_filled"})
-# What the engine's refusals begin with, and Alpaca's answer to each; the engine's own words follow.
-_REFUSALS: Final = (
-    ("duplicate", 422, INVALID, "client_order_id must be unique"),
-    ("insufficient cash", 403, FORBIDDEN, "insufficient buying power"),
-    ("insufficient shares", 403, FORBIDDEN, "insufficient qty available for order"),
-    ("unknown symbol", 422, REFUSED, "asset not found"),
-    ("", 422, REFUSED, "order refused"),
-)
 
 
 class VenueFloor:
@@ -83,6 +75,10 @@ class VenueFloor:
         self._lock = threading.RLock()
         self._counted: dict[str, int] = {}
         self._new_ids = 0
+        self._is_present = False
+        self._seen = 0
+        # A dictionary for its order: events of one moment are told in order of arrival.
+        self._at_work: dict[str, None] = {}
 
     def take(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Take an order and tell it.
@@ -92,12 +88,14 @@ class VenueFloor:
         """
         with self._present() as now:
             order = order_of(body, new_id=self._new_id(now))
-            self._refuse_order(order)
+            self._refuse_duplicate(order)
+            held = self.broker.account().positions_shares.get(order.symbol, 0)
+            refuse_order(order, plan=self.faults, held_shares=held, working=self.working())
             if self.faults.of_order("reject_after_accept", "POST", _ORDERS):
                 return self._rejected(order, now, replaces="", reason="rejected after it was accepted")
             outcome = self.broker.submit(order)
             if isinstance(outcome, Refused):
-                raise _refusal(outcome, order)
+                raise refusal_of(outcome, order)
             self._notice(now, asked=order)
             if self.faults.of_order("cancel_after_accept", "POST", _ORDERS):
                 self.broker.cancel(order.client_order_id)
@@ -118,10 +116,10 @@ class VenueFloor:
             self._refuse_duplicate(order)
             if self.faults.of_order("reject_replacement", "PATCH", f"{_ORDERS}/{order_id}"):
                 return self._rejected(order, now, replaces=order_id, reason="the former order was filled before")
-            new_id = _order_id(order.client_order_id)
+            new_id = order_id_of(order.client_order_id)
             outcome = self.broker.replace_order(former.order.client_order_id, order)
             if isinstance(outcome, Refused):
-                raise _refusal(outcome, order)
+                raise refusal_of(outcome, order)
             self.sheet.put(replace(former, replaced_by=new_id))
             self._notice(now, asked=order, replaces=order_id)
             return self._told(order.client_order_id)
@@ -140,7 +138,7 @@ class VenueFloor:
     def tell(self, row: SheetRow, *, nested: bool = False) -> dict[str, Any]:
         """Return a row in Alpaca's words, its legs inside of it when asked."""
         legs = [leg for leg in self.sheet if leg.entry_id == row.order_id] if nested else None
-        average = _average(self.fills_of(row.order.client_order_id))
+        average = _average(self.broker.fills_of(row.order.client_order_id))
         return told_order(row, is_open=self.is_open(), average_usd=average, legs=legs)
 
     def rows(self) -> tuple[SheetRow, ...]:
@@ -166,9 +164,10 @@ class VenueFloor:
         with self._present():
             return _found(self.sheet.by_client_id(client_order_id), client_order_id)
 
-    def fills_of(self, client_order_id: str) -> list[BrokerFill]:
-        """Return an order's executions, oldest first."""
-        return [fill for fill in self.broker.fills(since=EVER) if fill.client_order_id == client_order_id]
+    def working(self) -> tuple[VenueOrder, ...]:
+        """Return the orders that work now, oldest first."""
+        with self._present():
+            return tuple(row.order for row in self.sheet if row.order.status == "open")
 
     def is_open(self) -> bool:
         """Return whether the exchange is open at the clock's instant."""
@@ -190,13 +189,26 @@ class VenueFloor:
     def _present(self) -> Iterator[datetime]:
         with self._lock:
             now = self.clock.now()
-            self._notice(now)
-            yield now
-            self._notice(now)
+            is_outermost = not self._is_present
+            if is_outermost:
+                self._notice(now)
+            self._is_present = True
+            try:
+                yield now
+            finally:
+                self._is_present = not is_outermost
+            if is_outermost:
+                self._notice(now)
 
     def _notice(self, now: datetime, *, asked: OrderRequest | None = None, replaces: str = "") -> None:
         """Bring the sheet up to the engine, and make an event of each difference."""
-        for order in self.broker.orders():
+        # What has ended does not change any more: only what works and what is new is looked at.
+        arrived = self.broker.orders(after=self._seen)
+        at_work = self.broker.working_orders()
+        still = {order.client_order_id for order in at_work}
+        ended = [self.broker.kept_order(name) for name in self._at_work if name not in still]
+        known = [order for order in (*ended, *at_work) if order is not None and order.sequence <= self._seen]
+        for order in sorted((*known, *arrived), key=lambda order: order.sequence):
             row = self.sheet.by_client_id(order.client_order_id)
             if row is None:
                 row = self._new_row(order, now, asked, replaces)
@@ -204,6 +216,11 @@ class VenueFloor:
                 self._tell_event("new", row, now)
             if row.order != order or order.client_order_id not in self._counted:
                 self._tell_changes(row, order, now)
+            self._seen = max(self._seen, order.sequence)
+            if order.status == "open":
+                self._at_work[order.client_order_id] = None
+            else:
+                self._at_work.pop(order.client_order_id, None)
 
     def _new_row(self, order: VenueOrder, now: datetime, asked: OrderRequest | None, replaces: str) -> SheetRow:
         ours = {asked.client_order_id, *(leg.client_order_id for leg in asked.attached)} if asked else set()
@@ -211,7 +228,7 @@ class VenueFloor:
         entry = self.sheet.by_client_id(order.group_id) if is_leg else None
         order_class = entry.order_class if entry else ("bracket" if order.is_linked_entry else "oco")
         return SheetRow(
-            order_id=_order_id(order.client_order_id),
+            order_id=order_id_of(order.client_order_id),
             # As it arrived: what has filled since is noticed next and told as an event of its own.
             order=replace(order, filled_shares=0, status="open"),
             accepted_at=now,
@@ -223,7 +240,7 @@ class VenueFloor:
         )
 
     def _tell_changes(self, row: SheetRow, order: VenueOrder, now: datetime) -> None:
-        fills = self.fills_of(order.client_order_id)
+        fills = self.broker.fills_of(order.client_order_id)
         told = self._counted.get(order.client_order_id)
         if told is None:
             # After a restart what was told before is known by the quantity on the sheet.
@@ -233,7 +250,7 @@ class VenueFloor:
             return
         changed_at = fills[-1].filled_at if len(fills) > told else now
         if order.status == "expired":
-            changed_at = self.calendar.closes_at(self.calendar.last_closed(now) or self.calendar.sessions[0])
+            changed_at = self._close_after(row.accepted_at)
         has_ended = order.status != "open"
         after = replace(row, order=order, changed_at=changed_at, ended_at=changed_at if has_ended else None)
         self.sheet.put(after)
@@ -244,6 +261,11 @@ class VenueFloor:
             self._tell_event(name, after, fill.filled_at, fill=fill)
         if has_ended and order.status != "filled":
             self._tell_event(told_status(after, is_open=True), after, changed_at)
+
+    def _close_after(self, instant: datetime) -> datetime:
+        """Return the close at which a day order of an instant ends."""
+        last = self.calendar.last_closed(instant)
+        return self.calendar.closes_at(self.calendar.sessions[0] if last is None else self.calendar.next(last))
 
     def _tell_event(self, event: str, row: SheetRow, at: datetime, fill: BrokerFill | None = None, **told: Any) -> None:
         if fill is not None:
@@ -258,7 +280,7 @@ class VenueFloor:
     def _rejected(self, order: OrderRequest, now: datetime, *, replaces: str, reason: str) -> dict[str, Any]:
         """Answer with an order that is accepted, and reject it at once; the engine never sees it."""
         row = SheetRow(
-            order_id=_order_id(order.client_order_id),
+            order_id=order_id_of(order.client_order_id),
             order=_only_told(order),
             accepted_at=now,
             changed_at=now,
@@ -273,27 +295,6 @@ class VenueFloor:
             self._tell_event("order_replace_rejected", self.row(replaces), now)
         return answer
 
-    def _refuse_order(self, order: OrderRequest) -> None:
-        self._refuse_duplicate(order)
-        flags = self.faults.account
-        if any(flags.get(name) for name in ("trading_blocked", "account_blocked", "trade_suspended_by_user")):
-            raise Refusal(403, FORBIDDEN, "account is restricted from trading")
-        asset = self.faults.assets.get(order.symbol, {})
-        if asset.get("tradable") is False or asset.get("status", "active") != "active":
-            raise Refusal(422, REFUSED, f"asset {order.symbol} is not active")
-        held = self.broker.account().positions_shares.get(order.symbol, 0)
-        if order.side == "sell" and not held:
-            raise Refusal(403, FORBIDDEN, "account is not allowed to short", symbol=order.symbol)
-        for other in self.broker.orders():
-            if other.status == "open" and _may_cross(order, other):
-                raise Refusal(
-                    403,
-                    FORBIDDEN,
-                    "potential wash trade detected. use complex orders",
-                    existing_order_id=_order_id(other.client_order_id),
-                    reject_reason=f"opposite side {other.order_type} order exists",
-                )
-
     def _refuse_duplicate(self, order: OrderRequest) -> None:
         if self.sheet.by_client_id(order.client_order_id) is not None:
             raise Refusal(422, INVALID, "client_order_id must be unique")
@@ -306,21 +307,10 @@ class VenueFloor:
         return derived_uuid("client", now.isoformat(), str(self._new_ids), str(len(self.events)))
 
 
-def _order_id(client_order_id: str) -> str:
-    return derived_uuid("order", client_order_id)
-
-
 def _found(row: SheetRow | None, wanted: str) -> SheetRow:
     if row is None:
         raise Refusal(404, NOT_FOUND, f"order not found for {wanted}")
     return row
-
-
-def _refusal(outcome: Refused, order: OrderRequest) -> Refusal:
-    for beginning, status, code, message in _REFUSALS:
-        if outcome.reason.startswith(beginning):
-            return Refusal(status, code, f"{message}: {outcome.reason}", symbol=order.symbol)
-    raise AssertionError("the last row of the table fits every reason")
 
 
 def _only_told(order: OrderRequest) -> VenueOrder:
@@ -345,19 +335,7 @@ def _only_told(order: OrderRequest) -> VenueOrder:
     )
 
 
-def _may_cross(order: OrderRequest, other: VenueOrder) -> bool:
-    """Return whether an order could trade with one of the account's own, as Alpaca sees it."""
-    if order.symbol != other.symbol or order.side == other.side:
-        return False
-    if other.group_id or order.attached:
-        return False
-    if order.order_type != "limit" or other.order_type != "limit" or not order.limit_usd or not other.limit_usd:
-        return True
-    bid, ask = (order.limit_usd, other.limit_usd) if order.side == "buy" else (other.limit_usd, order.limit_usd)
-    return bid >= ask
-
-
-def _average(fills: list[BrokerFill]) -> Decimal | None:
+def _average(fills: Sequence[BrokerFill]) -> Decimal | None:
     quantity = sum(fill.quantity_shares for fill in fills)
     if not quantity:
         return None
@@ -365,7 +343,7 @@ def _average(fills: list[BrokerFill]) -> Decimal | None:
     return (value / quantity).quantize(Decimal("0.000001")).normalize()
 
 
-def _fills_within(fills: list[BrokerFill], shares: int) -> int:
+def _fills_within(fills: Sequence[BrokerFill], shares: int) -> int:
     counted = 0
     for number, fill in enumerate(fills):
         if counted >= shares:
