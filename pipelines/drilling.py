@@ -17,8 +17,14 @@ from assets.maintenance.restore_drill import DrillReport
 from pipelines.home import HOME_VARIABLE, Home
 from pipelines.ledger_opening import anchoring_of, has_ledger
 from pipelines.settings import Settings
+from pipelines.settings_loading import LIVE_VARIABLE
+from pipelines.settings_sources import ENVIRONMENT_PREFIX
+from pipelines.trading_adapters import is_clock_told
 
 _DEADLINE_SECONDS: Final = 900
+_KEYS_OF_NOBODY: Final = {
+    f"{ENVIRONMENT_PREFIX}BROKER_KEYS__{name}": "opens-nothing" for name in ("KEY_ID", "SECRET_KEY")
+}
 _ANCHORS: Final = 200
 """Newest lines of each sink that are handed on: years of days between two drills."""
 
@@ -47,7 +53,7 @@ def run_drill(settings: Settings, home: Home, *, is_from_raw: bool = False) -> D
                 input=orjson.dumps(told),
                 capture_output=True,
                 cwd=folder,
-                env={HOME_VARIABLE: str(place), "PATH": os.defpath, "DAGSTER_DISABLE_TELEMETRY": "yes"},
+                env=_environment(settings, place),
                 timeout=_DEADLINE_SECONDS,
                 check=False,
             )
@@ -59,6 +65,14 @@ def run_drill(settings: Settings, home: Home, *, is_from_raw: bool = False) -> D
         last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
         return DrillReport(passed=False, reason=f"the drill's process failed: {last}", total_seconds=seconds)
     return replace(DrillReport(**orjson.loads(lines[-1])), total_seconds=seconds)
+
+
+def _environment(settings: Settings, place: Path) -> dict[str, str]:
+    """Return nothing of this process's own; a real mode's settings load only beside keys, and these open nothing."""
+    bare = {HOME_VARIABLE: str(place), "PATH": os.defpath, "DAGSTER_DISABLE_TELEMETRY": "yes"}
+    if settings.mode == "live":
+        bare[LIVE_VARIABLE] = settings.account
+    return bare if is_clock_told(settings.mode) else bare | _KEYS_OF_NOBODY
 
 
 def _revealed(policy: BackupPolicy) -> dict[str, Any]:

@@ -119,11 +119,11 @@ def _check_databases(home: Home) -> None:
 def _repeated(home: Home, *, is_from_raw: bool) -> dict[str, object]:
     """Make the newest decision again and return what the report says of it."""
     settings = load_settings(home.settings)
+    book = open_ledger(settings, home).book()
+    _refuse_sending(home, book)
     if not is_clock_told(settings.mode):
         return {"decision": f"mode {settings.mode}: repeat it where the venue's keys are, with `touchstone replay`"}
     desk = open_desk(settings, home, actor="restore drill")
-    book = desk.ledger.book()
-    _refuse_sending(home, book)
     cycle = _newest_decision(book)
     if cycle is None:
         return {"decision": "none was made yet"}

@@ -124,6 +124,15 @@ def test_a_drill_needs_nothing_of_the_home_but_its_anchors(
         moved.chmod(0o700)
 
 
+def test_a_drill_of_a_paper_account_needs_no_key_and_repeats_nothing(tmp_path: Path) -> None:
+    paper = TradedHome(tmp_path / "original", mode="paper")
+    paper.days.live(FIRST)
+    make_backup(paper.settings, paper.home)
+    report = run_drill(paper.settings, paper.home)
+    assert (report.reason, report.passed) == ("", True)
+    assert report.decision.startswith("mode paper: repeat it where the venue's keys are")
+
+
 def test_a_drill_turns_red_over_one_changed_byte(traded: TradedHome) -> None:
     path = pieces(traded)[len(pieces(traded)) // 2]
     stored = bytearray(path.read_bytes())

@@ -21,6 +21,10 @@ costs: {slippage_bps: 10, commission_usd_per_share: 0.005}
 sizing: {entry_top_fraction: 0.5, hold_top_fraction: 0.7}
 backup: {folder: STORE}
 """
+KEYS = {
+    "TOUCHSTONE__BROKER_KEYS__KEY_ID": "PK-of-a-test-home",
+    "TOUCHSTONE__BROKER_KEYS__SECRET_KEY": "secret-of-a-test-home",
+}
 
 
 @dataclass
@@ -28,12 +32,14 @@ class TradedHome:
     """Days of one desk in a home, with backups in a folder beside it."""
 
     folder: Path
+    mode: str = "simulated"
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / "settings.yaml"
-        path.write_text(SETTINGS.replace("STORE", str(self.folder / "store")), encoding="utf-8")
-        self.settings: Settings = load_settings(path, {})
+        told = SETTINGS.replace("STORE", str(self.folder / "store")).replace("mode: simulated", f"mode: {self.mode}")
+        path.write_text(told, encoding="utf-8")
+        self.settings: Settings = load_settings(path, KEYS if self.mode == "paper" else {})
         self.home = Home(self.folder / "home")
         create_home(self.settings, self.home)
         # The builder makes the market of a folder that has none.
