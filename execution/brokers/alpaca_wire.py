@@ -143,7 +143,8 @@ class AlpacaWire:
         patience = self._policy.read_patience_seconds
 
         def pause(error: Exception) -> bool | float:
-            if not isinstance(error, VenueUnavailable):
+            # Behind an open breaker nobody is asked, so asking again soon would only wait.
+            if not isinstance(error, VenueUnavailable) or self._breaker.is_open:
                 return False
             wait = error.wait_seconds
             return True if wait is None else (wait if wait <= patience else False)

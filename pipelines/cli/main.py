@@ -103,12 +103,13 @@ def paper_smoke(
     """Look at the paper account of the settings, and say what was found and what no look can prove."""
     from pipelines.cli.paper_smoke import NOT_PROVEN, run_smoke
     from pipelines.home import Home
+    from pipelines.logging_setup import configure_logging
     from pipelines.trading_settings import load_trading_settings
 
+    tree, home = load_trading_settings(settings), Home.from_environment()
+    configure_logging(home, level=tree.log.level, secrets=tree.secrets(), console=False)
     is_fit = True
-    for finding in run_smoke(
-        load_trading_settings(settings), Home.from_environment(), symbol=symbol, sends_order=with_order
-    ):
+    for finding in run_smoke(tree, home, symbol=symbol, sends_order=with_order):
         print(f"{finding.verdict:<8} {finding.subject:<13} {finding.detail}")
         is_fit = is_fit and finding.verdict != "failed"
     for unproven in NOT_PROVEN:

@@ -151,6 +151,18 @@ def test_case_23_a_burst_of_failures_does_not_lose_a_read(tmp_path: Path, status
         assert account.broker.account().cash_usd == Decimal(100_000)
 
 
+def test_case_23_behind_an_open_breaker_nobody_is_asked_and_nothing_is_sent(tmp_path: Path) -> None:
+    with alpaca_account(tmp_path, breaker_failures=3) as account:
+        account.meets("answer", "GET", "/v2/positions", status=503, times=99)
+        with pytest.raises(VenueUnavailable):
+            account.broker.account()
+        assert account.venue.wire["GET /v2/positions"] == 3
+        with pytest.raises(VenueUnavailable, match="several times in a row"):
+            account.other_client(breaker_failures=3).broker.open_orders()
+        assert "several times in a row" in account.refused(buy(10))
+        assert set(account.venue.wire) == {"GET /v2/account", "GET /v2/positions"}
+
+
 def test_case_23_a_failing_post_is_unknown_and_looked_up(account: AlpacaAccount) -> None:
     account.meets("answer", status=503)
     assert "503" in account.unknown(buy(10))
