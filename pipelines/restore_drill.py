@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+import orjson
 from pydantic import BaseModel, ConfigDict
 
 from assets.maintenance.backup import Backup, newest
@@ -26,6 +27,7 @@ from execution.domain.events import PlanMissed
 from execution.ledger.anchors import key_id, parsed
 from execution.ledger.book import Book, CycleRecord
 from execution.replay import Step, replay_plan
+from execution.session.approval import PLANS_FOLDER
 from pipelines.home import Home
 from pipelines.ledger_opening import open_ledger
 from pipelines.replay_analysis import replay_analysis
@@ -127,6 +129,10 @@ def _repeated(home: Home, *, is_from_raw: bool) -> dict[str, object]:
     cycle = _newest_decision(book)
     if cycle is None:
         return {"decision": "none was made yet"}
+    frozen = orjson.loads(desk.artifacts.read(PLANS_FOLDER, cycle.plan_hash or "", suffix=".json"))
+    if frozen["settings_hash"] != settings.settings_hash:
+        # Another size is another plan: that would be no fault of the backup.
+        return {"decision": f"{cycle.session} was made under other settings, so it is not made again"}
     beside = home.root.with_name("again")
     steps: tuple[Step, ...] = ()
     if is_from_raw and cycle.batch_hash is not None:

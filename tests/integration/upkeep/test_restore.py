@@ -133,6 +133,19 @@ def test_a_drill_of_a_paper_account_needs_no_key_and_repeats_nothing(tmp_path: P
     assert report.decision.startswith("mode paper: repeat it where the venue's keys are")
 
 
+def test_a_decision_made_under_other_settings_is_not_held_against_the_backup(
+    traded: TradedHome, tmp_path: Path
+) -> None:
+    path = tmp_path / "smaller.yaml"
+    told = (traded.folder / "settings.yaml").read_text(encoding="utf-8")
+    path.write_text(told.replace("sizing: {", "sizing: {max_names: 2, "), encoding="utf-8")
+    smaller = load_settings(path, {})
+    make_backup(smaller, traded.home)
+    report = run_drill(smaller, traded.home)
+    assert (report.reason, report.passed) == ("", True)
+    assert report.decision == f"{FIRST} was made under other settings, so it is not made again"
+
+
 def test_a_drill_turns_red_over_one_changed_byte(traded: TradedHome) -> None:
     path = pieces(traded)[len(pieces(traded)) // 2]
     stored = bytearray(path.read_bytes())
