@@ -11,7 +11,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from execution.venue.faults import Fault
 from tests.builders.http_venue import KEY_ID, SECRET_KEY, HttpVenue, http_venue
-from tests.builders.venue import TUESDAY, World, buy
+from tests.builders.venue import CALENDAR, FRIDAY, TUESDAY, World, buy
 
 KEYS = {"action": "authenticate", "data": {"key_id": KEY_ID, "secret_key": SECRET_KEY}}
 LISTEN = {"action": "listen", "data": {"streams": ["trade_updates"]}}
@@ -73,6 +73,14 @@ def test_an_order_that_expires_is_told_at_the_close(venue: HttpVenue, world: Wor
         world.at_close(TUESDAY)
         event = told(socket)["data"]
     assert (event["event"], event["timestamp"]) == ("expired", "2024-03-05T21:00:00.000000Z")
+
+
+def test_an_end_that_is_noticed_days_later_is_told_at_its_own_close(venue: HttpVenue, world: World) -> None:
+    world.broker.submit(buy(10, limit_usd=Decimal(30)))
+    assert len(venue.accepted) == 1
+    world.at_close(FRIDAY)
+    [row] = venue.accepted
+    assert (row.order.status, row.ended_at) == ("expired", CALENDAR.closes_at(TUESDAY))
 
 
 def test_nothing_is_replayed_to_who_comes_later(venue: HttpVenue, world: World) -> None:
