@@ -11,13 +11,13 @@ from typing import Any, Literal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from execution.brokers.memory_tape import MemoryTape
 from execution.brokers.simulated import SimulatedBroker
 from execution.brokers.tape import TapeRow
 from execution.domain.orders import AccountSnapshot, BrokerFill, CorporateActionEntry, OrderRequest, OrderState
 from execution.portfolio.cost_model import CostModel
 from tests.builders.venue import CALENDAR, WEEK, a_bar
 from tests.fakes.manual_clock import ManualClock
-from execution.brokers.memory_tape import MemoryTape
 
 SYMBOLS = ("AAA", "BBB")
 CASH = Decimal(20_000)
