@@ -22,9 +22,8 @@ from tests.unit.ml.marts_builder import CALENDAR, IDENTITY, Market, a_certificat
 
 TRAINING = [defs.training_set, defs.model]
 SCORING = [defs.scores, defs.signal_batch]
-NOTHING = dict.fromkeys(
-    ("warehouse", "batches", "snapshots", "models", "clock", "learning_policy", "identity", "artifacts_root"), object()
-)
+_OF_LEARNING = ("warehouse", "batches", "snapshots", "models", "clock", "learning_policy", "identity", "artifacts_root")
+NOTHING = dict.fromkeys((*_OF_LEARNING, "raw_store", "desk_rules"), object())
 
 
 @dataclass
