@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from execution.brokers.simulated import SimulatedBroker
@@ -116,11 +116,24 @@ class Published:
         return tuple(batch.certificate for batch in self._by_hash.values() if batch.session == session)
 
 
+@dataclass(slots=True)
 class Switch:
-    """The port `Interlock` where nobody is there to press stop; what the breakers halt stays halted in the ledger."""
+    """The port `Interlock` where no person is there to press stop, or to resume."""
+
+    engaged_for: str = ""
+
+    def engage(self, reason: str, actor: str, at: datetime) -> None:
+        """Let nothing pass from now on."""
+        self.engaged_for = self.engaged_for or f"{actor} at {at.isoformat()}: {reason}"
 
     def refuse_when_engaged(self) -> None:
-        """Let everything pass."""
+        """Do nothing until it is engaged.
+
+        Raises:
+            Halted: it is.
+        """
+        if self.engaged_for:
+            raise Halted(self.engaged_for)
 
 
 def backtest(

@@ -110,6 +110,14 @@ class Interlock(Protocol):
         """Do nothing while orders may pass; raise Halted when they may not, or when nobody can tell."""
         ...
 
+    def engage(self, reason: str, actor: str, at: datetime) -> None:
+        """Let nothing pass from now on, until a named person says otherwise; harmless to repeat.
+
+        Raises:
+            OSError: it could not be engaged.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class SessionHours:

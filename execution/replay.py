@@ -145,6 +145,9 @@ class _StoppedClock:
 class _Open:
     """No switch: whether one was engaged then is in the ledger, and nothing is sent now."""
 
+    def engage(self, reason: str, actor: str, at: datetime) -> None:
+        """Do nothing: a replay stops nobody."""
+
     def refuse_when_engaged(self) -> None:
         return
 

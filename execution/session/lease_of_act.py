@@ -15,7 +15,6 @@ from typing import Final
 from execution.domain.errors import ChainBroken, LedgerError
 from execution.ledger.anchors import verify_ledger
 from execution.risk.circuit_breakers import ACTOR as BREAKER
-from execution.risk.kill_switch import KillSwitch
 from execution.session.desk import Desk
 
 ACT_LEASE: Final = "act"
@@ -71,11 +70,9 @@ def keep_lease(desk: Desk) -> None:
 
 def _stop(desk: Desk, broken: ChainBroken) -> None:
     """Engage the kill switch for a broken chain; the ledger it breaks can take no change of control."""
-    # A simulated switch is pressed by its schedule alone.
-    if isinstance(desk.kill_switch, KillSwitch):
-        # Where even a file cannot be made, the next act finds the chain broken again and sends as little.
-        with suppress(OSError):
-            desk.kill_switch.engage(f"the ledger's chain is broken: {broken}", BREAKER, desk.clock.now())
+    # Where even a file cannot be made, the next act finds the chain broken again and sends as little.
+    with suppress(OSError):
+        desk.kill_switch.engage(f"the ledger's chain is broken: {broken}", BREAKER, desk.clock.now())
 
 
 def holder_of(desk: Desk) -> str:

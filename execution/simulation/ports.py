@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from execution.domain.errors import CorruptArtifact, Halted, LedgerError
@@ -204,6 +205,12 @@ class SimulatedSwitch:
     draws: Draws
     faults: Faults
     is_engaged: bool = False
+
+    def engage(self, reason: str, actor: str, at: datetime) -> None:  # noqa: ARG002 - the trace says who and why
+        """Let nothing pass from now on."""
+        self.hub.stop("engage")
+        self.hub.note(f"{actor} presses stop: {reason}")
+        self.is_engaged = True
 
     def refuse_when_engaged(self) -> None:
         """Do nothing while orders may pass.
