@@ -10,10 +10,9 @@ from execution.brokers.alpaca_time import AlpacaTime
 from execution.brokers.alpaca_wire import AlpacaWire
 from execution.domain.errors import SettingsRefused
 from execution.ports import Clock
-from execution.request_budget import RequestBudget
-from execution.shared_breaker import SharedBreaker
 from execution.trading_calendar import TradingCalendar
 from pipelines.home import Home
+from pipelines.provider_limits import breaker_of, budget_of
 from pipelines.trading_settings import TradingSettings
 
 
@@ -56,20 +55,8 @@ def _wire(settings: TradingSettings, home: Home, clock: Clock, *, provider: str,
         key_id=_told(settings.broker_keys.key_id, "key_id"),
         secret_key=_told(settings.broker_keys.secret_key, "secret_key"),
         policy=policy,
-        budget=RequestBudget(
-            home.operations,
-            provider=provider,
-            clock=clock,
-            per_minute=policy.requests_per_minute,
-            kept_for_orders=policy.kept_for_orders,
-            kept_for_cancels=policy.kept_for_cancels,
-        ),
-        breaker=SharedBreaker(
-            home.operations,
-            provider=provider,
-            failures=policy.breaker_failures,
-            reset_seconds=policy.breaker_reset_seconds,
-        ),
+        budget=budget_of(policy, home, clock, provider=provider),
+        breaker=breaker_of(policy, home, provider=provider),
         clock=clock,
     )
 

@@ -11,9 +11,9 @@ from execution.brokers.alpaca_policy import AlpacaPolicy
 from execution.domain.errors import SettingsRefused
 from execution.ports import Clock
 from execution.request_budget import RequestBudget
-from execution.shared_breaker import SharedBreaker
 from execution.trading_calendar import TradingCalendar
 from pipelines.home import Home
+from pipelines.provider_limits import breaker_of, budget_of
 from pipelines.settings import Settings
 from pipelines.trading_adapters import clock_of
 
@@ -57,12 +57,7 @@ def _filings(settings: Settings, home: Home, clock: Clock, alpaca: AlpacaData) -
                 kept_for_orders=0,
                 kept_for_cancels=0,
             ),
-            breaker=SharedBreaker(
-                home.operations,
-                provider="edgar",
-                failures=settings.alpaca.breaker_failures,
-                reset_seconds=settings.alpaca.breaker_reset_seconds,
-            ),
+            breaker=breaker_of(settings.alpaca, home, provider="edgar"),
             clock=clock,
         )
         for address in ("https://data.sec.gov", "https://www.sec.gov")
@@ -90,20 +85,8 @@ def _reader(settings: Settings, home: Home, clock: Clock, provider: str, address
         address,
         headers={"APCA-API-KEY-ID": key_id, "APCA-API-SECRET-KEY": secret_key},
         secrets=(key_id, secret_key),
-        budget=RequestBudget(
-            home.operations,
-            provider=provider,
-            clock=clock,
-            per_minute=policy.requests_per_minute,
-            kept_for_orders=policy.kept_for_orders,
-            kept_for_cancels=policy.kept_for_cancels,
-        ),
-        breaker=SharedBreaker(
-            home.operations,
-            provider=provider,
-            failures=policy.breaker_failures,
-            reset_seconds=policy.breaker_reset_seconds,
-        ),
+        budget=budget_of(policy, home, clock, provider=provider),
+        breaker=breaker_of(policy, home, provider=provider),
         clock=clock,
     )
 
