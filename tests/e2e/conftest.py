@@ -41,6 +41,9 @@ learning:
 sizing:
   # So small a world teaches little; these tests are about what happens to orders, not about whether they pay.
   round_trip_cost_bps: 0
+backup:
+  # A night's backup and drill have tests of their own; here they would only make each settled day longer.
+  is_scheduled: false
 """
 # A bound for a hopeless day, not a measure: other workers and other programs share the machine.
 SECONDS_A_TEST_DAY_MAY_TAKE = 900.0
