@@ -1,10 +1,10 @@
-"""Backup, restore and retention killed by the kernel at seeded moments: nothing half, nothing lost."""
+"""Backup, restore and retention ended by the kernel on their way, at seeded steps: nothing half, nothing lost."""
 
 import hashlib
 import multiprocessing
 import random
 import signal
-import time
+import sys
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -27,38 +27,52 @@ pytestmark = pytest.mark.filterwarnings("default")
 KILLS = [8, pytest.param(100, marks=pytest.mark.campaign)]
 
 
-class Killer:
-    """Kills work at a seeded part of the time it takes, which it learns anew whenever work ends before that."""
+# Steps by which work is told how far it has come: each may be the last.
+STEPS = frozenset({"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "sqlite3.connect"})
+SECONDS_AFTER_A_STEP = 0.002
 
-    def __init__(self, whole_seconds: float) -> None:
-        self.whole_seconds = whole_seconds
+
+class Killer:
+    """Has the kernel end work of a process of its own within two milliseconds of a seeded step."""
+
+    def __init__(self, work: Callable[[], object]) -> None:
         self.cut_short = 0
-        self._dice = random.Random(20240305)  # noqa: S311 - a seed makes the parts the same each time
+        self._dice = random.Random(20240305)  # noqa: S311 - a seed makes the steps the same each time
+        self._fork = multiprocessing.get_context("fork")
+        self._steps = self._fork.RawValue("i", 0)
+        assert self._ends(work, at_step=0)
+        self._all_steps = self._steps.value
 
     def lets(self, work: Callable[[], object]) -> None:
-        """Start work and kill it somewhere on its way."""
-        started = time.monotonic()
-        if killed_after(self._dice.random() * self.whole_seconds, work):
-            self.cut_short += 1
+        """Start work and end it somewhere on its way; work that was faster tells how many steps there are now."""
+        if self._ends(work, at_step=self._dice.randint(1, self._all_steps)):
+            self._all_steps = min(self._all_steps, self._steps.value)
         else:
-            self.whole_seconds = min(self.whole_seconds, time.monotonic() - started)
+            self.cut_short += 1
 
+    def _ends(self, work: Callable[[], object], *, at_step: int) -> bool:
+        """Return whether work came to its own end."""
+        delay = max(1e-6, self._dice.random() * SECONDS_AFTER_A_STEP)
 
-def killed_after(seconds: float, work: Callable[[], object]) -> bool:
-    """Run work in a process of its own and kill it; return whether it was still at it."""
-    process = multiprocessing.get_context("fork").Process(target=work)
-    process.start()
-    process.join(seconds)
-    process.kill()
-    process.join()
-    assert process.exitcode in (0, -signal.SIGKILL)
-    return process.exitcode != 0
+        def counted() -> None:
+            # Nobody handles the alarm, so the kernel ends the process as `kill` would.
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
+            def count(event: str, _arguments: object) -> None:
+                if event in STEPS:
+                    self._steps.value += 1
+                    if self._steps.value == at_step:
+                        signal.setitimer(signal.ITIMER_REAL, delay)
 
-def seconds_of(work: Callable[[], object]) -> float:
-    started = time.monotonic()
-    assert not killed_after(60, work)
-    return time.monotonic() - started
+            sys.addaudithook(count)
+            work()
+
+        self._steps.value = 0
+        process = self._fork.Process(target=counted)
+        process.start()
+        process.join()
+        assert process.exitcode in (0, -signal.SIGALRM)
+        return process.exitcode == 0
 
 
 @pytest.fixture
@@ -80,7 +94,7 @@ def grown(traded: TradedHome, number: int) -> None:
 def test_the_newest_backup_is_whole_whenever_one_was_killed(traded: TradedHome, tmp_path: Path, kills: int) -> None:
     store = traded.settings.backup.store(traded.home.backups)
     grown(traded, -1)
-    killer = Killer(seconds_of(lambda: make_backup(traded.settings, traded.home)))
+    killer = Killer(lambda: make_backup(traded.settings, traded.home))
     for number in range(kills):
         grown(traded, number)
         killer.lets(lambda: make_backup(traded.settings, traded.home))
@@ -98,7 +112,7 @@ def test_a_killed_restore_leaves_no_home_or_one_in_recovery(traded: TradedHome, 
     def restore() -> None:
         restored_page(traded.settings, traded.home, to=place, name="", actor="A. Person")
 
-    killer = Killer(seconds_of(restore))
+    killer = Killer(restore)
     for number in range(kills):
         place.rename(tmp_path / f"gone-{number}") if place.exists() else None
         killer.lets(restore)
@@ -123,7 +137,7 @@ def test_a_killed_retention_leaves_each_part_in_the_home_or_in_the_archive(tmp_p
     at = CALENDAR.as_of(FIRST)
     tried = tmp_path / "tried"
     items = home_with_parts(tried, close_usd=-1.0)
-    killer = Killer(seconds_of(lambda: archive_files(Archive(tried / "archive"), tried, items, at=at)))
+    killer = Killer(lambda: archive_files(Archive(tried / "archive"), tried, items, at=at))
     for number in range(kills):
         home = tmp_path / f"home-{number}"
         items = home_with_parts(home, close_usd=float(number))
