@@ -29,7 +29,7 @@ from pipelines.due_trading import book_of
 from pipelines.home import Home
 from pipelines.settings import Settings
 from pipelines.trading_adapters import batches_of, clock_of
-from pipelines.upkeep_adapters import upkeep_resources
+from pipelines.upkeep.adapters import upkeep_resources
 from sensors.rules import AnalysisFacts
 from sensors.trading_facts import settled_sessions
 

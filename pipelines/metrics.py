@@ -15,11 +15,11 @@ from assets.maintenance.nights import newest_night
 from execution.domain.errors import TouchstoneError
 from execution.ledger.book import Book
 from execution.session.control import control_state
-from pipelines.alert_place import outbox_of
+from pipelines.alerting.missed_sessions import missed_session
+from pipelines.alerting.outbox import outbox_of
 from pipelines.due_trading import book_of
 from pipelines.home import Home
 from pipelines.ledger_opening import has_ledger, open_ledger
-from pipelines.missed_sessions import missed_session
 from pipelines.trading_settings import TradingSettings
 
 _STATES = ("active", "reducing", "halted")

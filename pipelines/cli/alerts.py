@@ -7,8 +7,8 @@ import structlog
 
 from execution.alert_outbox import Alert
 from execution.domain.errors import TouchstoneError
-from pipelines.alert_place import outbox_of
-from pipelines.alert_watch import AlertWatch
+from pipelines.alerting.outbox import outbox_of
+from pipelines.alerting.watch import AlertWatch
 from pipelines.home import Home
 from pipelines.trading_settings import TradingSettings
 

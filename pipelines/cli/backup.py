@@ -1,8 +1,8 @@
 """`touchstone backup`: a backup now."""
 
-from pipelines.backup_making import make_backup
 from pipelines.home import Home
 from pipelines.settings import Settings
+from pipelines.upkeep.backup import make_backup
 
 
 def backup_page(settings: Settings, home: Home, *, is_full: bool) -> str:

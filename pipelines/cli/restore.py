@@ -7,8 +7,8 @@ from assets.maintenance.sealing import open_store
 from execution.clock import SystemClock
 from execution.domain.errors import DataError, NotArmed
 from pipelines.home import Home
-from pipelines.restoring import restore_home
 from pipelines.settings import Settings
+from pipelines.upkeep.restore import restore_home
 
 
 def restored_page(settings: Settings, home: Home, *, to: Path, name: str, actor: str) -> str:

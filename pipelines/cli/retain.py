@@ -4,8 +4,8 @@ import dagster as dg
 
 from pipelines.dagster_instance import prepare_instance
 from pipelines.home import Home
-from pipelines.retaining import Retention
 from pipelines.settings import Settings
+from pipelines.upkeep.retention import Retention
 
 
 def retention_page(settings: Settings, home: Home, *, is_applied: bool) -> str:

@@ -3,7 +3,7 @@
 from assets.maintenance.nights import newest_night
 from execution.session.control import control_sentence
 from execution.trading_calendar import TradingCalendar
-from pipelines.alert_place import outbox_of
+from pipelines.alerting.outbox import outbox_of
 from pipelines.cli.clock import clock_page, movable_clock
 from pipelines.cli.ledger_pages import cycles_page, positions_page
 from pipelines.home import Home

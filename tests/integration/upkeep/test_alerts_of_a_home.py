@@ -15,7 +15,7 @@ from assets.maintenance.nights import record_night
 from execution.alert_sender import AlertPolicy, channels_of
 from execution.clock import FileClock
 from execution.domain.events import ControlChanged
-from pipelines.alert_watch import AlertWatch
+from pipelines.alerting.watch import AlertWatch
 from pipelines.cli.alerts import try_channels
 from pipelines.cli.status import status_page
 from pipelines.dagster_instance import prepare_instance

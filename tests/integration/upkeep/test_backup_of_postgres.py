@@ -8,8 +8,8 @@ from execution.ledger.postgres_ledger import DEFAULT_SCHEMA, PostgresDriver
 from execution.ledger.sql_ledger import SqlLedger
 from execution.ledger.sqlite_ledger import SqliteDriver, SqliteLedger
 from execution.ledger.transplanting import transplant
-from pipelines.backup_making import make_backup
 from pipelines.cli.restore import restored_page
+from pipelines.upkeep.backup import make_backup
 from tests.builders.postgres import a_schema, postgres_dsn
 from tests.builders.trading_days import FIRST
 from tests.integration.upkeep.traded_home import TradedHome

@@ -18,8 +18,8 @@ from assets.maintenance.restore import restore_files
 from assets.maintenance.retention import FEATURES, Archive, Item, archive_files
 from assets.maintenance.sealing import Plain
 from execution.ledger.sqlite_ledger import SqliteLedger
-from pipelines.backup_making import make_backup
 from pipelines.cli.restore import restored_page
+from pipelines.upkeep.backup import make_backup
 from tests.builders.trading_days import CALENDAR, FIRST
 from tests.integration.upkeep.traded_home import TradedHome
 

@@ -12,13 +12,13 @@ from assets.maintenance.backup import newest
 from assets.maintenance.sealing import Plain
 from execution.domain.errors import ChainBroken, DataError, Halted, NotArmed
 from execution.ledger.sqlite_ledger import SqliteLedger
-from pipelines.backup_making import make_backup
 from pipelines.cli.ledger_care import verified_page
 from pipelines.cli.restore import restored_page
 from pipelines.cli.resume import confirm, look
-from pipelines.drilling import run_drill
 from pipelines.home import Home
 from pipelines.settings import load_settings
+from pipelines.upkeep.backup import make_backup
+from pipelines.upkeep.drill import run_drill
 from tests.builders.trading_days import FIRST, SESSIONS
 from tests.integration.upkeep.traded_home import TradedHome
 
@@ -102,7 +102,7 @@ def test_a_drill_is_green_where_the_home_is_gone_and_only_its_anchors_are_known(
     traded: TradedHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines = [line for sink in traded.days.desk.anchoring.sinks for line in sink.lines()]  # type: ignore[union-attr]  # given above
-    monkeypatch.setattr("pipelines.drilling._anchor_lines", lambda *_: lines)
+    monkeypatch.setattr("pipelines.upkeep.drill._anchor_lines", lambda *_: lines)
     moved = tmp_path / "moved"
     traded.home.root.rename(moved)
     moved.chmod(0)

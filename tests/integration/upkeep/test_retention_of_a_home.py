@@ -19,8 +19,8 @@ from execution.domain.errors import DataError
 from pipelines.cli.retain import retention_page
 from pipelines.dagster_instance import prepare_instance
 from pipelines.home import Home
-from pipelines.retaining import Retention
 from pipelines.settings import Settings, load_settings
+from pipelines.upkeep.retention import Retention
 from tests.builders.raw_market import a_raw_market
 from tests.builders.trading_days import CALENDAR, FIRST
 from tests.integration.upkeep.traded_home import TradedHome

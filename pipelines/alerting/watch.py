@@ -18,11 +18,11 @@ from execution.clock import SystemClock
 from execution.domain.errors import TouchstoneError
 from execution.ledger.event_codec import decoded
 from execution.ledger_alerts import alert_of
-from pipelines.alert_place import outbox_of
+from pipelines.alerting.missed_sessions import missed_session
+from pipelines.alerting.outbox import outbox_of
 from pipelines.dagster_instance import prepare_instance
 from pipelines.home import Home
 from pipelines.ledger_opening import has_ledger, ledger_driver
-from pipelines.missed_sessions import missed_session
 from pipelines.trading_settings import TradingSettings
 
 _LEDGER: Final = "ledger"

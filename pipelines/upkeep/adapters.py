@@ -3,11 +3,11 @@
 from typing import Any
 
 from assets.maintenance.nights import Upkeep
-from pipelines.backup_making import make_backup
-from pipelines.drilling import run_drill
 from pipelines.home import Home
-from pipelines.retaining import Retention
 from pipelines.settings import Settings
+from pipelines.upkeep.backup import make_backup
+from pipelines.upkeep.drill import run_drill
+from pipelines.upkeep.retention import Retention
 
 
 def upkeep_resources(settings: Settings, home: Home) -> dict[str, Any]:

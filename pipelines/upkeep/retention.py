@@ -25,9 +25,9 @@ from assets.schemas import NEWS as NEWS_TABLE
 from execution.domain.errors import DataError
 from pipelines.due_trading import book_of
 from pipelines.home import Home
-from pipelines.run_history import delete_runs, ended_runs, rows_of
 from pipelines.settings import Settings
 from pipelines.trading_adapters import clock_of
+from pipelines.upkeep.run_history import delete_runs, ended_runs, rows_of
 
 _RUNS_AT_ONCE: Final = 50
 

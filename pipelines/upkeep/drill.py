@@ -49,7 +49,7 @@ def run_drill(settings: Settings, home: Home, *, is_from_raw: bool = False) -> D
         }
         try:
             done = subprocess.run(
-                [sys.executable, "-m", "pipelines.restore_drill"],
+                [sys.executable, "-m", "pipelines.drill_process"],
                 input=orjson.dumps(told),
                 capture_output=True,
                 cwd=folder,

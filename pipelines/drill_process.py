@@ -31,9 +31,9 @@ from execution.session.approval import PLANS_FOLDER
 from pipelines.home import Home
 from pipelines.ledger_opening import open_ledger
 from pipelines.replay_analysis import replay_analysis
-from pipelines.restoring import Restored, public_key, restore_home
 from pipelines.settings import load_settings
 from pipelines.trading_adapters import is_clock_told, open_desk
+from pipelines.upkeep.restore import Restored, public_key, restore_home
 
 _CIRCUMSTANCES = frozenset({"code", "settings", "limits"})
 
