@@ -85,7 +85,7 @@ class BacktestDay:
 
 
 @dataclass(slots=True)
-class Published:
+class _Published:
     """The port `SignalBatches` over recorded time: the batches of sessions gone by, the newest kept whole."""
 
     _by_hash: dict[str, SignalBatch] = field(default_factory=dict)
@@ -117,7 +117,7 @@ class Published:
 
 
 @dataclass(slots=True)
-class Switch:
+class _Switch:
     """The port `Interlock` where no person is there to press stop, or to resume."""
 
     engaged_for: str = ""
@@ -160,7 +160,7 @@ def backtest(
         TouchstoneError: an act refuses what it would refuse in live trading.
     """
     clock = MovedClock(calendar.as_of(sessions[0]))
-    published = Published()
+    published = _Published()
     desk = _desk(
         rules,
         clock=clock,
@@ -192,7 +192,7 @@ def backtest(
 
 
 def _desk(
-    rules: Rules, *, clock: MovedClock, batches: Published, tape: Tape, calendar: TradingCalendar, artifacts: Artifacts
+    rules: Rules, *, clock: MovedClock, batches: _Published, tape: Tape, calendar: TradingCalendar, artifacts: Artifacts
 ) -> Desk:
     venue = SimulatedBroker(":memory:", tape, clock, calendar, rules.costs, rules.initial_cash_usd)
     return Desk(
@@ -206,7 +206,7 @@ def _desk(
         ledger=MemoryLedger(is_within_reach_of_others=False),
         batches=batches,
         artifacts=artifacts,
-        kill_switch=Switch(),
+        kill_switch=_Switch(),
         sizing=rules.sizing,
         limits=rules.limits,
         exits=rules.exits,

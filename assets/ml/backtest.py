@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Final
 
+from assets.certificates import Certificates
 from assets.identity import RunIdentity
 from assets.ml.backtest_market import RecordedBatches, RetaughtModels, Scorer, recorded_tape
 from assets.ml.policy import LearningPolicy
@@ -118,6 +119,7 @@ def live_through(
     *,
     warehouse: Warehouse,
     raw: RawStore,
+    gate: Certificates,
     identity: RunIdentity,
     policy: LearningPolicy,
     rules: Rules,
@@ -130,6 +132,7 @@ def live_through(
         trial: what is tried.
         warehouse: the marts, built up to the last session.
         raw: the raw parts.
+        gate: where certificates of lived sessions were published.
         identity: who is running.
         policy: horizon and learner.
         rules: what a desk trades by, at once the costs.
@@ -147,6 +150,7 @@ def live_through(
         policy=policy,
         calendar=calendar,
         snapshot_hash=raw.snapshot(session=sessions[-1], as_of=calendar.as_of(sessions[-1])).hash,
+        gate=gate,
         models=RetaughtModels(warehouse, policy, identity, calendar, trial.retrain_sessions, taught)
         if trial.scorer == "model"
         else None,

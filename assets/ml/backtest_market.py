@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets import schemas
+from assets.certificates import Certificates
 from assets.identity import RunIdentity
 from assets.judged_rows import judged_features_hash, judged_rows
 from assets.ml.dataset import build_training_set, offered_features
@@ -142,9 +143,13 @@ class RetaughtModels:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedBatches:
-    """A session's batch from its stored rows: the cycle's own scoring and hand-over, with the proof of this rebuild.
+    """A session's batch from its stored rows: the cycle's own scoring and hand-over.
+
+    Rows that a gate has judged stand on its certificate, a red one included; rows of history that no cycle ever decided
+    stand on what can be said of them.
 
     Attributes:
+        gate: where certificates of lived sessions were published.
         models: None lets the rule score.
         decided: sessions on which scores are published; on all others positions are only managed.
     """
@@ -154,11 +159,12 @@ class RecordedBatches:
     policy: LearningPolicy
     calendar: TradingCalendar
     snapshot_hash: str
+    gate: Certificates
     models: RetaughtModels | None
     decided: frozenset[date]
 
     def of(self, session: date) -> SignalBatch | None:
-        """Return the batch of a session; None when none is published.
+        """Return the batch of a session; None when none is published, as after a red gate.
 
         Raises:
             DataError: the marts hold no rows of the session, or a model cannot be taught.
@@ -167,6 +173,8 @@ class RecordedBatches:
             return None
         rows = judged_rows(self.warehouse.read, session)
         certificate = self._certificate(session, rows)
+        if not certificate.is_green:
+            return None
         model = self.models.at(session) if self.models else None
         features_hash = certificate.features_hash or ""
         scores = score_session(
@@ -183,7 +191,7 @@ class RecordedBatches:
         return build_signal_batch(
             self.warehouse,
             certificate=certificate,
-            snapshot_hash=self.snapshot_hash,
+            snapshot_hash=certificate.snapshot_hash,
             note=note,
             scores=scores,
             identity=self.identity,
@@ -192,7 +200,13 @@ class RecordedBatches:
         )
 
     def _certificate(self, session: date, rows: Mapping[str, pa.Table]) -> GateCertificate:
-        """Return what can be said of stored rows: that every mart has the session's, and which they are."""
+        """Return the newest certificate of exactly these rows, or of raw data that never became any."""
+        features_hash = judged_features_hash(rows)
+        judged = [one for one in self.gate.certificates(session) if one.features_hash in {None, features_hash}]
+        return judged[-1] if judged else self._of_stored_rows(session, rows, features_hash)
+
+    def _of_stored_rows(self, session: date, rows: Mapping[str, pa.Table], features_hash: str) -> GateCertificate:
+        """Return what can be said of rows nobody judged: that every mart has the session's, and which they are."""
         counts = {mart: table.num_rows for mart, table in rows.items()}
         empty = [mart for mart, count in counts.items() if not count]
         if empty:
@@ -210,7 +224,7 @@ class RecordedBatches:
             as_of=self.calendar.as_of(session),
             stage="features",
             snapshot_hash=self.snapshot_hash,
-            features_hash=judged_features_hash(rows),
+            features_hash=features_hash,
             symbols=tuple(sorted(rows["fct_universe"].column("symbol").to_pylist())),
             checks=(check,),
         )

@@ -19,6 +19,7 @@ from pipelines.analysis_adapters import desk_rules_of, identity_of
 from pipelines.cli.text_table import text_table
 from pipelines.home import Home
 from pipelines.settings import Settings
+from pipelines.trading_adapters import batches_of
 
 _PROGRESS_SECONDS: Final = 5.0
 
@@ -45,6 +46,7 @@ def run_backtest(settings: Settings, home: Home, trial: Trial, *, tell: Callable
         trial,
         warehouse=Warehouse(home.warehouse),
         raw=RawStore(home.raw),
+        gate=batches_of(home.artifacts),
         identity=identity,
         policy=settings.learning,
         rules=desk_rules_of(settings),

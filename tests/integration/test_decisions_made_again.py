@@ -201,6 +201,7 @@ def tried_again(settings: Settings, home: Home, trial: Trial) -> list[tuple[Back
             trial,
             warehouse=Warehouse(home.warehouse),
             raw=RawStore(home.raw),
+            gate=SignalBatchStore(home.artifacts),
             identity=identity_of(settings),
             policy=settings.learning,
             rules=desk_rules_of(settings),
@@ -209,22 +210,42 @@ def tried_again(settings: Settings, home: Home, trial: Trial) -> list[tuple[Back
     )
 
 
-def test_a_backtest_hands_over_what_the_cycle_published(settings: Settings, lived: Home) -> None:
-    store = SignalBatchStore(lived.artifacts)
-    published = store.load(store.published(FIRST)[-1])
-    recorded = RecordedBatches(
-        warehouse=Warehouse(lived.warehouse),
+def recorded_batches(settings: Settings, home: Home, *, gate: SignalBatchStore) -> RecordedBatches:
+    return RecordedBatches(
+        warehouse=Warehouse(home.warehouse),
         identity=identity_of(settings),
         policy=settings.learning,
         calendar=CALENDAR,
-        snapshot_hash=published.snapshot_hash,
+        snapshot_hash="0" * 64,
+        gate=gate,
         models=None,
         decided=frozenset({FIRST}),
-    ).of(FIRST)
+    )
+
+
+def test_a_backtest_hands_over_what_the_cycle_published(settings: Settings, lived: Home) -> None:
+    store = SignalBatchStore(lived.artifacts)
+    published = store.load(store.published(FIRST)[-1])
+    recorded = recorded_batches(settings, lived, gate=store).of(FIRST)
     assert recorded is not None
     assert published.decision_source == "momentum_12_1"
-    told_apart = ("certificate", "decision_reason", "code_hash")
+    told_apart = ("decision_reason", "code_hash")
     assert replace(recorded, **{name: getattr(published, name) for name in told_apart}) == published
+
+
+def test_a_backtest_holds_where_the_gate_was_red(settings: Settings, lived: Home, tmp_path: Path) -> None:
+    then = SignalBatchStore(lived.artifacts).certificates(FIRST)[-1]
+    second = SignalBatchStore(tmp_path)
+    second.publish_certificate(then)
+    failed = replace(then.checks[0], passed=False, reason="nobody believes it any more")
+    second.publish_certificate(replace(then, checks=(failed, *then.checks[1:])))
+    assert recorded_batches(settings, lived, gate=second).of(FIRST) is None
+
+
+def test_rows_that_no_gate_judged_stand_on_being_stored(settings: Settings, lived: Home, tmp_path: Path) -> None:
+    recorded = recorded_batches(settings, lived, gate=SignalBatchStore(tmp_path)).of(FIRST)
+    assert recorded is not None
+    assert [check.name for check in recorded.certificate.checks] == ["stored_rows"]
 
 
 def test_a_backtest_by_the_rule_trades_and_says_so(settings: Settings, lived: Home) -> None:
