@@ -16,6 +16,7 @@ from execution.risk.trading_context import TradingContext
 from execution.session.day_so_far import (
     day_began_at,
     day_start_equity_usd,
+    entries_sent,
     last_trades,
     losses_in_a_row,
     messages_sent_at,
@@ -93,7 +94,7 @@ def context_of(
         closes_usd=closes,
         signals=signals,
         open_orders=_open_orders(book, reconciled.open_orders),
-        entries_today=_entries_sent(book, session),
+        entries_today=entries_sent(book, session),
         messages_today=len(messages_sent_at(book, since=day_began)),
         losses_in_a_row=losses_in_a_row(book, since=day_began),
         last_trade_at=last_trades(book),
@@ -126,11 +127,4 @@ def as_if_open(record: OrderRecord) -> OrderState:
         order_type=order.order_type,
         limit_usd=order.limit_usd,
         stop_usd=order.stop_usd,
-    )
-
-
-def _entries_sent(book: Book, session: date) -> int:
-    return sum(
-        record.order.leg == "entry" and record.session == session and record.sent_at is not None
-        for record in book.orders.values()
     )

@@ -73,6 +73,13 @@ def messages_sent_at(book: Book, *, since: datetime) -> tuple[datetime, ...]:
     return tuple(sorted(at for at in sent if at >= since))
 
 
+def entries_sent(book: Book, session: date) -> int:
+    """Return how many entries of a decision session ever went out."""
+    cycle_ids = [cycle.cycle_id for cycle in book.cycles.values() if cycle.session == session]
+    orders = [record for cycle_id in cycle_ids for record in book.orders_of(cycle_id)]
+    return sum(record.order.leg == "entry" and record.sent_at is not None for record in orders)
+
+
 def cycles_sent_at(book: Book) -> tuple[datetime, ...]:
     """Return when each cycle sent its first entry, in order."""
     first: dict[str, datetime] = {}

@@ -39,30 +39,33 @@ def holdings_of(
     """
     signals = {signal.symbol: signal for signal in batch.signals} if batch else {}
     ranks = _rank_fractions(signals.values())
+    foreign = book.foreign_symbols
     holdings = {}
     for symbol, shares in book.held_shares.items():
         position = book.positions[symbol]
-        if shares <= 0 or symbol in book.foreign_symbols or position.entered_at is None:
+        if shares <= 0 or symbol in foreign or position.entered_at is None:
             continue
         held = max(1, calendar.index(session) - _session_index(calendar, position.entered_at) + 1)
-        price, signal = (prices_usd or {}).get(symbol), signals.get(symbol)
-        facts = PositionFacts(
-            quantity_shares=shares,
-            price_usd=price,
-            entry_usd=position.average_cost_usd,
-            high_usd=_high_usd(book, symbol, position.entered_at, price),
-            atr14_usd=signal.atr14_usd if signal else None,
-            held_sessions=held,
-            score=_number(signal.score) if signal else None,
-            rank_fraction=ranks.get(symbol),
-            expected_return_bps=_number(signal.expected_return_bps) if signal else None,
-            regime=batch.regime if batch else None,
-            vix_points=_number(batch.vix) if batch else None,
-            parts_sold=_parts_sold(book, symbol, position.entered_at),
-        )
-        holdings[symbol] = Holding(
-            symbol=symbol, quantity_shares=shares, held_sessions=held, due=due_exit(rules, facts)
-        )
+        due = None
+        # Without a rule nobody asks for the facts, some of which look far back.
+        if rules:
+            price, signal = (prices_usd or {}).get(symbol), signals.get(symbol)
+            facts = PositionFacts(
+                quantity_shares=shares,
+                price_usd=price,
+                entry_usd=position.average_cost_usd,
+                high_usd=_high_usd(book, symbol, position.entered_at, price),
+                atr14_usd=signal.atr14_usd if signal else None,
+                held_sessions=held,
+                score=_number(signal.score) if signal else None,
+                rank_fraction=ranks.get(symbol),
+                expected_return_bps=_number(signal.expected_return_bps) if signal else None,
+                regime=batch.regime if batch else None,
+                vix_points=_number(batch.vix) if batch else None,
+                parts_sold=_parts_sold(book, symbol, position.entered_at),
+            )
+            due = due_exit(rules, facts)
+        holdings[symbol] = Holding(symbol=symbol, quantity_shares=shares, held_sessions=held, due=due)
     return holdings
 
 

@@ -19,7 +19,7 @@ from execution.risk.last_look import last_look
 from execution.risk.pre_trade import Blocked
 from execution.risk.trading_context import TradingContext
 from execution.session.account_view import as_if_open, last_close
-from execution.session.day_so_far import unsettled_usd
+from execution.session.day_so_far import entries_sent, unsettled_usd
 from execution.session.desk import Desk
 from execution.session.reconcile import Reconciled
 
@@ -112,10 +112,7 @@ def _context(desk: Desk, view: SendView, book: Book, record: OrderRecord, now: d
         messages_today=None,
         losses_in_a_row=None,
         open_orders=(*view.foreign_orders, *_working(book)),
-        entries_today=sum(
-            other.order.leg == "entry" and other.session == view.session and other.sent_at is not None
-            for other in book.orders.values()
-        ),
+        entries_today=entries_sent(book, view.session),
         quotes_usd=view.quotes_usd,
         quarantined={symbol: event.reason for symbol, event in book.quarantined.items()},
         is_sending=True,
