@@ -18,8 +18,8 @@ from execution.domain.errors import SettingsRefused, TouchstoneError
 from pipelines.daemon_process import SECONDS_TO_STOP, WORKSPACE, running_daemon
 from pipelines.dagster_instance import prepare_instance
 from pipelines.home import Home
+from pipelines.page.rules import LOOPBACK
 
-LOOPBACK: Final = "127.0.0.1"
 SECONDS_TO_START: Final = 180.0
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -77,7 +77,7 @@ def serve(home: Home, *, port: int, tell: Callable[[str], None] = print) -> int:
 def running_webserver(
     *, environment: Mapping[str, str], log_file: Path, port: int
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the web page on loopback until the block ends.
+    """Run the web page behind its guard on loopback until the block ends.
 
     Args:
         environment: of the child; names the home and the Dagster instance.
@@ -87,7 +87,7 @@ def running_webserver(
     Yields:
         The child process.
     """
-    command = [sys.executable, "-m", "dagster_webserver", "--workspace", str(WORKSPACE)]
+    command = [sys.executable, "-m", "pipelines.page.server", "--workspace", str(WORKSPACE)]
     command += ["--host", LOOPBACK, "--port", str(port)]
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("ab") as log:
