@@ -35,8 +35,22 @@ def test_a_body_that_says_another_place_is_found_even_when_every_link_fits() -> 
 
 
 def test_a_missing_first_row_is_found() -> None:
-    with pytest.raises(ChainBroken, match="row 1 is missing"):
+    with pytest.raises(ChainBroken, match="row 1 is missing: found row 2 in its place"):
         verified_head(a_chain(1, 2)[1:])
+
+
+def test_a_row_that_was_changed_is_told_apart_from_a_row_of_another_place() -> None:
+    first, second = a_chain(1, 2)
+    told = "row 2 was changed after it was written. Nothing is sent on a broken chain"
+    with pytest.raises(ChainBroken, match=told):
+        verified_head([first, second._replace(body=b'{"cash":"9","seq":2}')])
+
+
+def test_a_chain_goes_on_from_a_head_somebody_vouches_for() -> None:
+    rows = a_chain(1, 2, 3)
+    assert verified_head(rows[2:], after=verified_head(rows[:2])) == verified_head(rows)
+    with pytest.raises(ChainBroken, match="row 3 does not follow the row before it"):
+        verified_head(rows[2:], after=ChainHead(2, GENESIS))
 
 
 @pytest.mark.parametrize("broken", [b"not hexadecimal", b""])
