@@ -1,12 +1,14 @@
 """One symbol, one cycle, and every way it can be cut down: a complete statement where random schedules give breadth.
 
-A process dies at every stop in turn, and at every pair of stops, under every way a submission can fare.
+A process dies at every stop in turn, and at every pair of stops, under every way a submission can fare. Pairs over
+reads are a million; a sample of them is drawn from a seed.
 """
 
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
+from execution.simulation.draws import Draws
 from execution.simulation.faults import MODES, Faults
 from execution.simulation.hub import AT_WRITES
 from execution.simulation.market import SESSIONS
@@ -40,6 +42,26 @@ def paired_crashes(*, fate: str, only_writes: bool) -> Iterator[Outcome]:
         _lived(fate, frozenset({first}), again)
         for second in _chosen(again, after=first, only_writes=only_writes):
             yield _lived(fate, frozenset({first, second}))
+
+
+def sampled_pairs(*, fate: str, firsts: int, seconds: int, seed: int) -> Iterator[Outcome]:
+    """Yield what comes of dying at some pairs of stops, reads included; the same seed draws the same pairs.
+
+    Args:
+        fate: how every submission fares, one of `FATES`.
+        firsts: first stops drawn.
+        seconds: second stops drawn for each of them; a pair may be drawn twice.
+        seed: of the draws.
+    """
+    draws = Draws(seed, f"pairs:{fate}")
+    whole: list[str] = []
+    _lived(fate, frozenset(), whole)
+    for _ in range(firsts):
+        first = 1 + draws.below(len(whole))
+        again: list[str] = []
+        _lived(fate, frozenset({first}), again)
+        for _ in range(seconds):
+            yield _lived(fate, frozenset({first, first + 1 + draws.below(len(again) - first)}))
 
 
 def _lived(fate: str, crash_at: frozenset[int], stop_names: list[str] | None = None) -> Outcome:
