@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from execution.domain.broker_capabilities import BrokerCapabilities
+from execution.domain.broker_capabilities import BrokerCapabilities, FractionalSizes
 from execution.domain.errors import Halted, LedgerError
 from execution.domain.events import Event, PlanMissed
 from execution.domain.orders import (
@@ -24,6 +24,7 @@ from execution.domain.orders import (
     OrderState,
     SubmitOutcome,
 )
+from execution.domain.quantities import Shares
 from execution.ledger.book import Book, CycleRecord
 from execution.ledger.memory_ledger import MemoryLedger
 from execution.ledger.order_record import OrderRecord
@@ -169,7 +170,11 @@ class _FrozenVenue:
             order_types=frozenset(),
             times_in_force=frozenset(),
             has_extended_hours=False,
-            has_fractional_shares=False,
+            fractional_sizes=FractionalSizes(
+                decimals=self.frozen["sizing"].get("share_decimals", 0),
+                order_types=frozenset({"limit"}),
+                times_in_force=frozenset({"day"}),
+            ),
         )
 
     def submit(self, order: OrderRequest) -> SubmitOutcome:
@@ -192,7 +197,8 @@ class _FrozenVenue:
 
     def account(self) -> AccountSnapshot:
         return AccountSnapshot(
-            cash_usd=Decimal(self.frozen["cash_usd"]), positions_shares=dict(self.frozen["positions_shares"])
+            cash_usd=Decimal(self.frozen["cash_usd"]),
+            positions_shares=msgspec.convert(self.frozen["positions_shares"], dict[str, Shares], strict=False),
         )
 
     def last_usd(self, symbol: str) -> Decimal | None:

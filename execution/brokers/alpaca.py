@@ -75,7 +75,6 @@ def capabilities_of(answer_seconds: float) -> BrokerCapabilities:
         order_types=frozenset({"limit", "market", "stop", "stop_limit", "trailing_stop"}),
         times_in_force=frozenset({"day", "gtc", "ioc", "fok", "opg", "cls"}),
         has_extended_hours=True,
-        has_fractional_shares=False,
         refuses_opposing_orders=True,
     )
 

@@ -12,6 +12,7 @@ from decimal import ROUND_DOWN, Decimal
 
 from execution.brokers.tape import TapeRow
 from execution.domain.orders import STOP_TYPES, OrderType, Side
+from execution.domain.quantities import Shares
 from execution.portfolio.cost_model import CostModel
 
 
@@ -25,7 +26,7 @@ class WorkingOrder:
 
     side: Side
     order_type: OrderType
-    remaining_shares: int
+    remaining_shares: Shares
     limit_usd: Decimal | None
     stop_usd: Decimal | None
     is_triggered: bool
@@ -33,13 +34,13 @@ class WorkingOrder:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """Whole shares, above zero, at one price."""
+    """Shares, above zero, at one price."""
 
-    quantity_shares: int
+    quantity_shares: Shares
     price_usd: Decimal
 
 
-def available_shares(row: TapeRow | None, *, filled_shares: int, costs: CostModel) -> int:
+def available_shares(row: TapeRow | None, *, filled_shares: Shares, costs: CostModel) -> Shares:
     """Return how many more shares the session lets us have in a symbol: none without a bar or in a halt.
 
     Args:
@@ -53,7 +54,7 @@ def available_shares(row: TapeRow | None, *, filled_shares: int, costs: CostMode
     return max(0, cap - filled_shares)
 
 
-def fill_at_open(order: WorkingOrder, row: TapeRow, *, available: int, costs: CostModel) -> Fill | None:
+def fill_at_open(order: WorkingOrder, row: TapeRow, *, available: Shares, costs: CostModel) -> Fill | None:
     """Return the fill of an order that meets the open: market orders, triggered stops, and marketable limits.
 
     A limit is marketable when the open made worse by the costs is still within it.
@@ -71,7 +72,7 @@ def is_stop_reached(order: WorkingOrder, row: TapeRow | None) -> bool:
     return row.low_usd <= order.stop_usd if order.side == "sell" else row.high_usd >= order.stop_usd
 
 
-def fill_of_stop(order: WorkingOrder, row: TapeRow, *, available: int, costs: CostModel) -> Fill | None:
+def fill_of_stop(order: WorkingOrder, row: TapeRow, *, available: Shares, costs: CostModel) -> Fill | None:
     """Return the fill of a stop that was reached: at the stop, or at the open when the session began beyond it.
 
     A stop-limit takes that price when it is within the limit; else it rests at its limit from the trigger on.
@@ -87,14 +88,14 @@ def fill_of_stop(order: WorkingOrder, row: TapeRow, *, available: int, costs: Co
     return _resting(order, low_usd=low, high_usd=high, available=available)
 
 
-def fill_of_resting_limit(order: WorkingOrder, row: TapeRow, *, available: int) -> Fill | None:
+def fill_of_resting_limit(order: WorkingOrder, row: TapeRow, *, available: Shares) -> Fill | None:
     """Return the fill of a limit that rests: at the limit, once the price has traded through it."""
     if order.order_type != "limit" and not (order.order_type == "stop_limit" and order.is_triggered):
         return None
     return _resting(order, low_usd=row.low_usd, high_usd=row.high_usd, available=available)
 
 
-def _resting(order: WorkingOrder, *, low_usd: Decimal, high_usd: Decimal, available: int) -> Fill | None:
+def _resting(order: WorkingOrder, *, low_usd: Decimal, high_usd: Decimal, available: Shares) -> Fill | None:
     if order.limit_usd is None:
         return None
     traded_through = low_usd < order.limit_usd if order.side == "buy" else high_usd > order.limit_usd
@@ -103,7 +104,7 @@ def _resting(order: WorkingOrder, *, low_usd: Decimal, high_usd: Decimal, availa
 
 
 def _taking(
-    order: WorkingOrder, row: TapeRow, *, reference_usd: Decimal, available: int, costs: CostModel
+    order: WorkingOrder, row: TapeRow, *, reference_usd: Decimal, available: Shares, costs: CostModel
 ) -> Fill | None:
     quantity = min(order.remaining_shares, available)
     if quantity <= 0:

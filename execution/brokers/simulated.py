@@ -22,7 +22,7 @@ from execution.brokers.venue_day import CASH, VenueDay, venue_order_id
 from execution.brokers.venue_links import end_order
 from execution.brokers.venue_order import VenueOrder, account_fault
 from execution.brokers.venue_store import VenueStore, stored_instant
-from execution.domain.broker_capabilities import BrokerCapabilities
+from execution.domain.broker_capabilities import BrokerCapabilities, FractionalSizes
 from execution.domain.errors import DataError, SettingsRefused
 from execution.domain.order_fault import order_fault
 from execution.domain.orders import (
@@ -35,7 +35,7 @@ from execution.domain.orders import (
     Refused,
     SubmitOutcome,
 )
-from execution.domain.quantities import tick_above_usd
+from execution.domain.quantities import SHARE_DECIMALS_MAX, Shares, tick_above_usd
 from execution.portfolio.cost_model import CostModel
 from execution.ports import Clock
 from execution.trading_calendar import TradingCalendar
@@ -52,7 +52,10 @@ _CAPABILITIES: Final = BrokerCapabilities(
     times_in_force=frozenset({"day", "gtc", "ioc", "fok"}),
     order_classes=frozenset({"simple", "bracket", "oco"}),
     has_extended_hours=False,
-    has_fractional_shares=False,
+    # As Alpaca takes them: alone, and for the day.
+    fractional_sizes=FractionalSizes(
+        decimals=SHARE_DECIMALS_MAX, order_types=frozenset({"market", "limit"}), times_in_force=frozenset({"day"})
+    ),
 )
 # A market order has no worst price; it sets aside this much above the last one, as a broker's risk desk would.
 _MARKET_RESERVE: Final = Decimal("1.05")
@@ -343,7 +346,7 @@ class SimulatedBroker:
             )
         return None
 
-    def _cost(self, shares: int, reserve_usd: Decimal) -> Decimal:
+    def _cost(self, shares: Shares, reserve_usd: Decimal) -> Decimal:
         return shares * (reserve_usd + self._costs.commission_usd_per_share)
 
     def _venue_orders(self, order: OrderRequest) -> tuple[VenueOrder, ...]:
@@ -381,9 +384,9 @@ def _venue_order(order: OrderRequest, last_usd: Decimal | None, *, group_id: str
     return placed if last_usd is None else placed.trailed(last_usd)
 
 
-def _shares_in_sells(working: Sequence[VenueOrder], symbol: str) -> int:
+def _shares_in_sells(working: Sequence[VenueOrder], symbol: str) -> Shares:
     """Return the shares that working sales may still sell; linked ones sell the same shares."""
-    shares: dict[str, int] = {}
+    shares: dict[str, Shares] = {}
     for order in working:
         if (order.symbol, order.side) == (symbol, "sell"):
             key = order.group_id or order.client_order_id

@@ -25,7 +25,7 @@ from execution.brokers.venue_order import VenueOrder
 from execution.brokers.venue_store import VenueStore
 from execution.domain.canonical import content_hash
 from execution.domain.orders import BrokerFill, CorporateActionEntry, WorkingStatus
-from execution.domain.quantities import cents, whole_shares
+from execution.domain.quantities import Shares, affordable_shares, cents, share_decimals
 from execution.portfolio.cost_model import CostModel
 from execution.portfolio.stops import split_adjusted_shares, split_adjusted_stop_usd
 
@@ -126,7 +126,7 @@ class VenueDay:
         symbols = self.store.positions().keys() | {order.symbol for order in self.store.open_orders()}
         return [(symbol, self.rows[symbol]) for symbol in sorted(symbols) if symbol in self.rows]
 
-    def _available(self, symbol: str) -> int:
+    def _available(self, symbol: str) -> Shares:
         filled = self.store.filled_shares(self.session, symbol)
         return available_shares(self.rows.get(symbol), filled_shares=filled, costs=self.costs)
 
@@ -138,7 +138,8 @@ class VenueDay:
         if order.side == "buy":
             # A limit was set aside when the order came; only a market order can meet a price above its reserve.
             per_share = fill.price_usd + self.costs.commission_usd_per_share
-            quantity = min(quantity, whole_shares(_cash(self.store), per_share))
+            decimals = share_decimals(order.quantity_shares)
+            quantity = min(quantity, affordable_shares(_cash(self.store), per_share, decimals=decimals))
         else:
             quantity = min(quantity, held)
         if quantity == 0 or (order.time_in_force == "fok" and quantity < order.remaining_shares):
@@ -173,7 +174,7 @@ class VenueDay:
         if held:
             after = split_adjusted_shares(held, row.split_ratio)
             cash = cents(after.fraction * row.open_usd)
-            delta = after.whole - held
+            delta = after.kept - held
             self._book_action("split", symbol, at, delta_shares=delta, cash_usd=cash, ratio=row.split_ratio)
         for order in self.store.open_orders():
             if order.symbol == symbol:
@@ -197,7 +198,7 @@ class VenueDay:
         symbol: str,
         at: datetime,
         *,
-        delta_shares: int,
+        delta_shares: Shares,
         cash_usd: Decimal,
         ratio: Decimal | None,
     ) -> None:
@@ -236,8 +237,8 @@ def _add_cash(store: VenueStore, amount_usd: Decimal) -> None:
 
 
 def _split_order(order: VenueOrder, ratio: Decimal) -> VenueOrder:
-    remaining = split_adjusted_shares(order.remaining_shares, ratio).whole
-    waiting = split_adjusted_shares(order.waiting_shares, ratio).whole
+    remaining = split_adjusted_shares(order.remaining_shares, ratio).kept
+    waiting = split_adjusted_shares(order.waiting_shares, ratio).kept
     after = replace(
         order,
         quantity_shares=order.filled_shares + remaining + waiting,

@@ -10,9 +10,10 @@ from decimal import Decimal
 from execution.brokers.venue_order import VenueOrder
 from execution.brokers.venue_store import VenueStore
 from execution.domain.orders import WorkingStatus
+from execution.domain.quantities import Shares
 
 
-def fill_order(store: VenueStore, order: VenueOrder, *, quantity_shares: int, price_usd: Decimal) -> None:
+def fill_order(store: VenueStore, order: VenueOrder, *, quantity_shares: Shares, price_usd: Decimal) -> None:
     """Store an order after a fill."""
     after = replace(order, filled_shares=order.filled_shares + quantity_shares)
     store.update_order(after if after.filled_shares < after.quantity_shares else after.ended("filled", ""))
@@ -48,7 +49,7 @@ def _give_up_waiting(store: VenueStore, order: VenueOrder) -> None:
     _give_up(store, order, order.waiting_shares, waiting_shares=0, reason=reason)
 
 
-def _give_up(store: VenueStore, order: VenueOrder, shares: int, *, waiting_shares: int, reason: str) -> None:
+def _give_up(store: VenueStore, order: VenueOrder, shares: Shares, *, waiting_shares: Shares, reason: str) -> None:
     # An end is told with the quantity that was asked for; a venue shows no order of nothing.
     if order.quantity_shares - order.filled_shares == shares:
         store.update_order(order.ended("cancelled", reason))

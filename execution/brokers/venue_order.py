@@ -6,7 +6,7 @@ from typing import Final
 
 from execution.brokers.fill_model import WorkingOrder
 from execution.domain.orders import OrderRequest, OrderState, OrderType, Side, TimeInForce, WorkingStatus
-from execution.domain.quantities import tick_below_usd
+from execution.domain.quantities import Shares, tick_below_usd
 
 _WHOLE_BPS: Final = Decimal(10_000)
 
@@ -34,8 +34,8 @@ class VenueOrder:
     side: Side
     order_type: OrderType
     time_in_force: TimeInForce
-    quantity_shares: int
-    filled_shares: int
+    quantity_shares: Shares
+    filled_shares: Shares
     limit_usd: Decimal | None
     stop_usd: Decimal | None
     reserve_usd: Decimal
@@ -45,11 +45,11 @@ class VenueOrder:
     trail_usd: Decimal | None = None
     trail_bps: Decimal | None = None
     high_usd: Decimal | None = None
-    waiting_shares: int = 0
+    waiting_shares: Shares = 0
     group_id: str = ""
 
     @property
-    def remaining_shares(self) -> int:
+    def remaining_shares(self) -> Shares:
         """Shares that may fill now."""
         return self.quantity_shares - self.filled_shares - self.waiting_shares
 

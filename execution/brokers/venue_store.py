@@ -16,8 +16,9 @@ from typing import Any, Final, Literal
 from execution.brokers.venue_order import VenueOrder
 from execution.domain.errors import DataError
 from execution.domain.orders import BrokerFill, CorporateActionEntry
+from execution.domain.quantities import Shares, shares_text, stated_shares
 
-_SCHEMA_VERSION: Final = 2
+_SCHEMA_VERSION: Final = 3
 _BUSY_TIMEOUT_SECONDS: Final = 30.0
 _SCHEMA: Final = """
 create table venue (name text primary key, value text not null) strict, without rowid;
@@ -55,6 +56,46 @@ alter table orders add column waiting_shares integer not null default 0;
 alter table orders add column group_id text not null default '';
 create index linked on orders (group_id) where group_id <> '';
 """
+# From version 2 to 3: a number of shares is an integer, or decimal text where it is no whole one. New files take the
+# same steps, so there is one shape of version 3.
+_PARTS_OF_SHARES: Final = """
+create table positions_3 (symbol text primary key, shares any not null check (shares > 0)) strict, without rowid;
+insert into positions_3 select * from positions;
+drop table positions;
+alter table positions_3 rename to positions;
+create table orders_3 (
+    sequence integer primary key, client_order_id text not null unique, broker_order_id text not null unique,
+    symbol text not null, side text not null, order_type text not null, time_in_force text not null,
+    quantity_shares any not null check (quantity_shares >= 0), filled_shares any not null check (filled_shares >= 0),
+    limit_usd text, stop_usd text, reserve_usd text not null, is_triggered integer not null,
+    status text not null, reason text not null,
+    trail_usd text, trail_bps text, high_usd text, waiting_shares any not null, group_id text not null
+) strict;
+insert into orders_3 select * from orders;
+drop table orders;
+alter table orders_3 rename to orders;
+create index working on orders (status) where status = 'open';
+create index linked on orders (group_id) where group_id <> '';
+create table fills_3 (
+    sequence integer primary key, execution_id text not null unique, client_order_id text not null,
+    symbol text not null, session text not null, side text not null,
+    quantity_shares any not null check (quantity_shares > 0), price_usd text not null, fee_usd text not null,
+    filled_at text not null
+) strict;
+insert into fills_3 select * from fills;
+drop table fills;
+alter table fills_3 rename to fills;
+create index fills_of_session on fills (session, symbol);
+create table actions_3 (
+    sequence integer primary key, entry_id text not null unique, kind text not null, symbol text not null,
+    session text not null, quantity_delta_shares any not null, cash_usd text not null, ratio text,
+    booked_at text not null
+) strict;
+insert into actions_3 select * from actions;
+drop table actions;
+alter table actions_3 rename to actions;
+"""
+_STEPS: Final = (_SCHEMA, _LINKS_AND_TRAILS, _PARTS_OF_SHARES)
 
 
 class VenueStore:
@@ -70,8 +111,8 @@ class VenueStore:
         self._connection.execute("pragma synchronous = full")
         with self.transaction():
             version = self._connection.execute("pragma user_version").fetchone()[0]
-            if version in (0, 1):
-                for statement in (_SCHEMA if version == 0 else "").split(";\n") + _LINKS_AND_TRAILS.split(";\n"):
+            if version in range(_SCHEMA_VERSION):
+                for statement in "".join(_STEPS[version:]).split(";\n"):
                     self._connection.execute(statement)
                 self._connection.execute(f"pragma user_version = {_SCHEMA_VERSION}")
             elif version != _SCHEMA_VERSION:
@@ -104,16 +145,17 @@ class VenueStore:
         """Set a named value."""
         self._connection.execute("insert or replace into venue values (?, ?)", (name, value))
 
-    def positions(self) -> dict[str, int]:
-        """Return whole shares by symbol, sorted by symbol, zeros left out."""
-        return dict(self._connection.execute("select symbol, shares from positions order by symbol"))
+    def positions(self) -> dict[str, Shares]:
+        """Return shares by symbol, sorted by symbol, zeros left out."""
+        rows = self._connection.execute("select symbol, shares from positions order by symbol")
+        return {symbol: _shares(shares) for symbol, shares in rows}
 
-    def set_position(self, symbol: str, shares: int) -> None:
+    def set_position(self, symbol: str, shares: Shares) -> None:
         """Set a position; zero removes it."""
         if shares == 0:
             self._connection.execute("delete from positions where symbol = ?", (symbol,))
         else:
-            self._connection.execute("insert or replace into positions values (?, ?)", (symbol, shares))
+            self._connection.execute("insert or replace into positions values (?, ?)", (symbol, _kept(shares)))
 
     def order(self, client_order_id: str) -> VenueOrder | None:
         """Return an order by the client's id, or None."""
@@ -162,7 +204,7 @@ class VenueStore:
                 fill.symbol,
                 session.isoformat(),
                 fill.side,
-                fill.quantity_shares,
+                _kept(fill.quantity_shares),
                 str(fill.price_usd),
                 str(fill.fee_usd),
                 stored_instant(fill.filled_at),
@@ -182,10 +224,12 @@ class VenueStore:
         query = "select count(*) from fills where client_order_id = ?"
         return int(self._connection.execute(query, (client_order_id,)).fetchone()[0])
 
-    def filled_shares(self, session: date, symbol: str) -> int:
+    def filled_shares(self, session: date, symbol: str) -> Shares:
         """Return the shares of a symbol that filled in a session, both sides together."""
-        query = "select coalesce(sum(quantity_shares), 0) from fills where session = ? and symbol = ?"
-        return int(self._connection.execute(query, (session.isoformat(), symbol)).fetchone()[0])
+        # Added up here: the database would add parts of shares as floats.
+        query = "select quantity_shares from fills where session = ? and symbol = ?"
+        rows = self._connection.execute(query, (session.isoformat(), symbol))
+        return stated_shares(sum(_shares(shares) for (shares,) in rows))
 
     def add_action(self, entry: CorporateActionEntry) -> None:
         """Store one booked corporate action."""
@@ -196,7 +240,7 @@ class VenueStore:
                 entry.kind,
                 entry.symbol,
                 entry.session.isoformat(),
-                entry.quantity_delta_shares,
+                _kept(entry.quantity_delta_shares),
                 str(entry.cash_usd),
                 None if entry.ratio is None else str(entry.ratio),
                 stored_instant(entry.booked_at),
@@ -216,7 +260,7 @@ class VenueStore:
                 kind=kind,
                 symbol=symbol,
                 session=date.fromisoformat(session),
-                quantity_delta_shares=delta,
+                quantity_delta_shares=_shares(delta),
                 cash_usd=Decimal(cash),
                 ratio=_decimal(ratio),
                 booked_at=datetime.fromisoformat(booked_at),
@@ -236,7 +280,7 @@ class VenueStore:
                 client_order_id=client_order_id,
                 symbol=symbol,
                 side=side,
-                quantity_shares=quantity,
+                quantity_shares=_shares(quantity),
                 price_usd=Decimal(price),
                 fee_usd=Decimal(fee),
                 filled_at=datetime.fromisoformat(filled_at),
@@ -261,6 +305,15 @@ def _decimal(stored: str | None) -> Decimal | None:
     return None if stored is None else Decimal(stored)
 
 
+def _shares(stored: int | str) -> Shares:
+    return stored if isinstance(stored, int) else Decimal(stored)
+
+
+def _kept(shares: Shares) -> int | str:
+    stated = stated_shares(shares)
+    return stated if isinstance(stated, int) else shares_text(stated)
+
+
 def _text(value: Decimal | None) -> str | None:
     return None if value is None else str(value)
 
@@ -273,8 +326,8 @@ def _order_columns(order: VenueOrder) -> tuple[Any, ...]:
         order.side,
         order.order_type,
         order.time_in_force,
-        order.quantity_shares,
-        order.filled_shares,
+        _kept(order.quantity_shares),
+        _kept(order.filled_shares),
         _text(order.limit_usd),
         _text(order.stop_usd),
         str(order.reserve_usd),
@@ -284,7 +337,7 @@ def _order_columns(order: VenueOrder) -> tuple[Any, ...]:
         _text(order.trail_usd),
         _text(order.trail_bps),
         _text(order.high_usd),
-        order.waiting_shares,
+        _kept(order.waiting_shares),
         order.group_id,
     )
 
@@ -298,8 +351,8 @@ def _order(row: tuple[Any, ...]) -> VenueOrder:
         side=row[4],
         order_type=row[5],
         time_in_force=row[6],
-        quantity_shares=row[7],
-        filled_shares=row[8],
+        quantity_shares=_shares(row[7]),
+        filled_shares=_shares(row[8]),
         limit_usd=_decimal(row[9]),
         stop_usd=_decimal(row[10]),
         reserve_usd=Decimal(row[11]),
@@ -309,6 +362,6 @@ def _order(row: tuple[Any, ...]) -> VenueOrder:
         trail_usd=_decimal(row[15]),
         trail_bps=_decimal(row[16]),
         high_usd=_decimal(row[17]),
-        waiting_shares=row[18],
+        waiting_shares=_shares(row[18]),
         group_id=row[19],
     )

@@ -1,11 +1,40 @@
 """What a venue promises and what it can do, declared by its adapter; what is not declared is not relied on."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal
 
 from execution.domain.orders import OrderClass, OrderRequest, OrderType, TimeInForce
+from execution.domain.quantities import share_decimals, shares_text
 
 IdUniqueness = Literal["forever", "open_only", "ttl", "none"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FractionalSizes:
+    """Which orders a venue takes for a part of a share; such an order is never linked to another.
+
+    Attributes:
+        decimals: digits after the point of the smallest part.
+        order_types: order types that may have one.
+        times_in_force: times in force that may have one.
+    """
+
+    decimals: int
+    order_types: frozenset[OrderType]
+    times_in_force: frozenset[TimeInForce]
+
+    def fault_of(self, order: OrderRequest) -> str:
+        """Return why the venue cannot take an order for a part of a share; empty when it can."""
+        if share_decimals(order.quantity_shares) > self.decimals:
+            return f"size {shares_text(order.quantity_shares)}; it takes {self.decimals} digits after the point"
+        if order.order_type not in self.order_types:
+            return f"part of a share in {order.order_type} orders; it takes {', '.join(sorted(self.order_types))}"
+        if order.time_in_force not in self.times_in_force:
+            return f"part of a share for {order.time_in_force}; it takes {', '.join(sorted(self.times_in_force))}"
+        if order.order_class != "simple":
+            return f"part of a share in {order.order_class} orders; it takes simple ones"
+        return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +49,8 @@ class BrokerCapabilities:
         order_types: order types it takes.
         times_in_force: times in force it takes.
         has_extended_hours: whether orders may trade outside of the regular session.
-        has_fractional_shares: whether quantities may be parts of a share.
         order_classes: how orders may be linked.
+        fractional_sizes: which orders may be for a part of a share; None where every size is whole.
         refuses_opposing_orders: whether a sale is refused while a purchase of the same symbol works, and the other way
             round, as a possible wash trade.
     """
@@ -33,8 +62,8 @@ class BrokerCapabilities:
     order_types: frozenset[OrderType]
     times_in_force: frozenset[TimeInForce]
     has_extended_hours: bool
-    has_fractional_shares: bool
     order_classes: frozenset[OrderClass] = frozenset({"simple"})
+    fractional_sizes: FractionalSizes | None = None
     refuses_opposing_orders: bool = False
 
     @property
@@ -42,8 +71,25 @@ class BrokerCapabilities:
         """Whether sending an id again can never make a second order, and whether a look-up would tell."""
         return self.id_uniqueness == "forever" and self.lookup_by_client_id
 
+    @property
+    def has_fractional_shares(self) -> bool:
+        """Whether quantities may be parts of a share."""
+        return self.fractional_sizes is not None
+
+    @property
+    def entry_decimals(self) -> int:
+        """Digits after the point that an entry's shares may have: entries are limits for the day."""
+        sizes = self.fractional_sizes
+        is_taken = sizes is not None and "limit" in sizes.order_types and "day" in sizes.times_in_force
+        return sizes.decimals if sizes is not None and is_taken else 0
+
     def fault_of(self, order: OrderRequest) -> str:
         """Return why the venue cannot take an order of this kind; empty when it can."""
+        if isinstance(order.quantity_shares, Decimal):
+            if self.fractional_sizes is None:
+                return "part of a share; it takes whole shares"
+            if fault := self.fractional_sizes.fault_of(order):
+                return fault
         if order.order_type not in self.order_types:
             return f"{order.order_type} orders; it takes {', '.join(sorted(self.order_types))}"
         if order.time_in_force not in self.times_in_force:

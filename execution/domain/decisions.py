@@ -6,6 +6,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
+from execution.domain.quantities import Shares
+
 Outcome = Literal["buy", "sell", "hold", "none", "bought", "sold", "held", "not_filled"]
 """At plan: buy, sell, hold (kept), none (not held, not bought). After settle: bought, sold, held, not_filled, none."""
 
@@ -55,12 +57,12 @@ class WhyRow:
     close_usd: Decimal | None = None
     atr14_usd: Decimal | None = None
     target_weight: Decimal | None = None
-    held_shares: int = 0
-    shares: int = 0
+    held_shares: Shares = 0
+    shares: Shares = 0
     limit_usd: Decimal | None = None
     stop_usd: Decimal | None = None
     client_order_id: str | None = None
-    filled_shares: int | None = None
+    filled_shares: Shares | None = None
     average_fill_usd: Decimal | None = None
     fee_usd: Decimal | None = None
     not_filled_reason: str | None = None

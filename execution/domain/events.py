@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Final, Literal, get_args
 
 from execution.domain.orders import BrokerFill, CorporateActionEntry, OrderRequest
+from execution.domain.quantities import Shares, state_shares
 
 WhyStage = Literal["plan", "settle"]
 ControlState = Literal["active", "reducing", "halted"]
@@ -114,8 +115,12 @@ class SubmissionStarted:
 
     at: datetime
     client_order_id: str
-    quantity_shares: int
+    quantity_shares: Shares
     reserved_usd: Decimal = Decimal(0)
+
+    def __post_init__(self) -> None:
+        """Give its size the one form equal sizes have."""
+        state_shares(self, "quantity_shares")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,9 +186,13 @@ class OrderAmended:
 
     at: datetime
     client_order_id: str
-    quantity_shares: int
+    quantity_shares: Shares
     limit_usd: Decimal | None
     stop_usd: Decimal | None
+
+    def __post_init__(self) -> None:
+        """Give its size the one form equal sizes have."""
+        state_shares(self, "quantity_shares")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,8 +202,12 @@ class OrderEnded:
     at: datetime
     client_order_id: str
     status: EndStatus
-    filled_shares: int
+    filled_shares: Shares
     reason: str
+
+    def __post_init__(self) -> None:
+        """Give its size the one form equal sizes have."""
+        state_shares(self, "filled_shares")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,7 +231,7 @@ class PositionMark:
     """One position at a close.
 
     Attributes:
-        shares: signed whole shares.
+        shares: signed shares.
         cost_usd: what the shares held cost, fees included.
         close_usd: raw dollars per share.
         closed_session: the session the close is from; older than the mark when the symbol was halted.
@@ -226,11 +239,15 @@ class PositionMark:
     """
 
     symbol: str
-    shares: int
+    shares: Shares
     cost_usd: Decimal
     close_usd: Decimal
     closed_session: date
     realised_usd: Decimal
+
+    def __post_init__(self) -> None:
+        """Give its size the one form equal sizes have."""
+        state_shares(self, "shares")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

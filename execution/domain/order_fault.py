@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Final
 
 from execution.domain.orders import STOP_TYPES, OrderRequest, OrderType
-from execution.domain.quantities import is_on_tick
+from execution.domain.quantities import SHARE_DECIMALS_MAX, is_on_tick, is_share_count
 
 _PRICES: Final[dict[OrderType, frozenset[str]]] = {
     "market": frozenset(),
@@ -34,8 +34,11 @@ def order_fault(order: OrderRequest) -> str:
 def _faults(order: OrderRequest) -> Iterator[str]:
     if not order.client_order_id or not order.symbol:
         yield "an order needs a client_order_id and a symbol"
-    if order.quantity_shares <= 0:
-        yield f"quantity must be whole shares above zero, found {order.quantity_shares}"
+    if not is_share_count(order.quantity_shares) or order.quantity_shares <= 0:
+        yield (
+            f"quantity must be shares above zero of at most {SHARE_DECIMALS_MAX} digits after the point, "
+            f"found {order.quantity_shares}"
+        )
     yield from _prices(order)
     yield from _times(order)
 

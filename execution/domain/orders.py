@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Final, Literal
 
 from execution.domain.canonical import canonical_bytes
+from execution.domain.quantities import Shares, state_shares
 
 Side = Literal["buy", "sell"]
 Leg = Literal["entry", "exit", "stop", "flatten", "monitor"]
@@ -22,7 +23,7 @@ STOP_TYPES: Final[frozenset[OrderType]] = frozenset({"stop", "stop_limit", "trai
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRequest:
-    """One order as it goes to a venue. Prices are raw dollars per share, quantities whole shares.
+    """One order as it goes to a venue. Prices are raw dollars per share, quantities shares or parts of one.
 
     Which prices belong to which kind, and what else must fit: `order_fault`.
 
@@ -45,7 +46,7 @@ class OrderRequest:
     symbol: str
     side: Side
     leg: Leg
-    quantity_shares: int
+    quantity_shares: Shares
     order_type: OrderType
     time_in_force: TimeInForce
     limit_usd: Decimal | None = None
@@ -55,6 +56,10 @@ class OrderRequest:
     trail_bps: Decimal | None = None
     is_extended_hours: bool = False
     attached: tuple["OrderRequest", ...] = ()
+
+    def __post_init__(self) -> None:
+        """Give its size the one form equal sizes have."""
+        state_shares(self, "quantity_shares")
 
     @property
     def order_class(self) -> OrderClass:
@@ -72,7 +77,7 @@ class ProposedOrder:
         symbol: exchange symbol.
         side: buy for an entry, sell for an exit.
         leg: `entry` opens a position, `exit` reduces or closes one.
-        quantity_shares: whole shares, above zero.
+        quantity_shares: above zero.
         reference_price_usd: the raw price the size was reckoned from: the session's close.
         limit_usd: the worst acceptable price of a marketable DAY limit; None for a market order.
         stop_usd: for an entry, the protective stop reckoned from the reference price; else None.
@@ -83,12 +88,16 @@ class ProposedOrder:
     symbol: str
     side: Side
     leg: Leg
-    quantity_shares: int
+    quantity_shares: Shares
     reference_price_usd: Decimal
     limit_usd: Decimal | None
     stop_usd: Decimal | None
     reason: str
     part_rule: str = ""
+
+    def __post_init__(self) -> None:
+        """Give its size the one form equal sizes have."""
+        state_shares(self, "quantity_shares")
 
     @property
     def leg_name(self) -> str:
@@ -128,13 +137,17 @@ class OrderState:
     broker_order_id: str
     symbol: str
     side: Side
-    quantity_shares: int
-    filled_shares: int
+    quantity_shares: Shares
+    filled_shares: Shares
     status: WorkingStatus
     order_type: OrderType
     limit_usd: Decimal | None
     stop_usd: Decimal | None
     reason: str = ""
+
+    def __post_init__(self) -> None:
+        """Give its sizes the one form equal sizes have."""
+        state_shares(self, "quantity_shares", "filled_shares")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,11 +163,15 @@ class BrokerFill:
     client_order_id: str
     symbol: str
     side: Side
-    quantity_shares: int
+    quantity_shares: Shares
     price_usd: Decimal
     fee_usd: Decimal
     filled_at: datetime
     reverses: str | None = None
+
+    def __post_init__(self) -> None:
+        """Give its size the one form equal sizes have."""
+        state_shares(self, "quantity_shares")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,8 +182,8 @@ class CorporateActionEntry:
         entry_id: unique for ever.
         kind: `split` changes the quantity, `dividend` pays cash, `delisting` closes the position for cash,
             `charge` moves cash alone: fees that come later than their trades, and interest.
-        quantity_delta_shares: change of the position in whole shares.
-        cash_usd: cash booked, fractions of a split paid out included.
+        quantity_delta_shares: change of the position.
+        cash_usd: cash booked, parts of a share that a split paid out included.
         ratio: new shares per old for a split; else None.
     """
 
@@ -174,18 +191,22 @@ class CorporateActionEntry:
     kind: Literal["split", "dividend", "delisting", "charge"]
     symbol: str
     session: date
-    quantity_delta_shares: int
+    quantity_delta_shares: Shares
     cash_usd: Decimal
     ratio: Decimal | None
     booked_at: datetime
 
+    def __post_init__(self) -> None:
+        """Give its size the one form equal sizes have."""
+        state_shares(self, "quantity_delta_shares")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountSnapshot:
-    """Cash and positions of the account, as the venue holds them: symbol to signed whole shares, zeros left out."""
+    """Cash and positions of the account, as the venue holds them: symbol to signed shares, zeros left out."""
 
     cash_usd: Decimal
-    positions_shares: Mapping[str, int]
+    positions_shares: Mapping[str, Shares]
 
 
 def client_order_id(

@@ -10,6 +10,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
 from execution.domain.orders import BrokerFill, CorporateActionEntry
+from execution.domain.quantities import Shares, state_shares, unsigned_shares
 
 CENT: Final = Decimal("0.01")
 _SHOWN: Final = Decimal("0.000001")
@@ -20,17 +21,21 @@ class Position:
     """One symbol's holding and history.
 
     Attributes:
-        shares: signed whole shares; negative only when somebody else sold short on the account.
+        shares: signed shares; negative only when somebody else sold short on the account.
         cost_usd: what the shares held cost, fees included; negative for a short position.
         realised_usd: earned so far on shares no longer held, plus dividends.
         entered_at: the fill that opened what is held now; None when nothing is held.
     """
 
     symbol: str
-    shares: int = 0
+    shares: Shares = 0
     cost_usd: Decimal = Decimal(0)
     realised_usd: Decimal = Decimal(0)
     entered_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        """Give its size the one form equal sizes have."""
+        state_shares(self, "shares")
 
     @property
     def average_cost_usd(self) -> Decimal:
@@ -51,16 +56,17 @@ def cash_flow_usd(fill: BrokerFill) -> Decimal:
 def after_fill(position: Position, fill: BrokerFill) -> Position:
     """Return a position after a fill of its symbol.
 
-    A fill that reduces takes cost away in proportion, rounded to the cent; the last share takes what is left, so
+    A fill that reduces takes cost away in proportion, rounded to the cent; the last of them takes what is left, so
     nothing is lost to rounding. A fill that turns the position closes it first and opens the rest.
     """
     direction = 1 if fill.side == "buy" else -1
-    opening = fill.quantity_shares
+    opening: Shares = fill.quantity_shares
     cost, realised, fee = position.cost_usd, position.realised_usd, fill.fee_usd
     if position.shares * direction < 0:
-        closing = min(fill.quantity_shares, abs(position.shares))
+        held = unsigned_shares(position.shares)
+        closing = min(fill.quantity_shares, held)
         opening = fill.quantity_shares - closing
-        removed = cost if closing == abs(position.shares) else _share_of(cost, closing, abs(position.shares))
+        removed = cost if closing == held else _share_of(cost, closing, held)
         realised += -direction * closing * fill.price_usd - fee - removed
         cost -= removed
         fee = Decimal(0)
@@ -87,5 +93,5 @@ def after_action(position: Position, entry: CorporateActionEntry) -> Position:
     return replace(position, shares=shares, realised_usd=realised)
 
 
-def _share_of(cost_usd: Decimal, part: int, whole: int) -> Decimal:
+def _share_of(cost_usd: Decimal, part: Shares, whole: Shares) -> Decimal:
     return (cost_usd * part / whole).quantize(CENT, ROUND_HALF_EVEN)

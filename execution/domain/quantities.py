@@ -9,6 +9,11 @@ _SUB_DOLLAR_TICK: Final = Decimal("0.0001")
 _LARGEST_SPLIT_TERM: Final = 1000
 # A ratio is stored with six decimals; a third is then off by less than this.
 _RATIO_ROUNDING: Final = Fraction(1, 1_000_000)
+SHARE_DECIMALS_MAX: Final = 9
+"""Digits after the point of the smallest part of a share that anybody trades."""
+
+Shares = int | Decimal
+"""A number of shares: an int when it is whole, else a decimal. `stated_shares` gives it that one form."""
 
 
 def tick_usd(price_usd: Decimal) -> Decimal:
@@ -42,9 +47,54 @@ def cents(amount_usd: Decimal) -> Decimal:
     return amount_usd.quantize(CENT, rounding=ROUND_HALF_EVEN)
 
 
-def whole_shares(amount_usd: Decimal, price_usd: Decimal) -> int:
-    """Return how many whole shares an amount pays for; 0 for a negative amount."""
-    return max(0, int((amount_usd / price_usd).to_integral_value(rounding=ROUND_DOWN)))
+def stated_shares(shares: Shares) -> Shares:
+    """Return a number of shares in its one form, so that equal sizes are equal bytes; what is no number stays."""
+    if not isinstance(shares, Decimal) or not shares.is_finite():
+        return shares
+    return int(shares) if shares == shares.to_integral_value() else shares.normalize()
+
+
+def state_shares(value: object, *names: str) -> None:
+    """Give fields of a frozen value that are numbers of shares their one form, while the value is being made."""
+    for name in names:
+        shares = getattr(value, name)
+        if type(shares) is not int:
+            object.__setattr__(value, name, stated_shares(shares))
+
+
+def is_share_count(value: object) -> bool:
+    """Return whether a value is a number of shares: whole, or a finite decimal no finer than anybody trades."""
+    if isinstance(value, Decimal):
+        return value.is_finite() and share_decimals(value) <= SHARE_DECIMALS_MAX
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def unsigned_shares(shares: Shares) -> Shares:
+    """Return how many shares a signed number of them is."""
+    return -shares if shares < 0 else shares
+
+
+def share_decimals(shares: Shares) -> int:
+    """Return the digits after the point of a number of shares; 0 for a whole one."""
+    stated = stated_shares(shares)
+    return -int(stated.as_tuple().exponent) if isinstance(stated, Decimal) else 0
+
+
+def floor_shares(shares: Shares, *, decimals: int = 0) -> Shares:
+    """Return the largest size of so many digits after the point that is not above a number; 0 for a negative one."""
+    step = Decimal(1).scaleb(-decimals)
+    return stated_shares(max(Decimal(0), Decimal(shares).quantize(step, rounding=ROUND_DOWN)))
+
+
+def affordable_shares(amount_usd: Decimal, price_usd: Decimal, *, decimals: int = 0) -> Shares:
+    """Return how many shares of so many digits an amount pays for; 0 for a negative amount."""
+    return floor_shares(amount_usd / price_usd, decimals=decimals)
+
+
+def shares_text(shares: Shares) -> str:
+    """Return a number of shares as plain decimal text, never with an exponent."""
+    stated = stated_shares(shares)
+    return format(stated, "f") if isinstance(stated, Decimal) else str(stated)
 
 
 def decimal_of(value: float) -> Decimal:

@@ -26,6 +26,7 @@ from execution.domain.events import (
     WhyRowsRecorded,
 )
 from execution.domain.positions import Position
+from execution.domain.quantities import Shares
 from execution.ledger.order_record import OrderRecord
 from execution.ledger.risk_day import RiskDay
 
@@ -103,8 +104,8 @@ class Book:
     order_ids_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
-    def held_shares(self) -> dict[str, int]:
-        """Signed whole shares by symbol, sorted, zeros left out."""
+    def held_shares(self) -> dict[str, Shares]:
+        """Signed shares by symbol, sorted, zeros left out."""
         return {symbol: held.shares for symbol, held in sorted(self.positions.items()) if held.shares}
 
     @property
@@ -137,7 +138,7 @@ class Book:
         """Return a cycle's orders in the order they were decided."""
         return tuple(self.orders[order_id] for order_id in self.order_ids_of.get(cycle_id, ()))
 
-    def exposed_shares(self, symbol: str, *, side: str, leg: str | None = None) -> int:
+    def exposed_shares(self, symbol: str, *, side: str, leg: str | None = None) -> Shares:
         """Return shares of a symbol that open or possibly open orders of a side may still trade.
 
         Args:

@@ -59,13 +59,13 @@ def _decision(cycle: CycleRecord, row: WhyRow) -> Iterator[str]:
         yield f"  guards    {check}"
     if row.shares:
         limit = f" at up to {_usd(row.limit_usd)}" if row.shares > 0 else f" at no less than {_usd(row.limit_usd)}"
-        yield f"  order     {row.shares:+d} shares{limit if row.limit_usd is not None else ''}"
+        yield f"  order     {row.shares:+} shares{limit if row.limit_usd is not None else ''}"
     if row.target_weight is not None:
         yield f"  target    {row.target_weight * 100:.2f} % of equity"
     if row.stop_usd is not None:
         yield f"  stop      {_usd(row.stop_usd)}"
     if row.filled_shares:
-        yield f"  filled    {row.filled_shares:+d} shares at {_usd(row.average_fill_usd)}, fees {_usd(row.fee_usd)}"
+        yield f"  filled    {row.filled_shares:+} shares at {_usd(row.average_fill_usd)}, fees {_usd(row.fee_usd)}"
     if row.not_filled_reason:
         yield f"  unfilled  {row.not_filled_reason}"
     if row.held_shares:

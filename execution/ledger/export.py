@@ -16,12 +16,13 @@ import pyarrow as pa
 from execution.artifact_files import FileArtifacts, write_atomically
 from execution.domain.canonical import canonical_bytes
 from execution.domain.events import Event, PositionMark, PositionsMarked, SettleFinished
+from execution.domain.quantities import stated_shares, unsigned_shares
 from execution.ledger.book import Book
 from execution.ledger.folding import folded
 from execution.ledger.order_record import OrderRecord
 from execution.ledger.store import LedgerStore
 from execution.ledger.why_rows import SCHEMA as WHY_SCHEMA
-from execution.ledger.why_rows import parquet_bytes, why_table
+from execution.ledger.why_rows import parquet_bytes, schema_holding, why_table
 
 FOLDER: Final = "ledger_export"
 MANIFEST: Final = "manifest.json"
@@ -155,11 +156,14 @@ def _settled_upto(events: Sequence[Event], upto_session: date) -> Sequence[Event
 
 
 def _table(schema: pa.Schema, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
-    rounded = [
-        {name: round(value, _DECIMALS) if isinstance(value, Decimal) else value for name, value in row.items()}
-        for row in rows
-    ]
-    return pa.Table.from_pylist(rounded, schema=schema)
+    rounded = [{name: _stored(schema.field(name).type, value) for name, value in row.items()} for row in rows]
+    return pa.Table.from_pylist(rounded, schema=schema_holding(schema, rounded))
+
+
+def _stored(kind: pa.DataType, value: Any) -> Any:
+    if not isinstance(value, Decimal):
+        return value
+    return stated_shares(value) if kind == pa.int64() else round(value, _DECIMALS)
 
 
 def _order(record: OrderRecord) -> dict[str, Any]:
@@ -208,7 +212,7 @@ def _position(mark: PositionsMarked, held: PositionMark) -> dict[str, Any]:
 
 
 def _equity(mark: PositionsMarked) -> dict[str, Any]:
-    gross = sum((abs(held.shares) * held.close_usd for held in mark.positions), Decimal(0))
+    gross = sum((unsigned_shares(held.shares) * held.close_usd for held in mark.positions), Decimal(0))
     return {
         "session": mark.marked_session,
         "cash_usd": mark.cash_usd,
@@ -228,4 +232,5 @@ def _decisions(book: Book, root: Path) -> pa.Table:
     tables = [
         why_table(artifacts, artifact_hash).replace_schema_metadata(None).select(kept) for artifact_hash in newest
     ]
-    return pa.concat_tables([empty, *tables])
+    # A cycle that held a part of a share has wider columns than one of whole shares alone.
+    return pa.concat_tables([empty, *tables], promote_options="permissive")

@@ -21,6 +21,7 @@ from execution.domain.events import (
     SubmissionStarted,
 )
 from execution.domain.orders import BrokerFill, OrderRequest
+from execution.domain.quantities import Shares, state_shares
 
 LedgerOrderState = Literal[
     "intended",
@@ -107,11 +108,15 @@ class OrderRecord:
     repeated_at: datetime | None = None
     reserved_usd: Decimal = Decimal(0)
     broker_order_id: str | None = None
-    filled_shares: int = 0
+    filled_shares: Shares = 0
     filled_usd: Decimal = Decimal(0)
     fee_usd: Decimal = Decimal(0)
     is_cancel_requested: bool = False
     note: str = ""
+
+    def __post_init__(self) -> None:
+        """Give its size the one form equal sizes have."""
+        state_shares(self, "filled_shares")
 
     @classmethod
     def intended(cls, event: OrderIntended, session: date) -> "OrderRecord":
@@ -138,7 +143,7 @@ class OrderRecord:
         return self.filled_usd / self.filled_shares if self.filled_shares else None
 
     @property
-    def exposed_shares(self) -> int:
+    def exposed_shares(self) -> Shares:
         """Shares it may still trade."""
         return self.order.quantity_shares - self.filled_shares if self.state in EXPOSED else 0
 

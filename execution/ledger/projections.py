@@ -26,6 +26,7 @@ from execution.domain.events import (
     SubmissionStarted,
     SubmitFinished,
 )
+from execution.domain.quantities import shares_text
 from execution.ledger import postings
 from execution.ledger.book import CycleRecord
 from execution.ledger.folding import Folding
@@ -144,7 +145,7 @@ def _of_order(folding: Folding, sequence: int, event: OrderEvent) -> Iterator[Ch
             "submission",
             {
                 "client_order_id": event.client_order_id,
-                "quantity_shares": event.quantity_shares,
+                "quantity_shares": shares_text(event.quantity_shares),
                 "reserved_usd": canonical_text(event.reserved_usd),
                 "at": canonical_text(event.at),
                 "sequence": sequence,
@@ -187,7 +188,7 @@ def _of_fill(folding: Folding, sequence: int, event: FillBooked) -> Iterator[Cha
             "client_order_id": fill.client_order_id,
             "symbol": fill.symbol,
             "side": fill.side,
-            "quantity_shares": fill.quantity_shares,
+            "quantity_shares": shares_text(fill.quantity_shares),
             "price_usd": canonical_text(fill.price_usd),
             "fee_usd": canonical_text(fill.fee_usd),
             "filled_at": canonical_text(fill.filled_at),
@@ -214,7 +215,7 @@ def _of_action(folding: Folding, sequence: int, event: CorporateActionBooked) ->
             "kind": entry.kind,
             "symbol": entry.symbol,
             "session": entry.session.isoformat(),
-            "quantity_delta_shares": entry.quantity_delta_shares,
+            "quantity_delta_shares": shares_text(entry.quantity_delta_shares),
             "cash_usd": canonical_text(entry.cash_usd),
             "sequence": sequence,
         },
@@ -265,11 +266,11 @@ def _intent_state(record: OrderRecord) -> Change:
         {
             "client_order_id": order.client_order_id,
             "state": record.state,
-            "quantity_shares": order.quantity_shares,
+            "quantity_shares": shares_text(order.quantity_shares),
             "limit_usd": canonical_text(order.limit_usd),
             "stop_usd": canonical_text(order.stop_usd),
             "reserved_usd": canonical_text(record.reserved_usd),
-            "filled_shares": record.filled_shares,
+            "filled_shares": shares_text(record.filled_shares),
             "broker_order_id": record.broker_order_id,
         },
     )

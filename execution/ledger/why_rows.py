@@ -4,8 +4,9 @@ The plan writes one file, the settle a second that repeats the rows with what ca
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
@@ -14,12 +15,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from execution.domain.decisions import WhyRow
+from execution.domain.quantities import SHARE_DECIMALS_MAX, share_decimals, stated_shares
 from execution.ports import Artifacts
 
 FOLDER: Final = "why_rows"
 _SUFFIX: Final = ".parquet"
 _MONEY: Final = pa.decimal128(18, 6)
 _TEXT: Final = pa.string()
+_SHARES: Final = ("held_shares", "shares", "filled_shares")
 _JSON_COLUMNS: Final = ("contributions", "features", "checks")
 
 SCHEMA: Final = pa.schema(
@@ -62,6 +65,23 @@ SCHEMA: Final = pa.schema(
         pa.field("plan_hash", _TEXT, nullable=False),
     ]
 )
+
+
+_PARTS: Final = pa.decimal128(28, SHARE_DECIMALS_MAX)
+
+
+def schema_holding(schema: pa.Schema, rows: Sequence[Mapping[str, Any]]) -> pa.Schema:
+    """Return a schema whose numbers of shares are decimals where one of the rows holds a part of a share.
+
+    A table of whole shares keeps its integers, and so its bytes.
+    """
+    parts = {name for row in rows for name, value in row.items() if name.endswith("shares") and _is_part(value)}
+    fields = [field.with_type(_PARTS) if field.name in parts else field for field in schema]
+    return pa.schema(fields, metadata=schema.metadata)
+
+
+def _is_part(value: Any) -> bool:
+    return isinstance(value, Decimal) and share_decimals(value) > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +132,8 @@ def why_table(artifacts: Artifacts, artifact_hash: str) -> pa.Table:
 def _encoded(page: WhyPage) -> bytes:
     columns = [_columns(row) for row in page.rows]
     metadata = {"previous": page.previous_hash or ""}
-    return parquet_bytes(pa.Table.from_pylist(columns, schema=SCHEMA.with_metadata(metadata)))
+    schema = schema_holding(SCHEMA.with_metadata(metadata), columns)
+    return parquet_bytes(pa.Table.from_pylist(columns, schema=schema))
 
 
 def _decoded(data: bytes) -> WhyPage:
@@ -130,6 +151,8 @@ def _columns(row: WhyRow) -> dict[str, Any]:
     columns: dict[str, Any] = {field.name: getattr(row, field.name) for field in SCHEMA}
     for name in _JSON_COLUMNS:
         columns[name] = orjson.dumps(columns[name], option=orjson.OPT_SORT_KEYS).decode()
+    for name in _SHARES:
+        columns[name] = stated_shares(columns[name])
     for field in SCHEMA:
         if field.type == _MONEY and columns[field.name] is not None:
             # Six decimals are what the column holds; the mean of several fills may have more.
@@ -139,4 +162,5 @@ def _columns(row: WhyRow) -> dict[str, Any]:
 
 def _row(columns: dict[str, Any]) -> WhyRow:
     plain = {**columns, **{name: orjson.loads(columns[name]) for name in _JSON_COLUMNS}}
+    plain |= {name: stated_shares(columns[name]) for name in _SHARES}
     return msgspec.convert(plain, WhyRow, strict=False)

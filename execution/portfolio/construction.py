@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from execution.domain.quantities import whole_shares
+from execution.domain.quantities import Shares, affordable_shares, share_decimals
 from execution.domain.signals import SymbolSignal
 from execution.portfolio.sizing import Candidate, candidate, room_weight, rounded, sized_entries
 from execution.portfolio.sizing_policy import SizingPolicy
@@ -32,7 +32,7 @@ def target_positions(
     *,
     signals: Sequence[SymbolSignal],
     equity_usd: Decimal,
-    held_shares: Mapping[str, int],
+    held_shares: Mapping[str, Shares],
     policy: SizingPolicy,
     regime: str | None,
     vix: float | None,
@@ -46,7 +46,7 @@ def target_positions(
     Args:
         signals: the batch's signals, one per symbol, in any order.
         equity_usd: cash and positions at the session's closes.
-        held_shares: symbol to signed whole shares of the whole account; an absent symbol means zero.
+        held_shares: symbol to signed shares of the whole account; an absent symbol means zero.
         policy: the strategy's numbers.
         regime: the market's regime, None when unknown.
         vix: volatility index in points, None when unknown.
@@ -99,7 +99,7 @@ def _unscored(signal: SymbolSignal, *, is_held: bool) -> LeftOut:
 
 
 def _holding(
-    signal: SymbolSignal, rank: int, ranking: _Ranking, *, shares: int, equity: Decimal, policy: SizingPolicy
+    signal: SymbolSignal, rank: int, ranking: _Ranking, *, shares: Shares, equity: Decimal, policy: SizingPolicy
 ) -> Target | LeftOut:
     symbol, ranked = signal.symbol, ranking.ranked
     if shares < 0:
@@ -109,7 +109,9 @@ def _holding(
         reason = f"score too low to hold: rank {rank} of {ranked}, holdings are kept to rank {ranking.hold_ranks}"
         return LeftOut(symbol=symbol, stage="score", reason=reason, rank=rank, is_held=True)
     close = signal.close_usd if signal.close_usd is not None and signal.close_usd > 0 else None
-    quantity = shares if close is None else min(shares, whole_shares(policy.position_max_weight * equity, close))
+    cap_usd = policy.position_max_weight * equity
+    most = shares if close is None else affordable_shares(cap_usd, close, decimals=share_decimals(shares))
+    quantity = min(shares, most)
     is_entry_zone = rank <= ranking.entry_ranks
     bound = f"top {ranking.entry_ranks} are bought" if is_entry_zone else f"kept to rank {ranking.hold_ranks}"
     return Target(

@@ -6,7 +6,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from execution.domain.orders import Side
-from execution.domain.quantities import CENT, tick_above_usd, tick_below_usd
+from execution.domain.quantities import CENT, Shares, tick_above_usd, tick_below_usd
 
 _BPS = Decimal(10_000)
 
@@ -98,7 +98,7 @@ class CostModel(BaseModel):
             return tick_above_usd(reference_usd * (1 + share))
         return tick_below_usd(max(Decimal(0), reference_usd * (1 - share)))
 
-    def fee_usd(self, *, side: Side, quantity_shares: int, price_usd: Decimal) -> Decimal:
+    def fee_usd(self, *, side: Side, quantity_shares: Shares, price_usd: Decimal) -> Decimal:
         """Return the fees of one fill in whole cents, parts of a cent dropped; never more than a sale brings in."""
         fee = quantity_shares * self.commission_usd_per_share
         if side == "sell":

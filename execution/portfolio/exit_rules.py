@@ -21,6 +21,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from execution.domain.quantities import Shares, share_decimals, stated_shares
+
 NumericFact = Literal[
     "held_sessions",
     "gain_fraction",
@@ -98,7 +100,7 @@ class PositionFacts:
     """What is known of one long position when its exits are judged; None is unknown, and unknown never sells.
 
     Attributes:
-        quantity_shares: whole shares held, above zero.
+        quantity_shares: shares held, above zero.
         price_usd: the price judged at: the close, or a quote while the market is open.
         entry_usd: mean price of its entry's fills, split-adjusted.
         high_usd: highest close since the entry, its own price included, split-adjusted.
@@ -112,7 +114,7 @@ class PositionFacts:
         parts_sold: names of the rules by which a part of this position was sold already.
     """
 
-    quantity_shares: int
+    quantity_shares: Shares
     price_usd: Decimal | None
     entry_usd: Decimal | None
     high_usd: Decimal | None
@@ -165,7 +167,7 @@ class DueExit:
     """A sale that is due: the exit rule's name, empty for another reason to sell; the shares; why, with its numbers."""
 
     rule: str
-    sell_shares: int
+    sell_shares: Shares
     reason: str
 
 
@@ -181,8 +183,9 @@ def due_exit(rules: Sequence[ExitRule], facts: PositionFacts) -> DueExit | None:
     for rule in (*everything, *parts):
         found = [_found(condition, facts) for condition in rule.when]
         if all(told is not None for told in found):
-            shares = (facts.quantity_shares * rule.sell_fraction).to_integral_value(rounding=ROUND_UP)
-            return DueExit(rule.name, int(shares), f"{rule.name}: {'; '.join(told for told in found if told)}")
+            step = Decimal(1).scaleb(-share_decimals(facts.quantity_shares))
+            shares = stated_shares((facts.quantity_shares * rule.sell_fraction).quantize(step, rounding=ROUND_UP))
+            return DueExit(rule.name, shares, f"{rule.name}: {'; '.join(told for told in found if told)}")
     return None
 
 

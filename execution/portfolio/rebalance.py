@@ -1,4 +1,4 @@
-"""Targets and holdings to whole-share orders: exits first, then entries by rank. Pure arithmetic.
+"""Targets and holdings to orders: exits first, then entries by rank. Pure arithmetic.
 
 A holding is sold when one of the strategy's exit rules is due, when its rank leaves the buffer, when it leaves the
 universe, or when its horizon is over and it is no longer among those that may be bought. A kept holding is reduced only
@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Final
 
 from execution.domain.orders import ProposedOrder
-from execution.domain.quantities import tick_above_usd
+from execution.domain.quantities import Shares, tick_above_usd
 from execution.portfolio.exit_rules import DueExit
 from execution.portfolio.sizing_policy import SizingPolicy
 from execution.portfolio.stops import is_exit_due
@@ -22,14 +22,14 @@ _BPS: Final = Decimal(10_000)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
-    """A long position of ours: whole shares above zero, and sessions held, of which the entry's is the first.
+    """A long position of ours: shares above zero, and sessions held, of which the entry's is the first.
 
     Attributes:
         due: the exit rule that is due for it; None when none is.
     """
 
     symbol: str
-    quantity_shares: int
+    quantity_shares: Shares
     held_sessions: int
     due: DueExit | None = None
 

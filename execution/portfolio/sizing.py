@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from execution.domain.canonical import canonical_text
-from execution.domain.quantities import decimal_of, tick_below_usd, whole_shares
+from execution.domain.quantities import Shares, affordable_shares, decimal_of, tick_below_usd, unsigned_shares
 from execution.domain.signals import SymbolSignal
 from execution.portfolio.kelly import kelly_weight
 from execution.portfolio.sizing_policy import SizingPolicy
@@ -96,7 +96,7 @@ def candidate(
 def room_weight(
     *,
     closes_usd: Mapping[str, Decimal | None],
-    held_shares: Mapping[str, int],
+    held_shares: Mapping[str, Shares],
     equity_usd: Decimal,
     heat: Decimal,
     policy: SizingPolicy,
@@ -112,7 +112,7 @@ def room_weight(
         close = closes_usd.get(symbol)
         if close is None:
             return _ZERO
-        value += abs(shares) * close
+        value += unsigned_shares(shares) * close
     return max(_ZERO, heat * (1 - policy.cash_buffer_weight) - value / equity_usd)
 
 
@@ -134,14 +134,14 @@ def sized_entries(
         scale = min(Decimal(1), room / wanted) if wanted > 0 else _ZERO
         small = [each for each in kept if _is_too_small(each, each.wanted_weight * scale, equity_usd, policy)]
         if not small:
-            return [_entry(each, each.wanted_weight * scale, equity_usd) for each in kept], too_small
+            return [_entry(each, each.wanted_weight * scale, equity_usd, policy) for each in kept], too_small
         # One at a time, the worst ranked: the room it leaves may be enough for the others.
         worst = small[-1]
         kept.remove(worst)
         reason = (
             f"too small: weight {rounded(worst.wanted_weight * scale)} at {canonical_text(worst.limit_usd)} USD a "
-            f"share, at least {policy.position_min_weight} and one share; rank {worst.rank} of {worst.ranked}, room "
-            f"{rounded(room)}"
+            f"share, at least {policy.position_min_weight} and one {_size(policy)}; rank {worst.rank} of "
+            f"{worst.ranked}, room {rounded(room)}"
         )
         too_small.append(LeftOut(symbol=worst.symbol, stage="size", reason=reason, rank=worst.rank, is_held=False))
     return [], too_small
@@ -152,12 +152,20 @@ def rounded(weight: Decimal) -> Decimal:
     return weight.quantize(_WEIGHT_STEP)
 
 
+def _size(policy: SizingPolicy) -> str:
+    return "part of a share" if policy.share_decimals else "share"
+
+
 def _is_too_small(each: Candidate, weight: Decimal, equity_usd: Decimal, policy: SizingPolicy) -> bool:
-    return weight < policy.position_min_weight or whole_shares(weight * equity_usd, each.limit_usd) == 0
+    return weight < policy.position_min_weight or _shares(each, weight, equity_usd, policy) == 0
 
 
-def _entry(each: Candidate, weight: Decimal, equity_usd: Decimal) -> Target:
-    shares = whole_shares(weight * equity_usd, each.limit_usd)
+def _shares(each: Candidate, weight: Decimal, equity_usd: Decimal, policy: SizingPolicy) -> Shares:
+    return affordable_shares(weight * equity_usd, each.limit_usd, decimals=policy.share_decimals)
+
+
+def _entry(each: Candidate, weight: Decimal, equity_usd: Decimal, policy: SizingPolicy) -> Target:
+    shares = _shares(each, weight, equity_usd, policy)
     return Target(
         symbol=each.symbol,
         rank=each.rank,

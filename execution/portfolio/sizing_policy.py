@@ -6,6 +6,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from execution.domain.quantities import SHARE_DECIMALS_MAX
+
 
 class SizingPolicy(BaseModel):
     """The policy of one strategy. Weights are fractions of equity."""
@@ -51,6 +53,12 @@ class SizingPolicy(BaseModel):
         gt=0,
         le=10,
         description="Gain of a winning position over the loss of one that falls to its stop, for the Kelly bet.",
+    )
+    share_decimals: int = Field(
+        default=0,
+        ge=0,
+        le=SHARE_DECIMALS_MAX,
+        description="Digits after the point of an entry's shares, as far as the venue takes parts of one; 0 is whole.",
     )
     stop_atr_multiple: Decimal = Field(
         default=Decimal("1.5"), gt=0, le=10, description="Average true ranges between the entry and its stop."

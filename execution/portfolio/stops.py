@@ -4,14 +4,21 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from execution.domain.quantities import split_fraction, tick_below_usd
+from execution.domain.quantities import (
+    SHARE_DECIMALS_MAX,
+    Shares,
+    share_decimals,
+    split_fraction,
+    stated_shares,
+    tick_below_usd,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class SplitShares:
-    """A holding after a split: whole shares, and the part of a share that is paid out in cash, in [0, 1)."""
+    """A holding after a split: the shares kept, and the part of a share that is paid out in cash, in [0, 1)."""
 
-    whole: int
+    kept: Shares
     fraction: Decimal
 
 
@@ -41,17 +48,21 @@ def split_adjusted_stop_usd(stop_usd: Decimal, ratio: Decimal) -> Decimal:
     return tick_below_usd(Decimal(exact.numerator) / Decimal(exact.denominator))
 
 
-def split_adjusted_shares(shares: int, ratio: Decimal) -> SplitShares:
-    """Return a long holding after a split.
+def split_adjusted_shares(shares: Shares, ratio: Decimal) -> SplitShares:
+    """Return a long holding after a split: a whole one stays whole, one with a part of a share keeps parts.
 
     Args:
-        shares: whole shares before the split, not negative.
+        shares: shares before the split, not negative.
         ratio: new shares per old, as stored.
     """
-    exact = shares * split_fraction(ratio)
-    whole = exact.numerator // exact.denominator
-    rest = exact - whole
-    return SplitShares(whole, Decimal(rest.numerator) / Decimal(rest.denominator))
+    steps = 10 ** (SHARE_DECIMALS_MAX if share_decimals(shares) else 0)
+    exact = Fraction(shares) * split_fraction(ratio)
+    kept = Fraction(exact * steps // 1, steps)
+    rest = exact - kept
+    return SplitShares(
+        stated_shares(Decimal(kept.numerator) / Decimal(kept.denominator)),
+        Decimal(rest.numerator) / Decimal(rest.denominator),
+    )
 
 
 def is_exit_due(*, held_sessions: int, horizon_sessions: int) -> bool:

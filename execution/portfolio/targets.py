@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from execution.domain.quantities import Shares
+
 LeftOutStage = Literal["universe", "no_data", "halted", "short", "score", "cost", "unknown", "slots", "size"]
 
 
@@ -16,7 +18,7 @@ class Target:
         rank: place among the scored symbols of the batch, 1 is best.
         ranked: how many symbols were scored.
         weight: the position at its limit price (a holding: at the close) as a fraction of equity.
-        quantity_shares: whole shares wanted in all.
+        quantity_shares: shares wanted in all.
         close_usd: raw close of the session; None only for a holding that has none.
         limit_usd: the limit of the entry; None for a holding.
         stop_usd: the protective stop reckoned from the close; None for a holding, which has its own.
@@ -29,7 +31,7 @@ class Target:
     rank: int
     ranked: int
     weight: Decimal
-    quantity_shares: int
+    quantity_shares: Shares
     close_usd: Decimal | None
     limit_usd: Decimal | None
     stop_usd: Decimal | None

@@ -1,8 +1,9 @@
 """Rules about what the account can carry: its state, the day's loss, counts, weights and cash."""
 
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 from typing import Final
 
+from execution.domain.quantities import floor_shares
 from execution.risk.findings import Case, Finding, cut, dollars, percent, unknown
 
 # Of the soft loss, which is half of the hard one: the size that is left from that loss on.
@@ -68,7 +69,7 @@ def daily_loss(case: Case) -> Finding | None:
                 f"less than {dollars(multiple * soft)}"
                 + (f" for more than {percent(share)} of the size" if share else ""),
                 "the day has lost too much",
-                int((case.quantity_shares * share).to_integral_value(rounding=ROUND_DOWN)),
+                floor_shares(case.quantity_shares * share, decimals=case.share_decimals),
             )
     return None
 

@@ -5,13 +5,14 @@ until it has filled: neither cash nor a place among the names. Totals run along,
 the same for the last as for the first.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
 from heapq import nlargest
 from typing import Final
 
 from execution.domain.orders import STOP_TYPES, OrderState, ProposedOrder, Side
+from execution.domain.quantities import Shares
 from execution.risk.co_movement import RETURN_SESSIONS, Movement, moves_with
 from execution.risk.limits import RiskLimits
 from execution.risk.trading_context import TradingContext
@@ -25,7 +26,7 @@ def worst_price_usd(order: ProposedOrder) -> Decimal:
     return order.reference_price_usd if order.limit_usd is None else order.limit_usd
 
 
-def cost_usd(quantity_shares: int, price_usd: Decimal, limits: RiskLimits) -> Decimal:
+def cost_usd(quantity_shares: Shares, price_usd: Decimal, limits: RiskLimits) -> Decimal:
     """Return the cash a buy may take: its value and the allowance for its fees."""
     return quantity_shares * price_usd * (1 + limits.fee_allowance_bps / _BPS)
 
@@ -63,7 +64,7 @@ class Exposure:
         entries = [order for order in orders if order.leg == "entry"]
         self.basket_usd = sum((order.quantity_shares * worst_price_usd(order) for order in entries), _ZERO)
         self.sides: set[tuple[str, Side]] = {(order.symbol, order.side) for order in context.open_orders}
-        self.exits_shares: Counter[str] = Counter()
+        self.exits_shares: defaultdict[str, Shares] = defaultdict(int)
         self.results_usd = [0.0] * RETURN_SESSIONS
         for symbol, shares in sorted(context.positions_shares.items()):
             if shares:
@@ -105,7 +106,7 @@ class Exposure:
                 found.append(held)
         return sorted(found)
 
-    def approve(self, order: ProposedOrder, quantity_shares: int) -> None:
+    def approve(self, order: ProposedOrder, quantity_shares: Shares) -> None:
         """Count an order that was let through."""
         self.sides.add((order.symbol, order.side))
         self.messages += 1
@@ -128,7 +129,7 @@ class Exposure:
         if price is not None:
             self.cash_usd -= cost_usd(remaining, price, self._limits)
 
-    def _carry(self, symbol: str, shares: int, price_usd: Decimal | None) -> None:
+    def _carry(self, symbol: str, shares: Shares, price_usd: Decimal | None) -> None:
         movement = self.movement(symbol)
         if movement is None:
             self.unmoved.add(symbol)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from execution.domain.orders import ProposedOrder
-from execution.domain.quantities import cents, whole_shares
+from execution.domain.quantities import Shares, affordable_shares, cents, share_decimals
 from execution.domain.signals import SymbolSignal
 from execution.risk.exposure import Exposure, worst_price_usd
 from execution.risk.limits import RiskLimits
@@ -16,7 +16,7 @@ class Case:
     """One order before one rule; `quantity_shares` is what earlier rules left of it."""
 
     order: ProposedOrder
-    quantity_shares: int
+    quantity_shares: Shares
     context: TradingContext
     limits: RiskLimits
     exposure: Exposure
@@ -25,6 +25,11 @@ class Case:
     def price_usd(self) -> Decimal:
         """The price the order is counted at: the worst it accepts."""
         return worst_price_usd(self.order)
+
+    @property
+    def share_decimals(self) -> int:
+        """Digits after the point that a cut may have: the order's own, which the venue is known to take."""
+        return share_decimals(self.order.quantity_shares)
 
     @property
     def signal(self) -> SymbolSignal | None:
@@ -39,7 +44,7 @@ class Finding:
     found: str
     allowed: str
     reason: str
-    quantity_shares: int = 0
+    quantity_shares: Shares = 0
 
 
 def unknown(what: str, allowed: str) -> Finding:
@@ -49,7 +54,7 @@ def unknown(what: str, allowed: str) -> Finding:
 
 def cut(case: Case, *, room_usd: Decimal, found: str, allowed: str, reason: str) -> Finding | None:
     """Return None when the order fits the room left, else the objection with the shares that do fit."""
-    fits = whole_shares(room_usd, case.price_usd)
+    fits = affordable_shares(room_usd, case.price_usd, decimals=case.share_decimals)
     return None if fits >= case.quantity_shares else Finding(found, allowed, reason, fits)
 
 

@@ -10,7 +10,7 @@ _BPS = Decimal(10_000)
 
 
 def order_shape(case: Case) -> Finding | None:
-    """Whole shares above zero, prices on a tick, a buy for an entry and a sell for anything else."""
+    """Shares above zero, prices on a tick, a buy for an entry and a sell for anything else."""
     order = case.order
     faults = []
     if order.quantity_shares <= 0:
@@ -25,7 +25,7 @@ def order_shape(case: Case) -> Finding | None:
         return None
     return Finding(
         ", ".join(faults),
-        "whole shares above zero, prices above zero on a tick, entries buy and exits sell",
+        "shares above zero, prices above zero on a tick, entries buy and exits sell",
         "the order is malformed: sizing has a fault, look at the plan before trading on",
     )
 

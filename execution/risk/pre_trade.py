@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from execution.domain.orders import ProposedOrder
+from execution.domain.quantities import Shares
 from execution.risk import account_rules, book_rules, order_rules, symbol_rules
 from execution.risk.exposure import Exposure
 from execution.risk.findings import Case, Finding
@@ -23,7 +24,7 @@ class Approved:
     """Every rule let the order pass as proposed."""
 
     order: ProposedOrder
-    quantity_shares: int
+    quantity_shares: Shares
     check: str
     found: str
     allowed: str
@@ -35,7 +36,7 @@ class Trimmed:
     """The order may go with fewer shares; `check` is the rule that allowed the fewest."""
 
     order: ProposedOrder
-    quantity_shares: int
+    quantity_shares: Shares
     check: str
     found: str
     allowed: str
@@ -47,7 +48,7 @@ class Blocked:
     """The order may not go; `check` is the first rule that said no, and `quantity_shares` is 0."""
 
     order: ProposedOrder
-    quantity_shares: int
+    quantity_shares: Shares
     check: str
     found: str
     allowed: str

@@ -2,10 +2,11 @@
 
 from execution.domain.events import ControlState
 from execution.domain.orders import Side
+from execution.domain.quantities import Shares
 
 
 def may_go_out(
-    state: ControlState, *, side: Side, quantity_shares: int, held_shares: int, exposed_shares: int = 0
+    state: ControlState, *, side: Side, quantity_shares: Shares, held_shares: Shares, exposed_shares: Shares = 0
 ) -> bool:
     """Return whether an order may be sent in a trading state.
 
@@ -13,7 +14,7 @@ def may_go_out(
         state: `active` lets everything out, `halted` nothing.
         side: buy or sell.
         quantity_shares: shares the order may trade, above zero.
-        held_shares: signed whole shares of its symbol.
+        held_shares: signed shares of its symbol.
         exposed_shares: shares that other open orders of the same side and symbol may still trade. They count: two
             orders that each reduce could turn the position together.
     """

@@ -2,8 +2,9 @@
 
 from bisect import bisect_left, bisect_right
 from datetime import datetime, timedelta
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 
+from execution.domain.quantities import floor_shares
 from execution.risk.findings import Case, Finding, percent, unknown
 from execution.trading_calendar import TradingCalendar
 
@@ -124,7 +125,7 @@ def adv_share(case: Case) -> Finding | None:
     allowed = f"at most {percent(cap)} of the mean volume of 20 sessions"
     if signal is None or not signal.adv20_shares or signal.adv20_shares < 0:
         return unknown(f"no mean volume of {case.order.symbol}", allowed)
-    fits = int((cap * signal.adv20_shares).to_integral_value(rounding=ROUND_DOWN))
+    fits = floor_shares(cap * signal.adv20_shares, decimals=case.share_decimals)
     if case.quantity_shares <= fits:
         return None
     share = Decimal(case.quantity_shares) / signal.adv20_shares

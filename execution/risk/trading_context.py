@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Literal
 
 from execution.domain.orders import OrderState
+from execution.domain.quantities import Shares
 from execution.domain.signals import SymbolSignal
 from execution.trading_calendar import TradingCalendar
 
@@ -55,7 +56,7 @@ class TradingContext:
     drawdown_fraction: Decimal
     cash_usd: Decimal
     unsettled_usd: Decimal | None
-    positions_shares: Mapping[str, int]
+    positions_shares: Mapping[str, Shares]
     closes_usd: Mapping[str, Decimal]
     signals: Mapping[str, SymbolSignal]
     messages_today: int | None

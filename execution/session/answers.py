@@ -25,10 +25,12 @@ from execution.domain.orders import (
     Unknown,
     WorkingStatus,
 )
+from execution.domain.quantities import SHARE_DECIMALS_MAX, is_share_count
 from execution.session.desk import Desk
 
 SYMBOL: Final = re.compile(r"[A-Z0-9][A-Z0-9.\-]{0,14}")
 MOST_SHARES: Final = 1_000_000_000
+SMALLEST_PART: Final = Decimal(1).scaleb(-SHARE_DECIMALS_MAX)
 HIGHEST_PRICE_USD: Final = Decimal(10_000_000)
 MOST_CASH_USD: Final = Decimal(1_000_000_000_000)
 # A venue's clock may run a little before ours.
@@ -120,11 +122,11 @@ def _order_faults(state: OrderState) -> Iterable[str]:
     yield _one_of("side", state.side, get_args(Side))
     yield _one_of("status", state.status, get_args(WorkingStatus))
     yield _one_of("order_type", state.order_type, get_args(OrderType))
-    yield _shares("quantity_shares", state.quantity_shares, least=1)
+    yield _shares("quantity_shares", state.quantity_shares, least=SMALLEST_PART)
     yield _shares("filled_shares", state.filled_shares, least=0)
     yield _price("limit_usd", state.limit_usd) if state.limit_usd is not None else ""
     yield _price("stop_usd", state.stop_usd) if state.stop_usd is not None else ""
-    if _is_count(state.quantity_shares) and _is_count(state.filled_shares):
+    if is_share_count(state.quantity_shares) and is_share_count(state.filled_shares):
         is_over = state.filled_shares > state.quantity_shares
         yield f"filled_shares {state.filled_shares} of {state.quantity_shares}" if is_over else ""
 
@@ -134,7 +136,7 @@ def _fill_faults(fill: BrokerFill, latest: datetime) -> Iterable[str]:
     yield _text("client_order_id", fill.client_order_id)
     yield _symbol(fill.symbol)
     yield _one_of("side", fill.side, get_args(Side))
-    yield _shares("quantity_shares", fill.quantity_shares, least=1)
+    yield _shares("quantity_shares", fill.quantity_shares, least=SMALLEST_PART)
     yield _price("price_usd", fill.price_usd)
     fee_limit = HIGHEST_PRICE_USD
     yield _amount("fee_usd", fill.fee_usd, -fee_limit if fill.reverses else Decimal(0), fee_limit)
@@ -168,14 +170,10 @@ def _one_of(name: str, value: Any, allowed: Iterable[str]) -> str:
     return "" if value in allowed else f"{name} {value!r}, expected one of {', '.join(allowed)}"
 
 
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _shares(name: str, value: Any, *, least: int) -> str:
-    if _is_count(value) and least <= value <= MOST_SHARES:
+def _shares(name: str, value: Any, *, least: Decimal | int) -> str:
+    if is_share_count(value) and least <= value <= MOST_SHARES:
         return ""
-    return f"{name} {value!r}, expected whole shares from {least} to {MOST_SHARES}"
+    return f"{name} {value!r}, expected shares from {least} to {MOST_SHARES}"
 
 
 def _price(name: str, value: Any) -> str:

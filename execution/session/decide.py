@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from execution.domain.decisions import Outcome
 from execution.domain.orders import ProposedOrder
+from execution.domain.quantities import Shares
 from execution.domain.signals import SymbolSignal
 from execution.portfolio.construction import target_positions
 from execution.portfolio.rebalance import Holding, Kept, horizon_exits, rebalance
@@ -29,7 +30,7 @@ class SymbolDecision:
         checks: what the guards said of its order, as text.
         target_weight: fraction of equity aimed at; None when it was not sized.
         order: the order proposed; None without one.
-        shares: whole shares of it that may go; 0 when it was blocked.
+        shares: shares of it that may go; 0 when it was blocked.
     """
 
     symbol: str
@@ -39,7 +40,7 @@ class SymbolDecision:
     checks: tuple[str, ...] = ()
     target_weight: Decimal | None = None
     order: ProposedOrder | None = None
-    shares: int = 0
+    shares: Shares = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,7 @@ def _of_verdict(verdict: Verdict) -> SymbolDecision:
 
 
 def _unmanaged(
-    positions_shares: Mapping[str, int], decisions: Mapping[str, SymbolDecision], *, stage: str, reason: str
+    positions_shares: Mapping[str, Shares], decisions: Mapping[str, SymbolDecision], *, stage: str, reason: str
 ) -> dict[str, SymbolDecision]:
     """Return rows for what the account holds and nobody decided on."""
     return {

@@ -76,6 +76,14 @@ class Desk:
         """Content hash of the risk limits."""
         return content_hash(self.limits.model_dump())
 
+    @property
+    def sized_by(self) -> SizingPolicy:
+        """The strategy's numbers, with sizes no finer than the venue takes them."""
+        decimals = min(self.sizing.share_decimals, self.broker.capabilities.entry_decimals)
+        if decimals == self.sizing.share_decimals:
+            return self.sizing
+        return self.sizing.model_copy(update={"share_decimals": decimals})
+
     def cycle_id(self, session: date) -> str:
         """Return the id of a session's cycle: one plan each, for ever."""
         return f"{self.account}:{self.strategy}:{session.isoformat()}"

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from execution.domain.errors import NotArmed
 from execution.domain.events import ControlChanged, Event, OrderIntended
 from execution.domain.orders import OrderRequest, ProposedOrder
+from execution.domain.quantities import Shares
 from execution.ledger.book import Book
 from execution.risk.pre_trade import Blocked, review
 from execution.session.account_view import context_of
@@ -161,7 +162,7 @@ def _sales(desk: Desk, reconciled: Reconciled, session: date, why: str) -> _Sale
     return _Sales(tuple(order for order in passed if order.quantity_shares), left)
 
 
-def _hindrance(reconciled: Reconciled, symbol: str, shares: int, last_usd: Decimal | None) -> str:
+def _hindrance(reconciled: Reconciled, symbol: str, shares: Shares, last_usd: Decimal | None) -> str:
     quarantined = reconciled.book.quarantined.get(symbol)
     if quarantined is not None:
         return f"in quarantine: {quarantined.reason}; lift it by name first"
@@ -172,7 +173,7 @@ def _hindrance(reconciled: Reconciled, symbol: str, shares: int, last_usd: Decim
     return "" if last_usd is not None else "no price: it is halted or delisted"
 
 
-def _sale(symbol: str, shares: int, last_usd: Decimal, why: str) -> ProposedOrder:
+def _sale(symbol: str, shares: Shares, last_usd: Decimal, why: str) -> ProposedOrder:
     return ProposedOrder(
         symbol=symbol,
         side="sell",
@@ -253,7 +254,7 @@ def _unless_intended(intent: OrderIntended) -> Callable[[Book], Sequence[Event]]
     return lambda book: () if intent.order.client_order_id in book.orders else (intent,)
 
 
-def _being_flattened(book: Book, symbol: str) -> int:
+def _being_flattened(book: Book, symbol: str) -> Shares:
     return sum(
         record.exposed_shares
         for record in book.orders.values()

@@ -7,6 +7,7 @@ from typing import Any
 from execution.domain.canonical import canonical_bytes
 from execution.domain.events import Event, OrderIntended, PlanHeld, PlanRecorded
 from execution.domain.orders import OrderRequest
+from execution.domain.quantities import stated_shares
 from execution.risk.trading_context import TradingContext
 from execution.session.approval import PLANS_FOLDER, frozen_orders
 from execution.session.basis import Basis
@@ -31,13 +32,13 @@ def frozen(desk: Desk, context: TradingContext, basis: Basis, orders: tuple[Orde
         "batch_hash": basis.batch_hash,
         "hold_reason": basis.hold_reason,
         "limits_hash": desk.limits_hash,
-        "sizing": desk.sizing.model_dump(),
+        "sizing": _sizing(desk),
         "exits": [rule.model_dump() for rule in desk.exits],
         "expires_at": desk.submit_until(session),
         "settings_hash": desk.settings_hash,
         "code_hash": desk.code_hash,
         "cash_usd": context.cash_usd,
-        "positions_shares": dict(context.positions_shares),
+        "positions_shares": {symbol: stated_shares(held) for symbol, held in context.positions_shares.items()},
         "closes_usd": {symbol: context.closes_usd[symbol] for symbol in context.positions_shares},
         "open_orders": context.open_orders,
         "orders": frozen_orders(orders),
@@ -62,6 +63,11 @@ def plan_event(desk: Desk, basis: Basis, *, session: date, plan_hash: str, equit
         decision_source=basis.batch.decision_source,
         equity_usd=equity_usd,
     )
+
+
+def _sizing(desk: Desk) -> dict[str, Any]:
+    # Plans of whole shares are older than the choice: they keep their bytes.
+    return {name: value for name, value in desk.sized_by.model_dump().items() if name != "share_decimals" or value}
 
 
 def _intent(desk: Desk, decision: SymbolDecision, session: date) -> OrderIntended:

@@ -14,7 +14,7 @@ from typing import Final, Literal
 from execution.domain.canonical import canonical_text
 from execution.domain.events import Event, OrderIntended, PlanMissed
 from execution.domain.orders import OrderRequest, ProposedOrder
-from execution.domain.quantities import tick_above_usd
+from execution.domain.quantities import Shares, tick_above_usd
 from execution.domain.signals import SignalBatch
 from execution.ledger.book import Book
 from execution.ledger.order_record import OrderRecord
@@ -161,7 +161,7 @@ def _sales(
     return [replace(verdict.order, quantity_shares=verdict.quantity_shares) for verdict in let_through], held_back
 
 
-def _sale(desk: Desk, symbol: str, held: int, due: DueExit, last_usd: Decimal | None) -> ProposedOrder | None:
+def _sale(desk: Desk, symbol: str, held: Shares, due: DueExit, last_usd: Decimal | None) -> ProposedOrder | None:
     if last_usd is None or last_usd <= 0:
         return None
     return ProposedOrder(

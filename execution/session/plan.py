@@ -193,7 +193,7 @@ def _decisions(desk: Desk, reconciled: Reconciled, basis: Basis, context: Tradin
             symbols=known_symbols(desk, context.session, basis.batch_hash),
             holdings={} if reconciled.differences else holdings,
             context=context,
-            sizing=desk.sizing,
+            sizing=desk.sized_by,
             limits=desk.limits,
         )
     return decided_on_batch(
@@ -202,7 +202,7 @@ def _decisions(desk: Desk, reconciled: Reconciled, basis: Basis, context: Tradin
         vix=basis.batch.vix,
         holdings=holdings,
         context=context,
-        sizing=desk.sizing,
+        sizing=desk.sized_by,
         limits=desk.limits,
     )
 

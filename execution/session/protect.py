@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from execution.domain.events import OrderIntended
 from execution.domain.orders import OrderRequest
-from execution.domain.quantities import tick_below_usd
+from execution.domain.quantities import Shares, floor_shares, shares_text, tick_below_usd
 from execution.ledger.book import Book
 from execution.ledger.order_record import OrderRecord
 from execution.portfolio.stops import split_adjusted_stop_usd
@@ -13,12 +13,22 @@ from execution.session.desk import Desk
 
 
 def unprotected(book: Book) -> tuple[str, ...]:
-    """Return symbols of our own long positions of which some share has no open exit or stop, sorted."""
+    """Return symbols of our own long positions of which some whole share has no open exit or stop, sorted."""
     foreign = book.foreign_symbols
-    return tuple(symbol for symbol in book.held_shares if symbol not in foreign and uncovered_shares(book, symbol) > 0)
+    return tuple(symbol for symbol in book.held_shares if symbol not in foreign and uncovered_shares(book, symbol) >= 1)
 
 
-def uncovered_shares(book: Book, symbol: str) -> int:
+def bare_parts(book: Book) -> dict[str, Shares]:
+    """Return the part of a share of each symbol that no open exit sells: a stop stays, a part is taken for a day only.
+
+    They are sold by the plan's exits, by the monitor and by a flatten, as the rest of the position is.
+    """
+    foreign = book.foreign_symbols
+    parts = {symbol: uncovered_shares(book, symbol) % 1 for symbol in book.held_shares if symbol not in foreign}
+    return {symbol: part for symbol, part in parts.items() if part > 0}
+
+
+def uncovered_shares(book: Book, symbol: str) -> Shares:
     """Return shares of a long position that no open exit or stop would sell."""
     return book.held_shares.get(symbol, 0) - book.exposed_shares(symbol, side="sell")
 
@@ -57,7 +67,7 @@ def next_stop(desk: Desk, book: Book, *, session: date, symbol: str) -> OrderInt
     stop_usd = stop_price(book, symbol)
     if stop_usd is None:
         return None
-    quantity = uncovered_shares(book, symbol)
+    quantity = floor_shares(uncovered_shares(book, symbol))
     if is_resumed:
         quantity = min(quantity, stops[-1].order.quantity_shares)
     trail = trail_usd(desk, book, symbol, stop_usd=stop_usd)
@@ -78,8 +88,14 @@ def next_stop(desk: Desk, book: Book, *, session: date, symbol: str) -> OrderInt
         cycle_id=desk.cycle_id(session),
         leg=leg,
         order=order,
-        reason=f"{quantity} shares of {symbol} are held without a stop",
+        reason=_reason(book, symbol, quantity),
     )
+
+
+def _reason(book: Book, symbol: str, quantity: Shares) -> str:
+    part = bare_parts(book).get(symbol)
+    told = f"; {shares_text(part)} more has none: the venue takes a part of a share for the day only" if part else ""
+    return f"{quantity} shares of {symbol} are held without a stop{told}"
 
 
 def stop_price(book: Book, symbol: str) -> Decimal | None:
@@ -87,8 +103,8 @@ def stop_price(book: Book, symbol: str) -> Decimal | None:
 
     Splits booked since that order are applied. None when neither an entry nor a stop of ours is known.
     """
-    for record in reversed(tuple(book.orders.values())):
-        if record.order.symbol != symbol or record.sent_at is None:
+    for record in reversed(book.orders_in(symbol)):
+        if record.sent_at is None:
             continue
         if record.order.leg == "stop" and record.order.stop_usd is not None:
             return _after_splits(book, symbol, record.order.stop_usd, record)
@@ -110,7 +126,7 @@ def trail_usd(desk: Desk, book: Book, symbol: str, *, stop_usd: Decimal) -> Deci
     is_taken = "trailing_stop" in desk.broker.capabilities.order_types
     if desk.sizing.protective_stop != "trailing_stop" or not is_taken:
         return None
-    entries = [r for r in book.orders.values() if r.order.symbol == symbol and r.order.leg == "entry"]
+    entries = [record for record in book.orders_in(symbol) if record.order.leg == "entry"]
     filled = [record for record in entries if record.filled_shares]
     last = desk.quotes.last_usd(symbol)
     if not filled or last is None:

@@ -14,7 +14,7 @@ from typing import Final
 from execution.domain.errors import LedgerError
 from execution.domain.events import QuarantineLifted, SymbolQuarantined
 from execution.domain.orders import AccountSnapshot, BrokerFill, OrderState
-from execution.domain.quantities import CENT
+from execution.domain.quantities import CENT, Shares
 from execution.ledger.book import Book
 from execution.ledger.folding import takes_back
 from execution.ports import Quotes
@@ -28,7 +28,7 @@ _PRICE_TOLERANCE: Final = Decimal("0.2")
 class Apart:
     """Where venue and ledger differ: shares by symbol, venue less ledger, and what these do not explain."""
 
-    shares: Mapping[str, int] = field(default_factory=dict)
+    shares: Mapping[str, Shares] = field(default_factory=dict)
     unexplained: tuple[str, ...] = ()
 
 
@@ -100,13 +100,13 @@ def lift_quarantine(desk: Desk, *, symbol: str, actor: str, reason: str) -> Quar
     return lifted
 
 
-def _explains(shares: Mapping[str, int], cash_apart_usd: Decimal, quotes: Quotes) -> bool:
+def _explains(shares: Mapping[str, Shares], cash_apart_usd: Decimal, quotes: Quotes) -> bool:
     prices = {symbol: quotes.last_usd(symbol) for symbol in shares}
     values = [apart * (prices[symbol] or Decimal(0)) for symbol, apart in shares.items()]
     traded = sum((abs(value) for value in values), Decimal(0))
     return bool(shares) and abs(cash_apart_usd + sum(values, Decimal(0))) <= _PRICE_TOLERANCE * traded
 
 
-def _sentence(book: Book, symbol: str, apart_shares: int) -> str:
+def _sentence(book: Book, symbol: str, apart_shares: Shares) -> str:
     ours = book.held_shares.get(symbol, 0)
     return f"{symbol} is {ours} shares in the ledger, {ours + apart_shares} at the venue"

@@ -24,6 +24,7 @@ from execution.domain.events import (
     SymbolQuarantined,
 )
 from execution.domain.orders import AccountSnapshot, BrokerFill, CorporateActionEntry, OrderState
+from execution.domain.quantities import Shares
 from execution.ledger.book import Book
 from execution.ledger.folding import folded
 from execution.ledger.order_record import OrderRecord
@@ -58,7 +59,7 @@ class Reconciled:
     book: Book
     account: AccountSnapshot
     open_orders: tuple[OrderState, ...]
-    apart_shares: Mapping[str, int]
+    apart_shares: Mapping[str, Shares]
     differences: tuple[str, ...]
 
     def refuse_differences(self) -> None:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from execution.domain.errors import MissingQuote
 from execution.domain.events import PlanRecorded
 from execution.domain.orders import OrderState, ProposedOrder
+from execution.domain.quantities import Shares
 from execution.ledger.book import Book
 from execution.ledger.order_record import OrderRecord
 from execution.risk.exposure import cost_usd, worst_price_usd
@@ -38,7 +39,7 @@ class SendView:
     """
 
     session: date
-    apart_shares: Mapping[str, int]
+    apart_shares: Mapping[str, Shares]
     apart_usd: Decimal
     foreign_orders: tuple[OrderState, ...]
     closes_usd: Mapping[str, Decimal]
@@ -69,7 +70,7 @@ def view_at_send(desk: Desk, reconciled: Reconciled, session: date) -> SendView:
 
 
 def refused_at_send(
-    desk: Desk, view: SendView, book: Book, record: OrderRecord, *, quantity_shares: int, now: datetime
+    desk: Desk, view: SendView, book: Book, record: OrderRecord, *, quantity_shares: Shares, now: datetime
 ) -> Blocked | None:
     """Return why the newest book does not let an order out, or None."""
     order = replace(_proposed(record), quantity_shares=quantity_shares)
@@ -82,7 +83,7 @@ def refused_at_send(
     )
 
 
-def reserved_usd(desk: Desk, record: OrderRecord, quantity_shares: int) -> Decimal:
+def reserved_usd(desk: Desk, record: OrderRecord, quantity_shares: Shares) -> Decimal:
     """Return what an order may cost at its worst price, fees included; a sale costs nothing."""
     if record.order.side == "sell":
         return Decimal(0)
@@ -120,7 +121,11 @@ def _context(desk: Desk, view: SendView, book: Book, record: OrderRecord, now: d
 
 
 def _equity_usd(
-    book: Book, record: OrderRecord, cash_usd: Decimal, positions: Mapping[str, int], closes_usd: Mapping[str, Decimal]
+    book: Book,
+    record: OrderRecord,
+    cash_usd: Decimal,
+    positions: Mapping[str, Shares],
+    closes_usd: Mapping[str, Decimal],
 ) -> Decimal:
     # The plan's own equity, so that the fills of its first orders do not move the limits of its last.
     plan = book.cycles[record.cycle_id].plan

@@ -14,6 +14,7 @@ from typing import Literal
 from execution.domain.canonical import content_hash
 from execution.domain.errors import LedgerError, NotArmed
 from execution.domain.events import ControlChanged, ControlState, Event
+from execution.domain.quantities import Shares
 from execution.ledger.book import Book
 from execution.risk.kill_switch import KillSwitch
 from execution.session.control import control_state, take_in_stop_requests
@@ -38,7 +39,7 @@ class Stopped:
     control: ControlChanged | None
     kill_file: str
     working: tuple[str, ...]
-    held_shares: dict[str, int]
+    held_shares: dict[str, Shares]
     token: str
 
 

@@ -20,6 +20,7 @@ from execution.domain.events import (
 )
 from execution.domain.order_fault import order_fault
 from execution.domain.orders import Accepted, OrderRequest, Refused, SubmitOutcome
+from execution.domain.quantities import Shares
 from execution.ledger.book import Book
 from execution.ledger.order_record import OrderRecord
 from execution.risk.reduce_only import may_go_out
@@ -129,7 +130,7 @@ def is_in_time(desk: Desk, view: SendView, order: OrderRequest) -> bool:
     return order.leg not in DAY_LEGS or desk.is_in_submit_window(view.session)
 
 
-def send(desk: Desk, view: SendView, record: OrderRecord, quantity_shares: int) -> None:
+def send(desk: Desk, view: SendView, record: OrderRecord, quantity_shares: Shares) -> None:
     """Put one order over the wire: at most once, whatever happens around it.
 
     Args:

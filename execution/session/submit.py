@@ -5,12 +5,14 @@ runs by itself, the act looks again until the deadline and sends a stop behind e
 covered by the next act. The deadline's act cancels what has not filled.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final, Literal
 
 from execution.domain.errors import Halted
 from execution.domain.events import PlanMissed, SubmitFinished
+from execution.domain.quantities import Shares
 from execution.ledger.book import CycleRecord
 from execution.ledger.order_record import OrderRecord
 from execution.session.agreed_time import refuse_other_time
@@ -26,7 +28,7 @@ from execution.session.day_orders import (
 )
 from execution.session.desk import Desk
 from execution.session.lease_of_act import BUSY, leased
-from execution.session.protect import next_stop, oversold_stops, unprotected
+from execution.session.protect import bare_parts, next_stop, oversold_stops, unprotected
 from execution.session.reconcile import Reconciled, reconcile
 from execution.session.release import refuse_unreleased
 from execution.session.reservation import SendView, view_at_send
@@ -49,7 +51,8 @@ class SubmitReport:
         unknown: orders nobody knows the outcome of.
         voided: orders that were never sent and never will be.
         filled: orders filled in whole.
-        unprotected: symbols held without a stop for every share.
+        unprotected: symbols held without a stop for every whole share.
+        bare_parts: symbol to the part of a share held that no stop can cover.
     """
 
     session: date
@@ -61,6 +64,7 @@ class SubmitReport:
     voided: int
     filled: int
     unprotected: tuple[str, ...]
+    bare_parts: Mapping[str, Shares] = field(default_factory=dict)
 
 
 def submit(desk: Desk, *, session: date) -> SubmitReport:
@@ -246,4 +250,5 @@ def _report(desk: Desk, session: date, status: SubmitStatus, reason: str) -> Sub
         voided=states.count("voided"),
         filled=states.count("filled"),
         unprotected=unprotected(book),
+        bare_parts=bare_parts(book),
     )

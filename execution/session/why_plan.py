@@ -6,6 +6,7 @@ from typing import Any
 
 from execution.domain.decisions import WhyRow
 from execution.domain.errors import DataError, ProofError
+from execution.domain.quantities import Shares
 from execution.domain.signals import SignalBatch, SymbolSignal
 from execution.session.decide import Decisions, SymbolDecision
 from execution.session.desk import Desk
@@ -33,7 +34,7 @@ def planned_rows(
     session: date,
     batch: SignalBatch | None,
     batch_hash: str | None,
-    held_shares: Mapping[str, int],
+    held_shares: Mapping[str, Shares],
     plan_hash: str,
 ) -> tuple[WhyRow, ...]:
     """Return one row per symbol decided on, sorted by symbol.
@@ -61,7 +62,7 @@ def planned_rows(
     )
 
 
-def missed_rows(desk: Desk, *, session: date, reason: str, held_shares: Mapping[str, int]) -> tuple[WhyRow, ...]:
+def missed_rows(desk: Desk, *, session: date, reason: str, held_shares: Mapping[str, Shares]) -> tuple[WhyRow, ...]:
     """Return the rows of a session that went by without a plan."""
     published = desk.batches.published(session)
     symbols = known_symbols(desk, session, published[-1] if published else None)

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from execution.domain.decisions import Outcome, WhyRow
 from execution.domain.orders import BrokerFill
+from execution.domain.quantities import Shares, unsigned_shares
 from execution.ledger.order_record import OrderRecord
 
 
@@ -15,7 +16,7 @@ def finished_rows(
     *,
     orders: Sequence[OrderRecord],
     fills: Sequence[BrokerFill],
-    held_shares: Mapping[str, int],
+    held_shares: Mapping[str, Shares],
     traded: tuple[datetime, datetime],
 ) -> tuple[WhyRow, ...]:
     """Return the plan's rows with fills, fees and what is held now.
@@ -39,7 +40,7 @@ def finished_rows(
 
 
 def _finished(
-    row: WhyRow, order: OrderRecord | None, fills: Sequence[BrokerFill], held_shares: Mapping[str, int]
+    row: WhyRow, order: OrderRecord | None, fills: Sequence[BrokerFill], held_shares: Mapping[str, Shares]
 ) -> WhyRow:
     shares = sum(fill.quantity_shares for fill in fills)
     value = sum((fill.quantity_shares * fill.price_usd for fill in fills), Decimal(0))
@@ -65,7 +66,7 @@ def _is_of(fill: BrokerFill, order: OrderRecord) -> bool:
     return fill.client_order_id == order.order.client_order_id
 
 
-def _outcome(row: WhyRow, order: OrderRecord | None, shares: int, held_shares: Mapping[str, int]) -> Outcome:
+def _outcome(row: WhyRow, order: OrderRecord | None, shares: Shares, held_shares: Mapping[str, Shares]) -> Outcome:
     if order is not None and order.filled_shares:
         return "bought" if order.order.side == "buy" else "sold"
     if row.shares > 0:
@@ -80,7 +81,7 @@ def _outcome(row: WhyRow, order: OrderRecord | None, shares: int, held_shares: M
 def _not_filled(row: WhyRow, order: OrderRecord | None) -> str | None:
     if not row.shares or order is None:
         return None
-    missing = abs(row.shares) - order.filled_shares
+    missing = unsigned_shares(row.shares) - order.filled_shares
     if missing <= 0:
         return None
     told = f": {order.note}" if order.note else ""

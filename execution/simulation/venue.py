@@ -22,6 +22,7 @@ from execution.domain.orders import (
     WorkingStatus,
 )
 from execution.domain.positions import cash_flow_usd
+from execution.domain.quantities import Shares, share_decimals, stated_shares
 from execution.simulation.draws import Draws
 from execution.simulation.faults import Faults, Mode
 from execution.simulation.hub import SECOND, Hub
@@ -46,16 +47,16 @@ class VenueOrder:
     broker_order_id: str
     request: OrderRequest
     accepted_at: int
-    quantity_shares: int
+    quantity_shares: Shares
     stop_usd: Decimal | None
-    filled_shares: int = 0
+    filled_shares: Shares = 0
     status: WorkingStatus = "open"
     is_triggered: bool = False
     is_ours: bool = True
     shown: list[tuple[int, OrderState]] = field(default_factory=list)
 
     @property
-    def remaining_shares(self) -> int:
+    def remaining_shares(self) -> Shares:
         """Shares it may still trade."""
         return self.quantity_shares - self.filled_shares if self.status == "open" else 0
 
@@ -84,7 +85,7 @@ class Venue:
     orders: list[VenueOrder] = field(default_factory=list)
     fills: list[tuple[int, BrokerFill]] = field(default_factory=list)
     actions: list[CorporateActionEntry] = field(default_factory=list)
-    positions: dict[str, int] = field(default_factory=dict)
+    positions: dict[str, Shares] = field(default_factory=dict)
     halted: set[str] = field(default_factory=set)
     touched: set[str] = field(default_factory=set)
     foreign_spent_usd: Decimal = Decimal(0)
@@ -194,11 +195,14 @@ class Venue:
         if limit is not None and (price > limit if order.request.side == "buy" else price < limit):
             return
         parts = 1 + self.draws.below(3) if self._goes_wrong(self.faults.partial_fill) else 1
-        wanted = order.quantity_shares
+        # Counted in the order's own smallest parts of a share.
+        steps = 10 ** share_decimals(order.quantity_shares)
+        wanted = int(order.quantity_shares * steps)
         if self._goes_wrong(self.faults.unfilled):
             wanted = self.draws.below(wanted + 1)
-        shares = [wanted // parts] * parts
-        shares[-1] += wanted - sum(shares)
+        counts = [wanted // parts] * parts
+        counts[-1] += wanted - sum(counts)
+        shares = [stated_shares(Decimal(count) / steps) for count in counts]
         slowest = _SLOWEST_FILL_SECONDS if order.is_ours else 1.0
         for part in shares:
             if part:
@@ -207,7 +211,7 @@ class Venue:
     def _later(self, soonest_seconds: float, latest_seconds: float, event: Callable[[], None]) -> None:
         self.hub.at(self.hub.now + int(self.draws.between(soonest_seconds, latest_seconds) * SECOND), event)
 
-    def _fill(self, order: VenueOrder, price_usd: Decimal, part: int | None = None) -> None:
+    def _fill(self, order: VenueOrder, price_usd: Decimal, part: Shares | None = None) -> None:
         request = order.request
         shares = min(part or order.remaining_shares, order.remaining_shares)
         if request.side == "sell":
@@ -236,7 +240,8 @@ class Venue:
         self.fills.append((self.hub.now + self._lag(), fill))
         self.cash_usd += cash_flow_usd(fill)
         direction = 1 if fill.side == "buy" else -1
-        self.positions[fill.symbol] = self.positions.get(fill.symbol, 0) + direction * fill.quantity_shares
+        held = self.positions.get(fill.symbol, 0) + direction * fill.quantity_shares
+        self.positions[fill.symbol] = stated_shares(held)
         if not is_ours:
             self.foreign_spent_usd -= cash_flow_usd(fill)
         self.hub.note(f"venue fills {fill.execution_id} {fill.side} {fill.quantity_shares} {fill.symbol}")
@@ -244,7 +249,7 @@ class Venue:
     def _split(self, session: date, symbol: str, ratio: int) -> None:
         self.touched.add(symbol)
         delta = self.positions[symbol] * (ratio - 1)
-        self.positions[symbol] += delta
+        self.positions[symbol] = stated_shares(self.positions[symbol] + delta)
         self.actions.append(
             CorporateActionEntry(
                 entry_id=f"split-{session}-{symbol}",

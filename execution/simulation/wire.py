@@ -64,7 +64,6 @@ class Wire:
             order_types=frozenset({"limit", "market", "stop"}),
             times_in_force=frozenset({"day", "gtc"}),
             has_extended_hours=False,
-            has_fractional_shares=False,
         )
 
     def submit(self, order: OrderRequest) -> SubmitOutcome:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from execution.domain.orders import BrokerFill, CorporateActionEntry
 from execution.domain.positions import Position, after_action, after_fill, cash_flow_usd
+from execution.domain.quantities import Shares
 from execution.venue.floor import EVER, VenueFloor
 from execution.venue.order_sheet import derived_uuid
 from execution.venue.order_words import instant_text, price_text
@@ -62,7 +63,7 @@ def account_page(floor: VenueFloor) -> dict[str, Any]:
 def positions_page(floor: VenueFloor) -> list[dict[str, Any]]:
     """Return `/v2/positions`: what is held, what it cost, and what it is worth at the last price."""
     costs = _positions(floor)
-    reserved: dict[str, int] = {}
+    reserved: dict[str, Shares] = {}
     for order in floor.working():
         if order.side == "sell":
             # Linked sales sell the same shares: the largest of them is what is not free.
@@ -76,7 +77,7 @@ def positions_page(floor: VenueFloor) -> list[dict[str, Any]]:
 def activities(floor: VenueFloor) -> list[dict[str, Any]]:
     """Return every activity of the account, oldest first: fills, their fees, and what corporate actions booked."""
     told: list[tuple[datetime, str, dict[str, Any]]] = []
-    filled: dict[str, int] = {}
+    filled: dict[str, Shares] = {}
     for fill in floor.broker.fills(since=EVER):
         filled[fill.client_order_id] = filled.get(fill.client_order_id, 0) + fill.quantity_shares
         told.append((fill.filled_at, fill.execution_id, _fill(floor, fill, filled[fill.client_order_id])))
@@ -104,7 +105,7 @@ def equity_by_session(floor: VenueFloor) -> list[tuple[date, Decimal]]:
     cash = floor.broker.account().cash_usd - sum((_cash_usd(each) for each in happened), _NO_USD)
     now = floor.clock.now()
     last = floor.calendar.last_closed(now)
-    held: dict[str, int] = {}
+    held: dict[str, Shares] = {}
     values: list[tuple[date, Decimal]] = []
     waiting = list(happened)
     first = _at(happened[0]).astimezone(NEW_YORK).date()
@@ -198,7 +199,7 @@ def _cash_usd(happened: BrokerFill | CorporateActionEntry) -> Decimal:
     return cash_flow_usd(happened) if isinstance(happened, BrokerFill) else happened.cash_usd
 
 
-def _shares(happened: BrokerFill | CorporateActionEntry) -> int:
+def _shares(happened: BrokerFill | CorporateActionEntry) -> Shares:
     if isinstance(happened, BrokerFill):
         return happened.quantity_shares if happened.side == "buy" else -happened.quantity_shares
     return happened.quantity_delta_shares
@@ -214,7 +215,9 @@ def _positions(floor: VenueFloor) -> dict[str, Position]:
     return positions
 
 
-def _position(floor: VenueFloor, symbol: str, shares: int, known: Position | None, reserved: int) -> dict[str, Any]:
+def _position(
+    floor: VenueFloor, symbol: str, shares: Shares, known: Position | None, reserved: Shares
+) -> dict[str, Any]:
     last = _last_usd(floor, symbol)
     cost = known.cost_usd if known else _NO_USD
     session = floor.calendar.last_closed(floor.clock.now())
@@ -246,7 +249,7 @@ def _part(change_usd: Decimal, of_usd: Decimal) -> str:
     return str((change_usd / of_usd).quantize(Decimal("0.000001"))) if of_usd else "0"
 
 
-def _fill(floor: VenueFloor, fill: BrokerFill, filled_shares: int) -> dict[str, Any]:
+def _fill(floor: VenueFloor, fill: BrokerFill, filled_shares: Shares) -> dict[str, Any]:
     row = floor.sheet.by_client_id(fill.client_order_id)
     leaves = row.order.quantity_shares - filled_shares if row else 0
     return {

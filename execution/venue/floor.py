@@ -16,6 +16,7 @@ from execution.brokers.simulated import SimulatedBroker
 from execution.brokers.tape import Tape
 from execution.brokers.venue_order import VenueOrder
 from execution.domain.orders import BrokerFill, OrderRequest, Refused
+from execution.domain.quantities import Shares
 from execution.ports import Clock
 from execution.trading_calendar import TradingCalendar
 from execution.venue.faults import FaultPlan
@@ -343,8 +344,8 @@ def _average(fills: Sequence[BrokerFill]) -> Decimal | None:
     return (value / quantity).quantize(Decimal("0.000001")).normalize()
 
 
-def _fills_within(fills: Sequence[BrokerFill], shares: int) -> int:
-    counted = 0
+def _fills_within(fills: Sequence[BrokerFill], shares: Shares) -> int:
+    counted: Shares = 0
     for number, fill in enumerate(fills):
         if counted >= shares:
             return number

@@ -5,6 +5,7 @@ from typing import Final
 
 from execution.brokers.venue_order import VenueOrder
 from execution.domain.orders import OrderRequest, Refused
+from execution.domain.quantities import Shares
 from execution.venue.faults import FaultPlan
 from execution.venue.order_sheet import derived_uuid
 from execution.venue.order_words import FORBIDDEN, INVALID, REFUSED, Refusal
@@ -20,7 +21,7 @@ _REFUSALS: Final = (
 _BLOCKS: Final = ("trading_blocked", "account_blocked", "trade_suspended_by_user")
 
 
-def refuse_order(order: OrderRequest, *, plan: FaultPlan, held_shares: int, working: Iterable[VenueOrder]) -> None:
+def refuse_order(order: OrderRequest, *, plan: FaultPlan, held_shares: Shares, working: Iterable[VenueOrder]) -> None:
     """Do nothing with an order the house takes.
 
     Args:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
+from execution.domain.quantities import Shares
 from execution.venue.answering import Asked, Told, count_asked, instant_asked
 from execution.venue.floor import VenueFloor
 from execution.venue.order_sheet import SheetRow
@@ -81,7 +82,7 @@ def close_all_positions(asked: Asked) -> object:
     return Told(207, [_closed(asked.floor, *each) for each in asked.floor.broker.account().positions_shares.items()])
 
 
-def _closed(floor: VenueFloor, symbol: str, shares: int) -> dict[str, Any]:
+def _closed(floor: VenueFloor, symbol: str, shares: Shares) -> dict[str, Any]:
     try:
         return {"symbol": symbol, "status": 200, "body": floor.take(_closing(symbol, str(shares)))}
     except Refusal as refusal:

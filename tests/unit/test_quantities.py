@@ -13,7 +13,7 @@ from execution.domain.quantities import (
     tick_above_usd,
     tick_below_usd,
     tick_usd,
-    whole_shares,
+    affordable_shares,
 )
 
 PRICES = st.decimals("0.0001", "5000", places=6)
@@ -36,13 +36,13 @@ def test_a_price_lies_between_its_ticks_and_both_would_be_taken(price: Decimal) 
 
 @settings(max_examples=200, deadline=None)
 @given(amount=st.decimals("0", "1000000", places=2), price=PRICES)
-def test_whole_shares_are_the_most_an_amount_pays_for(amount: Decimal, price: Decimal) -> None:
-    shares = whole_shares(amount, price)
+def test_affordable_shares_are_the_most_an_amount_pays_for(amount: Decimal, price: Decimal) -> None:
+    shares = affordable_shares(amount, price)
     assert shares * price <= amount < (shares + 1) * price
 
 
 def test_a_negative_amount_pays_for_nothing() -> None:
-    assert whole_shares(Decimal(-100), Decimal(5)) == 0
+    assert affordable_shares(Decimal(-100), Decimal(5)) == 0
 
 
 @pytest.mark.parametrize(("amount", "rounded"), [("0.005", "0.00"), ("0.015", "0.02"), ("0.0051", "0.01")])

@@ -321,7 +321,7 @@ def test_a_venue_file_of_the_first_version_is_taken_over(tmp_path: Path) -> None
     reopened = world.reopened()
     assert (reopened.open_orders(), fills(reopened), reopened.account()) == before
     with sqlite3.connect(tmp_path / "venue.db") as connection:
-        assert connection.execute("pragma user_version").fetchone() == (2,)
+        assert connection.execute("pragma user_version").fetchone() == (3,)
     connection.close()
 
 

@@ -16,7 +16,6 @@ EVERYTHING = BrokerCapabilities(
     order_types=frozenset(get_args(OrderType)),
     times_in_force=frozenset(get_args(TimeInForce)),
     has_extended_hours=True,
-    has_fractional_shares=False,
     order_classes=frozenset({"simple", "bracket", "oco"}),
 )
 

@@ -93,9 +93,9 @@ def test_holds_and_missed_sessions_are_cycles_without_a_gate() -> None:
 
 def test_an_intent_follows_its_order(ledger: SqlLedger) -> None:
     query = "select state, quantity_shares, reserved_usd, filled_shares, broker_order_id from intent"
-    assert rows(ledger, query) == [("intended", 10, "0", 0, None)]
+    assert rows(ledger, query) == [("intended", "10", "0", "0", None)]
     ledger.append(SENT, accepted(ORDER), FillBooked(at=AT, fill=a_fill(quantity_shares=8)))
-    assert rows(ledger, query) == [("open", 8, "408", 8, "v-1")]
+    assert rows(ledger, query) == [("open", "8", "408", "8", "v-1")]
     ledger.append(OrderEnded(at=AT, client_order_id=ID, status="filled", filled_shares=8, reason=""))
     assert rows(ledger, query)[0][0] == "filled"
 

@@ -54,9 +54,9 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
 
 def test_a_newer_schema_is_refused(ledger: SqliteLedger, tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "ledger.db")
-    connection.execute("pragma user_version = 3")
+    connection.execute("pragma user_version = 4")
     connection.close()
-    with pytest.raises(LedgerError, match="schema 3"):
+    with pytest.raises(LedgerError, match="schema 4"):
         SqliteLedger(tmp_path / "ledger.db")
 
 

@@ -42,11 +42,11 @@ def test_a_split_divides_the_stop_and_rounds_down(ratio: str, stop: str) -> None
 )
 def test_a_split_gives_whole_shares_and_a_fraction_in_cash(shares: int, ratio: str, whole: int, fraction: str) -> None:
     after = split_adjusted_shares(shares, Decimal(ratio))
-    assert (after.whole, after.fraction) == (whole, Decimal(fraction))
+    assert (after.kept, after.fraction) == (whole, Decimal(fraction))
 
 
 def test_a_ratio_no_small_fraction_explains_is_taken_as_it_stands() -> None:
-    assert split_adjusted_shares(1_000_000, Decimal("1.046137")).whole == 1_046_137
+    assert split_adjusted_shares(1_000_000, Decimal("1.046137")).kept == 1_046_137
 
 
 def test_an_exit_is_due_with_the_last_session_of_the_horizon() -> None:

@@ -1,0 +1,33 @@
+"""Days of whole shares are written as they always were: the same plans, chain and why-rows under the same hashes."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.builders.trading_days import FIRST, SESSIONS, TradingDays, a_day_of
+
+BARS = (
+    a_day_of("AAA", SESSIONS[1], low_usd="38.00"),
+    a_day_of(
+        "BBB", SESSIONS[2], split_ratio="1.5", open_usd="28.00", high_usd="29.00", low_usd="27.50", close_usd="28.40"
+    ),
+    a_day_of("CCC", SESSIONS[2], dividend_usd="0.31"),
+)
+
+
+PLAN = "0c623ecc9b23d6cc2963fe3da6bf48a69f2659acf722a26bfc2a2aa8312d4def"
+TRADING = "2269d5c623904b0c7b83e4ca7635791bfaabc2a3301444a76034e1a6f34d8352"
+WHY_ROWS = "491f3816cd832331a21e627a452878441f56912668a88058e9fda4668c50cd9c"
+
+
+def lived(folder: Path, best: Iterable[tuple[str, ...]]) -> TradingDays:
+    days = TradingDays(folder, bars=BARS)
+    for session, liked in zip(SESSIONS, best, strict=False):
+        days.live(session, days.a_batch(session, best=liked))
+    return days
+
+
+def test_whole_shares_keep_their_bytes(tmp_path: Path) -> None:
+    days = lived(tmp_path, [("AAA", "BBB", "CCC", "DDD"), ("BBB", "CCC", "EEE", "AAA"), ("EEE", "FFF", "DDD", "AAA")])
+    ledger = days.desk.ledger
+    cycle = ledger.book().cycles[days.desk.cycle_id(FIRST)]
+    assert (cycle.plan_hash, ledger.trading_hash(), cycle.why_rows[-1].artifact_hash) == (PLAN, TRADING, WHY_ROWS)
