@@ -82,7 +82,7 @@ def first_cycle_session(settings: Settings, sources: MarketSources) -> date:
 def analysis_facts_of(settings: Settings, home: Home, sources: MarketSources) -> AnalysisFacts:
     """Return what is so on the data side: asked of our own stores, never of run history."""
     calendar, batches = TradingCalendar.shipped(), batches_of(home.artifacts)
-    champion = ModelRegistry(home.artifacts).champion()
+    models = ModelRegistry(home.artifacts).history()
     # The last session of a source is never traded: it has no next session to trade in.
     last = None if sources.last_session is None else calendar.previous(sources.last_session)
     return AnalysisFacts(
@@ -91,7 +91,7 @@ def analysis_facts_of(settings: Settings, home: Home, sources: MarketSources) ->
         ingested=RawStore(home.raw).latest_session(DAILY_BARS),
         decided=frozenset(session for session in batches.sessions() if _is_decided(batches, session)),
         scored=frozenset(session for session in batches.sessions() if batches.published(session)),
-        champion_as_of=None if champion is None else champion.card.trained_as_of,
+        judged_as_of=max((entry.trained_as_of for entry in models), default=None),
         settled=frozenset(settled_sessions(book_of(settings, home))),
         reported=frozenset(date.fromisoformat(page.stem) for page in home.reports.glob("*-*-*.html")),
         upkept=upkept_sessions(home.upkeep) if settings.backup.is_scheduled else None,

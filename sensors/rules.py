@@ -64,7 +64,7 @@ class AnalysisFacts:
         ingested: the newest session with stored bars; None before the first.
         decided: sessions whose cycle has ended, in a batch or in a refusal.
         scored: sessions whose cycle has ended in a batch: their data passed.
-        champion_as_of: cut-off of the champion's training data; None when there is no champion.
+        judged_as_of: cut-off of the newest model that was judged, promoted or not; None before the first.
         settled: sessions the ledger has settled.
         reported: sessions with a written report.
         upkept: sessions after which the home was backed up and its restore tried; None where nobody asks for it.
@@ -75,7 +75,7 @@ class AnalysisFacts:
     ingested: date | None
     decided: frozenset[date]
     scored: frozenset[date]
-    champion_as_of: datetime | None
+    judged_as_of: datetime | None
     settled: frozenset[date]
     reported: frozenset[date]
     upkept: frozenset[date] | None = None
@@ -119,7 +119,7 @@ def analysis_due(*, now: datetime, calendar: TradingCalendar, facts: AnalysisFac
     due: list[Work] = []
     for session in calendar.between(facts.first_session, last):
         if session not in facts.decided and calendar.as_of(session) <= now:
-            act = Act.FIRST_CYCLE if facts.champion_as_of is None and not facts.decided else Act.CYCLE
+            act = Act.FIRST_CYCLE if facts.judged_as_of is None and not facts.decided else Act.CYCLE
             due.append(Work(act=act, session=session))
     is_new = facts.ingested is not None and facts.ingested < last
     if is_new and calendar.bars_known_at(last) <= now < calendar.as_of(last):
@@ -130,9 +130,9 @@ def analysis_due(*, now: datetime, calendar: TradingCalendar, facts: AnalysisFac
         # The page measures fills against the opens of the traded session; past the last one nobody takes any in.
         if facts.ingested is not None and facts.ingested >= min(calendar.next(session), facts.last_session or date.max)
     )
-    if facts.champion_as_of is not None and not due:
+    if facts.judged_as_of is not None and not due:
         week_end = _last_session_of_a_week(last, calendar)
-        if week_end in facts.scored and facts.champion_as_of < calendar.as_of(week_end):
+        if week_end in facts.scored and facts.judged_as_of < calendar.as_of(week_end):
             due.append(Work(act=Act.TRAIN, session=week_end))
     if facts.upkept is not None and not due:
         # In the evening after a settled day, when the next cycle is over: nobody waits for it, and a day has one.

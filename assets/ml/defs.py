@@ -3,6 +3,7 @@
 Learning and scoring ask for the gate certificate themselves, so a red gate holds in a later run too.
 """
 
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -11,18 +12,17 @@ import dagster as dg
 
 from assets import keys
 from assets.identity import RunIdentity
-from assets.ml import backtest_pages, pages
+from assets.ml import backtest_pages, pages, promotion_pages
 from assets.ml.backtest import FOLDER, Trial, live_through, multiples_of, summed_up
+from assets.ml.challenge import challenger, judge
 from assets.ml.dataset import build_training_set, offered_features, training_cut_off
-from assets.ml.model_registry import MODELS, ModelRegistry, settle_promotion
+from assets.ml.model_registry import MODELS, ModelRegistry
 from assets.ml.policy import LearningPolicy
 from assets.ml.score_store import ScoreStore
 from assets.ml.scoring import proven, score
 from assets.ml.signal_batch import build_signal_batch
-from assets.ml.train import train
 from assets.ml.training_sets import TrainingSetStore
 from assets.ml.trial_log import TrialLog
-from assets.ml.trials import note_trial
 from assets.partitions import SESSIONS
 from assets.raw_store import RawStore
 from assets.snapshots import SnapshotStore
@@ -35,6 +35,7 @@ from execution.trading_calendar import TradingCalendar
 
 TRAINING_SETS: Final = "training_sets"
 SCORES: Final = "scores"
+PROMOTION_GATE: Final = "promotion_gate"
 SESSIONS_TOLD: Final = 21
 _READ_MARTS: Final = (
     keys.FEATURES_MART,
@@ -80,7 +81,20 @@ def training_set(
     )
 
 
-@dg.asset(key=list(keys.ML_MODEL), group_name=keys.ML, pool=POOL, deps=_keys(keys.ML_TRAINING_SET))
+@dg.asset(
+    key=list(keys.ML_MODEL),
+    group_name=keys.ML,
+    pool=POOL,
+    deps=_keys(keys.ML_TRAINING_SET),
+    check_specs=[
+        dg.AssetCheckSpec(
+            PROMOTION_GATE,
+            asset=dg.AssetKey(list(keys.ML_MODEL)),
+            blocking=True,
+            description="The newest model showed all that promotion asks; otherwise the champion stays.",
+        )
+    ],
+)
 def model(
     *,
     warehouse: dg.ResourceParam[Warehouse],
@@ -89,27 +103,34 @@ def model(
     learning_policy: dg.ResourceParam[LearningPolicy],
     identity: dg.ResourceParam[RunIdentity],
     artifacts_root: dg.ResourceParam[Path],
-) -> dg.MaterializeResult[None]:
+) -> Iterator[dg.MaterializeResult[None]]:
     """LightGBM taught by the newest training set, judged by walk-forward, stored by hash, promoted or not."""
     calendar = TradingCalendar.shipped()
     cut_off = training_cut_off(warehouse, now=clock.now(), calendar=calendar)
     rows = TrainingSetStore(artifacts_root / TRAINING_SETS).newest(cut_off)
-    trained = train(
+    made = challenger(
         rows,
         policy=learning_policy,
         trained_as_of=calendar.as_of(cut_off),
         code_hash=identity.code_hash,
         is_synthetic=identity.is_synthetic,
     )
-    model_hash = models.publish(trained)
-    tried = note_trial(TrialLog(artifacts_root / MODELS), trained.card, model_hash=model_hash, at=clock.now())
-    verdict = settle_promotion(
-        models, model_hash, policy=learning_policy, deflated_sharpe=tried.deflated_sharpe, at=clock.now()
-    )
-    return dg.MaterializeResult(
-        metadata=pages.model_facts(trained.card, model_hash=model_hash, verdict=verdict)
-        | {"trials": tried.trials, "choices_tried": tried.choices, "deflated_sharpe": tried.deflated_sharpe}
-        | _markdown(**pages.model_pages(trained.card))
+    log = TrialLog(artifacts_root / MODELS)
+    judged = judge(made, registry=models, log=log, policy=learning_policy, at=clock.now())
+    card, gate = made.model.card, promotion_pages.condition_table(judged.verdict.conditions)
+    yield dg.MaterializeResult(
+        metadata=pages.model_facts(card, model_hash=judged.model_hash, verdict=judged.verdict)
+        | promotion_pages.tried_facts(judged.tried)
+        | _markdown(promotion_gate=gate, **pages.model_pages(card), **promotion_pages.evidence_pages(card)),
+        check_results=[
+            dg.AssetCheckResult(
+                check_name=PROMOTION_GATE,
+                passed=judged.verdict.is_promoted,
+                # A refused challenger stops nothing but itself: the champion decides on, or the rule does.
+                severity=dg.AssetCheckSeverity.WARN,
+                metadata={"why": judged.verdict.reason} | _markdown(conditions=gate),
+            )
+        ],
     )
 
 

@@ -53,7 +53,7 @@ def judged(
     horizon, seed = training_set.horizon_sessions, policy.seed
     fifths = quantile_returns(sessions, scores, net)
     bins = _last_fold_bins(training_set, folds, fold_scores, metrics, policy)
-    forward = _unsealed_returns(training_set, policy)[rows]
+    forward = unsealed_returns(training_set, policy)[rows]
     return Judgement(
         horizons=tuple(
             judge_horizon(sessions, scores, forward[:, place], horizon_sessions=span, seed=seed)
@@ -77,7 +77,7 @@ def _spread_record(sessions: Days, scores: Floats, one_session_return: Floats) -
     return sharpe_record(fifths[:, -1] - fifths[:, 0])
 
 
-def _unsealed_returns(training_set: TrainingSet, policy: LearningPolicy) -> Floats:
+def unsealed_returns(training_set: TrainingSet, policy: LearningPolicy) -> Floats:
     """Return the judged returns, NaN where they reach into the sealed sessions."""
     days = training_set.days
     last = unsealed_days(days, sealed_share=policy.sealed_share) - 1

@@ -16,7 +16,6 @@ import msgspec
 import orjson
 
 from assets.ml.calibration import Calibration
-from assets.ml.policy import LearningPolicy
 from assets.ml.train import ModelCard, TrainedModel
 from execution.artifact_files import write_atomically
 from execution.domain.canonical import canonical_bytes, content_hash
@@ -50,6 +49,23 @@ class ModelRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One condition of promotion.
+
+    Attributes:
+        name: in words.
+        found: what the model showed.
+        asked: what is asked, in words.
+        is_met: whether it is.
+    """
+
+    name: str
+    found: float
+    asked: str
+    is_met: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PromotionEntry:
     """One line of the record.
 
@@ -59,6 +75,7 @@ class PromotionEntry:
         trained_as_of: cut-off of its newest fact.
         reason: why, one sentence.
         at: when, by the clock.
+        conditions: what was asked of the model and what it showed; none on a line from before they were told.
     """
 
     verdict: Literal["promoted", "kept"]
@@ -66,14 +83,7 @@ class PromotionEntry:
     trained_as_of: datetime
     reason: str
     at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Promotion:
-    """Whether a candidate becomes champion, and why."""
-
-    is_promoted: bool
-    reason: str
+    conditions: tuple[Condition, ...] = ()
 
 
 class ModelRegistry:
@@ -148,21 +158,21 @@ class ModelRegistry:
         ]
         return self.load(promoted[-1].model_hash) if promoted else None
 
-    def promote(self, model_hash: str, *, reason: str, at: datetime) -> None:
+    def promote(self, model_hash: str, *, reason: str, at: datetime, conditions: tuple[Condition, ...] = ()) -> None:
         """Record that a stored model is champion from now on.
 
         Raises:
             CorruptArtifact: the model is not stored whole.
         """
-        self._append("promoted", model_hash, reason=reason, at=at)
+        self._append("promoted", model_hash, reason=reason, at=at, conditions=conditions)
 
-    def keep(self, model_hash: str, *, reason: str, at: datetime) -> None:
+    def keep(self, model_hash: str, *, reason: str, at: datetime, conditions: tuple[Condition, ...] = ()) -> None:
         """Record that a stored model was judged and the champion kept.
 
         Raises:
             CorruptArtifact: the model is not stored whole.
         """
-        self._append("kept", model_hash, reason=reason, at=at)
+        self._append("kept", model_hash, reason=reason, at=at, conditions=conditions)
 
     def history(self) -> tuple[PromotionEntry, ...]:
         """Return every promotion and refusal, oldest first.
@@ -178,16 +188,30 @@ class ModelRegistry:
         # What follows the last line's end is a write that a crash cut off; it was never acknowledged.
         for number, line in enumerate(self._record.read_bytes().split(b"\n")[:-1], start=1):
             try:
-                yield msgspec.json.decode(line, type=PromotionEntry)
-            except msgspec.DecodeError as error:
+                # Not strict: canonical JSON writes floats as text, so that no reader's parser changes them.
+                yield msgspec.convert(msgspec.json.decode(line), PromotionEntry, strict=False)
+            except (msgspec.DecodeError, msgspec.ValidationError) as error:
                 raise CorruptArtifact(
                     f"line {number} of {CHAMPION_RECORD} is no promotion: {error}; restore the file from a backup"
                 ) from error
 
-    def _append(self, verdict: Literal["promoted", "kept"], model_hash: str, *, reason: str, at: datetime) -> None:
+    def _append(
+        self,
+        verdict: Literal["promoted", "kept"],
+        model_hash: str,
+        *,
+        reason: str,
+        at: datetime,
+        conditions: tuple[Condition, ...],
+    ) -> None:
         card = self.load(model_hash).card
         entry = PromotionEntry(
-            verdict=verdict, model_hash=model_hash, trained_as_of=card.trained_as_of, reason=reason, at=at
+            verdict=verdict,
+            model_hash=model_hash,
+            trained_as_of=card.trained_as_of,
+            reason=reason,
+            at=at,
+            conditions=conditions,
         )
         self._models.mkdir(parents=True, exist_ok=True)
         with self._record.open("ab+") as file:
@@ -199,60 +223,6 @@ class ModelRegistry:
             file.flush()
             os.fsync(file.fileno())
         DurableFiles().sync_folder(self._models)
-
-
-def promotion(
-    candidate: ModelRecord, champion: ModelRecord | None, *, policy: LearningPolicy, deflated_sharpe: float
-) -> Promotion:
-    """Return whether a candidate becomes champion.
-
-    It must rank better than chance out of fold, and may trail the champion by the tolerance only: a champion judged
-    on an older, luckier range must not stay for ever.
-
-    Args:
-        candidate: the model just trained.
-        champion: the model that decides now; None when there is none.
-        policy: the tolerance, and the deflated Sharpe ratio asked for.
-        deflated_sharpe: the candidate's, by every trial so far.
-    """
-    mine = candidate.card.rank_ic
-    if deflated_sharpe < policy.promotion_min_deflated_sharpe:
-        return Promotion(
-            is_promoted=False,
-            reason=f"its deflated Sharpe ratio is {deflated_sharpe:.3f}, "
-            f"expected at least {policy.promotion_min_deflated_sharpe:.3f}",
-        )
-    if mine <= 0.0:
-        return Promotion(is_promoted=False, reason=f"its walk-forward rank IC is {mine:+.4f}, expected above 0")
-    if champion is None:
-        return Promotion(is_promoted=True, reason=f"first champion, walk-forward rank IC {mine:+.4f}")
-    floor = champion.card.rank_ic - policy.promotion_tolerance_rank_ic
-    if mine < floor:
-        return Promotion(
-            is_promoted=False,
-            reason=f"its walk-forward rank IC is {mine:+.4f}, expected at least {floor:+.4f} "
-            f"(champion {champion.card.rank_ic:+.4f} less tolerance)",
-        )
-    return Promotion(
-        is_promoted=True, reason=f"walk-forward rank IC {mine:+.4f} against the champion's {champion.card.rank_ic:+.4f}"
-    )
-
-
-def settle_promotion(
-    registry: ModelRegistry, model_hash: str, *, policy: LearningPolicy, deflated_sharpe: float, at: datetime
-) -> Promotion:
-    """Judge a stored model against the champion, record the verdict either way, and return it.
-
-    The champion itself, judged again, adds no line.
-    """
-    champion = registry.champion()
-    if champion is not None and champion.model_hash == model_hash:
-        return Promotion(is_promoted=True, reason="it is the champion already")
-    candidate = registry.load(model_hash)
-    verdict = promotion(candidate, champion, policy=policy, deflated_sharpe=deflated_sharpe)
-    record = registry.promote if verdict.is_promoted else registry.keep
-    record(model_hash, reason=verdict.reason, at=at)
-    return verdict
 
 
 def _model_hash(files: dict[str, bytes]) -> str:

@@ -5,7 +5,7 @@ from typing import Final
 from assets.charts import bars, histogram, png_markdown
 from assets.ml.dataset import TrainingSet
 from assets.ml.judgement import Estimate, Judgement
-from assets.ml.model_registry import Promotion
+from assets.ml.promotion import Promotion
 from assets.ml.scores import SessionScores
 from assets.ml.scoring import Scored
 from assets.ml.train import ModelCard

@@ -3,6 +3,56 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 
+class PromotionPolicy(BaseModel):
+    """What a model must show before it decides. Every condition must hold; each can be loosened on its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    min_deflated_sharpe: float = Field(
+        default=0.95,
+        ge=0.0,
+        lt=1.0,
+        description="Deflated Sharpe ratio of the out-of-fold spread, by every choice ever tried; 0 asks for none.",
+    )
+    max_overfitting_probability: float = Field(
+        default=0.2,
+        ge=0.0,
+        le=1.0,
+        description="Probability of backtest overfitting among choices and rules; 1 asks for nothing.",
+    )
+    max_superiority_p: float = Field(
+        default=0.05,
+        gt=0.0,
+        le=1.0,
+        description="p-value of superior ability over holding every member alike, after costs; 1 asks for nothing.",
+    )
+    min_luck_quantile: float = Field(
+        default=0.95,
+        ge=0.0,
+        le=1.0,
+        description="Share of random portfolios with the same turnover that must have earned less; 0 asks for none.",
+    )
+    must_match_rules: bool = Field(
+        default=True,
+        description="After costs it must not trail any rule by more than chance explains, on the days the rule spoke.",
+    )
+    tolerance_rank_ic: float = Field(
+        default=0.01,
+        ge=0.0,
+        le=1.0,
+        description="Rank IC by which a newer model may trail the champion and replace it.",
+    )
+    cost_bps: float = Field(
+        default=5.0, ge=0.0, le=500.0, description="Cost of each dollar bought or sold where a model is held to rules."
+    )
+    combined_groups: int = Field(
+        default=5,
+        ge=4,
+        le=12,
+        description="Groups of days for combinatorial folds; 5 are 10 trainings and 4 paths, 6 are 15 and 5.",
+    )
+
+
 class LearningPolicy(BaseModel):
     """How a model is taught, judged, promoted and retired. Counts of sessions are exchange days."""
 
@@ -56,15 +106,7 @@ class LearningPolicy(BaseModel):
     max_model_age_days: int = Field(
         default=30, ge=1, le=366, description="Days after the end of its training data at which a model is stale."
     )
-    promotion_min_deflated_sharpe: float = Field(
-        default=0.0,
-        ge=0.0,
-        lt=1.0,
-        description="Deflated Sharpe ratio below which no model is promoted; 0 asks for none, 0.95 is strict.",
-    )
-    promotion_tolerance_rank_ic: float = Field(
-        default=0.01,
-        ge=0.0,
-        le=1.0,
-        description="Rank IC by which a newer model may trail the champion and replace it.",
+    promotion: PromotionPolicy = Field(
+        default=PromotionPolicy(),
+        description="What a model must show before it decides; the shipped figures are strict.",
     )

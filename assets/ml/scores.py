@@ -7,7 +7,7 @@ scores; `score_store` returns them without asking here again.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -15,14 +15,13 @@ import pyarrow as pa
 from assets.ml.dataset import Floats, Singles, feature_matrix
 from assets.ml.model_registry import ModelRecord
 from assets.ml.policy import LearningPolicy
+from assets.ml.rule_strategies import MOMENTUM
 from assets.ml.walk_forward import standardised
 from assets.warehouse import Warehouse
 from execution.domain.signals import DecisionSource
 
 if TYPE_CHECKING:
     import lightgbm
-
-RULE_FEATURE: Final = "momentum_12_1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,13 +155,15 @@ def _predicted(booster: "lightgbm.Booster", features: Singles) -> tuple[Floats, 
 
 def _by_rule(rows: pa.Table) -> tuple[float, tuple[SymbolScore, ...]]:
     made = []
-    for symbol, momentum in zip(rows.column("symbol").to_pylist(), rows.column(RULE_FEATURE).to_pylist(), strict=True):
+    for symbol, momentum in zip(
+        rows.column("symbol").to_pylist(), rows.column(MOMENTUM.feature).to_pylist(), strict=True
+    ):
         if momentum is None or not np.isfinite(momentum):
-            reason = f"{RULE_FEATURE} is not known: its history is too short or it has no bar"
+            reason = f"{MOMENTUM.feature} is not known: its history is too short or it has no bar"
             made.append(SymbolScore(symbol=symbol, score=None, contributions={}, missing_reason=reason))
         else:
             made.append(
-                SymbolScore(symbol=symbol, score=float(momentum), contributions={RULE_FEATURE: float(momentum)})
+                SymbolScore(symbol=symbol, score=float(momentum), contributions={MOMENTUM.feature: float(momentum)})
             )
     return 0.0, tuple(made)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from assets.ml.calibration import Calibration, fit_calibration
 from assets.ml.dataset import Floats, Singles, TrainingSet
+from assets.ml.evidence import Evidence
 from assets.ml.judgement import Judgement
 from assets.ml.judging import judged
 from assets.ml.policy import LearningPolicy
@@ -41,6 +42,7 @@ class ModelCard:
         sealed_first: first session no fold looked at; None when nothing is sealed.
         params: every setting of the learner, as text.
         judgement: everything told about the out-of-fold scores; None on a card from before it was told.
+        evidence: what holding its best fifth earned beside rules and luck; None where it never stood for promotion.
     """
 
     dataset_hash: str
@@ -59,6 +61,7 @@ class ModelCard:
     sealed_first: date | None
     params: Mapping[str, str]
     judgement: Judgement | None = None
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

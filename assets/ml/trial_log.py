@@ -14,7 +14,9 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from assets.ml.evidence import DailyRecord
 from assets.ml.judgement import SharpeRecord
+from execution.artifact_files import read_by_hash, write_by_hash
 from execution.domain.canonical import canonical_bytes
 from execution.domain.errors import CorruptArtifact
 from execution.durable_files import DurableFiles
@@ -33,6 +35,8 @@ class Trial:
         model_hash: what came out.
         spread: its out-of-fold record.
         at: when, by the clock.
+        returns_hash: its daily returns over the market and those of the rules, `returns/<hash>.json`; None on a line
+            from before they were kept.
     """
 
     choice_hash: str
@@ -40,13 +44,31 @@ class Trial:
     model_hash: str
     spread: SharpeRecord
     at: datetime
+    returns_hash: str | None = None
 
 
 class TrialLog:
-    """The trials of one home, `trials.jsonl` in a folder."""
+    """The trials of one home: `trials.jsonl` in a folder, and the daily returns of each in `returns/` beside it."""
 
     def __init__(self, root: Path) -> None:
         self._path = root / TRIALS
+        self._returns = root / "returns"
+
+    def keep_returns(self, record: DailyRecord) -> str:
+        """Store daily returns and return their hash; storing the same again changes nothing."""
+        return write_by_hash(self._returns, canonical_bytes(record), suffix=".json")
+
+    def returns(self, returns_hash: str) -> DailyRecord:
+        """Return stored daily returns.
+
+        Raises:
+            CorruptArtifact: the file is missing, its bytes changed, or it is of another version.
+        """
+        data = read_by_hash(self._returns, returns_hash, suffix=".json")
+        try:
+            return msgspec.convert(msgspec.json.decode(data), DailyRecord, strict=False)
+        except msgspec.ValidationError as error:
+            raise CorruptArtifact(f"returns {returns_hash} are of another version: {error}") from error
 
     def add(self, trial: Trial) -> None:
         """Append a trial; it is on the device when this returns."""

@@ -3,6 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
+
+from assets.ml.dataset import Floats
+from assets.ml.evidence import DailyRecord
+from assets.ml.overfitting import overfitting_probability, superiority_p
 from assets.ml.train import ModelCard
 from assets.ml.trial_log import Trial, TrialLog, choices, deflated_sharpe
 from execution.domain.canonical import content_hash
@@ -11,38 +16,74 @@ from execution.domain.errors import DataError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
-    """How many trials there are, this one among them, how many different choices, and this one's deflated Sharpe."""
+    """A training among all trials, itself among them.
+
+    Attributes:
+        trials: how many there are.
+        choices: how many different things were tried.
+        deflated_sharpe: probability that its Sharpe ratio is above the best that chance gives to so many choices.
+        overfitting_probability: how often the best of all choices and rules on half of the days fails on the rest.
+        superiority_p: probability that chance lifts some choice as far above holding every member alike.
+    """
 
     trials: int
     choices: int
     deflated_sharpe: float
+    overfitting_probability: float
+    superiority_p: float
 
 
-def note_trial(log: TrialLog, card: ModelCard, *, model_hash: str, at: datetime) -> Tried:
+def note_trial(
+    log: TrialLog, card: ModelCard, record: DailyRecord, *, model_hash: str, at: datetime, seed: int
+) -> Tried:
     """Append a training to the log and return its standing.
 
     Args:
         log: every trial so far.
         card: the training's card, judged.
+        record: its daily returns and those of the rules.
         model_hash: the model that came out.
         at: the clock's instant, in UTC.
+        seed: of the resampling.
 
     Raises:
         DataError: the card was never judged.
+        CorruptArtifact: the log or stored returns are not what they were.
     """
     if card.judgement is None:
         raise DataError(f"the card of model {model_hash} has no judgement, expected one: train it again")
     offered = sorted((*card.features, *card.dropped_features))
-    choice = {"params": card.params, "offered": offered, "horizon_sessions": card.horizon_sessions}
-    record = card.judgement.spread_record
+    choice = content_hash({"params": card.params, "offered": offered, "horizon_sessions": card.horizon_sessions})
+    spread = card.judgement.spread_record
     log.add(
         Trial(
-            choice_hash=content_hash(choice),
+            choice_hash=choice,
             dataset_hash=card.dataset_hash,
             model_hash=model_hash,
-            spread=record,
+            spread=spread,
             at=at,
+            returns_hash=log.keep_returns(record),
         )
     )
     trials = log.trials()
-    return Tried(trials=len(trials), choices=choices(trials), deflated_sharpe=deflated_sharpe(record, trials))
+    newest = {trial.choice_hash: trial.returns_hash for trial in trials if trial.choice_hash != choice}
+    model = np.array(record.model)
+    others = _columns(len(model), [_on_days_of(record, log.returns(kept)) for kept in newest.values() if kept])
+    rules = _columns(len(model), [np.array(values) for values in record.rules.values()])
+    return Tried(
+        trials=len(trials),
+        choices=choices(trials),
+        deflated_sharpe=deflated_sharpe(spread, trials),
+        overfitting_probability=overfitting_probability(np.column_stack([model, others, rules])),
+        superiority_p=superiority_p(model, others, seed=seed),
+    )
+
+
+def _columns(n_days: int, found: list[Floats]) -> Floats:
+    return np.column_stack(found) if found else np.empty((n_days, 0))
+
+
+def _on_days_of(record: DailyRecord, other: DailyRecord) -> Floats:
+    """Return another choice's returns on a record's days; 0 where it has none, as if it held nothing."""
+    told = dict(zip(other.days, other.model, strict=True))
+    return np.array([told.get(day, 0.0) for day in record.days])

@@ -38,6 +38,9 @@ simulated:
   signal_strength: 3.0
 learning:
   num_trees: 40
+  # So small a world proves no skill; a model that ranks better than chance decides all the same.
+  promotion: {min_deflated_sharpe: 0, max_overfitting_probability: 1, max_superiority_p: 1, min_luck_quantile: 0,
+    must_match_rules: false}
 sizing:
   # So small a world teaches little; these tests are about what happens to orders, not about whether they pay.
   round_trip_cost_bps: 0

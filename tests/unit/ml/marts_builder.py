@@ -15,7 +15,7 @@ from assets.feature_catalogue import NAMES
 from assets.identity import RunIdentity
 from assets.judged_rows import judged_features_hash, judged_rows
 from assets.ml.dataset import TrainingSet, gaussian_rank
-from assets.ml.policy import LearningPolicy
+from assets.ml.policy import LearningPolicy, PromotionPolicy
 from assets.warehouse import Warehouse
 from execution.domain.canonical import content_hash
 from execution.domain.provenance import CheckOutcome, GateCertificate
@@ -36,6 +36,16 @@ IDENTITY = RunIdentity(
 SIGNAL, NOISE, RULE, CONSTANT = "return_5d", "rsi_14", "momentum_12_1", "regime_is_bull"
 
 
+# Asks for a rank IC above 0 alone: small worlds are made for other facts than whether a model may decide.
+LENIENT = PromotionPolicy(
+    min_deflated_sharpe=0.0,
+    max_overfitting_probability=1.0,
+    max_superiority_p=1.0,
+    min_luck_quantile=0.0,
+    must_match_rules=False,
+)
+
+
 def a_policy(**changes: Any) -> LearningPolicy:
     small = {
         "max_history_sessions": 400,
@@ -47,6 +57,7 @@ def a_policy(**changes: Any) -> LearningPolicy:
         "feature_share_per_tree": 1.0,
         "embargo_sessions": 2,
         "min_feature_share": 0.5,
+        "promotion": LENIENT,
     }
     return LearningPolicy(**{**small, **changes})
 

@@ -4,7 +4,7 @@ from functools import cache
 
 import pytest
 
-from assets.ml.model_registry import ModelRegistry, promotion, settle_promotion
+from assets.ml.model_registry import Condition, ModelRegistry
 from assets.ml.train import TrainedModel, train
 from execution.domain.errors import CorruptArtifact
 from tests.unit.ml.marts_builder import CALENDAR, a_policy, a_training_set
@@ -97,23 +97,20 @@ def test_promoting_a_model_that_is_not_stored_is_refused(tmp_path):
         ModelRegistry(tmp_path).promote("0" * 64, reason="none", at=AS_OF)
 
 
-def test_both_verdicts_are_recorded_with_reason_and_instant(tmp_path):
+def test_conditions_come_back_as_they_were_recorded(tmp_path):
     registry = ModelRegistry(tmp_path)
-    good, bad = registry.publish(a_model()), registry.publish(a_model(rank_ic=-0.01))
-    for model_hash in (good, bad):
-        settle_promotion(registry, model_hash, policy=a_policy(), deflated_sharpe=1.0, at=AS_OF)
-    entries = registry.history()
-    assert [(entry.verdict, entry.model_hash) for entry in entries] == [("promoted", good), ("kept", bad)]
-    assert "expected above 0" in entries[1].reason
-    assert entries[0].at == AS_OF
+    told = (Condition(name="deflated Sharpe ratio", found=0.1 + 0.2, asked="at least 0.95", is_met=False),)
+    registry.keep(registry.publish(a_model()), reason="too little", at=AS_OF, conditions=told)
+    assert registry.history()[0].conditions == told
 
 
-def test_judging_the_champion_again_adds_no_line(tmp_path):
+def test_a_line_from_before_conditions_were_told_is_read(tmp_path):
     registry = ModelRegistry(tmp_path)
     model_hash = registry.publish(a_model())
-    for _ in range(2):
-        assert settle_promotion(registry, model_hash, policy=a_policy(), deflated_sharpe=1.0, at=AS_OF).is_promoted
-    assert len(registry.history()) == 1
+    line = f'{{"at":"2024-01-05T00:00:00Z","model_hash":"{model_hash}","reason":"first",'
+    line += f'"trained_as_of":"{AS_OF.isoformat()}","verdict":"promoted"}}\n'
+    (tmp_path / "models" / "champion.jsonl").write_text(line)
+    assert registry.history()[0].conditions == ()
 
 
 def test_a_line_cut_off_by_a_crash_counts_for_nothing(tmp_path):
@@ -136,37 +133,6 @@ def test_an_unreadable_line_of_the_record_stops(tmp_path):
         record.write(b"what is this\n")
     with pytest.raises(CorruptArtifact, match=r"line 2 of champion\.jsonl"):
         registry.champion()
-
-
-def judged(tmp_path, *, mine: float, champions: float | None, deflated_sharpe: float = 1.0, **asked: float):
-    registry = ModelRegistry(tmp_path)
-    candidate = registry.load(registry.publish(a_model(rank_ic=mine)))
-    champion = None
-    if champions is not None:
-        champion = registry.load(registry.publish(a_model(rank_ic=champions, code_hash="champion")))
-    policy = a_policy(promotion_tolerance_rank_ic=0.01, **asked)
-    return promotion(candidate, champion, policy=policy, deflated_sharpe=deflated_sharpe)
-
-
-def test_a_model_no_better_than_chance_is_not_promoted(tmp_path):
-    assert not judged(tmp_path, mine=0.0, champions=None).is_promoted
-
-
-def test_a_slightly_worse_but_newer_model_replaces_the_champion(tmp_path):
-    assert judged(tmp_path, mine=0.041, champions=0.05).is_promoted
-
-
-def test_a_clearly_worse_model_does_not_replace_the_champion(tmp_path):
-    verdict = judged(tmp_path, mine=0.039, champions=0.05)
-    assert not verdict.is_promoted
-    assert "expected at least +0.0400" in verdict.reason
-
-
-def test_a_model_whose_sharpe_chance_explains_is_not_promoted_where_settings_ask(tmp_path):
-    verdict = judged(tmp_path, mine=0.05, champions=None, deflated_sharpe=0.9, promotion_min_deflated_sharpe=0.95)
-    assert not verdict.is_promoted
-    assert verdict.reason == "its deflated Sharpe ratio is 0.900, expected at least 0.950"
-    assert judged(tmp_path, mine=0.05, champions=None, deflated_sharpe=0.9).is_promoted
 
 
 def test_age_counts_from_the_newest_fact_by_the_clock(tmp_path):

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from assets.ml import pages
-from assets.ml.model_registry import Promotion
+from assets.ml.promotion import Promotion
 from assets.ml.scores import SessionScores, SymbolScore
 from tests.unit.ml.marts_builder import FIRST
 from tests.unit.ml.test_model_registry import a_model

@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from assets.ml.challenge import challenger
 from assets.ml.judgement import SharpeRecord, sharpe_record
-from assets.ml.train import train
 from assets.ml.trial_log import Trial, TrialLog, choices, deflated_sharpe
 from assets.ml.trials import note_trial
 from execution.domain.errors import CorruptArtifact
@@ -83,14 +83,14 @@ def test_nothing_to_judge_is_worth_nothing():
 
 def test_a_training_is_written_down_and_told_its_place(tmp_path):
     def noted(**policy):
-        made = train(
+        made = challenger(
             a_training_set(signal=0.2),
             policy=a_policy(**policy),
             trained_as_of=AS_OF,
             code_hash="code",
             is_synthetic=True,
         )
-        return note_trial(TrialLog(tmp_path), made.card, model_hash="m", at=AS_OF)
+        return note_trial(TrialLog(tmp_path), made.model.card, made.record, model_hash="m", at=AS_OF, seed=1)
 
     first, again, other = noted(), noted(), noted(num_trees=7)
     assert (first.trials, first.choices) == (1, 1)

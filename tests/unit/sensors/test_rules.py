@@ -27,7 +27,7 @@ def analysis_facts(**changes: object) -> AnalysisFacts:
         "ingested": None,
         "decided": NOTHING,
         "scored": NOTHING,
-        "champion_as_of": None,
+        "judged_as_of": None,
         "settled": NOTHING,
         "reported": NOTHING,
     }
@@ -63,7 +63,7 @@ def test_the_first_cycle_of_a_home_trains() -> None:
 def test_a_first_cycle_that_has_just_taught_its_model_is_the_work_still_due() -> None:
     now = CALENDAR.as_of(TUESDAY)
     (begun,) = analysis_at(now)
-    (still_due,) = analysis_at(now, champion_as_of=now)
+    (still_due,) = analysis_at(now, judged_as_of=now)
     assert (begun.act, still_due.act) == (Act.FIRST_CYCLE, Act.CYCLE)
     assert begun.name == still_due.name
 
@@ -73,12 +73,12 @@ def test_no_cycle_is_due_before_the_cut_off() -> None:
 
 
 def test_later_cycles_do_not_train() -> None:
-    due = analysis_at(CALENDAR.as_of(WEDNESDAY), decided=frozenset({TUESDAY}), champion_as_of=CALENDAR.as_of(TUESDAY))
+    due = analysis_at(CALENDAR.as_of(WEDNESDAY), decided=frozenset({TUESDAY}), judged_as_of=CALENDAR.as_of(TUESDAY))
     assert due == (Work(act=Act.CYCLE, session=WEDNESDAY),)
 
 
 def test_missed_cycles_are_caught_up_in_order() -> None:
-    due = analysis_at(CALENDAR.as_of(FRIDAY), decided=frozenset({TUESDAY}), champion_as_of=CALENDAR.as_of(TUESDAY))
+    due = analysis_at(CALENDAR.as_of(FRIDAY), decided=frozenset({TUESDAY}), judged_as_of=CALENDAR.as_of(TUESDAY))
     assert [work.session.day for work in due] == [3, 4, 5]
 
 
@@ -88,7 +88,7 @@ def test_no_cycle_is_due_past_the_end_of_the_source() -> None:
 
 
 def test_bars_are_taken_in_between_their_known_time_and_the_cut_off() -> None:
-    done = {"decided": frozenset({TUESDAY}), "champion_as_of": CALENDAR.as_of(TUESDAY), "ingested": TUESDAY}
+    done = {"decided": frozenset({TUESDAY}), "judged_as_of": CALENDAR.as_of(TUESDAY), "ingested": TUESDAY}
     assert analysis_at(CALENDAR.bars_known_at(WEDNESDAY), **done) == (Work(act=Act.INGEST, session=WEDNESDAY),)
     assert analysis_at(CALENDAR.bars_known_at(WEDNESDAY), **(done | {"ingested": WEDNESDAY})) == ()
 
@@ -97,14 +97,14 @@ def test_training_is_due_once_a_week_after_its_last_cycle() -> None:
     week = frozenset(CALENDAR.between(TUESDAY, FRIDAY))
     tuesday, friday = CALENDAR.as_of(TUESDAY), CALENDAR.as_of(FRIDAY)
     done = {"decided": week, "scored": week}
-    assert analysis_at(friday, **done, champion_as_of=tuesday) == (Work(act=Act.TRAIN, session=FRIDAY),)
-    assert analysis_at(friday, **done, champion_as_of=friday) == ()
+    assert analysis_at(friday, **done, judged_as_of=tuesday) == (Work(act=Act.TRAIN, session=FRIDAY),)
+    assert analysis_at(friday, **done, judged_as_of=friday) == ()
 
 
 def test_nothing_is_learned_from_a_week_whose_last_data_were_refused() -> None:
     week = frozenset(CALENDAR.between(TUESDAY, FRIDAY))
     due = analysis_at(
-        CALENDAR.as_of(FRIDAY), decided=week, scored=week - {FRIDAY}, champion_as_of=CALENDAR.as_of(TUESDAY)
+        CALENDAR.as_of(FRIDAY), decided=week, scored=week - {FRIDAY}, judged_as_of=CALENDAR.as_of(TUESDAY)
     )
     assert due == ()
 

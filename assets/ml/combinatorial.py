@@ -1,0 +1,121 @@
+"""Out-of-fold scores of every unsealed day, several times over: combinatorial purged folds.
+
+Days are cut into groups; each pair of groups is scored by a model that learned from the others, less what lies too
+near. So each day is scored by several models that never saw it, some of them taught on what came later: that shows how
+much a result hangs on what it was taught on, and is no result in time, which is what walk-forward tells.
+
+Source:
+    López de Prado (2018), Advances in Financial Machine Learning, chapter 12.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from assets.ml.dataset import Floats, TrainingSet
+from assets.ml.forward_returns import ENTRY_LAG_SESSIONS
+from assets.ml.policy import LearningPolicy
+from assets.ml.walk_forward import Rows, unsealed_days
+from execution.domain.errors import DataError
+
+TEST_GROUPS: Final = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class CombinedFold:
+    """One pair of groups held out.
+
+    Attributes:
+        train: rows learned from, ascending.
+        tests: rows of each held-out group, ascending.
+        paths: the path each group's scores belong to; every path covers each day once.
+    """
+
+    train: Rows
+    tests: tuple[Rows, ...]
+    paths: tuple[int, ...]
+
+
+def combined_folds(training_set: TrainingSet, policy: LearningPolicy) -> tuple[CombinedFold, ...]:
+    """Return every pair of groups with what may be learned from for it.
+
+    Raises:
+        DataError: too few days, or a training label overlaps a test's.
+    """
+    from skfolio.model_selection import CombinatorialPurgedCV  # noqa: PLC0415 - loads in training, not with definitions
+
+    days = training_set.days
+    open_days = days[: unsealed_days(days, sealed_share=policy.sealed_share)]
+    gap = ENTRY_LAG_SESSIONS + training_set.horizon_sessions
+    groups = policy.promotion.combined_groups
+    if len(open_days) // groups <= 2 * gap + policy.embargo_sessions:
+        raise DataError(
+            f"found {len(open_days)} unsealed days for {groups} groups, expected more than "
+            f"{2 * gap + policy.embargo_sessions} days in each: take in more history, or ask for fewer groups"
+        )
+    splitter = CombinatorialPurgedCV(
+        n_folds=groups, n_test_folds=TEST_GROUPS, purged_size=gap, embargo_size=policy.embargo_sessions
+    )
+    splits = splitter.split(np.empty((len(open_days), 1)))
+    return tuple(
+        _fold(training_set, open_days, train, tests, paths)
+        for (train, tests), paths in zip(splits, splitter.get_path_ids(), strict=True)
+    )
+
+
+def path_scores(
+    training_set: TrainingSet, names: tuple[str, ...], policy: LearningPolicy, params: dict[str, Any]
+) -> tuple[Rows, Floats]:
+    """Return the unsealed rows and (n_paths, n_rows) their out-of-fold scores.
+
+    The rows are binned once for all folds; bins are placed by features alone, and know no label.
+
+    Args:
+        training_set: the rows.
+        names: features to learn from.
+        policy: groups, embargo and trees.
+        params: LightGBM's parameters.
+    """
+    import lightgbm  # noqa: PLC0415 - definitions import this module; the library loads in training
+
+    made = combined_folds(training_set, policy)
+    rows = np.unique(np.concatenate([test for fold in made for test in fold.tests]))
+    columns = np.array([training_set.feature_names.index(name) for name in names], dtype=np.int64)
+    features = training_set.features[np.ix_(rows, columns)]
+    data = lightgbm.Dataset(
+        features, label=training_set.label[rows], feature_name=list(names), params=params, free_raw_data=True
+    ).construct()
+    scores = np.full((max(max(fold.paths) for fold in made) + 1, len(rows)), np.nan)
+    for fold in made:
+        learned = data.subset(np.searchsorted(rows, fold.train).tolist())
+        booster = lightgbm.train(params, learned, num_boost_round=policy.num_trees)
+        for test, path in zip(fold.tests, fold.paths, strict=True):
+            places = np.searchsorted(rows, test)
+            scores[path, places] = booster.predict(features[places], num_threads=policy.num_threads)
+    return rows, scores
+
+
+def _fold(
+    training_set: TrainingSet,
+    days: npt.NDArray[np.datetime64],
+    train: npt.NDArray[np.int64],
+    tests: list[npt.NDArray[np.int64]],
+    paths: npt.NDArray[np.int64],
+) -> CombinedFold:
+    learned = _rows_of(training_set, days[train])
+    held_out = tuple(_rows_of(training_set, days[test]) for test in tests)
+    for test in held_out:
+        first, last = training_set.sessions[test[0]], training_set.label_end[test].max()
+        is_apart = (training_set.label_end[learned] < first) | (training_set.sessions[learned] > last)
+        if not is_apart.all():
+            raise DataError(
+                f"found a training label that overlaps the labels of {first} to {last}, expected none: "
+                "purge at least the labels' length"
+            )
+    return CombinedFold(train=learned, tests=held_out, paths=tuple(paths.tolist()))
+
+
+def _rows_of(training_set: TrainingSet, days: npt.NDArray[np.datetime64]) -> Rows:
+    return np.flatnonzero(np.isin(training_set.sessions, days))

@@ -1,0 +1,111 @@
+"""What holding the best fifth by score would have earned over the market, after costs: one figure a day.
+
+Every way to score is turned into money alike, a model, a rule or chance: each day one part in as many as the horizon
+has sessions moves into the day's best fifth and stays there for the horizon. What is told is the return over holding
+every member alike, so holding them all earns 0 here by definition.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from assets.ml.dataset import Days, Floats, TrainingSet
+from assets.ml.walk_forward import Rows, day_slices
+
+FIFTHS = 5
+_RANDOM_PORTFOLIOS = 2000
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class ReturnGrid:
+    """One-session returns of some rows as a grid.
+
+    Attributes:
+        days: (n_days,) days with a return, ascending.
+        day: (n_rows,) place of each row's day.
+        symbol: (n_rows,) place of each row's symbol.
+        active: (n_days, n_symbols) return less the day's equal-weight mean; 0 where a name has none.
+    """
+
+    days: Days
+    day: npt.NDArray[np.int64]
+    symbol: npt.NDArray[np.int64]
+    active: Floats
+
+    @classmethod
+    def of(cls, training_set: TrainingSet, rows: Rows, one_session_return: Floats) -> "ReturnGrid":
+        """Return the grid of some rows.
+
+        Args:
+            training_set: whose days and symbols are meant.
+            rows: (n_rows,) row numbers, ascending.
+            one_session_return: (n_rows,) returns from the close after the decision to the next; NaN where not known.
+        """
+        days, day = np.unique(training_set.sessions[rows], return_inverse=True)
+        names, symbol = np.unique(training_set.symbols[rows].astype(str), return_inverse=True)
+        active = np.zeros((len(days), len(names)))
+        for part in day_slices(training_set.sessions[rows]):
+            known = np.isfinite(one_session_return[part])
+            if known.any():
+                returns = one_session_return[part][known]
+                active[day[part][known], symbol[part][known]] = returns - returns.mean()
+        return cls(days=days, day=day, symbol=symbol, active=active)
+
+
+def held_weights(grid: ReturnGrid, scores: Floats, *, horizon_sessions: int) -> Floats:
+    """Return (n_days, n_symbols) weights of what is held; a day with fewer than five scored names adds nothing.
+
+    Args:
+        grid: rows and places.
+        scores: (n_rows,) scores; NaN is never bought. Equal scores keep the order of the rows.
+        horizon_sessions: days a part of the money stays.
+    """
+    chosen = np.zeros(grid.active.shape)
+    starts = np.searchsorted(grid.day, np.arange(len(grid.days) + 1))
+    for place in range(len(grid.days)):
+        rows = np.arange(starts[place], starts[place + 1])
+        rows = rows[np.isfinite(scores[rows])]
+        if len(rows) >= FIFTHS:
+            best = rows[np.argsort(-scores[rows], kind="stable")[: len(rows) // FIFTHS]]
+            chosen[place, grid.symbol[best]] = 1.0 / len(best)
+    held = np.zeros(chosen.shape)
+    for age in range(min(horizon_sessions, len(chosen))):
+        held[age:] += chosen[: len(chosen) - age] / horizon_sessions
+    return held
+
+
+def turnover(weights: Floats) -> Floats:
+    """Return (n_days,) the share of the money bought plus the share sold, from nothing on the first day."""
+    return np.asarray(np.abs(np.diff(weights, axis=0, prepend=np.zeros((1, weights.shape[1])))).sum(axis=1))
+
+
+def net_returns(grid: ReturnGrid, weights: Floats, *, cost_bps: float) -> Floats:
+    """Return (n_days,) what the weights earned over the market, less the costs of getting there, as fractions.
+
+    Args:
+        grid: the returns.
+        weights: (n_days, n_symbols).
+        cost_bps: cost of each dollar bought or sold.
+    """
+    return np.asarray((weights * grid.active).sum(axis=1) - cost_bps / 1e4 * turnover(weights))
+
+
+def luck_quantile(grid: ReturnGrid, weights: Floats, *, seed: int) -> float:
+    """Return the share of random portfolios that earned less.
+
+    A random portfolio buys and sells as much on the same days, only other names: those of a permutation that holds for
+    the whole span. A name that was not there on a day earns the market.
+
+    Args:
+        grid: the returns.
+        weights: (n_days, n_symbols).
+        seed: of the permutations.
+    """
+    # What each symbol's weights would have earned with each other symbol's returns; without BLAS, whose last bit
+    # depends on its threads.
+    earned = np.einsum("ds,dt->st", weights, grid.active)
+    names = np.arange(len(earned))
+    random = np.random.default_rng(seed)
+    luck = np.array([earned[names, random.permutation(names)].sum() for _ in range(_RANDOM_PORTFOLIOS)])
+    return float((luck < np.trace(earned)).mean())

@@ -1,0 +1,78 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from assets.ml.held_returns import ReturnGrid, held_weights, luck_quantile, net_returns, turnover
+from tests.unit.ml.marts_builder import a_training_set
+
+
+def a_grid(*, symbols=10, sessions=40, returns=None, seed=1):
+    rows = a_training_set(symbols=symbols, sessions=sessions)
+    random = np.random.default_rng(seed)
+    told = random.normal(scale=0.01, size=len(rows.label)) if returns is None else returns
+    return ReturnGrid.of(rows, np.arange(len(rows.label)), told), told
+
+
+def test_holding_every_member_alike_earns_nothing_over_the_market():
+    grid, _ = a_grid()
+    alike = np.full(grid.active.shape, 1.0 / grid.active.shape[1])
+    assert net_returns(grid, alike, cost_bps=0.0) == pytest.approx(np.zeros(40), abs=1e-15)
+
+
+def test_the_best_fifth_is_held_for_the_horizon_and_then_let_go():
+    grid, _ = a_grid()
+    scores = np.full(400, np.nan)
+    scores[:10] = np.arange(10)
+    held = held_weights(grid, scores, horizon_sessions=4)
+    assert held[:4, 8:] == pytest.approx(np.full((4, 2), 0.5 / 4))
+    assert not held[:4, :8].any()
+    assert not held[4:].any()
+
+
+def test_scores_that_know_the_return_earn_it():
+    grid, told = a_grid()
+    earned = net_returns(grid, held_weights(grid, told, horizon_sessions=1), cost_bps=0.0)
+    by_day = np.sort(told.reshape(40, 10), axis=1)
+    assert earned == pytest.approx(by_day[:, -2:].mean(axis=1) - by_day.mean(axis=1))
+
+
+def test_every_dollar_bought_and_sold_costs():
+    grid, told = a_grid()
+    held = held_weights(grid, told, horizon_sessions=1)
+    free, dear = (net_returns(grid, held, cost_bps=cost) for cost in (0.0, 10.0))
+    assert free - dear == pytest.approx(turnover(held) * 10.0 / 1e4)
+    assert turnover(held)[0] == pytest.approx(1.0)
+
+
+def test_a_name_without_a_return_earns_the_market():
+    _, told = a_grid()
+    told[5::10] = np.nan
+    grid, _ = a_grid(returns=told)
+    assert not grid.active[:, 5].any()
+    assert np.delete(grid.active, 5, axis=1).sum(axis=1) == pytest.approx(np.zeros(40), abs=1e-15)
+
+
+def test_a_day_with_fewer_than_five_scored_names_buys_nothing():
+    grid, _ = a_grid()
+    scores = np.full(400, np.nan)
+    scores[:4] = 1.0
+    assert not held_weights(grid, scores, horizon_sessions=1).any()
+
+
+def test_skill_beats_nearly_all_random_portfolios_and_its_opposite_none():
+    grid, _ = a_grid(sessions=60)
+    steady = np.repeat(np.random.default_rng(3).permutation(10)[np.newaxis], 60, axis=0).ravel().astype(float)
+    grid = replace(grid, active=grid.active + (steady[:10] - 4.5) * 1e-3)
+    assert luck_quantile(grid, held_weights(grid, steady, horizon_sessions=5), seed=1) > 0.95
+    assert luck_quantile(grid, held_weights(grid, -steady, horizon_sessions=5), seed=1) < 0.05
+
+
+def test_luck_beats_random_portfolios_as_often_as_not():
+    quantiles = []
+    for seed in range(60):
+        grid, _ = a_grid(symbols=20, seed=seed)
+        scores = np.random.default_rng(1000 + seed).normal(size=800)
+        quantiles.append(luck_quantile(grid, held_weights(grid, scores, horizon_sessions=5), seed=seed))
+    assert 0.35 < np.mean(quantiles) < 0.65
+    assert np.mean(np.array(quantiles) >= 0.95) <= 0.15
