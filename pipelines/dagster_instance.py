@@ -4,16 +4,19 @@ Dagster's own storage stays apart from the ledger. Nothing in it is an authority
 history, never an order.
 """
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Literal
 
 import yaml
 
 from pipelines.home import Home
 
+POSTGRES_VARIABLE: Final = "TOUCHSTONE_DAGSTER_POSTGRES_URL"
+"""Where an instance in Postgres finds its database; only its name is in a file."""
 # SQLite under the instance folder is Dagster's default for everything else and needs no entry.
 _SETTINGS: Final = {
-    "event_log_storage": {"module": "pipelines.kept_event_log", "class": "KeptEventLog"},
     "compute_logs": {"module": "pipelines.masked_compute_logs", "class": "MaskedComputeLogs"},
     "telemetry": {"enabled": False},
     "run_queue": {"dequeue_interval_seconds": 1},
@@ -31,15 +34,40 @@ _SETTINGS: Final = {
 }
 
 
+_IN_HOME: Final = {"event_log_storage": {"module": "pipelines.kept_event_log", "class": "KeptEventLog"}}
+_URL: Final = {"postgres_url": {"env": POSTGRES_VARIABLE}}
+_IN_POSTGRES: Final = {
+    "event_log_storage": {"module": "pipelines.masked_postgres_log", "class": "MaskedPostgresLog", "config": _URL},
+    "run_storage": {"module": "dagster_postgres", "class": "PostgresRunStorage", "config": _URL},
+    "schedule_storage": {"module": "dagster_postgres", "class": "PostgresScheduleStorage", "config": _URL},
+}
+
+
 def prepare_instance(home: Home) -> Path:
     """Write the instance's settings file unless there is one, and return the instance folder.
 
-    An existing file is left alone: an operator may have pointed it at Postgres (`deploy/`).
+    An existing file is left alone: `touchstone migrate` may have pointed it at Postgres.
     """
     home.create()
-    target = home.dagster / "dagster.yaml"
-    if not target.exists():
-        temporary = target.with_suffix(".tmp")
-        temporary.write_text(yaml.safe_dump(_SETTINGS, sort_keys=True), encoding="utf-8")
-        temporary.replace(target)
+    if not (home.dagster / "dagster.yaml").exists():
+        write_instance(home.dagster, place="home")
     return home.dagster
+
+
+def write_instance(folder: Path, *, place: Literal["home", "postgres"]) -> None:
+    """Write the settings file of an instance whose history is in its own folder, or in Postgres."""
+    settings = _SETTINGS | (_IN_HOME if place == "home" else _IN_POSTGRES)
+    temporary = folder / "dagster.yaml.tmp"
+    temporary.write_text(yaml.safe_dump(settings, sort_keys=True), encoding="utf-8")
+    temporary.replace(folder / "dagster.yaml")
+
+
+def is_in_postgres(folder: Path) -> bool:
+    """Return whether an instance's settings file names Postgres."""
+    told: Mapping[str, Any] = yaml.safe_load((folder / "dagster.yaml").read_text(encoding="utf-8"))
+    return "run_storage" in told
+
+
+def names_postgres() -> bool:
+    """Return whether this process was told of a database for an instance."""
+    return bool(os.environ.get(POSTGRES_VARIABLE))

@@ -104,6 +104,11 @@ class Home:
         return self.root / "ledger.db"
 
     @property
+    def ledger_place(self) -> Path:
+        """Note of where the ledger is; only a home whose ledger was moved has one."""
+        return self.root / "ledger.place.json"
+
+    @property
     def anchor_key(self) -> Path:
         """Private key that signs the ledger's heads; readable by its owner alone."""
         return self.root / "anchor.key"

@@ -54,12 +54,7 @@ class KeptEventLog(SqliteEventLogStorage):
 
     def store_event(self, event: dg.EventLogEntry) -> None:
         """Store an event without the secrets this process knows: in a message, an exception, metadata."""
-        mask = process_mask()
-        if mask is not None:
-            said = serialize_value(event)
-            if (masked := mask.without_known(said)) != said:
-                event = deserialize_value(masked, dg.EventLogEntry)
-        super().store_event(event)
+        super().store_event(without_secrets_known(event))
 
     def has_table(self, table_name: str) -> bool:
         """Return whether the index has a table; it is asked for each event, and tables do not go away."""
@@ -98,6 +93,16 @@ class KeptEventLog(SqliteEventLogStorage):
         with self._db_lock:
             while self._kept:
                 self._kept.popitem()[1].dispose()
+
+
+def without_secrets_known(event: dg.EventLogEntry) -> dg.EventLogEntry:
+    """Return an event in which every secret this process knows is masked: in a message, an exception, metadata."""
+    mask = process_mask()
+    if mask is None:
+        return event
+    said = serialize_value(event)
+    masked = mask.without_known(said)
+    return event if masked == said else deserialize_value(masked, dg.EventLogEntry)
 
 
 def _engine_with_one_connection(address: str) -> db.Engine:

@@ -87,6 +87,23 @@ class PostgresDriver:
             finally:
                 _roll_back(connection)
 
+    def set_aside(self, suffix: str) -> str:
+        """Give the schema another name, make an empty one under its own, and return the other name.
+
+        Args:
+            suffix: what the other name ends with; a number follows where that name is taken.
+        """
+        with self._connection("read committed") as connection:
+            link = _PostgresConnection(connection, self._schema)
+            link.lock_schema()
+            taken = {str(name) for (name,) in link.fetch("select nspname::text from pg_namespace")}
+            wanted = [f"{self._schema}_{suffix}", *(f"{self._schema}_{suffix}_{number}" for number in range(2, 1_000))]
+            name = next(name for name in wanted if name not in taken)
+            link.execute(f"alter schema {self._schema} rename to {name}")
+            link.execute(f"create schema {self._schema}")
+            self._commit(connection)
+        return name
+
     def _commit(self, connection: extensions.connection) -> None:
         try:
             connection.commit()

@@ -6,7 +6,7 @@ Exit codes: 0 done, 1 refused or failed with one clear line, 2 a wrong command l
 import sys
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Literal, Optional
 
 import typer
 
@@ -252,6 +252,22 @@ def backup(
     from pipelines.settings import load_settings
 
     print(backup_page(load_settings(settings), Home.from_environment(), is_full=full))
+
+
+@app.command()
+def migrate(
+    to: Annotated[str, typer.Option(help="`postgres`, or `home` for the way back.")],
+    settings: SettingsFile = None,
+) -> None:
+    """Move this home's ledger and run history to Postgres or back; the chain is verified on both sides."""
+    from pipelines.cli.migrate import migrated_home
+    from pipelines.home import Home
+    from pipelines.trading_settings import load_trading_settings
+
+    if to not in {"home", "postgres"}:
+        raise typer.BadParameter("--to is `postgres` or `home`")
+    place: Literal["home", "postgres"] = "postgres" if to == "postgres" else "home"
+    print(migrated_home(load_trading_settings(settings), Home.from_environment(), to=place))
 
 
 @app.command()

@@ -18,7 +18,7 @@ from execution.ledger.anchors import AnchorFile, Anchors, verify_ledger
 from execution.ledger.recovering import begin_recovery
 from execution.ledger.sqlite_ledger import SqliteLedger
 from pipelines.home import Home
-from pipelines.ledger_opening import anchoring_of
+from pipelines.ledger_opening import anchoring_of, note_place
 from pipelines.trading_adapters import clock_of
 from pipelines.trading_settings import load_trading_settings
 
@@ -91,6 +91,8 @@ def _recovered(home: Home, backup: Backup, actor: str, epoch: int, *, has_own_an
         settings = settings.model_copy(update={"ledger": settings.ledger.model_copy(update={"anchor_folders": ()})})
     ledger = SqliteLedger(home.ledger)
     matched = _verified(ledger, home, backup.manifest)
+    # Where the lost home's ledger was in Postgres, the rows there are not these.
+    note_place(home, "home", ledger.head())
     now = clock_of(settings.mode, home).now()
     begin_recovery(ledger, at=now, epoch=epoch, backup=backup.name.rpartition("/")[2], actor=actor)
     anchoring_of(settings, home).anchor(ledger, now)
