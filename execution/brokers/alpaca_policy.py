@@ -55,6 +55,9 @@ class AlpacaPolicy(BaseModel):
     breaker_reset_seconds: float = Field(
         default=30.0, gt=0, le=600, description="Seconds after which one request tries whether Alpaca is back."
     )
+    stream_silence_seconds: float = Field(
+        default=300.0, gt=0, le=86_400, description="Silence after which the stream of trade updates is opened anew."
+    )
     clock_apart_max_seconds: float = Field(
         default=10.0, gt=0, le=60, description="Largest difference between Alpaca's clock and ours, in seconds."
     )
@@ -67,6 +70,11 @@ class AlpacaPolicy(BaseModel):
                 f"requests_per_minute {self.requests_per_minute} to reads: keep fewer"
             )
         return self
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """Whether orders and prices both go to a venue on this machine."""
+        return self.trading_address("paper") != _OWN["paper"] and self.data_address("paper") != _OWN_DATA
 
     def trading_address(self, mode: Mode) -> str:
         """Return the address of the trading API of a mode.
