@@ -8,10 +8,12 @@ from assets.ingest.http_reading import HttpReader
 from assets.ingest.sources import MarketSources
 from assets.ingest.universe import WatchlistSource
 from execution.brokers.alpaca_policy import AlpacaPolicy
+from execution.clock import SystemClock
 from execution.domain.errors import SettingsRefused
 from execution.ports import Clock
 from execution.request_budget import RequestBudget
 from execution.trading_calendar import TradingCalendar
+from pipelines.alpaca_adapters import refuse_told_time
 from pipelines.home import Home
 from pipelines.provider_limits import breaker_of, budget_of
 from pipelines.settings import Settings
@@ -28,11 +30,12 @@ def read_from_alpaca(settings: Settings, home: Home, *, watchlists: WatchlistSou
         SettingsRefused: there are no keys for market data, or an address is not on the list.
     """
     clock = clock_of(settings.mode, home)
+    refuse_told_time(settings.alpaca, clock)
     alpaca = AlpacaData(
         settings.alpaca_data,
-        data=_reader(settings, home, clock, "alpaca data", settings.alpaca.data_address(settings.mode)),
+        data=_reader(settings, home, "alpaca data", settings.alpaca.data_address(settings.mode)),
         # Which account lists the securities does not matter; the data keys are of a paper account at most.
-        trading=_reader(settings, home, clock, "alpaca trading", _listing_address(settings)),
+        trading=_reader(settings, home, "alpaca trading", _listing_address(settings)),
         folder=home.provider_pages / "alpaca",
         clock=clock,
         calendar=TradingCalendar.shipped(),
@@ -73,8 +76,9 @@ def _filings(settings: Settings, home: Home, clock: Clock, alpaca: AlpacaData) -
     )
 
 
-def _reader(settings: Settings, home: Home, clock: Clock, provider: str, address: str) -> HttpReader:
-    chosen, policy = settings.alpaca_data, settings.alpaca
+def _reader(settings: Settings, home: Home, provider: str, address: str) -> HttpReader:
+    # As for orders: quota and patience pass in the minutes of the wire.
+    chosen, policy, clock = settings.alpaca_data, settings.alpaca, SystemClock()
     if chosen.key_id is None or chosen.secret_key is None:
         raise SettingsRefused(
             f"mode {settings.mode} reads from Alpaca and found no keys for it: set TOUCHSTONE__ALPACA_DATA__KEY_ID and "

@@ -22,7 +22,7 @@ from pipelines.jobs import JOBS, job_definitions
 from pipelines.logging_setup import configure_logging
 from pipelines.masked_errors import without_secrets
 from pipelines.settings import Settings, load_settings
-from pipelines.trading_adapters import clock_of, is_clock_told
+from pipelines.trading_adapters import clock_of
 from sensors.due_work import due_work_schedule, due_work_sensor
 from sensors.rules import Act, Work, analysis_due
 from sensors.session_clock import session_clock
@@ -45,7 +45,7 @@ def build_definitions(settings: Settings, home: Home) -> dg.Definitions:
     """Return the analysis location bound to one home."""
     jobs = job_definitions("analysis")
     due = without_secrets(due_analysis_work(settings, home))
-    told = is_clock_told(settings.mode)
+    told = isinstance(clock_of(settings.mode, home), FileClock)
     sensors = [
         due_work_sensor(
             name=name,

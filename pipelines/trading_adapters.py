@@ -14,7 +14,9 @@ from execution.risk.kill_switch import KillSwitch
 from execution.session.desk import Desk
 from execution.session.time_agreement import TimeAgreement
 from execution.signal_batch_store import SignalBatchStore
+from execution.trade_updates import TradeUpdates
 from execution.trading_calendar import TradingCalendar
+from execution.wakeful_clock import WakefulClock
 from pipelines.code_hash import checkout_root, code_hash
 from pipelines.home import Home
 from pipelines.ledger_opening import anchoring_of, open_ledger
@@ -27,8 +29,12 @@ def is_clock_told(mode: Mode) -> bool:
 
 
 def clock_of(mode: Mode, home: Home) -> Clock:
-    """Return the clock of a mode: a file in the home, or the machine's."""
-    return FileClock(home.clock) if is_clock_told(mode) else SystemClock()
+    """Return the clock of a mode: a file in the home, or the machine's.
+
+    A paper home with such a file rehearses in told time; Alpaca itself is refused to it (`refuse_told_time`).
+    """
+    is_rehearsal = mode == "paper" and home.clock.exists()
+    return FileClock(home.clock) if is_clock_told(mode) or is_rehearsal else SystemClock()
 
 
 def open_desk(settings: TradingSettings, home: Home, *, run_id: str = "", actor: str = "") -> Desk:
@@ -55,7 +61,7 @@ def open_desk(settings: TradingSettings, home: Home, *, run_id: str = "", actor:
         strategy=settings.strategy,
         mode=settings.mode,
         calendar=calendar,
-        clock=clock,
+        clock=venue.clock,
         broker=venue.broker,
         quotes=venue.quotes,
         time_agreement=venue.time_agreement,
@@ -88,6 +94,7 @@ class _Venue:
     broker: Broker
     quotes: Quotes
     time_agreement: TimeAgreement | None
+    clock: Clock
 
 
 def _venue_of(settings: TradingSettings, home: Home, clock: Clock, calendar: TradingCalendar) -> _Venue:
@@ -95,12 +102,12 @@ def _venue_of(settings: TradingSettings, home: Home, clock: Clock, calendar: Tra
         simulated = SimulatedBroker(
             home.venue, Tape(home.tape), clock, calendar, settings.costs, settings.initial_cash_usd
         )
-        return _Venue(simulated, simulated, None)
+        return _Venue(simulated, simulated, None, clock)
     from pipelines.alpaca_adapters import open_alpaca  # noqa: PLC0415 - loads a client that the simulation has no use for
 
     account = open_alpaca(settings, home, clock, calendar)
     agreement = TimeAgreement(account.time, apart_max_seconds=settings.alpaca.clock_apart_max_seconds)
-    return _Venue(account.broker, account.quotes, agreement)
+    return _Venue(account.broker, account.quotes, agreement, WakefulClock(clock, TradeUpdates(home.operations)))
 
 
 def batches_of(artifacts: Path) -> SignalBatchStore:

@@ -6,6 +6,7 @@ from execution.clock import FileClock
 from execution.domain.errors import SettingsRefused
 from execution.trading_calendar import NotASession, TradingCalendar
 from pipelines.home import Home
+from pipelines.trading_adapters import clock_of
 from pipelines.trading_settings import TradingSettings
 from sensors.rules import next_instant
 
@@ -14,13 +15,15 @@ def movable_clock(settings: TradingSettings, home: Home) -> FileClock:
     """Return the clock of a home whose time moves when told.
 
     Raises:
-        SettingsRefused: the mode runs on the machine's own time.
+        SettingsRefused: the home runs on the machine's own time.
     """
-    if settings.mode not in {"simulated", "files"}:
+    clock = clock_of(settings.mode, home)
+    if not isinstance(clock, FileClock):
         raise SettingsRefused(
-            f"mode {settings.mode} runs on the machine's own time: only simulated and files mode have a clock to move"
+            f"mode {settings.mode} runs on the machine's own time: only simulated and files mode have a clock to move, "
+            "and a paper home made by `touchstone init --told-time`"
         )
-    return FileClock(home.clock)
+    return clock
 
 
 def clock_page(clock: FileClock, calendar: TradingCalendar) -> str:

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from execution.artifact_files import write_atomically
 from execution.clock import FileClock
+from execution.domain.errors import SettingsRefused
 from execution.ledger.anchor_key import make_key
 from execution.trading_calendar import TradingCalendar
 from pipelines.analysis_adapters import first_cycle_session, sources_of
@@ -14,7 +15,7 @@ from pipelines.stopping import prepare_stopping
 from pipelines.trading_adapters import is_clock_told, orders_url
 
 
-def create_home(settings: Settings, home: Home) -> str:
+def create_home(settings: Settings, home: Home, *, is_time_told: bool = False) -> str:
     """Create folders, clock and orchestrator files, keep the settings, and return what to say about it.
 
     The home keeps what the settings files say, so that the daemon and every later verb go on with the same, wherever
@@ -23,16 +24,20 @@ def create_home(settings: Settings, home: Home) -> str:
     Args:
         settings: the whole tree; in simulated and files mode its source says where time begins.
         home: the home to create.
+        is_time_told: for mode paper: live in time that moves when told, as a rehearsal at a venue that follows it does.
 
     Raises:
-        SettingsRefused: the mode has no source, or the named first session is none it can serve.
+        SettingsRefused: the mode has no source, the named first session is none it can serve, or the mode's time cannot
+            be told.
     """
+    if is_time_told and settings.mode == "live":
+        raise SettingsRefused("mode live runs on the machine's own time: only a rehearsal in mode paper can be told it")
     prepare_instance(home)
     prepare_stopping(home, orders_url=orders_url(settings))
     make_key(home.anchor_key)
     if not home.settings.exists():
         write_atomically(home.settings, settings.kept_text().encode())
-    if not is_clock_told(settings.mode):
+    if not (is_clock_told(settings.mode) or is_time_told):
         return f"home {home.root} is ready; mode {settings.mode} runs on the machine's own time"
     now = FileClock(home.clock).initialise(first_instant(settings, home))
     return f"home {home.root} is ready; its clock stands at {now.isoformat()}; type `make demo` or `make ui`"

@@ -61,13 +61,16 @@ def demo(settings: SettingsFile = None) -> None:
 
 
 @app.command()
-def init(settings: SettingsFile = None) -> None:
+def init(
+    settings: SettingsFile = None,
+    told_time: Annotated[bool, typer.Option("--told-time", help="In mode paper: rehearse in told time.")] = False,
+) -> None:
     """Create the home: folders, clock and orchestrator files. Harmless to repeat."""
     from pipelines.cli.init import create_home
     from pipelines.home import Home
     from pipelines.settings import load_settings
 
-    print(create_home(load_settings(settings), Home.from_environment()))
+    print(create_home(load_settings(settings), Home.from_environment(), is_time_told=told_time))
 
 
 @app.command()
@@ -181,6 +184,19 @@ def watchdog(settings: SettingsFile = None) -> None:
     tree, home = load_trading_settings(settings), Home.from_environment()
     configure_logging(home, level=tree.log.level, secrets=tree.secrets())
     sys.exit(run_watchdog(tree, home))
+
+
+@app.command()
+def listen(settings: SettingsFile = None) -> None:
+    """Write down the venue's trade updates until Ctrl-C, so that whoever waits for a fill looks sooner."""
+    from pipelines.cli.listen import run_listener
+    from pipelines.home import Home
+    from pipelines.logging_setup import configure_logging
+    from pipelines.trading_settings import load_trading_settings
+
+    tree, home = load_trading_settings(settings), Home.from_environment()
+    configure_logging(home, level=tree.log.level, secrets=tree.secrets())
+    sys.exit(run_listener(tree, home))
 
 
 @app.command()
@@ -327,8 +343,12 @@ def venue(  # noqa: PLR0917 - typer hands options over by name
     settings: SettingsFile = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine's loopback.")] = 8085,
     wall_clock: Annotated[bool, typer.Option("--wall-clock", help="Live in the machine's own time.")] = False,
+    clock_of: Annotated[
+        Optional[Path],  # noqa: UP045 - typer reads this annotation at run time
+        typer.Option("--clock-of", help="Live in the time of another home, made by `init --told-time`."),
+    ] = None,
     fault_seed: Annotated[
-        Optional[int],  # noqa: UP045 - typer reads this annotation at run time
+        Optional[int],  # noqa: UP045 - as above
         typer.Option("--fault-seed", min=0, help="Let requests go wrong, drawn from this seed."),
     ] = None,
     fault_rate: Annotated[float, typer.Option("--fault-rate", min=0, max=1, help="Part of requests that do.")] = 0.05,
@@ -347,6 +367,7 @@ def venue(  # noqa: PLR0917 - typer hands options over by name
         Home.from_environment(),
         port=port,
         by_wall_clock=wall_clock,
+        told_by=clock_of,
         fault_seed=fault_seed,
         fault_rate=fault_rate,
         requests_per_minute=requests_per_minute,

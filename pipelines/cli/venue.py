@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
+from pathlib import Path
 from typing import Final
 
 import uvicorn
@@ -12,9 +13,9 @@ from assets.ingest.sources import MarketSources
 from assets.schemas import NEWS
 from execution.brokers.simulated import SimulatedBroker
 from execution.brokers.tape import Tape, TapeRow
-from execution.clock import SystemClock
+from execution.clock import FileClock, SystemClock
 from execution.domain.canonical import content_hash
-from execution.domain.errors import DataError
+from execution.domain.errors import DataError, SettingsRefused
 from execution.ports import Clock
 from execution.trading_calendar import TradingCalendar
 from execution.venue.app import venue_app
@@ -23,9 +24,9 @@ from execution.venue.faulty_tape import FaultyTape
 from execution.venue.news_feed import NewsItem
 from execution.venue.order_sheet import OrderSheet
 from pipelines.analysis_adapters import sources_of
-from pipelines.cli.clock import movable_clock
 from pipelines.home import Home
 from pipelines.settings import Settings
+from pipelines.trading_adapters import is_clock_told
 
 LOOPBACK: Final = "127.0.0.1"
 KEY_ID: Final = "REHEARSAL-KEY"
@@ -92,23 +93,35 @@ class SourceNews:
 
 
 def rehearsal_app(
-    settings: Settings, home: Home, *, by_wall_clock: bool, faults: FaultPlan, requests_per_minute: int | None = None
+    settings: Settings,
+    home: Home,
+    *,
+    faults: FaultPlan,
+    by_wall_clock: bool = False,
+    told_by: Path | None = None,
+    requests_per_minute: int | None = None,
 ) -> Starlette:
     """Return the venue of a home: its market, its clock and its simulated account.
 
     Args:
         settings: of mode simulated or files.
-        home: whose clock and account it is; by the wall clock an account of its own, for the two times do not mix.
-        by_wall_clock: live in the machine's own time, as a home in paper mode does.
+        home: whose market it is, and clock and account; in another time an account of its own, for times do not mix.
         faults: what goes wrong.
+        by_wall_clock: live in the machine's own time, as a home in paper mode does.
+        told_by: live in the time of this home instead, whose clock moves when told.
         requests_per_minute: above it requests are answered with 429; None for no limit.
 
     Raises:
         SettingsRefused: the mode has no market that could be served.
     """
-    told_clock = movable_clock(settings, home)
-    clock: Clock = SystemClock() if by_wall_clock else told_clock
-    folder = home.root / "rehearsal" if by_wall_clock else home.root
+    if not is_clock_told(settings.mode):
+        raise SettingsRefused(f"mode {settings.mode} has no market to serve: only simulated and files have one")
+    clock: Clock = FileClock(home.clock)
+    folder = home.root
+    if by_wall_clock:
+        clock, folder = SystemClock(), home.root / "rehearsal"
+    elif told_by is not None:
+        clock, folder = FileClock(Home(told_by).clock), home.root / "rehearsal-told"
     folder.mkdir(parents=True, exist_ok=True)
     sources, calendar = sources_of(settings, home), TradingCalendar.shipped()
     tape = FaultyTape(SourceTape(sources, home), faults)
@@ -149,7 +162,8 @@ def serve_venue(
     home: Home,
     *,
     port: int,
-    by_wall_clock: bool,
+    by_wall_clock: bool = False,
+    told_by: Path | None = None,
     fault_seed: int | None = None,
     fault_rate: float = 0.0,
     requests_per_minute: int | None = None,
@@ -162,6 +176,7 @@ def serve_venue(
         home: as for `rehearsal_app`.
         port: on loopback.
         by_wall_clock: as for `rehearsal_app`.
+        told_by: as for `rehearsal_app`.
         fault_seed: of faults on the wire; None for none.
         fault_rate: part of requests that meet a fault, in [0, 1].
         requests_per_minute: as for `rehearsal_app`.
@@ -169,7 +184,12 @@ def serve_venue(
     """
     plan = FaultPlan(seed=fault_seed, rate=fault_rate)
     app = rehearsal_app(
-        settings, home, by_wall_clock=by_wall_clock, faults=plan, requests_per_minute=requests_per_minute
+        settings,
+        home,
+        faults=plan,
+        by_wall_clock=by_wall_clock,
+        told_by=told_by,
+        requests_per_minute=requests_per_minute,
     )
     tell(venue_page(port))
     uvicorn.run(app, host=LOOPBACK, port=port, log_level="warning", lifespan="off", ws="websockets-sansio")

@@ -1,17 +1,25 @@
 import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from execution.brokers.alpaca import AlpacaBroker
-from execution.domain.errors import SettingsRefused
+from execution.clock import FileClock, SystemClock
+from execution.domain.errors import SettingsRefused, VenueUnavailable
 from pipelines.home import Home
 from pipelines.stopping import prepare_stopping
-from pipelines.trading_adapters import open_desk, orders_url
+from pipelines.trading_adapters import clock_of, open_desk, orders_url
 from pipelines.trading_settings import TradingSettings, load_trading_settings
 
+REHEARSAL = {
+    "TOUCHSTONE__ALPACA__TRADING_URL": "http://127.0.0.1:9",
+    "TOUCHSTONE__ALPACA__DATA_URL": "http://127.0.0.1:9",
+}
 SECRET = "canary-of-a-secret-key"
 KEYS = {
     "TOUCHSTONE__MODE": "paper",
@@ -98,3 +106,38 @@ def test_a_paper_desk_loads_no_frames(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def told_home(root: Path) -> Home:
+    home = Home(root).create()
+    FileClock(home.clock).initialise(datetime(2024, 1, 4, 22, 0, tzinfo=UTC))
+    return home
+
+
+def test_a_paper_home_with_a_clock_of_its_own_lives_in_its_time(tmp_path: Path) -> None:
+    desk = open_desk(settings(**REHEARSAL), told_home(tmp_path))
+    assert desk.clock.now() == datetime(2024, 1, 4, 22, 0, tzinfo=UTC)
+    assert not desk.clock.wait_seconds(5.0)
+
+
+@pytest.mark.parametrize("left_out", [*REHEARSAL, "both"])
+def test_told_time_is_refused_where_anything_leads_to_alpaca_itself(tmp_path: Path, left_out: str) -> None:
+    given = {} if left_out == "both" else {name: url for name, url in REHEARSAL.items() if name != left_out}
+    with pytest.raises(SettingsRefused, match="moves when told"):
+        open_desk(settings(**given), told_home(tmp_path))
+
+
+def test_a_live_account_never_lives_in_told_time(tmp_path: Path) -> None:
+    home = told_home(tmp_path)
+    assert isinstance(clock_of("live", home), SystemClock)
+
+
+def test_quotas_are_counted_in_the_minutes_of_the_wire(tmp_path: Path) -> None:
+    home = told_home(tmp_path)
+    wire = open_desk(settings(**REHEARSAL), home).broker
+    assert isinstance(wire, AlpacaBroker)
+    with pytest.raises(VenueUnavailable):
+        wire.account()
+    with closing(sqlite3.connect(home.operations)) as kept:
+        [(at,)] = kept.execute("select max(at) from requests").fetchall()
+    assert at > datetime(2025, 1, 1, tzinfo=UTC).timestamp()

@@ -61,3 +61,12 @@ def test_a_mode_without_a_market_of_its_own_is_refused(home: Home) -> None:
 
 def test_the_page_says_how_a_paper_account_is_pointed_at_it() -> None:
     assert "TOUCHSTONE__ALPACA__TRADING_URL=http://127.0.0.1:8085" in venue_page(8085)
+
+
+def test_a_venue_may_follow_the_clock_of_another_home_with_an_account_of_its_own(home: Home, tmp_path: Path) -> None:
+    other = Home(tmp_path / "other").create()
+    FileClock(other.clock).initialise(CALENDAR.opens_at(CALENDAR.next(SESSION)))
+    app = rehearsal_app(SETTINGS, home, faults=FaultPlan(), told_by=other.root)
+    with served(app) as url, httpx2.Client(base_url=url, headers=HEADERS, trust_env=False) as client:
+        assert client.get("/v2/clock").json()["timestamp"].startswith("2022-03-02T09:30")
+    assert not home.venue.exists()
