@@ -20,6 +20,7 @@ from typing import Final, Literal
 from execution.brokers.tape import Tape, TapeRow
 from execution.brokers.venue_day import CASH, VenueDay, venue_order_id
 from execution.brokers.venue_links import end_order
+from execution.brokers.venue_memory import MemoryVenueStore
 from execution.brokers.venue_order import VenueOrder, account_fault
 from execution.brokers.venue_store import VenueStore, stored_instant
 from execution.domain.broker_capabilities import BrokerCapabilities, FractionalSizes
@@ -96,7 +97,7 @@ class SimulatedBroker:
         self._clock = clock
         self._calendar = calendar
         self._costs = costs
-        self._store = VenueStore(path)
+        self._store = MemoryVenueStore() if path == ":memory:" else VenueStore(path)
         self._lock = threading.RLock()
         with self._store.transaction():
             began_with = self._store.value(_INITIAL_CASH)
