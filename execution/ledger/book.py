@@ -4,10 +4,11 @@ The book is a value. Folding more events (`folding.py`) gives a new book; nothin
 about money is what the events say.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
+from itertools import takewhile
 
 from execution.domain.events import (
     AccountOpened,
@@ -27,6 +28,8 @@ from execution.domain.events import (
 )
 from execution.domain.positions import Position
 from execution.domain.quantities import Shares
+from execution.ledger.grown import Grown
+from execution.ledger.layered import Layered
 from execution.ledger.order_record import OrderRecord
 from execution.ledger.risk_day import RiskDay
 
@@ -78,11 +81,20 @@ class Book:
         quarantined: symbols in which nothing of ours may go out now, and why.
         lifted: by symbol, how many fills were booked when a person last lifted its quarantine.
         release: what may trade, as approved last; None before the first approval.
-        days: by exchange day, in the order the ledger first knew them: reserved, filled, entries and realised.
+        days: by exchange day, oldest first: reserved, filled, entries and realised, what went out and what was filled.
         epoch: part of every client order id; rises only when the ledger is restored from a backup.
         unproven_ids: orders ever sent whose end the venue has not proven, as keys in the order they were decided: years
-            of orders are not looked through for the few that still matter.
+            of orders are not looked through for the few that still matter. So are the rest of these.
         order_ids_of: by cycle id, its orders in the order they were decided.
+        order_ids_in: by symbol, its orders in the order they were decided.
+        order_numbers: by client order id, its place in the order they were decided.
+        cycle_ids_of: by decision session, its cycles.
+        fills_in: by symbol, its fills in the order they were booked.
+        traded_at: by symbol, its newest fill.
+        open_symbols: symbols of which something is held, as keys.
+        strangers: by execution id, the place of each fill whose order was not known when it was booked.
+        moved_at: the newest instant of a fill or a corporate action; None before the first.
+        last_settled: the newest settle; None before the first.
     """
 
     opened: AccountOpened | None = None
@@ -92,21 +104,30 @@ class Book:
     cycles: Mapping[str, CycleRecord] = field(default_factory=dict)
     fills: Mapping[str, FillBooked] = field(default_factory=dict)
     actions: Mapping[str, CorporateActionBooked] = field(default_factory=dict)
-    marks: tuple[PositionsMarked, ...] = ()
+    marks: Sequence[PositionsMarked] = field(default_factory=Grown)
     notes: Mapping[tuple[str, date | None, str], AuditNoted] = field(default_factory=dict)
     control: ControlChanged | None = None
     quarantined: Mapping[str, SymbolQuarantined] = field(default_factory=dict)
     lifted: Mapping[str, int] = field(default_factory=dict)
     release: ReleaseApproved | None = None
-    days: Mapping[date, RiskDay] = field(default_factory=dict)
+    days: Layered[date, RiskDay] = field(default_factory=lambda: Layered({}))
     epoch: int = 0
     unproven_ids: Mapping[str, None] = field(default_factory=dict)
     order_ids_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    order_ids_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    order_numbers: Mapping[str, int] = field(default_factory=dict)
+    cycle_ids_of: Mapping[date, tuple[str, ...]] = field(default_factory=dict)
+    fills_in: Mapping[str, tuple[FillBooked, ...]] = field(default_factory=dict)
+    traded_at: Mapping[str, datetime] = field(default_factory=dict)
+    open_symbols: Mapping[str, None] = field(default_factory=dict)
+    strangers: Mapping[str, int] = field(default_factory=dict)
+    moved_at: datetime | None = None
+    last_settled: SettleFinished | None = None
 
     @property
     def held_shares(self) -> dict[str, Shares]:
         """Signed shares by symbol, sorted, zeros left out."""
-        return {symbol: held.shares for symbol, held in sorted(self.positions.items()) if held.shares}
+        return {symbol: self.positions[symbol].shares for symbol in sorted(self.open_symbols)}
 
     @property
     def realised_usd(self) -> Decimal:
@@ -116,18 +137,13 @@ class Book:
     @property
     def foreign_symbols(self) -> frozenset[str]:
         """Symbols in quarantine, or traded by somebody else since a person last answered for them: never managed."""
+        fills = ((number, self.fills[key].fill) for key, number in self.strangers.items())
         traded = {
-            booked.fill.symbol
-            for number, booked in enumerate(self.fills.values())
-            if booked.fill.client_order_id not in self.orders and number >= self.lifted.get(booked.fill.symbol, 0)
+            fill.symbol
+            for number, fill in fills
+            if fill.client_order_id not in self.orders and number >= self.lifted.get(fill.symbol, 0)
         }
         return frozenset(traded | self.quarantined.keys())
-
-    @property
-    def last_settled(self) -> SettleFinished | None:
-        """The newest settle; None before the first."""
-        settled = [cycle.settled for cycle in self.cycles.values() if cycle.settled is not None]
-        return max(settled, key=lambda event: event.at, default=None)
 
     @property
     def unproven_orders(self) -> tuple[OrderRecord, ...]:
@@ -137,6 +153,25 @@ class Book:
     def orders_of(self, cycle_id: str) -> tuple[OrderRecord, ...]:
         """Return a cycle's orders in the order they were decided."""
         return tuple(self.orders[order_id] for order_id in self.order_ids_of.get(cycle_id, ()))
+
+    def orders_in(self, symbol: str) -> tuple[OrderRecord, ...]:
+        """Return a symbol's orders in the order they were decided."""
+        return tuple(self.orders[order_id] for order_id in self.order_ids_in.get(symbol, ()))
+
+    def cycles_of(self, session: date) -> tuple[CycleRecord, ...]:
+        """Return a decision session's cycles in the order they were planned."""
+        return tuple(self.cycles[cycle_id] for cycle_id in self.cycle_ids_of.get(session, ()))
+
+    def days_since(self, instant: datetime) -> tuple[RiskDay, ...]:
+        """Return the exchange days from an instant's on, oldest first."""
+        newest_first = takewhile(lambda day: day >= instant.date(), reversed(self.days))
+        return tuple(self.days[day] for day in newest_first)[::-1]
+
+    def fills_since(self, instant: datetime) -> tuple[FillBooked, ...]:
+        """Return executions at or after an instant, day by day, each day's in the order they were booked."""
+        return tuple(
+            booked for day in self.days_since(instant) for booked in day.fills if booked.fill.filled_at >= instant
+        )
 
     def exposed_shares(self, symbol: str, *, side: str, leg: str | None = None) -> Shares:
         """Return shares of a symbol that open or possibly open orders of a side may still trade.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from functools import singledispatchmethod
 from typing import Any
 
@@ -43,6 +43,8 @@ from execution.domain.events import (
 from execution.domain.orders import BrokerFill
 from execution.domain.positions import Position, after_action, after_fill, cash_flow_usd
 from execution.ledger.book import Book, CycleRecord
+from execution.ledger.grown import Grown
+from execution.ledger.layered import Layered
 from execution.ledger.order_record import OrderEvent, OrderRecord
 from execution.ledger.risk_day import RiskDay
 
@@ -78,13 +80,21 @@ class Folding:
     """A book being written: one copy for a whole series of events instead of one per event."""
 
     def __init__(self, book: Book) -> None:
-        self._opened, self._cash_usd, self._marks = book.opened, book.cash_usd, book.marks
-        self._positions, self._orders, self._cycles = dict(book.positions), dict(book.orders), dict(book.cycles)
-        self._fills, self._actions, self._notes = dict(book.fills), dict(book.actions), dict(book.notes)
+        self._opened, self._cash_usd, self._epoch = book.opened, book.cash_usd, book.epoch
+        self._marks = book.marks if isinstance(book.marks, Grown) else Grown(book.marks)
         self._control, self._release = book.control, book.release
+        self._last_settled, self._moved_at = book.last_settled, book.moved_at
+        # What grows for years is layered, what stays small is copied.
+        self._positions, self._orders = Layered(book.positions), Layered(book.orders)
+        self._cycles, self._notes = Layered(book.cycles), Layered(book.notes)
+        self._fills, self._actions = Layered(book.fills), Layered(book.actions)
+        self._days, self._numbers = Layered(book.days), Layered(book.order_numbers)
+        self._order_ids_of, self._order_ids_in = Layered(book.order_ids_of), Layered(book.order_ids_in)
+        self._cycle_ids_of = Layered(book.cycle_ids_of)
+        self._fills_in, self._traded_at = Layered(book.fills_in), Layered(book.traded_at)
         self._quarantined, self._lifted = dict(book.quarantined), dict(book.lifted)
-        self._days, self._epoch = dict(book.days), book.epoch
-        self._unproven_ids, self._order_ids_of = dict(book.unproven_ids), dict(book.order_ids_of)
+        self._unproven_ids, self._open_symbols = dict(book.unproven_ids), dict(book.open_symbols)
+        self._strangers = dict(book.strangers)
 
     def book(self) -> Book:
         """Return the book as it stands."""
@@ -106,6 +116,15 @@ class Folding:
             epoch=self._epoch,
             unproven_ids=self._unproven_ids,
             order_ids_of=self._order_ids_of,
+            order_ids_in=self._order_ids_in,
+            order_numbers=self._numbers,
+            cycle_ids_of=self._cycle_ids_of,
+            fills_in=self._fills_in,
+            traded_at=self._traded_at,
+            open_symbols=self._open_symbols,
+            strangers=self._strangers,
+            moved_at=self._moved_at,
+            last_settled=self._last_settled,
         )
 
     def order(self, client_order_id: str) -> OrderRecord | None:
@@ -147,6 +166,7 @@ class Folding:
         if event.cycle_id in self._cycles:
             raise IllegalTransition(f"cycle {event.cycle_id} has a plan already; a cycle has one, for ever")
         self._cycles[event.cycle_id] = CycleRecord(cycle_id=event.cycle_id, session=event.session, plan=event)
+        self._cycle_ids_of[event.session] = (*self._cycle_ids_of.get(event.session, ()), event.cycle_id)
 
     @apply.register
     def _(self, event: PlanApproved) -> None:
@@ -177,6 +197,8 @@ class Folding:
         if cycle.settled is not None:
             raise IllegalTransition(f"cycle {event.cycle_id} is settled already")
         self._cycles[event.cycle_id] = replace(cycle, settled=event)
+        if self._last_settled is None or event.at > self._last_settled.at:
+            self._last_settled = event
 
     @apply.register
     def _(self, event: OrderIntended) -> None:
@@ -185,6 +207,9 @@ class Folding:
             raise SameIdOtherOrder(f"order {order_id} ({event.order.symbol} {event.leg}) is recorded already")
         record = OrderRecord.intended(event, self._cycle(event).session)
         self._order_ids_of[event.cycle_id] = (*self._order_ids_of.get(event.cycle_id, ()), order_id)
+        symbol = event.order.symbol
+        self._order_ids_in[symbol] = (*self._order_ids_in.get(symbol, ()), order_id)
+        self._numbers[order_id] = len(self._numbers)
         self._keep(record)
 
     @apply.register(SubmissionStarted)
@@ -205,8 +230,7 @@ class Folding:
         after = record.after(event)
         self._keep(after)
         if after.sent_at is not None:
-            session = after.sent_at.date()
-            self._days[session] = self.day(session).after_order(record, after)
+            self._live(self.day(after.sent_at.date()).after_order(record, after))
 
     @apply.register
     def _(self, event: FillBooked) -> None:
@@ -219,12 +243,16 @@ class Folding:
             self._keep(record.after_fill(fill))
         elif record is not None and takes_back(fill, self._fills):
             self._keep(record.after_reversal(fill))
+        if record is None:
+            self._strangers[fill.execution_id] = len(self._fills)
         self._fills[fill.execution_id] = event
+        self._fills_in[fill.symbol] = (*self._fills_in.get(fill.symbol, ()), event)
+        self._traded_at[fill.symbol] = max(fill.filled_at, self._traded_at.get(fill.symbol, fill.filled_at))
         self._cash_usd += cash_flow_usd(fill)
         held = self.position(fill.symbol)
-        after = self._positions[fill.symbol] = after_fill(held, fill)
-        session, realised = fill.filled_at.date(), after.realised_usd - held.realised_usd
-        self._days[session] = self.day(session).after_fill(fill, realised_usd=realised)
+        after = self._moved(after_fill(held, fill), at=fill.filled_at)
+        realised = after.realised_usd - held.realised_usd
+        self._live(self.day(fill.filled_at.date()).after_fill(event, realised_usd=realised))
 
     @apply.register
     def _(self, event: CorporateActionBooked) -> None:
@@ -234,18 +262,20 @@ class Folding:
         self._actions[entry.entry_id] = event
         self._cash_usd += entry.cash_usd
         held = self.position(entry.symbol)
-        after = self._positions[entry.symbol] = after_action(held, entry)
+        after = self._moved(after_action(held, entry), at=entry.booked_at)
         day = self.day(entry.session)
         realised = day.realised_usd + after.realised_usd - held.realised_usd
-        self._days[entry.session] = replace(day, realised_usd=realised)
+        self._live(replace(day, realised_usd=realised))
 
     @apply.register
     def _(self, event: PositionsMarked) -> None:
-        self._marks = (*self._marks, event)
+        self._marks = self._marks.followed_by(event)
 
     @apply.register
     def _(self, event: AuditNoted) -> None:
-        self._notes.setdefault((event.topic, event.session, event.subject), event)
+        key = (event.topic, event.session, event.subject)
+        if key not in self._notes:
+            self._notes[key] = event
 
     @apply.register
     def _(self, event: ControlChanged) -> None:
@@ -278,7 +308,27 @@ class Folding:
             self._unproven_ids.pop(order_id, None)
         elif order_id not in self._unproven_ids:
             # Orders go out in another order than they were decided, as exits do before entries.
-            self._unproven_ids = {key: None for key in self._orders if key in self._unproven_ids or key == order_id}
+            number = self._numbers[order_id]
+            is_newest = not self._unproven_ids or self._numbers[next(reversed(self._unproven_ids))] < number
+            self._unproven_ids[order_id] = None
+            if not is_newest:
+                self._unproven_ids = dict.fromkeys(sorted(self._unproven_ids, key=self._numbers.__getitem__))
+
+    def _moved(self, position: Position, *, at: datetime) -> Position:
+        self._positions[position.symbol] = position
+        if position.shares:
+            self._open_symbols[position.symbol] = None
+        else:
+            self._open_symbols.pop(position.symbol, None)
+        self._moved_at = at if self._moved_at is None else max(self._moved_at, at)
+        return position
+
+    def _live(self, day: RiskDay) -> None:
+        newest = next(reversed(self._days), None)
+        is_earlier = newest is not None and day.session < newest and day.session not in self._days
+        self._days[day.session] = day
+        if is_earlier:
+            self._days = Layered(dict(sorted(self._days.items())))
 
     def _cycle(self, event: Any) -> CycleRecord:
         cycle = self._cycles.get(event.cycle_id)

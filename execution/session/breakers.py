@@ -1,6 +1,7 @@
 """Ask the circuit breakers and write down what they trip; a decision made afterwards sees it."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from execution.risk.circuit_breakers import BreakerFacts, tripped
 from execution.risk.trading_context import TradingContext
@@ -27,7 +28,9 @@ def after_breakers(desk: Desk, reconciled: Reconciled, context: TradingContext) 
         drawdown_fraction=context.drawdown_fraction,
         held=held,
         stale=tuple(symbol for symbol in held if desk.quotes.close_usd(symbol, context.session) is None),
-        cycles_sent_at=cycles_sent_at(reconciled.book),
+        cycles_sent_at=cycles_sent_at(
+            reconciled.book, since=context.now - timedelta(hours=desk.limits.cycles_in_a_row_hours)
+        ),
     )
     is_tightened = [tighten(desk.ledger, changed) for changed in tripped(facts, desk.limits)]
     if not any(is_tightened):

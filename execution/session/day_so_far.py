@@ -4,7 +4,7 @@ Folds over recorded facts alone, so a restart counts exactly what the process be
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -32,13 +32,13 @@ def day_began_at(calendar: TradingCalendar, now: datetime) -> datetime:
 def closed_positions(book: Book, *, since: datetime) -> tuple[ClosedPosition, ...]:
     """Return positions that became flat since an instant, oldest first; of one instant the losses come last."""
     moved = {each.entry.symbol for each in book.actions.values() if each.entry.booked_at >= since}
-    moved |= {each.fill.symbol for each in book.fills.values() if each.fill.filled_at >= since}
+    moved |= {each.fill.symbol for each in book.fills_since(since)}
     booked: list[tuple[datetime, int, str, FillBooked | CorporateActionBooked]] = [
         (each.entry.booked_at, 0, key, each) for key, each in book.actions.items() if each.entry.symbol in moved
     ]
     booked += [
         (each.fill.filled_at, 1, each.fill.execution_id, each)
-        for each in _standing(each for each in book.fills.values() if each.fill.symbol in moved)
+        for each in _standing(each for symbol in moved for each in book.fills_in.get(symbol, ()))
     ]
     positions: dict[str, Position] = {}
     began_with: dict[str, Decimal] = {}
@@ -69,21 +69,23 @@ def losses_in_a_row(book: Book, *, since: datetime) -> int:
 
 def messages_sent_at(book: Book, *, since: datetime) -> tuple[datetime, ...]:
     """Return when each order went out since an instant, in order: the rows written before the wire."""
-    sent = (record.sent_at for record in book.orders.values() if record.sent_at is not None)
+    sent = (record.sent_at for day in book.days_since(since) for record in day.sent if record.sent_at is not None)
     return tuple(sorted(at for at in sent if at >= since))
 
 
 def entries_sent(book: Book, session: date) -> int:
     """Return how many entries of a decision session ever went out."""
-    cycle_ids = [cycle.cycle_id for cycle in book.cycles.values() if cycle.session == session]
-    orders = [record for cycle_id in cycle_ids for record in book.orders_of(cycle_id)]
+    orders = [record for cycle in book.cycles_of(session) for record in book.orders_of(cycle.cycle_id)]
     return sum(record.order.leg == "entry" and record.sent_at is not None for record in orders)
 
 
-def cycles_sent_at(book: Book) -> tuple[datetime, ...]:
-    """Return when each cycle sent its first entry, in order."""
+def cycles_sent_at(book: Book, *, since: datetime) -> tuple[datetime, ...]:
+    """Return when each cycle sent its first entry since an instant, in order.
+
+    A cycle's entries go out on one exchange day, so the days from that instant on hold the first of each.
+    """
     first: dict[str, datetime] = {}
-    for record in book.orders.values():
+    for record in (record for day in book.days_since(since) for record in day.sent):
         if record.sent_at is not None and record.order.leg == "entry":
             first[record.cycle_id] = min(record.sent_at, first.get(record.cycle_id, record.sent_at))
     return tuple(sorted(first.values()))
@@ -97,7 +99,7 @@ def unsettled_usd(book: Book, calendar: TradingCalendar, *, on_session: date) ->
     """
     opens_at = calendar.opens_at(on_session)
     # Who takes a fill back does it later than the fill.
-    recent = _standing(booked for booked in book.fills.values() if booked.fill.filled_at >= opens_at)
+    recent = _standing(book.fills_since(opens_at))
     proceeds = (
         booked.fill.quantity_shares * booked.fill.price_usd - booked.fill.fee_usd
         for booked in recent
@@ -106,20 +108,12 @@ def unsettled_usd(book: Book, calendar: TradingCalendar, *, on_session: date) ->
     return sum(proceeds, Decimal(0))
 
 
-def last_trades(book: Book) -> Mapping[str, datetime]:
-    """Return the newest fill in each symbol."""
-    newest: dict[str, datetime] = {}
-    for booked in book.fills.values():
-        fill = booked.fill
-        newest[fill.symbol] = max(fill.filled_at, newest.get(fill.symbol, fill.filled_at))
-    return newest
-
-
 def day_start_equity_usd(book: Book, session: date) -> Decimal:
     """Return equity at the newest close before a session; the opening cash before the first mark."""
     assert book.opened is not None  # noqa: S101 - reconcile opens the book first
-    earlier = [mark for mark in book.marks if mark.marked_session < session]
-    return max(earlier, key=lambda mark: mark.marked_session).equity_usd if earlier else book.opened.cash_usd
+    # No session is marked behind one that was marked before: the newest stand last.
+    earlier = (mark.equity_usd for mark in reversed(book.marks) if mark.marked_session < session)
+    return next(earlier, book.opened.cash_usd)
 
 
 def _standing(fills: Iterable[FillBooked]) -> list[FillBooked]:

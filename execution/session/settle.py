@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
-from execution.domain.events import Event, PositionMark, PositionsMarked, SettleFinished, WhyRowsRecorded
+from execution.domain.events import Event, FillBooked, PositionMark, PositionsMarked, SettleFinished, WhyRowsRecorded
 from execution.ledger.book import Book, CycleRecord
 from execution.ledger.why_rows import read_why_rows, write_why_rows
 from execution.session.account_view import last_close
@@ -95,10 +95,9 @@ def _settled(desk: Desk, session: date) -> SettleReport:
 def _mark(desk: Desk, book: Book, cycle_id: str, marked_session: date) -> tuple[PositionsMarked, ...]:
     """Return the value of everything held at a session's closes; nothing when the book has moved on since."""
     close_at = desk.calendar.closes_at(marked_session)
-    is_late = any(mark.marked_session >= marked_session for mark in book.marks)
-    is_late |= any(booked.fill.filled_at > close_at for booked in book.fills.values())
-    is_late |= any(booked.entry.booked_at > close_at for booked in book.actions.values())
-    if is_late:
+    # The newest first: one that is as late as this session ends the search at once.
+    is_marked = any(mark.marked_session >= marked_session for mark in reversed(book.marks))
+    if is_marked or (book.moved_at is not None and book.moved_at > close_at):
         return ()
     positions = tuple(_position_mark(desk, book, symbol, marked_session) for symbol in book.held_shares)
     value = sum((mark.shares * mark.close_usd for mark in positions), Decimal(0))
@@ -137,7 +136,7 @@ def _finished_why_rows(desk: Desk, book: Book, cycle: CycleRecord, traded_sessio
     rows = finished_rows(
         read_why_rows(desk.artifacts, planned.artifact_hash),
         orders=book.orders_of(cycle.cycle_id),
-        fills=[booked.fill for booked in book.fills.values()],
+        fills=[booked.fill for booked in book.fills_since(desk.calendar.opens_at(traded_session))],
         held_shares=book.held_shares,
         traded=(desk.calendar.opens_at(traded_session), desk.calendar.closes_at(traded_session)),
     )
@@ -158,7 +157,7 @@ def _report(desk: Desk, session: date, status: SettleStatus, reason: str) -> Set
         status=status,
         reason=reason,
         marked_session=mark.marked_session if mark else None,
-        fills=sum(booked.fill.client_order_id in order_ids for booked in book.fills.values()),
+        fills=sum(booked.fill.client_order_id in order_ids for booked in _fills_of(book, cycle)),
         cash_usd=mark.cash_usd if mark else book.cash_usd,
         equity_usd=mark.equity_usd if mark else None,
         realised_usd=mark.realised_usd if mark else book.realised_usd,
@@ -169,4 +168,12 @@ def _report(desk: Desk, session: date, status: SettleStatus, reason: str) -> Set
 
 
 def _mark_of(marks: Sequence[PositionsMarked], cycle: CycleRecord | None) -> PositionsMarked | None:
-    return next((mark for mark in marks if cycle is not None and mark.cycle_id == cycle.cycle_id), None)
+    return next((mark for mark in reversed(marks) if cycle is not None and mark.cycle_id == cycle.cycle_id), None)
+
+
+def _fills_of(book: Book, cycle: CycleRecord | None) -> Sequence[FillBooked]:
+    """Return the fills among which those of a cycle are: none is older than the first of its orders on the wire."""
+    records = book.orders_of(cycle.cycle_id) if cycle else ()
+    sent_at = [record.sent_at for record in records if record.sent_at is not None]
+    # A venue's clock may run behind ours.
+    return book.fills_since(min(sent_at) - timedelta(days=1)) if sent_at else ()

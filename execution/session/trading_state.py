@@ -1,17 +1,31 @@
 """May the account take new risk? The worse of what people and breakers said and what the drawdown says."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
-from typing import Final
+from functools import partial
+from typing import Final, NamedTuple
 
+from execution.domain.events import PositionsMarked
 from execution.domain.signals import Mode
 from execution.ledger.book import Book
+from execution.ledger.grown import Grown
 from execution.risk.findings import percent
 from execution.risk.limits import RiskLimits
 from execution.risk.trading_context import TradingState
 
 _STRICTNESS: Final[dict[TradingState, int]] = {"active": 0, "reducing": 1, "halted": 2}
 _NO_LOSS: Final = Decimal(0)
+_RESUMING: Final = ("simulated", "files")
+
+
+class _Drawn(NamedTuple):
+    """How far the marks have come down: the equity counted from, for how many sessions it only reduces, since when."""
+
+    peak_usd: Decimal
+    reducing_sessions: int
+    breached_on: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,24 +66,8 @@ def standing(*, book: Book, equity_usd: Decimal, limits: RiskLimits, mode: Mode)
 
 
 def _by_drawdown(*, book: Book, equity_usd: Decimal, limits: RiskLimits, mode: Mode) -> Standing:
-    peak = book.opened.cash_usd if book.opened else equity_usd
-    reducing_sessions, breached_on = 0, None
-    resumes = mode in ("simulated", "files")
-    resumed_at = book.control.at if book.control and book.control.state == "active" else None
-    marks = sorted(book.marks, key=lambda mark: mark.marked_session)
-    # A named person let the account go on: its loss is counted from the close that person saw.
-    seen = [mark for mark in marks if resumed_at is not None and mark.at <= resumed_at]
-    for mark in marks:
-        equity = mark.equity_usd
-        if reducing_sessions:
-            reducing_sessions += 1
-            if reducing_sessions > limits.drawdown_resume_sessions and resumes:
-                peak, reducing_sessions = equity, 0
-        elif _is_drawn_down(equity, peak, limits):
-            reducing_sessions, breached_on = 1, mark.marked_session
-        peak = max(peak, equity)
-        if seen and mark is seen[-1]:
-            peak, reducing_sessions = equity, 0
+    peak, reducing_sessions, breached_on = _after_marks(book, equity_usd, limits, mode)
+    resumes = mode in _RESUMING
     drawdown = max(_NO_LOSS, (peak - equity_usd) / peak) if peak > 0 else _NO_LOSS
     if not reducing_sessions and not _is_drawn_down(equity_usd, peak, limits):
         return Standing("active", "", drawdown)
@@ -79,6 +77,47 @@ def _by_drawdown(*, book: Book, equity_usd: Decimal, limits: RiskLimits, mode: M
         f"the highest equity"
     )
     return Standing("reducing" if resumes else "halted", reason, drawdown)
+
+
+def _after_marks(book: Book, equity_usd: Decimal, limits: RiskLimits, mode: Mode) -> _Drawn:
+    first = _Drawn(book.opened.cash_usd if book.opened else equity_usd, 0, None)
+    step = partial(_after_mark, limits=limits, resumes=mode in _RESUMING)
+    if book.control is None and isinstance(book.marks, Grown):
+        # Nobody reset the count: where the marks came in their order, what they came to is gone on from.
+        key = ("drawdown", limits.drawdown_max_fraction, limits.drawdown_resume_sessions, mode, first.peak_usd)
+        begin: tuple[_Drawn | None, date] = (first, date.min)
+        found, _ = book.marks.fold(key, begin, lambda before, mark: _in_order(before, mark, step))
+        if found is not None:
+            return found
+    marks = sorted(book.marks, key=lambda mark: mark.marked_session)
+    resumed_at = book.control.at if book.control and book.control.state == "active" else None
+    # A named person let the account go on: its loss is counted from the close that person saw.
+    seen = [mark for mark in marks if resumed_at is not None and mark.at <= resumed_at]
+    drawn = first
+    for mark in marks:
+        drawn = step(drawn, mark)
+        if seen and mark is seen[-1]:
+            drawn = drawn._replace(peak_usd=mark.equity_usd, reducing_sessions=0)
+    return drawn
+
+
+def _after_mark(drawn: _Drawn, mark: PositionsMarked, *, limits: RiskLimits, resumes: bool) -> _Drawn:
+    equity, (peak, reducing_sessions, breached_on) = mark.equity_usd, drawn
+    if reducing_sessions:
+        reducing_sessions += 1
+        if reducing_sessions > limits.drawdown_resume_sessions and resumes:
+            peak, reducing_sessions = equity, 0
+    elif _is_drawn_down(equity, peak, limits):
+        reducing_sessions, breached_on = 1, mark.marked_session
+    return _Drawn(max(peak, equity), reducing_sessions, breached_on)
+
+
+def _in_order(
+    before: tuple[_Drawn | None, date], mark: PositionsMarked, step: Callable[[_Drawn, PositionsMarked], _Drawn]
+) -> tuple[_Drawn | None, date]:
+    drawn, newest = before
+    is_in_order = drawn is not None and mark.marked_session >= newest
+    return (step(drawn, mark) if drawn is not None and is_in_order else None), mark.marked_session
 
 
 def _is_drawn_down(equity_usd: Decimal, peak_usd: Decimal, limits: RiskLimits) -> bool:

@@ -3,10 +3,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from execution.domain.events import CorporateActionBooked, FillBooked
+from execution.domain.events import CorporateActionBooked, FillBooked, SubmissionStarted
 from execution.domain.orders import BrokerFill
 from execution.ledger.book import Book
-from execution.ledger.order_record import OrderRecord
+from execution.ledger.folding import folded
 from execution.session.day_so_far import (
     closed_positions,
     cycles_sent_at,
@@ -17,15 +17,14 @@ from execution.session.day_so_far import (
 )
 from execution.trading_calendar import TradingCalendar
 from tests.builders.batches import SESSION
-from tests.builders.orders import AT, CYCLE, a_fill, an_action, an_order, intended
+from tests.builders.orders import AT, CYCLE, a_fill, an_action, an_order, intended, plan_recorded
 
 CALENDAR = TradingCalendar.shipped()
 LATER = AT + timedelta(hours=1)
 
 
 def a_book(*fills: BrokerFill, **changes: Any) -> Book:
-    booked = {fill.execution_id: FillBooked(at=fill.filled_at, fill=fill) for fill in fills}
-    return replace(Book(), fills=booked, **changes)
+    return replace(folded(Book(), [FillBooked(at=fill.filled_at, fill=fill) for fill in fills]), **changes)
 
 
 def bought(symbol: str, **changes: Any) -> BrokerFill:
@@ -104,14 +103,22 @@ def test_a_sale_before_a_holiday_settles_on_the_session_after_it() -> None:
 
 def test_messages_and_cycles_are_what_went_out() -> None:
     orders = [an_order("AAA"), an_order("BBB"), an_order("CCC", side="sell", leg="exit"), an_order("DDD")]
-    records = [OrderRecord.intended(intended(order), SESSION) for order in orders]
-    sent = [replace(record, sent_at=AT + timedelta(minutes=n)) for n, record in enumerate(records[:3])]
-    book = replace(Book(), orders={record.order.client_order_id: record for record in (*sent, records[3])})
+    sent = [
+        SubmissionStarted(
+            at=AT + timedelta(minutes=n),
+            client_order_id=order.client_order_id,
+            quantity_shares=order.quantity_shares,
+            reserved_usd=Decimal(0),
+        )
+        for n, order in enumerate(orders[:3])
+    ]
+    book = folded(Book(), [plan_recorded(), *map(intended, orders), *sent])
     assert messages_sent_at(book, since=AT + timedelta(minutes=1)) == (
         AT + timedelta(minutes=1),
         AT + timedelta(minutes=2),
     )
-    assert cycles_sent_at(book) == (AT,)
+    assert cycles_sent_at(book, since=AT) == (AT,)
+    assert cycles_sent_at(book, since=AT + timedelta(days=1)) == ()
     assert book.orders[orders[0].client_order_id].cycle_id == CYCLE
 
 
