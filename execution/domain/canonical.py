@@ -12,6 +12,7 @@ from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
+from functools import cache
 from typing import Any
 
 import orjson
@@ -41,6 +42,12 @@ def canonical_text(value: Decimal | datetime | date | None) -> str | None:
     return None if value is None else str(_plain(value))
 
 
+@cache
+def _field_names(kind: type) -> tuple[str, ...] | None:
+    is_record = is_dataclass(kind) and not issubclass(kind, Enum)
+    return tuple(field.name for field in fields(kind)) if is_record else None
+
+
 def _plain(value: Any) -> Any:  # noqa: C901 - one return per kind of value is the clearest form of this table
     # Exact types first: batches hold hundreds of thousands of floats, and this line is where the time goes.
     kind = type(value)
@@ -50,6 +57,9 @@ def _plain(value: Any) -> Any:  # noqa: C901 - one return per kind of value is t
         return repr(value)
     if kind is str or kind is int or value is None or kind is bool:
         return value
+    names: tuple[str, ...] | None = _field_names(kind)  # type: ignore[arg-type]  # a class is hashable, whatever its metaclass
+    if names is not None:
+        return {name: _plain(getattr(value, name)) for name in names}
     if isinstance(value, Enum):
         return _plain(value.value)
     if isinstance(value, Decimal):
@@ -63,12 +73,11 @@ def _plain(value: Any) -> Any:  # noqa: C901 - one return per kind of value is t
         return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     if isinstance(value, date):
         return value.isoformat()
-    if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
         if any(not isinstance(key, str) for key in value):
             raise ValueError("a mapping with keys that are not strings has no canonical form")
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
-        return [_plain(item) for item in value]
+        # Long tuples of floats are the bulk of a batch: the commonest case without a call of its own.
+        return [repr(item) if type(item) is float and math.isfinite(item) else _plain(item) for item in value]
     raise TypeError(f"{kind.__name__} has no canonical form")

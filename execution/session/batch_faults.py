@@ -6,7 +6,7 @@ sizing and checks, with the reason "unknown".
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from decimal import Decimal
 from typing import Any, Final
@@ -15,6 +15,7 @@ from execution.domain.signals import SignalBatch, SymbolSignal
 from execution.session.answers import HIGHEST_PRICE_USD, MOST_CASH_USD, SYMBOL
 
 _HASHES: Final = ("snapshot_hash", "features_hash", "settings_hash", "code_hash", "model_hash")
+_FIELDS: Final = tuple(field.name for field in fields(SymbolSignal))
 _HEXADECIMAL: Final = frozenset("0123456789abcdef")
 _HASH_LENGTH: Final = 64
 _MOST_SESSIONS_AHEAD: Final = 260
@@ -55,9 +56,9 @@ def _faults_of_the_whole(batch: SignalBatch) -> Iterator[str]:
     for signal in batch.signals:
         if SYMBOL.fullmatch(signal.symbol) is None:
             yield f"symbol {signal.symbol!r}, expected an exchange symbol"
-        for field in fields(signal):
-            if not _is_finite(getattr(signal, field.name)):
-                yield f"{signal.symbol} {field.name} is not finite"
+        for name in _FIELDS:
+            if not _is_finite(getattr(signal, name)):
+                yield f"{signal.symbol} {name} is not finite"
 
 
 def _faults_of_numbers(signal: SymbolSignal) -> Iterator[str]:
@@ -69,8 +70,9 @@ def _faults_of_numbers(signal: SymbolSignal) -> Iterator[str]:
     yield _within("probability_up", signal.probability_up, 0, 1)
     yield _within("volatility_20d", signal.volatility_20d, 0, _HIGHEST_VOLATILITY)
     yield _within("number of returns_60d", len(signal.returns_60d), 0, _MOST_RETURNS)
-    for value in signal.returns_60d:
-        yield _within("returns_60d", value, -1, _HIGHEST_RETURN)
+    if not _are_within(signal.returns_60d, -1, _HIGHEST_RETURN):
+        for value in signal.returns_60d:
+            yield _within("returns_60d", value, -1, _HIGHEST_RETURN)
     if signal.next_event_at is not None and signal.next_event_at.tzinfo is None:
         yield f"next_event_at {signal.next_event_at} has no timezone"
 
@@ -97,11 +99,21 @@ def _within(name: str, value: Any, least: Any, most: Any, *, is_open: bool = Fal
     return f"{name} {value}, expected {'above ' if is_open else ''}{least} up to {most}"
 
 
+def _are_within(values: Sequence[float], least: float, most: float) -> bool:
+    # A sum with something in it that is no number is none either; the smallest and the largest may hide it.
+    return not values or (least <= min(values) and max(values) <= most and not math.isnan(sum(values)))
+
+
 def _is_finite(value: Any) -> bool:
     if isinstance(value, float):
         return math.isfinite(value)
+    if value is None or isinstance(value, str):
+        return True
     if isinstance(value, Decimal):
         return value.is_finite()
     if isinstance(value, dict):
         return all(_is_finite(each) for each in value.values())
-    return all(_is_finite(each) for each in value) if isinstance(value, tuple) else True
+    if isinstance(value, tuple):
+        # Returns are floats, all of them: one pass without a call for each.
+        return all(math.isfinite(each) if type(each) is float else _is_finite(each) for each in value)
+    return True

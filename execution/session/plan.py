@@ -99,6 +99,7 @@ def _planned_once(desk: Desk, session: date, batch_hash: str | None) -> PlanRepo
             decisions,
             session=session,
             batch=basis.batch,
+            signals=by_symbol,
             batch_hash=basis.batch_hash,
             held_shares=reconciled.book.held_shares,
             plan_hash=plan_hash,

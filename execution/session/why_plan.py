@@ -10,7 +10,6 @@ from execution.domain.quantities import Shares
 from execution.domain.signals import SignalBatch, SymbolSignal
 from execution.session.decide import Decisions, SymbolDecision
 from execution.session.desk import Desk
-from execution.session.proof import believed_signals
 
 _NO_PLAN = ""
 
@@ -33,6 +32,7 @@ def planned_rows(
     *,
     session: date,
     batch: SignalBatch | None,
+    signals: Mapping[str, SymbolSignal],
     batch_hash: str | None,
     held_shares: Mapping[str, Shares],
     plan_hash: str,
@@ -44,11 +44,11 @@ def planned_rows(
         decisions: every symbol's decision.
         session: the decision session.
         batch: the batch traded; None when the session holds.
+        signals: its believed signals by symbol.
         batch_hash: the batch traded or refused; None when there was none.
         held_shares: shares held before the decision.
         plan_hash: the plan the rows belong to.
     """
-    signals = {signal.symbol: signal for signal in believed_signals(batch)} if batch else {}
     shared = _hashes(desk, plan_hash) | _origin(batch, batch_hash)
     return tuple(
         WhyRow(
