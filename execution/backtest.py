@@ -15,8 +15,10 @@ from decimal import Decimal
 from execution.brokers.simulated import SimulatedBroker
 from execution.brokers.tape import Tape
 from execution.clock import MovedClock
+from execution.domain.decisions import WhyRow
 from execution.domain.errors import CorruptArtifact, Halted
 from execution.domain.events import PositionsMarked
+from execution.domain.orders import BrokerFill
 from execution.domain.provenance import GateCertificate
 from execution.domain.signals import Mode, SignalBatch
 from execution.ledger.memory_ledger import MemoryLedger
@@ -67,10 +69,12 @@ class BacktestDay:
         entries: orders its plan opened positions with.
         exits: orders its plan reduced positions with.
         stages: by stage of the finished why-rows, how many symbols ended there.
-        fills: executions of the session's orders.
+        fills: executions in the session the orders traded in.
         traded_usd: value of those executions.
         fees_usd: their fees.
         trading_state: what the account may do after this close: `active`, `reducing` or `halted`.
+        executions: those executions, in the order they were booked.
+        bought: the finished why-rows of what was bought: sector, regime, score and contributions behind it.
     """
 
     session: date
@@ -82,6 +86,8 @@ class BacktestDay:
     fees_usd: Decimal
     stages: Mapping[str, int]
     trading_state: TradingState
+    executions: tuple[BrokerFill, ...] = ()
+    bought: tuple[WhyRow, ...] = ()
 
 
 @dataclass(slots=True)
@@ -221,7 +227,7 @@ def _day(desk: Desk, planned: PlanReport, settled: SettleReport) -> BacktestDay:
     mark = book.marks[-1]
     rows = read_why_rows(desk.artifacts, settled.why_rows_hash) if settled.why_rows_hash else ()
     traded = desk.calendar.next(planned.session)
-    fills = [booked.fill for booked in book.fills.values() if booked.fill.filled_at.date() == traded]
+    fills = tuple(booked.fill for booked in book.days[traded].fills) if traded in book.days else ()
     stands = standing(book=book, equity_usd=mark.equity_usd, limits=desk.limits, mode=desk.mode)
     return BacktestDay(
         session=planned.session,
@@ -233,4 +239,6 @@ def _day(desk: Desk, planned: PlanReport, settled: SettleReport) -> BacktestDay:
         fees_usd=sum((fill.fee_usd for fill in fills), Decimal(0)),
         stages=Counter(row.stage for row in rows),
         trading_state=stands.state,
+        executions=fills,
+        bought=tuple(row for row in rows if (row.filled_shares or 0) > 0),
     )
