@@ -27,7 +27,7 @@ from execution.brokers.alpaca_mapping import (
     text,
 )
 from execution.brokers.alpaca_wire import AlpacaWire, Answer
-from execution.domain.broker_capabilities import BrokerCapabilities
+from execution.domain.broker_capabilities import BrokerCapabilities, FractionalSizes
 from execution.domain.errors import BrokerAnswerRefused, VenueUnavailable
 from execution.domain.order_fault import order_fault
 from execution.domain.orders import (
@@ -41,6 +41,7 @@ from execution.domain.orders import (
     SubmitOutcome,
     Unknown,
 )
+from execution.domain.quantities import SHARE_DECIMALS_MAX
 
 _ORDERS_PER_PAGE: Final = 500
 _ACTIVITIES_PER_PAGE: Final = 100
@@ -75,6 +76,10 @@ def capabilities_of(answer_seconds: float) -> BrokerCapabilities:
         order_types=frozenset({"limit", "market", "stop", "stop_limit", "trailing_stop"}),
         times_in_force=frozenset({"day", "gtc", "ioc", "fok", "opg", "cls"}),
         has_extended_hours=True,
+        # Its description says market, its guide limit too; a limit it did not take would be refused, and that is told.
+        fractional_sizes=FractionalSizes(
+            decimals=SHARE_DECIMALS_MAX, order_types=frozenset({"market", "limit"}), times_in_force=frozenset({"day"})
+        ),
         refuses_opposing_orders=True,
     )
 

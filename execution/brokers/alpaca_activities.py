@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 
 from execution.brokers.alpaca_mapping import NEW_YORK, day, instant, number, text
 from execution.domain.orders import CorporateActionEntry
+from execution.domain.quantities import is_share_count
 
 Kind = Literal["split", "dividend", "delisting", "charge"]
 
@@ -48,7 +49,7 @@ def _entry(raw: Mapping[str, Any]) -> CorporateActionEntry | None:
         return None
     shares = number(raw, "qty", of="activity", absent=Decimal(0)) if kind in ("split", "delisting") else Decimal(0)
     ratio = _ratio(raw) if kind == "split" else None
-    is_unclear = shares != shares.to_integral_value() or (kind == "split" and ratio is None)
+    is_unclear = not is_share_count(shares) or (kind == "split" and ratio is None)
     if is_unclear or (kind == "delisting" and shares >= 0):
         return None
     return CorporateActionEntry(
@@ -56,7 +57,7 @@ def _entry(raw: Mapping[str, Any]) -> CorporateActionEntry | None:
         kind=kind,
         symbol=str(raw.get("symbol") or _ACCOUNT) if kind == "charge" else text(raw, "symbol", of="activity"),
         session=day(raw, "date", of="activity"),
-        quantity_delta_shares=int(shares),
+        quantity_delta_shares=shares,
         cash_usd=number(raw, "net_amount", of="activity", absent=Decimal(0)),
         ratio=ratio,
         booked_at=_booked_at(raw),

@@ -7,7 +7,7 @@ open order is looked at again. What a booking rests on must be there and be a nu
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final, cast, get_args
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,7 @@ from execution.domain.orders import (
     Side,
     WorkingStatus,
 )
+from execution.domain.quantities import Shares, shares_text, stated_shares, unsigned_shares
 
 NEW_YORK: Final = ZoneInfo("America/New_York")
 # Everything else works still, or may: `held`, `done_for_day` and `calculated` go on the next day.
@@ -43,7 +44,7 @@ def order_fields(order: OrderRequest) -> dict[str, Any]:
         "client_order_id": order.client_order_id,
         "symbol": order.symbol,
         "side": order.side,
-        "qty": str(order.quantity_shares),
+        "qty": shares_text(order.quantity_shares),
         "type": order.order_type,
         "time_in_force": order.time_in_force,
     }
@@ -76,21 +77,20 @@ def says_id_is_taken(status: int, message: str) -> bool:
 def order_state(raw: Mapping[str, Any]) -> OrderState:
     """Return an order as the port shows it.
 
-    Somebody else's order may be for a part of a share or for an amount of dollars; it counts as whole shares, rounded
-    up, so that nothing it may do is left out.
+    Somebody else's order may be for an amount of dollars; it counts as one share, or as what it has filled.
 
     Raises:
         BrokerAnswerRefused: an id, the symbol or the side is missing, or a number is none.
     """
     told_status = str(raw.get("status", ""))
-    filled = whole(number(raw, "filled_qty", of="order", absent=Decimal(0)))
-    quantity = whole(number(raw, "qty", of="order", absent=Decimal(1)))
+    filled = number(raw, "filled_qty", of="order", absent=Decimal(0))
+    quantity = max(number(raw, "qty", of="order", absent=Decimal(1)), filled)
     return OrderState(
         client_order_id=text(raw, "client_order_id", of="order"),
         broker_order_id=text(raw, "id", of="order"),
         symbol=text(raw, "symbol", of="order"),
         side=side(raw, of="order"),
-        quantity_shares=max(quantity, filled, 1),
+        quantity_shares=quantity or 1,
         filled_shares=filled,
         status=_ENDED.get(told_status, "open"),
         order_type=_order_type(raw),
@@ -121,7 +121,7 @@ def execution(raw: Mapping[str, Any], *, client_order_id: str) -> BrokerFill:
         client_order_id=client_order_id,
         symbol=text(raw, "symbol", of="fill"),
         side=side(raw, of="fill"),
-        quantity_shares=whole(number(raw, "qty", of="fill")),
+        quantity_shares=number(raw, "qty", of="fill"),
         price_usd=number(raw, "price", of="fill"),
         # Fees are charged to the account later, as activities of their own.
         fee_usd=Decimal(0),
@@ -129,18 +129,18 @@ def execution(raw: Mapping[str, Any], *, client_order_id: str) -> BrokerFill:
     )
 
 
-def positions_shares(raws: object) -> dict[str, int]:
-    """Return signed whole shares by symbol; a part of a share counts as one, so that it is seen and left alone.
+def positions_shares(raws: object) -> dict[str, Shares]:
+    """Return signed shares by symbol.
 
     Raises:
         BrokerAnswerRefused: the answer is no list of positions.
     """
-    found: dict[str, int] = {}
+    found: dict[str, Shares] = {}
     for raw in rows(raws, of="positions"):
-        shares = whole(number(raw, "qty", of="position"))
+        shares = stated_shares(number(raw, "qty", of="position"))
         is_short = raw.get("side") == "short"
         if shares:
-            found[text(raw, "symbol", of="position")] = -abs(shares) if is_short else shares
+            found[text(raw, "symbol", of="position")] = -unsigned_shares(shares) if is_short else shares
     return found
 
 
@@ -230,12 +230,6 @@ def side(raw: Mapping[str, Any], *, of: str) -> Side:
     if value not in get_args(Side):
         raise _refusal(of, f"side is {value!r}", "buy or sell")
     return cast("Side", value)
-
-
-def whole(shares: Decimal) -> int:
-    """Return shares as a whole number, a part of one counted as one, with its sign."""
-    size = int(abs(shares).to_integral_value(rounding=ROUND_CEILING))
-    return size if shares >= 0 else -size
 
 
 def _order_type(raw: Mapping[str, Any]) -> OrderType:

@@ -31,6 +31,8 @@ def limits_broken(
     """
     if order.quantity_shares > record.order.quantity_shares:
         yield "I4", f"{named(order)} is accepted and {record.order.quantity_shares} shares were decided"
+    if isinstance(order.quantity_shares, Decimal) and (order.time_in_force, order.order_class) != ("day", "simple"):
+        yield "I4", f"{named(order)} is for a part of a share and neither for the day nor alone"
     if order.side == "sell":
         yield from _shares_broken(venue, order)
         return

@@ -28,6 +28,7 @@ class Plot:
         crash_at: stops at which a process dies, whatever the rates say.
         forced: the fate of every submission; empty leaves it to the seed.
         exits: exit rules asked in the evening and, by a process of its own, while the market is open.
+        share_decimals: digits after the point of an entry's shares.
     """
 
     days: tuple[date, ...]
@@ -40,6 +41,7 @@ class Plot:
     crash_at: frozenset[int] = frozenset()
     forced: str = ""
     exits: tuple[ExitRule, ...] = ()
+    share_decimals: int = 0
 
 
 EXITS: Final = tuple(
@@ -67,6 +69,7 @@ def drawn_plot(draws: Draws, faults: Faults) -> Plot:
         is_told_by_person=draws.chance(0.2),
         healed_at=int(draws.between(0.3, 1.0) * last),
         exits=draws.choice(EXITS) if draws.chance(0.25) else (),
+        share_decimals=draws.choice((1, 9)) if draws.chance(0.25) else 0,
     )
 
 

@@ -133,4 +133,5 @@ def _staged(seed: int, hub: Hub, mode: Mode, plot: Plot, opened: Callable[[], Le
         ends_at=last + _TIME_TO_END_SECONDS * SECOND,
         forced=plot.forced,
         exits=plot.exits,
+        share_decimals=plot.share_decimals,
     )

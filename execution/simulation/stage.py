@@ -50,6 +50,7 @@ class Stage:
         ends_at: virtual time at which the executors are shut down.
         forced: the fate of every submission; empty leaves it to the seed.
         exits: the strategy's exit rules.
+        share_decimals: digits after the point of an entry's shares.
     """
 
     hub: Hub
@@ -68,6 +69,7 @@ class Stage:
     ends_at: int
     forced: str = ""
     exits: tuple[ExitRule, ...] = ()
+    share_decimals: int = 0
 
     def desk(self, process: VirtualProcess) -> Desk:
         """Return a desk of new objects, as a process that starts builds it."""
@@ -84,7 +86,7 @@ class Stage:
             batches=self.batches,
             artifacts=self.artifacts,
             kill_switch=self.switch,
-            sizing=SIZING,
+            sizing=SIZING.model_copy(update={"share_decimals": self.share_decimals}),
             limits=LIMITS,
             exits=self.exits,
             monitoring=MONITORING,

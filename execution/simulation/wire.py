@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 
-from execution.domain.broker_capabilities import BrokerCapabilities
+from execution.domain.broker_capabilities import BrokerCapabilities, FractionalSizes
 from execution.domain.errors import TouchstoneError
 from execution.domain.orders import (
     AccountSnapshot,
@@ -20,6 +20,7 @@ from execution.domain.orders import (
     SubmitOutcome,
     Unknown,
 )
+from execution.domain.quantities import SHARE_DECIMALS_MAX
 from execution.simulation.hub import SECOND, Hub
 from execution.simulation.invariants import Checker
 from execution.simulation.market import CALENDAR
@@ -30,6 +31,9 @@ TIMEOUT_SECONDS: Final = 3.0
 """After this long without an answer a sender gives up."""
 
 
+FRACTIONAL_SIZES: Final = FractionalSizes(
+    decimals=SHARE_DECIMALS_MAX, order_types=frozenset({"limit", "market"}), times_in_force=frozenset({"day"})
+)
 FATES: Final = ("accepted", "lost_request", "late_request", "lost_answer", "late_answer", "refused")
 """Every way a submission can fare."""
 
@@ -64,6 +68,7 @@ class Wire:
             order_types=frozenset({"limit", "market", "stop"}),
             times_in_force=frozenset({"day", "gtc"}),
             has_extended_hours=False,
+            fractional_sizes=FRACTIONAL_SIZES,
         )
 
     def submit(self, order: OrderRequest) -> SubmitOutcome:

@@ -176,7 +176,7 @@ def _asset(floor: VenueFloor, symbol: str) -> dict[str, Any]:
         "shortable": False,
         "easy_to_borrow": False,
         "borrow_status": "hard_to_borrow",
-        "fractionable": False,
+        "fractionable": True,
         **floor.faults.assets.get(symbol, {}),
     }
 

@@ -1,6 +1,7 @@
 """What the venue refuses before the engine sees it, and the engine's own refusals in Alpaca's words."""
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Final
 
 from execution.brokers.venue_order import VenueOrder
@@ -38,6 +39,8 @@ def refuse_order(order: OrderRequest, *, plan: FaultPlan, held_shares: Shares, w
     asset = plan.assets.get(order.symbol, {})
     if asset.get("tradable") is False or asset.get("status", "active") != "active":
         raise Refusal(422, REFUSED, f"asset {order.symbol} is not active")
+    if isinstance(order.quantity_shares, Decimal) and asset.get("fractionable") is False:
+        raise Refusal(403, FORBIDDEN, f"asset {order.symbol} is not fractionable")
     if order.side == "sell" and not held_shares:
         raise Refusal(403, FORBIDDEN, "account is not allowed to short", symbol=order.symbol)
     for other in working:

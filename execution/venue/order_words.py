@@ -12,7 +12,7 @@ from typing import Any, Final, cast, get_args
 from starlette.exceptions import HTTPException
 
 from execution.domain.orders import OrderRequest, OrderType, Side, TimeInForce
-from execution.domain.quantities import is_on_tick
+from execution.domain.quantities import SHARE_DECIMALS_MAX, is_on_tick, is_share_count
 from execution.venue.order_sheet import SheetRow, derived_uuid
 
 INVALID: Final = 40010001
@@ -50,7 +50,7 @@ def order_of(body: Mapping[str, Any], *, new_id: str) -> OrderRequest:
         symbol=_text(body, "symbol"),
         side=side,
         leg="entry" if side == "buy" else "exit",
-        quantity_shares=_whole(body, "qty"),
+        quantity_shares=_size(body, "qty"),
         order_type=kind,
         time_in_force=lasts,
         limit_usd=_price(body, "limit_price"),
@@ -74,7 +74,7 @@ def replacement_of(row: SheetRow, body: Mapping[str, Any], *, new_id: str) -> Or
     former = row.order
     if not {"qty", "limit_price", "stop_price", "trail", "time_in_force"} & body.keys():
         raise Refusal(422, INVALID, "at least one of qty, time_in_force, limit_price, stop_price, trail is required")
-    wanted = _whole(body, "qty") if body.get("qty") is not None else former.quantity_shares
+    wanted = _size(body, "qty") if body.get("qty") is not None else former.quantity_shares
     if wanted <= former.filled_shares:
         raise Refusal(422, REFUSED, f"qty must be > filled_qty {former.filled_shares}, found {wanted}")
     trail = _decimal(body, "trail")
@@ -260,10 +260,10 @@ def _price(body: Mapping[str, Any], name: str) -> Decimal | None:
     return price
 
 
-def _whole(body: Mapping[str, Any], name: str) -> int:
+def _size(body: Mapping[str, Any], name: str) -> Decimal:
     number = _decimal(body, name)
     if number is None:
         raise Refusal(422, INVALID, f"{name} is required")
-    if number != number.to_integral_value():
-        raise Refusal(422, REFUSED, f"fractional orders are not offered by this venue: {name} {number} must be whole")
-    return int(number)
+    if not is_share_count(number):
+        raise Refusal(422, INVALID, f"{name} {number} has more than {SHARE_DECIMALS_MAX} digits after the point")
+    return number

@@ -5,22 +5,24 @@ from decimal import Decimal
 from hypothesis import strategies as st
 
 from execution.domain.events import CorporateActionBooked, Event, FillBooked
+from execution.domain.quantities import Shares
 from tests.builders.orders import AT, a_fill, account_opened, an_action
 
 PRICES = st.decimals("0.01", "900", places=4)
 FEES = st.decimals("0", "5", places=2)
+SIZES = st.integers(1, 500) | st.decimals("0.000000001", "500", places=9)
 
 
 @st.composite
 def account_histories(draw: st.DrawFn, *, most: int = 25) -> list[Event]:
-    """Draw fills and corporate actions of two symbols, short positions and turns through zero included."""
+    """Draw fills and corporate actions of two symbols, parts of shares, shorts and turns through zero included."""
     events: list[Event] = [account_opened()]
-    held = {"AAA": 0, "BBB": 0}
+    held: dict[str, Shares] = {"AAA": 0, "BBB": 0}
     for number in range(draw(st.integers(1, most))):
         symbol = draw(st.sampled_from(sorted(held)))
         kind = draw(st.sampled_from(["buy", "sell", "dividend", "split", "delisting"]))
         if kind in ("buy", "sell"):
-            shares = draw(st.integers(1, 500))
+            shares = draw(SIZES)
             held[symbol] += shares if kind == "buy" else -shares
             price, fee = draw(PRICES), draw(FEES)
             fill = a_fill(

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from execution.domain.orders import OrderState, ProposedOrder
+from execution.domain.quantities import Shares
 from execution.domain.signals import SymbolSignal
 from execution.portfolio.construction import target_positions
 from execution.portfolio.sizing_policy import SizingPolicy
@@ -74,7 +75,7 @@ def left_out_of(construction: Construction, symbol: str) -> LeftOut:
     return left_out
 
 
-def an_entry(quantity: int = 100, symbol: str = "AAA", **changes: Any) -> ProposedOrder:
+def an_entry(quantity: Shares = 100, symbol: str = "AAA", **changes: Any) -> ProposedOrder:
     order = ProposedOrder(
         symbol=symbol,
         side="buy",
@@ -88,7 +89,7 @@ def an_entry(quantity: int = 100, symbol: str = "AAA", **changes: Any) -> Propos
     return replace(order, **changes)
 
 
-def an_exit(quantity: int = 100, symbol: str = "AAA", **changes: Any) -> ProposedOrder:
+def an_exit(quantity: Shares = 100, symbol: str = "AAA", **changes: Any) -> ProposedOrder:
     fields: dict[str, Any] = {"side": "sell", "leg": "exit", "limit_usd": Decimal("49.00"), "stop_usd": None}
     return replace(an_entry(quantity, symbol), **{**fields, **changes})
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from execution.brokers.simulated import SimulatedBroker
 from execution.brokers.tape import Tape, TapeRow, write_tape
 from execution.domain.orders import OrderRequest
+from execution.domain.quantities import Shares
 from execution.portfolio.cost_model import CostModel
 from execution.trading_calendar import TradingCalendar
 from tests.fakes.manual_clock import ManualClock
@@ -102,7 +103,7 @@ def _tape_bytes(session: date, rows: tuple[TapeRow, ...]) -> bytes:
         return write_tape(Path(folder), session, rows).read_bytes()
 
 
-def _order(side: Literal["buy", "sell"], quantity: int, **changes: Any) -> OrderRequest:
+def _order(side: Literal["buy", "sell"], quantity: Shares, **changes: Any) -> OrderRequest:
     fields: dict[str, Any] = {
         "client_order_id": f"{side}-1",
         "symbol": "AAA",
@@ -117,11 +118,11 @@ def _order(side: Literal["buy", "sell"], quantity: int, **changes: Any) -> Order
     return OrderRequest(**{**fields, **changes})
 
 
-def buy(quantity: int = 100, **changes: Any) -> OrderRequest:
+def buy(quantity: Shares = 100, **changes: Any) -> OrderRequest:
     return _order("buy", quantity, **changes)
 
 
-def sell(quantity: int = 100, **changes: Any) -> OrderRequest:
+def sell(quantity: Shares = 100, **changes: Any) -> OrderRequest:
     return _order("sell", quantity, **changes)
 
 

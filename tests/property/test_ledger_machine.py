@@ -27,6 +27,7 @@ from execution.domain.events import (
     SubmitFinished,
 )
 from execution.domain.orders import OrderRequest
+from execution.domain.quantities import Shares
 from execution.ledger.lease import Lease
 from execution.ledger.memory_ledger import MemoryLedger
 from execution.ledger.projections import stored
@@ -47,6 +48,7 @@ from tests.builders.orders import (
 )
 
 SYMBOLS = st.sampled_from(["AAA", "BBB", "CCC"])
+SIZES = st.integers(1, 50) | st.decimals("0.000000001", "50", places=9)
 LEGS = st.sampled_from([("buy", "entry"), ("sell", "exit"), ("sell", "stop"), ("buy", "entry_2")])
 
 
@@ -75,8 +77,8 @@ class LedgerMachine(RuleBasedStateMachine):
                 outcomes.append("Fenced" if isinstance(error, Fenced) else "refused")
         assert outcomes[0] == outcomes[1]
 
-    @rule(symbol=SYMBOLS, leg=LEGS, shares=st.integers(1, 50))
-    def intend(self, symbol: str, leg: tuple[str, str], shares: int) -> None:
+    @rule(symbol=SYMBOLS, leg=LEGS, shares=SIZES)
+    def intend(self, symbol: str, leg: tuple[str, str], shares: Shares) -> None:
         side, name = leg
         kind = name.partition("_")[0]
         order = an_order(symbol, side=side, leg=kind, quantity_shares=shares, client_order_id=f"t1{symbol}{side}{name}")
@@ -101,8 +103,8 @@ class LedgerMachine(RuleBasedStateMachine):
         }
         self._append(events[kind])
 
-    @rule(data=st.data(), shares=st.integers(1, 30), price=st.decimals("0.01", "99", places=4), again=st.booleans())
-    def fill(self, data: st.DataObject, shares: int, price: Decimal, *, again: bool) -> None:
+    @rule(data=st.data(), shares=SIZES, price=st.decimals("0.01", "99", places=4), again=st.booleans())
+    def fill(self, data: st.DataObject, shares: Shares, price: Decimal, *, again: bool) -> None:
         order = self._some_order(data)
         if not again:
             self.executions += 1

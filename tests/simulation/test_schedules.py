@@ -4,15 +4,18 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from execution.session import run_session
 from execution.simulation.campaign import Tally, campaign
+from execution.simulation.draws import Draws
 from execution.simulation.executor import ACTS
-from execution.simulation.faults import MODES
-from execution.simulation.schedule import run_seed
+from execution.simulation.faults import MODES, drawn_faults
+from execution.simulation.plot import drawn_plot
+from execution.simulation.schedule import Outcome, run_plot, run_seed
 
 SLICE = {"normal": 400, "sqlite": 15}
 OTHER_MODES = 60
@@ -38,6 +41,18 @@ def test_no_schedule_breaks_a_promise(mode: str) -> None:
     # Schedules in which nothing is traded would hold every promise too.
     assert tally.orders > tally.schedules
     assert tally.crashes > tally.schedules
+
+
+def in_parts(seed: int) -> Outcome:
+    options = Draws(seed, "options")
+    faults = drawn_faults(options)
+    return run_plot(seed, MODES["normal"], faults, replace(drawn_plot(options, faults), share_decimals=9))
+
+
+def test_no_schedule_of_parts_of_shares_breaks_a_promise() -> None:
+    outcomes = [in_parts(seed) for seed in range(2_000, 2_060)]
+    assert [(one.seed, one.violations[0]) for one in outcomes if one.violations] == []
+    assert sum(one.fills for one in outcomes) > len(outcomes)
 
 
 @pytest.mark.campaign

@@ -15,6 +15,7 @@ import pytest
 
 from execution.brokers import alpaca
 from execution.domain.orders import Accepted, OrderRequest, OrderState, Refused
+from execution.domain.quantities import Shares
 from tests.builders.alpaca_account import AlpacaAccount, alpaca_account
 from tests.builders.venue import TUESDAY, WEDNESDAY, a_bar, buy, sell, stop
 from tests.contract.broker.rigs import RIGS, BrokerRig
@@ -41,7 +42,7 @@ def told(rig: BrokerRig, order: OrderRequest) -> OrderState:
     return state
 
 
-def market_buy(quantity: int, **changes: Any) -> OrderRequest:
+def market_buy(quantity: Shares, **changes: Any) -> OrderRequest:
     return buy(quantity, order_type="market", limit_usd=None, **changes)
 
 
@@ -85,6 +86,19 @@ def test_case_6_a_position_is_sold_to_flat(rig: BrokerRig) -> None:
     sent(rig, buy(10))
     assert sent(rig, sell(10)).status == "filled"
     assert dict(rig.broker.account().positions_shares) == {}
+
+
+def test_case_7_a_part_of_a_share_is_bought_and_sold_to_the_ninth_digit(rig: BrokerRig) -> None:
+    part = Decimal("3.123456789")
+    rig.open_session()
+    assert sent(rig, market_buy(part)).filled_shares == part
+    assert dict(rig.broker.account().positions_shares) == {"AAA": part}
+    sent(rig, sell(part, order_type="market", limit_usd=None))
+    bought, sold = rig.broker.fills(since=rig.now() - LONG)
+    assert (bought.quantity_shares, sold.quantity_shares) == (part, part)
+    account = rig.broker.account()
+    assert account.cash_usd == rig.initial_cash_usd - part * bought.price_usd + part * sold.price_usd
+    assert account.positions_shares == {}
 
 
 def test_case_5_a_partial_fill_is_kept_and_its_rest_released(tmp_path: Path) -> None:
@@ -192,8 +206,18 @@ def test_case_32_what_is_not_held_is_not_sold(account: AlpacaAccount) -> None:
     assert "not allowed to short" in account.refused(sell(10))
 
 
-def test_case_33_parts_of_a_share_are_not_declared_and_extended_hours_need_a_day_limit(account: AlpacaAccount) -> None:
-    assert not account.broker.capabilities.has_fractional_shares
+def test_case_33_a_part_of_a_share_is_for_the_day_and_alone(account: AlpacaAccount) -> None:
+    assert "part of a share for gtc" in account.refused(buy(Decimal("0.5"), time_in_force="gtc"))
+    assert account.orders_sent == 0
+
+
+def test_case_33_a_part_of_an_asset_without_parts_is_refused_by_the_venue(account: AlpacaAccount) -> None:
+    account.venue.faults.assets["AAA"] = {"fractionable": False}
+    assert "not fractionable" in account.refused(buy(Decimal("0.5")))
+    assert account.orders_sent == 1
+
+
+def test_case_33_extended_hours_need_a_day_limit(account: AlpacaAccount) -> None:
     assert "extended hours" in account.refused(buy(10, time_in_force="gtc", is_extended_hours=True))
     assert account.orders_sent == 0
 

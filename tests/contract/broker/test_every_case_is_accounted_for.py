@@ -5,7 +5,6 @@ from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[2]
 NOT_HERE = {
-    7: "quantities are whole shares throughout; a part of a share that somebody else bought is seen and left alone",
     41: "the adapter replaces nothing; orders replaced by hand are cases 39 and 40",
     44: "links of orders are not declared: their legs would have ids of the venue's own",
     58: "bars belong to the source of prices",

@@ -45,7 +45,7 @@ def test_every_recorded_order_is_read() -> None:
     for raw in told:
         state = order_state(raw)
         assert (state.broker_order_id, state.client_order_id) == (raw["id"], raw["client_order_id"])
-        assert state.quantity_shares >= max(1, state.filled_shares)
+        assert state.quantity_shares == (Decimal(raw["qty"]) if raw["qty"] else max(1, state.filled_shares))
 
 
 def test_every_order_of_the_client_librarys_tests_is_read() -> None:

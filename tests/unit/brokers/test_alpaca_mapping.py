@@ -15,7 +15,6 @@ from execution.brokers.alpaca_mapping import (
     order_state,
     positions_shares,
     says_id_is_taken,
-    whole,
 )
 from execution.domain.errors import BrokerAnswerRefused
 from execution.domain.orders import OrderState
@@ -165,9 +164,17 @@ def test_a_naive_instant_is_refused() -> None:
         execution(a_fill(transaction_time="2024-03-06T14:31:00"), client_order_id="buy-1")
 
 
-def test_parts_of_a_share_are_seen_as_a_whole_one() -> None:
-    assert (whole(Decimal("1.188037134")), whole(Decimal("-0.2")), whole(Decimal(0))) == (2, -1, 0)
-    assert positions_shares([{"symbol": "BA", "qty": "0.793803255", "side": "long"}]) == {"BA": 1}
+def test_parts_of_a_share_are_read_and_written_exactly() -> None:
+    assert positions_shares([{"symbol": "BA", "qty": "0.793803255", "side": "long"}]) == {"BA": Decimal("0.793803255")}
+    assert order_state(an_order(qty="1.50", filled_qty="0.5")).quantity_shares == Decimal("1.5")
+    assert execution(a_fill(qty="0.000000001"), client_order_id="buy-1").quantity_shares == Decimal("1E-9")
+    assert order_fields(buy(Decimal("0.000000001")))["qty"] == "0.000000001"
+
+
+def test_a_whole_number_written_with_a_fraction_is_whole() -> None:
+    told = order_state(an_order(qty="10.000000000", filled_qty="2.0"))
+    assert [type(told.quantity_shares), type(told.filled_shares)] == [int, int]
+    assert type(positions_shares([{"symbol": "BA", "qty": "5.0", "side": "long"}])["BA"]) is int
 
 
 def test_a_short_position_is_negative_however_its_sign_is_told() -> None:
@@ -205,7 +212,7 @@ def test_a_split_is_booked_with_the_ratio_it_tells(description: str, ratio: str)
     "unclear",
     [
         an_activity("SPLIT", qty="10"),
-        an_activity("SPLIT", qty="10.5", description="split 2 for 1"),
+        an_activity("SPLIT", qty="10.0000000001", description="split 2 for 1"),
         an_activity("SPLIT", qty="10", description="split 2 for 0"),
         an_activity("REORG", qty="10"),
         an_activity("DIV", status="canceled"),

@@ -1,11 +1,12 @@
 """What a venue's table says of each kind of order."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, get_args
 
 import pytest
 
-from execution.domain.broker_capabilities import BrokerCapabilities
+from execution.domain.broker_capabilities import BrokerCapabilities, FractionalSizes
 from execution.domain.orders import OrderRequest, OrderType, TimeInForce
 
 EVERYTHING = BrokerCapabilities(
@@ -67,3 +68,34 @@ def test_each_linked_order_is_looked_up_too() -> None:
     order = an_order(attached=(an_order("trailing_stop"),))
     venue = only(order_types=frozenset({"limit", "stop"}))
     assert venue.fault_of(order).startswith("trailing_stop orders")
+
+
+PARTS = FractionalSizes(decimals=3, order_types=frozenset({"limit"}), times_in_force=frozenset({"day"}))
+
+
+@pytest.mark.parametrize(
+    ("order", "fault"),
+    [
+        ({"quantity_shares": Decimal("0.125")}, ""),
+        ({"quantity_shares": Decimal("0.1255")}, "size 0.1255; it takes 3 digits after the point"),
+        ({"quantity_shares": Decimal("0.5"), "kind": "market"}, "part of a share in market orders; it takes limit"),
+        ({"quantity_shares": Decimal("0.5"), "time": "gtc"}, "part of a share for gtc; it takes day"),
+        (
+            {"quantity_shares": Decimal("0.5"), "attached": (an_order("stop"),)},
+            "part of a share in oco orders; it takes simple ones",
+        ),
+        ({"quantity_shares": 5, "kind": "market", "time": "gtc"}, ""),
+    ],
+)
+def test_a_part_of_a_share_is_taken_as_its_own_table_says(order: dict[str, Any], fault: str) -> None:
+    assert only(fractional_sizes=PARTS).fault_of(an_order(**order)) == fault
+
+
+def test_a_venue_of_whole_shares_takes_no_part_of_one() -> None:
+    assert EVERYTHING.fault_of(an_order(quantity_shares=Decimal("0.5"))) == "part of a share; it takes whole shares"
+
+
+def test_entries_are_as_fine_as_limits_of_the_day_may_be() -> None:
+    market_only = replace(PARTS, order_types=frozenset({"market"}))
+    tables = (only(fractional_sizes=PARTS), only(fractional_sizes=market_only), EVERYTHING)
+    assert [table.entry_decimals for table in tables] == [3, 0, 0]

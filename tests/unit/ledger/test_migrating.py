@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -177,3 +178,22 @@ def test_a_migration_that_fails_leaves_the_old_schema(old: Place, monkeypatch: p
     assert old.rows() == before
     monkeypatch.undo()
     assert migrate(old.driver) == (1, SCHEMA_VERSION)
+
+
+def test_an_account_that_traded_a_part_of_a_share_does_not_go_back_to_whole_ones(place: Place) -> None:
+    ledger = place.ledger
+    ledger.append(*STORY[:-1], FillBooked(at=AT, fill=a_fill(quantity_shares=Decimal("0.5"))))
+    ledger.verify_projections()
+    with pytest.raises((FactExists, LedgerError)):
+        migrate(place.driver, to=2)
+    assert place.ledger.book().held_shares == {"AAA": Decimal("0.5")}
+
+
+def test_whole_shares_go_down_and_up_again_without_loss(place: Place) -> None:
+    place.ledger.append(*STORY)
+    before = place.rows(KEYS)
+    migrate(place.driver, to=2)
+    with place.driver.reading() as connection:
+        assert connection.fetch("select quantity_shares, filled_shares from intent") == [(10, 10)]
+    migrate(place.driver)
+    assert place.rows(KEYS) == before

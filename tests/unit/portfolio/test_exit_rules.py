@@ -100,6 +100,13 @@ def test_a_part_is_rounded_up_so_that_a_ladder_ends():
     assert last.sell_shares == 1
 
 
+def test_a_part_of_a_position_of_parts_is_no_finer_than_the_position():
+    target = rules({"name": "target", "when": [{"fact": "gain_atr", "at_least": 2}], "sell_fraction": "0.5"})
+    due = due_exit(target, replace(FACTS, quantity_shares=Decimal("0.25")))
+    assert due is not None
+    assert due.sell_shares == Decimal("0.13")
+
+
 def test_a_ladder_goes_on_to_its_next_target_once_the_first_was_sold():
     ladder = rules(
         {"name": "first", "when": [{"fact": "gain_atr", "at_least": 1}], "sell_fraction": "0.5"},

@@ -52,3 +52,9 @@ def test_a_ratio_no_small_fraction_explains_is_taken_as_it_stands() -> None:
 def test_an_exit_is_due_with_the_last_session_of_the_horizon() -> None:
     assert not is_exit_due(held_sessions=4, horizon_sessions=5)
     assert is_exit_due(held_sessions=5, horizon_sessions=5)
+
+
+def test_a_split_of_a_position_of_parts_keeps_parts_to_the_ninth_digit() -> None:
+    after = split_adjusted_shares(Decimal("10.4"), Decimal("0.333333"))
+    assert after.kept == Decimal("3.466666666")
+    assert 0 < after.fraction < Decimal("0.000000001")

@@ -276,6 +276,17 @@ def test_entries_shrink_as_the_day_loses(loss: str, shares: int) -> None:
     assert verdict(an_entry(100), a_context(equity_usd=EQUITY - Decimal(loss))).quantity_shares == shares
 
 
+def test_a_cut_of_a_part_of_a_share_is_no_finer_than_the_order_was() -> None:
+    lost = a_context(equity_usd=EQUITY - Decimal(750))
+    assert verdict(an_entry(Decimal("10.255")), lost).quantity_shares == Decimal("5.127")
+    assert verdict(an_entry(Decimal("100.5")), a_context(plain(adv20_shares=4_999))).quantity_shares == Decimal("99.9")
+    assert verdict(an_entry(Decimal("200.55"))).quantity_shares == 200
+
+
+def test_a_cut_of_whole_shares_is_whole() -> None:
+    assert verdict(an_entry(15), a_context(equity_usd=EQUITY - Decimal(750))).quantity_shares == 7
+
+
 def test_entries_end_at_the_hard_loss_and_exits_do_not() -> None:
     lost = {"equity_usd": EQUITY - 1_500}
     assert blocked_by(an_entry(100), a_context(**lost))[0] == "daily_loss"

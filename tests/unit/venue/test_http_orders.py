@@ -72,7 +72,7 @@ def test_a_used_client_order_id_is_told_422_and_trades_nothing(client: httpx2.Cl
         ({"limit_price": "51.505"}, (422, 42210000), "sub-penny"),
         ({"side": "sell"}, (403, 40310000), "not allowed to short"),
         ({"symbol": "NONE"}, (422, 42210000), "asset not found"),
-        ({"qty": "1.5"}, (422, 42210000), "fractional"),
+        ({"qty": "1.5", "time_in_force": "gtc"}, (422, 42210000), "part of a share"),
         ({"time_in_force": "soon"}, (422, 40010001), "time_in_force"),
         ({"client_order_id": "x" * 129}, (422, 40010001), "128"),
         ({"limit_price": "NaN"}, (422, 40010001), "limit_price"),
