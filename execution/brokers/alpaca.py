@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from execution.brokers.alpaca_activities import corporate_action_entries
+from execution.brokers.alpaca_amending import Amendment, amend
 from execution.brokers.alpaca_lookups import AlpacaLookups
 from execution.brokers.alpaca_mapping import (
     account_block,
@@ -143,6 +144,20 @@ class AlpacaBroker:
         # 404 and 422 say that there is nothing left to cancel; a look-up tells what became of it.
         if not (200 <= answer.status < 300 or answer.status in (404, 422)):
             raise VenueUnavailable(f"the cancel of {client_order_id} was answered {answer.message}; ask again")
+
+    def amend(self, client_order_id: str, amendment: Amendment) -> SubmitOutcome:
+        """Change a working order once; it stays one order under its own id, whatever takes its place at the venue.
+
+        Raises:
+            AccessDenied: the keys are refused; nothing was changed.
+            VenueUnavailable: the order cannot be looked up.
+        """
+        self._lookups.forget()
+        found = self._lookups.find(client_order_id)
+        self._lookups.forget()
+        if found is None:
+            return Refused("not sent: the venue knows no such order")
+        return amend(self._wire, self._lookups, client_order_id, self._newest(found), amendment)
 
     def order(self, client_order_id: str) -> OrderState | None:
         """Return an order by its client order id, or None when the venue says that there is none."""

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from execution.brokers.alpaca_amending import Amendment
 from execution.domain.errors import BrokerAnswerRefused
+from execution.domain.orders import Accepted, Refused, Unknown
 from execution.session.time_agreement import TimeAgreement
 from tests.builders.alpaca_account import AlpacaAccount, alpaca_account
 from tests.builders.venue import CALENDAR, TUESDAY, WEDNESDAY, a_bar, buy, sell, stop
@@ -61,6 +63,51 @@ def test_case_40_a_replacement_that_is_rejected_leaves_the_order_as_it_was(accou
     replaced_by_hand(account, "buy-1", limit_price="31.00")
     state = account.state(buy(10))
     assert (state.status, state.limit_usd) == ("open", FAR)
+
+
+def test_case_39_40_an_order_we_change_ourselves_stays_one_order_under_its_id(account: AlpacaAccount) -> None:
+    account.accepted(buy(10, limit_usd=FAR))
+    for number, limit in enumerate(("31.00", "32.00"), start=1):
+        assert isinstance(account.broker.amend("buy-1", Amendment(number=number, limit_usd=Decimal(limit))), Accepted)
+    [working] = account.broker.open_orders()
+    assert (working.client_order_id, working.limit_usd) == ("buy-1", Decimal("32.00"))
+    account.broker.cancel("buy-1")
+    assert account.broker.open_orders() == ()
+
+
+def test_case_40_a_change_that_comes_after_the_fill_is_refused(account: AlpacaAccount) -> None:
+    account.accepted(buy(10))
+    assert isinstance(account.broker.amend("buy-1", Amendment(number=1, limit_usd=FAR)), Refused)
+    assert account.state(buy(10)).status == "filled"
+
+
+def test_case_41_a_change_while_the_order_is_not_at_work_yet_is_refused(tmp_path: Path) -> None:
+    with alpaca_account(tmp_path) as account:
+        account.world.at_close(TUESDAY)
+        account.accepted(buy(10, limit_usd=FAR))
+        outcome = account.broker.amend("buy-1", Amendment(number=1, limit_usd=Decimal("31.00")))
+        assert isinstance(outcome, Refused)
+        assert "cannot be replaced" in outcome.reason
+        assert (account.state(buy(10)).status, account.state(buy(10)).limit_usd) == ("open", FAR)
+
+
+@pytest.mark.parametrize("fault", ["drop_after", "truncate"])
+def test_case_11_41_a_change_whose_answer_is_lost_is_made_once(account: AlpacaAccount, fault: str) -> None:
+    account.accepted(buy(10, limit_usd=FAR))
+    change = Amendment(number=1, limit_usd=Decimal("31.00"))
+    account.meets(fault, "PATCH", "/v2/orders")
+    assert isinstance(account.broker.amend("buy-1", change), Unknown)
+    assert account.state(buy(10)).limit_usd == Decimal("31.00")
+    assert isinstance(account.broker.amend("buy-1", change), Accepted)
+    assert len(account.venue.accepted) == 2
+
+
+def test_case_41_another_change_under_a_used_number_is_refused(account: AlpacaAccount) -> None:
+    account.accepted(buy(10, limit_usd=FAR))
+    account.broker.amend("buy-1", Amendment(number=1, limit_usd=Decimal("31.00")))
+    outcome = account.broker.amend("buy-1", Amendment(number=1, limit_usd=Decimal("33.00")))
+    assert isinstance(outcome, Refused)
+    assert account.state(buy(10)).limit_usd == Decimal("31.00")
 
 
 def test_case_42_a_cancel_that_loses_to_the_fill_leaves_the_fill(account: AlpacaAccount) -> None:

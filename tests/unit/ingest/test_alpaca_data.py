@@ -72,7 +72,7 @@ def test_a_home_keeps_the_feed_it_began_with(venue: TellingVenue, tmp_path: Path
         other.bars(after=None, upto=CALENDAR.as_of(FIRST))
 
 
-def test_a_reading_goes_on_where_it_broke_off(venue: TellingVenue, tmp_path: Path, clock: ManualClock) -> None:
+def test_case_58_a_reading_goes_on_where_it_broke_off(venue: TellingVenue, tmp_path: Path, clock: ManualClock) -> None:
     one_symbol: dict[str, Any] = {"symbols_per_request": 1, "concurrent_requests": 1}
     venue.faults.add(Fault(action="answer", path=BARS, skip=2, times=50, status=503))
     with pytest.raises(VenueUnavailable):
@@ -89,7 +89,7 @@ def test_a_passing_outage_is_waited_out(venue: TellingVenue, tmp_path: Path, clo
     assert had(adapter(venue, tmp_path, clock).bars(after=None, upto=clock.now())) == EVERYTHING
 
 
-def test_a_session_without_a_single_bar_is_not_there_yet(tmp_path: Path, clock: ManualClock) -> None:
+def test_case_58_a_session_without_a_single_bar_is_not_there_yet(tmp_path: Path, clock: ManualClock) -> None:
     told = rows()
     late = told.pop(SILENT)
     tape = MemoryTape(told)
@@ -179,7 +179,7 @@ def test_a_split_that_is_told_late_changes_the_revision(tmp_path: Path, clock: M
     assert (action["action"], action["value"], action["known_at"]) == ("split", 3, CALENDAR.opens_at(SILENT))
 
 
-def test_a_headline_that_changes_is_known_a_minute_after_its_change(tmp_path: Path, clock: ManualClock) -> None:
+def test_case_60_a_headline_that_changes_is_known_a_minute_after_its_change(tmp_path: Path, clock: ManualClock) -> None:
     first = CALENDAR.opens_at(SILENT)
     second = first + timedelta(days=1)
 
@@ -200,7 +200,26 @@ def test_a_headline_that_changes_is_known_a_minute_after_its_change(tmp_path: Pa
         assert (row["news_id"], row["published_at"]) == ("7", first)
 
 
-def test_a_missing_entitlement_says_what_the_provider_said(
+def test_case_58_a_failure_on_the_second_page_asks_again_for_no_first_one(tmp_path: Path, clock: ManualClock) -> None:
+    first = CALENDAR.opens_at(SILENT)
+    path = "/v1beta1/news"
+    items = [
+        NewsItem(news_id=number, headline=f"Headline {number}", symbols=("AAA",), created_at=first, updated_at=first)
+        for number in range(1, 81)
+    ]
+    with telling(MemoryTape(rows()), clock, news=lambda _now: items) as venue:
+        venue.faults.add(Fault(action="answer", path=path, skip=1, times=50, status=500))
+        with pytest.raises(VenueUnavailable):
+            adapter(venue, tmp_path, clock, symbols=("AAA",), concurrent_requests=1).news(after=None, upto=clock.now())
+        venue.faults.clear()
+        before = venue.faults.wire()[f"GET {path}"]
+        told = adapter(venue, tmp_path, clock, symbols=("AAA",), concurrent_requests=1)
+        assert told.news(after=None, upto=clock.now()).num_rows == 80
+        # January's second page and February's only one.
+        assert venue.faults.wire()[f"GET {path}"] - before == 2
+
+
+def test_case_59_a_missing_entitlement_says_what_the_provider_said(
     venue: TellingVenue, tmp_path: Path, clock: ManualClock
 ) -> None:
     said = '{"message":"subscription does not permit querying recent SIP data"}'

@@ -13,7 +13,7 @@ def bar(price: str = "10.5", **fields: str) -> str:
 
 
 @pytest.mark.parametrize("page", ['{"bars":null,"next_page_token":null}', '{"bars":{}}', '{"bars":{"AAA":[]}}', "{}"])
-def test_a_page_without_bars_has_no_rows(page: str) -> None:
+def test_case_58_a_page_without_bars_has_no_rows(page: str) -> None:
     assert len(bar_columns([page.encode()])["symbol"]) == 0
 
 
@@ -60,7 +60,7 @@ def test_kinds_of_actions_nobody_knows_are_left_out() -> None:
     assert actions_of(b'{"corporate_actions":null}').cash_dividends == []
 
 
-def test_headlines_are_read_with_their_entities_resolved_and_none_may_be_absent() -> None:
+def test_case_60_headlines_are_read_with_their_entities_resolved_and_none_may_be_absent() -> None:
     item = (
         '{"id":7,"headline":" A&amp;B &#39;rise&#39; ","created_at":"2024-03-04T10:00:00Z",'
         '"updated_at":"2024-03-04T10:00:00.123456789Z","symbols":null,"content":""}'

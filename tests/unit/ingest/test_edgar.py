@@ -96,7 +96,7 @@ def test_a_symbol_with_a_dot_is_found_under_its_dash(site: SecSite, tmp_path: Pa
     assert row["known_at"] == datetime(2023, 4, 18, 20, 31, tzinfo=UTC)
 
 
-def test_nothing_is_told_before_it_was_accepted(site: SecSite, tmp_path: Path) -> None:
+def test_case_61_nothing_is_told_before_it_was_accepted(site: SecSite, tmp_path: Path) -> None:
     clock = ManualClock(datetime(2023, 4, 18, 20, 30, tzinfo=UTC))
     with source(site, tmp_path, clock) as edgar:
         assert told(edgar, clock) == []
@@ -135,14 +135,14 @@ def test_two_adjoining_spans_are_the_whole(site: SecSite, tmp_path: Path) -> Non
     assert len(early) == len(late) == 1
 
 
-def test_a_sender_without_an_address_is_refused_at_once(site: SecSite, tmp_path: Path) -> None:
+def test_case_61_a_sender_without_an_address_is_refused_at_once(site: SecSite, tmp_path: Path) -> None:
     clock = ManualClock(SPRING)
     with source(site, tmp_path, clock, sender="robot") as edgar, pytest.raises(AccessDenied, match="Undeclared"):
         told(edgar, clock)
     assert site.asked[TICKERS] == 1
 
 
-def test_an_overload_is_waited_out(site: SecSite, tmp_path: Path) -> None:
+def test_case_61_an_overload_is_waited_out(site: SecSite, tmp_path: Path) -> None:
     site.answers_next = [429, 503]
     clock = ManualClock(SPRING)
     with source(site, tmp_path, clock) as edgar:

@@ -65,14 +65,14 @@ def test_the_period_is_that_of_the_fact_and_not_of_the_filing() -> None:
     assert values(told(comparative, own)) == [("10-Q", "2022-06-30", 5, 3), ("10-Q", "2023-06-30", 7, 3)]
 
 
-def test_a_repeated_comparative_is_no_version_and_a_changed_one_is() -> None:
+def test_case_61_a_repeated_comparative_is_no_version_and_a_changed_one_is() -> None:
     first = fact("q1", 5, "2022-12-31", YEAR_BEGAN)
     same, changed = fact("q2", 5, "2022-12-31", YEAR_BEGAN), fact("next q1", 4, "2022-12-31", YEAR_BEGAN)
     versions = told(first, same, changed)
     assert [(row.value, row.known_at.date()) for row in versions] == [(5, date(2023, 2, 2)), (4, date(2024, 2, 1))]
 
 
-def test_a_quarter_is_told_apart_from_the_year_so_far() -> None:
+def test_case_61_a_quarter_is_told_apart_from_the_year_so_far() -> None:
     so_far = [
         fact("q1", 10, "2022-12-31", YEAR_BEGAN),
         fact("q2", 25, "2023-03-31", YEAR_BEGAN),
@@ -96,7 +96,7 @@ def test_earnings_per_share_are_never_worked_out() -> None:
     assert [row.value for row in told(*so_far, tag="EarningsPerShareDiluted", unit="USD/shares")] == [1.0]
 
 
-def test_what_is_worked_out_uses_only_what_was_known_by_then() -> None:
+def test_case_61_what_is_worked_out_uses_only_what_was_known_by_then() -> None:
     rows = told(
         fact("q1", 10, "2022-12-31", YEAR_BEGAN),
         fact("q2", 25, "2023-03-31", YEAR_BEGAN),
@@ -112,7 +112,7 @@ def test_what_was_told_by_a_moment_does_not_depend_on_later_filings() -> None:
     assert told(*early, *late)[: len(told(*early))] == told(*early)
 
 
-def test_a_year_and_its_end_belong_to_the_annual_report_and_its_last_quarter_is_left_to_reckoning() -> None:
+def test_case_61_a_year_and_its_end_belong_to_the_annual_report_and_its_last_quarter_is_left_to_reckoning() -> None:
     rows = told(fact("year", 60, "2023-09-30", YEAR_BEGAN), fact("year", 15, "2023-09-30", "2023-07-01"))
     assert values(rows) == [("10-K", "2023-09-30", 60, 12)]
     balance = [fact("year", 60, "2023-09-30", YEAR_BEGAN)]
@@ -131,7 +131,7 @@ def test_of_several_names_for_revenue_in_one_filing_the_widest_is_taken_and_name
     assert (figure.metric, figure.value, figure.tag) == ("revenue", 80, "SalesRevenueNet")
 
 
-def test_a_switch_of_names_between_filings_keeps_the_figure_one_series() -> None:
+def test_case_61_a_switch_of_names_between_filings_keeps_the_figure_one_series() -> None:
     rows = of_tags(
         {
             "SalesRevenueNet": [fact("q1", 80, "2022-12-31", YEAR_BEGAN)],

@@ -30,7 +30,7 @@ def read(store: PageStore, provider: Provider) -> list[bytes]:
     return list(store.pages(QUESTION, ask=provider.ask, next_token=next_token))
 
 
-def test_a_reading_that_broke_off_goes_on_at_its_page(tmp_path: Path) -> None:
+def test_case_58_a_reading_that_broke_off_goes_on_at_its_page(tmp_path: Path) -> None:
     store = PageStore(tmp_path)
     with pytest.raises(ConnectionError):
         read(store, Provider(breaks_at="c"))
@@ -66,7 +66,7 @@ def test_a_forgotten_question_is_asked_anew(tmp_path: Path) -> None:
     assert again.asked == [None, "b", "c"]
 
 
-def test_a_token_that_comes_again_is_refused(tmp_path: Path) -> None:
+def test_case_58_a_token_that_comes_again_is_refused(tmp_path: Path) -> None:
     pages = PageStore(tmp_path).pages(QUESTION, ask=lambda _: b"same>again", next_token=next_token)
     with pytest.raises(DataError, match="repeats page token again"):
         list(pages)
