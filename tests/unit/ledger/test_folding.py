@@ -81,6 +81,8 @@ FULL: tuple[Event, ...] = (
     QuarantineLifted(at=AT, symbol="CCC", actor="ann", reason="looked at"),
     RELEASED,
     RESTORED,
+    FillBooked(at=AT, fill=a_fill("x9", "DDD", client_order_id="foreign")),
+    SettleFinished(at=AT, cycle_id=CYCLE, session=SESSION),
 )
 
 
@@ -193,7 +195,10 @@ def test_a_fill_moves_its_order_its_cash_its_position_and_its_day() -> None:
     assert book.orders[BUY.client_order_id].filled_shares == 4
     assert book.cash_usd == Decimal("99799.25")
     assert book.positions["AAA"].shares == 4
-    assert book.days == {AT.date(): RiskDay(session=AT.date(), filled_usd=Decimal("200.40"), entries=1)}
+    day = book.days[AT.date()]
+    assert ([each.order for each in day.sent], [each.fill for each in day.fills]) == ([BUY], [a_fill(quantity_shares=4)])
+    told = RiskDay(session=AT.date(), filled_usd=Decimal("200.40"), entries=1, sent=day.sent, fills=day.fills)
+    assert book.days == {AT.date(): told}
 
 
 def test_a_fill_of_somebody_else_moves_the_account_and_no_order() -> None:

@@ -24,7 +24,7 @@ def split_of(symbol: str, session: object, ratio: int = 2) -> list[object]:
 
 
 def order_of(days: TradingDays, leg: str) -> OrderRecord:
-    return next(r for r in reversed(days.desk.ledger.book().orders.values()) if (r.order.symbol, r.leg) == ("AAA", leg))
+    return next(record for record in reversed(days.desk.ledger.book().orders_in("AAA")) if record.leg == leg)
 
 
 def sent(days: TradingDays, leg: str) -> int:
