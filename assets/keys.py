@@ -53,6 +53,7 @@ UPKEEP_RETENTION: Final[Key] = ("upkeep", "retention")
 UPKEEP_COMPACTION: Final[Key] = ("upkeep", "compaction")
 UPKEEP_BACKUP: Final[Key] = ("upkeep", "backup")
 UPKEEP_RESTORE_DRILL: Final[Key] = ("upkeep", "restore_drill")
+UPKEEP_HEALTH: Final[Key] = ("upkeep", "health")
 
 RAW_TABLES: Final[tuple[Key, ...]] = (
     RAW_DAILY_BARS,

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
+import dagster as dg
 import yaml
 
 from pipelines.home import Home
@@ -46,11 +47,12 @@ _IN_POSTGRES: Final = {
 def prepare_instance(home: Home) -> Path:
     """Write the instance's settings file unless there is one, and return the instance folder.
 
-    An existing file is left alone: `touchstone migrate` may have pointed it at Postgres.
+    A new instance is in Postgres where this process was told of a database for it. An existing file is left alone:
+    `touchstone migrate` changes it.
     """
     home.create()
     if not (home.dagster / "dagster.yaml").exists():
-        write_instance(home.dagster, place="home")
+        write_instance(home.dagster, place="postgres" if names_postgres() else "home")
     return home.dagster
 
 
@@ -60,6 +62,12 @@ def write_instance(folder: Path, *, place: Literal["home", "postgres"]) -> None:
     temporary = folder / "dagster.yaml.tmp"
     temporary.write_text(yaml.safe_dump(settings, sort_keys=True), encoding="utf-8")
     temporary.replace(folder / "dagster.yaml")
+
+
+def is_daemon_alive(instance: dg.DagsterInstance) -> bool:
+    """Return whether each daemon an instance needs had a heartbeat a moment ago; a page that answers proves nothing."""
+    statuses = instance.get_daemon_statuses().values()
+    return bool(statuses) and all(status.healthy for status in statuses if status.required)
 
 
 def is_in_postgres(folder: Path) -> bool:

@@ -11,17 +11,25 @@ from datetime import UTC, datetime
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from assets.maintenance.health import data_age, judged_sessions, missed_of
 from assets.maintenance.nights import newest_night
+from assets.raw_store import RawStore
+from assets.schemas import DAILY_BARS
 from execution.domain.errors import TouchstoneError
 from execution.ledger.book import Book
 from execution.session.control import control_state
-from pipelines.alerting.missed_sessions import missed_session
+from execution.session.limits_used import limits_used
+from execution.trading_calendar import TradingCalendar
+from execution.uptime_log import UptimeLog
+from pipelines.alerting.missed_sessions import missed_session, planned_sessions
 from pipelines.alerting.outbox import outbox_of
 from pipelines.due_trading import book_of
 from pipelines.home import Home
 from pipelines.ledger_opening import has_ledger, open_ledger
+from pipelines.trading_adapters import clock_of, is_clock_told
 from pipelines.trading_settings import TradingSettings
 
+_WINDOW_SESSIONS = 20
 _STATES = ("active", "reducing", "halted")
 
 
@@ -46,6 +54,14 @@ class HomeMetrics(Collector):
         rows = open_ledger(self.settings, self.home).head().sequence if has_ledger(self.settings, self.home) else 0
         yield _gauge("ledger_rows", "Rows of the ledger's chain.", rows)
         yield from _of_book(book)
+        shares = GaugeMetricFamily(
+            "touchstone_limit_used", "Share of a limit used at the newest mark.", labels=["limit"]
+        )
+        for used in limits_used(book, self.settings.limits, mode=self.settings.mode):
+            shares.add_metric([used.name], float(used.share))
+        yield shares
+        if not is_clock_told(self.settings.mode) or self.home.clock.exists():
+            yield from self._of_time(book)
         kill = 1.0 if self.home.kill.exists() else 0.0
         yield _gauge("kill_switch", "1 while the kill switch is on.", kill)
         night = newest_night(self.home.upkeep)
@@ -58,6 +74,21 @@ class HomeMetrics(Collector):
         missed = 1.0 if missed_session(self.settings, self.home) else 0.0
         yield _gauge("missed_session", "1 when the newest tradable session has no plan.", missed)
         yield _gauge("disk_free_bytes", "Free bytes on the home's disk.", shutil.disk_usage(self.home.root).free)
+
+    def _of_time(self, book: Book) -> Iterable[GaugeMetricFamily]:
+        calendar, now = TradingCalendar.shipped(), clock_of(self.settings.mode, self.home).now()
+        late = data_age(calendar, newest_bars=RawStore(self.home.raw).latest_session(DAILY_BARS), now=now)
+        yield _gauge("data_age_sessions", "Sessions past their cut-off without stored bars.", late or 0)
+        planned = planned_sessions(book)
+        judged = judged_sessions(calendar, first=min(planned, default=None), now=now, window=_WINDOW_SESSIONS)
+        missed_days = missed_of(judged, planned)
+        yield _gauge(
+            "missed_sessions", f"Of the newest {_WINDOW_SESSIONS} sessions, those without a plan.", len(missed_days)
+        )
+        if not is_clock_told(self.settings.mode):
+            uptime = UptimeLog(self.home.operations).share(judged, calendar)
+            if uptime is not None:
+                yield _gauge("uptime_share", "Share of their minutes in which the daemon was seen alive.", uptime)
 
 
 def _of_book(book: Book) -> Iterable[GaugeMetricFamily]:

@@ -16,6 +16,7 @@ from assets.ingest.edgar_settings import EdgarSettings
 from assets.ingest.files_settings import FilesSourceSettings
 from assets.ingest.simulated_market import SimulatedMarketSettings
 from assets.maintenance.backup_policy import BackupPolicy
+from assets.maintenance.health import HealthPolicy
 from assets.maintenance.retention_policy import RetentionPolicy
 from assets.ml.policy import LearningPolicy
 from assets.quality.policy import GatePolicy
@@ -57,6 +58,12 @@ class Settings(TradingSettings):
     backup: BackupPolicy = Field(
         default=BackupPolicy(),
         description="Where backups go, and how many of them are kept.",
+        json_schema_extra=NOT_HASHED,
+    )
+
+    health: HealthPolicy = Field(
+        default=HealthPolicy(),
+        description="What a home promises of its own running; a broken promise is a warning.",
         json_schema_extra=NOT_HASHED,
     )
 

@@ -8,6 +8,7 @@ import dagster as dg
 from assets import keys
 from assets.fact_log import tell
 from assets.maintenance.compaction import compact
+from assets.maintenance.health import refusal as promise_broken
 from assets.maintenance.nights import Upkeep, record_night
 from assets.maintenance.restore_drill import refusal
 from assets.maintenance.retention import Keeper
@@ -115,8 +116,34 @@ def restore_drill(context: dg.AssetExecutionContext, upkeep: dg.ResourceParam[Up
     return dg.MaterializeResult(metadata=report.facts, check_results=[check])
 
 
+@dg.asset(
+    key=keys.UPKEEP_HEALTH,
+    group_name=keys.UPKEEP,
+    partitions_def=SESSIONS,
+    deps=[dg.AssetKey(keys.UPKEEP_RESTORE_DRILL)],
+    check_specs=[
+        dg.AssetCheckSpec(
+            "runs_as_promised",
+            asset=dg.AssetKey(keys.UPKEEP_HEALTH),
+            description="No session was missed, data are fresh, and the daemon was up as much as the settings promise.",
+            blocking=False,
+        )
+    ],
+    pool="upkeep",
+)
+def health(context: dg.AssetExecutionContext, upkeep: dg.ResourceParam[Upkeep]):  # type: ignore[no-untyped-def]  # Dagster would read a return annotation as outputs
+    """How well the home has run over its newest sessions: cycles, uptime, freshness, restores, halts."""
+    report = upkeep.health()
+    facts, broken = report.facts(), promise_broken(report, upkeep.health_policy)
+    tell("health_judged", run_id=context.run.run_id, decision_id=context.partition_key, broken=broken, **facts)
+    check = dg.AssetCheckResult(
+        passed=not broken, severity=dg.AssetCheckSeverity.WARN, description=broken or None, metadata=facts
+    )
+    return dg.MaterializeResult(metadata=facts, check_results=[check])
+
+
 def _is_last_of_week(session: date) -> bool:
     return TradingCalendar.shipped().next(session).isocalendar().week != session.isocalendar().week
 
 
-DEFINITIONS = dg.Definitions(assets=[retention_plan, retention, compaction, backup, restore_drill])
+DEFINITIONS = dg.Definitions(assets=[retention_plan, retention, compaction, backup, restore_drill, health])

@@ -4,12 +4,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Final
 
 import orjson
 
 from assets.maintenance.backup import BackupReport
+from assets.maintenance.health import HealthPolicy, HealthReport
 from assets.maintenance.restore_drill import DrillReport
 from execution.artifact_files import write_atomically
+
+_BACKUP: Final = "backup.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +25,8 @@ class Upkeep:
         drill: restores the newest backup in a process of its own; told whether to repeat a decision from raw parts.
         restore_seconds_max: how long a restore may take.
         root: folder of these files.
+        health: how well the home has run.
+        health_policy: what it promises.
         databases: SQLite files that may be vacuumed; never the ledger.
     """
 
@@ -28,6 +34,8 @@ class Upkeep:
     drill: Callable[[bool], DrillReport]
     restore_seconds_max: float
     root: Path
+    health: Callable[[], HealthReport]
+    health_policy: HealthPolicy
     databases: tuple[Path, ...] = ()
 
 
@@ -39,6 +47,30 @@ def record_night(root: Path, session: date, facts: Mapping[str, object]) -> None
 def upkept_sessions(root: Path) -> frozenset[date]:
     """Return the sessions whose upkeep was done, whatever it came to."""
     return frozenset(date.fromisoformat(path.stem) for path in root.glob("*-*-*.json"))
+
+
+def note_backup(root: Path, facts: Mapping[str, object]) -> None:
+    """Write what the newest backup came to, whoever asked for it."""
+    write_atomically(root / _BACKUP, orjson.dumps(dict(facts), option=orjson.OPT_SORT_KEYS))
+
+
+def newest_backup(root: Path) -> Mapping[str, object] | None:
+    """Return what the newest backup came to; None before the first."""
+    try:
+        found: Mapping[str, object] = orjson.loads((root / _BACKUP).read_bytes())
+    except FileNotFoundError:
+        return None
+    return found
+
+
+def night_of(root: Path, session: date) -> Mapping[str, object]:
+    """Return what a session's night came to.
+
+    Raises:
+        FileNotFoundError: there was none.
+    """
+    found: Mapping[str, object] = orjson.loads((root / f"{session.isoformat()}.json").read_bytes())
+    return found
 
 
 def newest_night(root: Path) -> Mapping[str, object] | None:

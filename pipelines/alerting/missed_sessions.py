@@ -1,10 +1,19 @@
 """Was the newest session that could be traded planned at all? Asked of stores and clock, not of the daemon."""
 
+from datetime import date
+
+from execution.domain.events import PlanMissed
+from execution.ledger.book import Book
 from execution.trading_calendar import TradingCalendar
 from pipelines.due_trading import book_of
 from pipelines.home import Home
 from pipelines.trading_adapters import batches_of, clock_of
 from pipelines.trading_settings import TradingSettings
+
+
+def planned_sessions(book: Book) -> dict[date, bool]:
+    """Return by session of a ledger whether it was planned, be it to manage only, or went by."""
+    return {cycle.session: not isinstance(cycle.plan, PlanMissed) for cycle in book.cycles.values()}
 
 
 def missed_session(settings: TradingSettings, home: Home) -> str:

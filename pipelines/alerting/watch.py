@@ -11,23 +11,33 @@ from typing import Final
 
 import dagster as dg
 
+from assets.maintenance.health import data_age
 from assets.maintenance.nights import newest_night
-from execution.alert_outbox import Alert, AlertOutbox
+from assets.raw_store import RawStore
+from assets.schemas import DAILY_BARS
+from execution.alert_outbox import Alert, AlertOutbox, Severity
 from execution.alert_sender import Channel, channels_of, deliver
 from execution.clock import SystemClock
 from execution.domain.errors import TouchstoneError
 from execution.ledger.event_codec import decoded
 from execution.ledger_alerts import alert_of
+from execution.session.limits_used import limits_used
+from execution.trading_calendar import TradingCalendar
+from execution.uptime_log import UptimeLog, is_in_session
 from pipelines.alerting.missed_sessions import missed_session
 from pipelines.alerting.outbox import outbox_of
-from pipelines.dagster_instance import prepare_instance
+from pipelines.dagster_instance import is_daemon_alive, prepare_instance
+from pipelines.due_trading import book_of
 from pipelines.home import Home
 from pipelines.ledger_opening import has_ledger, ledger_driver
+from pipelines.trading_adapters import clock_of, is_clock_told
 from pipelines.trading_settings import TradingSettings
 
 _LEDGER: Final = "ledger"
 _RUNS: Final = "runs"
 _PAGE_ROWS: Final = 1_000
+_CRITICAL: Final[Severity] = "critical"
+_WARNING: Final[Severity] = "warning"
 
 
 @dataclass
@@ -98,6 +108,7 @@ class AlertWatch:
         )
         with dg.DagsterInstance.from_config(str(prepare_instance(self.home))) as instance:
             records = instance.get_run_records(filters=failed)
+            self._see_daemon(instance)
         for record in records:
             run, changed = record.dagster_run, record.update_timestamp.replace(tzinfo=UTC)
             place = max(place, round(changed.timestamp() * 1000) + 1)
@@ -110,6 +121,12 @@ class AlertWatch:
             )
         outbox.move(_RUNS, place)
 
+    def _see_daemon(self, instance: dg.DagsterInstance) -> None:
+        """Keep a minute of a session in which the daemon was seen alive, or was not."""
+        now = self.now()
+        if is_in_session(now, TradingCalendar.shipped()):
+            UptimeLog(self.home.operations).see(at=now, is_up=is_daemon_alive(instance))
+
     def _new_levels(self, outbox: AlertOutbox) -> Iterator[Alert]:
         """Yield what is so now and was not at the look before."""
         del outbox
@@ -117,6 +134,16 @@ class AlertWatch:
         fresh = [alert for cause, alert in found.items() if cause not in self._standing]
         self._standing = set(found)
         yield from fresh
+
+    def _lateness(self) -> Iterator[Alert]:
+        # In told time the clock itself waits for the data.
+        if is_clock_told(self.settings.mode):
+            return
+        now = clock_of(self.settings.mode, self.home).now()
+        newest = RawStore(self.home.raw).latest_session(DAILY_BARS)
+        if late := data_age(TradingCalendar.shipped(), newest_bars=newest, now=now):
+            title = f"data are late: {late} sessions past their cut-off have no bars"
+            yield Alert(cause="late_data", severity=_WARNING, title=title, detail=f"the newest bars are of {newest}")
 
     def _levels(self) -> Iterator[Alert]:
         free = shutil.disk_usage(self.home.root).free
@@ -127,6 +154,16 @@ class AlertWatch:
         if night is not None and night.get("refusal"):
             title = f"the backup of session {night['session']} could not be restored"
             yield Alert(cause="failed_drill", severity="critical", title=title, detail=str(night["refusal"]))
+        yield from self._lateness()
+        for used in limits_used(book_of(self.settings, self.home), self.settings.limits, mode=self.settings.mode):
+            if used.is_near:
+                word, severity = ("hit", _CRITICAL) if used.share >= 1 else ("near", _WARNING)
+                yield Alert(
+                    cause=f"limit_{word}:{used.name}",
+                    severity=severity,
+                    title=f"the limit {used.name} is {word}: {used.share:.0%} of it are used",
+                    detail="at the newest close; entries shrink or end by themselves; see `touchstone status`",
+                )
         missed = missed_session(self.settings, self.home)
         if missed:
             detail = "its submit window is over and the ledger has no plan of it; see `touchstone status`"

@@ -1,13 +1,22 @@
 """`touchstone status`: the clock, the kill switch, the last sessions and what is held, on one screen."""
 
-from assets.maintenance.nights import newest_night
+from assets.maintenance.health import data_age
+from assets.maintenance.nights import newest_backup, newest_night
+from assets.raw_store import RawStore
+from assets.schemas import DAILY_BARS
+from execution.domain.errors import ChainBroken
+from execution.domain.events import PlanRecorded
+from execution.ledger.book import Book
+from execution.ledger.sql_ledger import SqlLedger
 from execution.session.control import control_sentence
+from execution.session.limits_used import limits_used
 from execution.trading_calendar import TradingCalendar
 from pipelines.alerting.outbox import outbox_of
 from pipelines.cli.clock import clock_page, movable_clock
 from pipelines.cli.ledger_pages import cycles_page, positions_page
 from pipelines.home import Home
 from pipelines.ledger_opening import has_ledger, open_ledger
+from pipelines.trading_adapters import clock_of
 from pipelines.trading_settings import TradingSettings
 
 
@@ -25,21 +34,61 @@ def status_page(settings: TradingSettings, home: Home) -> str:
         parts.append(f"KILL SWITCH   engaged by {home.kill}: nothing is sent")
     if settings.mode in {"simulated", "files"} and home.clock.exists():
         parts.append(clock_page(movable_clock(settings, home), TradingCalendar.shipped()))
-    parts += _upkeep_lines(settings, home)
+    parts += [*_data_lines(settings, home), *_upkeep_lines(settings, home)]
     if not has_ledger(settings, home):
         return "\n".join([*parts, "ledger        none yet; `make demo` lives a first day"])
-    book = open_ledger(settings, home).book()
-    parts.append(f"trading       {control_sentence(book.control)}")
+    ledger = open_ledger(settings, home)
+    parts.append(_chain_line(ledger))
+    book = ledger.book()
+    parts += _trading_lines(settings, book)
     return "\n".join(parts) + f"\n\n{cycles_page(book)}\n\n{positions_page(book)}"
 
 
+def _data_lines(settings: TradingSettings, home: Home) -> list[str]:
+    newest = RawStore(home.raw).latest_session(DAILY_BARS)
+    if newest is None:
+        return ["data          no bars yet"]
+    late = data_age(TradingCalendar.shipped(), newest_bars=newest, now=clock_of(settings.mode, home).now())
+    told = f"LATE: {late} sessions past their cut-off have no bars" if late else "none late"
+    return [f"data          bars up to {newest}, {told}"]
+
+
+def _chain_line(ledger: SqlLedger) -> str:
+    try:
+        head = ledger.verify_chain()
+    except ChainBroken as broken:
+        return f"chain         BROKEN: {broken}"
+    return f"chain         holds, {head.sequence} rows"
+
+
+def _trading_lines(settings: TradingSettings, book: Book) -> list[str]:
+    records = book.orders.values()
+    opened = sum(record.exposed_shares > 0 for record in records)
+    unknown = sum(record.state in ("in_flight", "unknown") for record in records)
+    cycles = [cycle for cycle in book.cycles.values() if isinstance(cycle.plan, PlanRecorded)]
+    last = max((cycle.session for cycle in cycles), default=None)
+    used = limits_used(book, settings.limits, mode=settings.mode)
+    limits = ", ".join(f"{one.name} {one.share:.0%}{' NEAR' if one.is_near else ''}" for one in used)
+    return [
+        f"trading       {control_sentence(book.control)}",
+        f"last cycle    {last or 'none was planned from a batch yet'}",
+        f"open orders   {opened}, of {unknown} nobody knows the outcome",
+        f"limits used   {limits or 'nothing was marked yet'}",
+    ]
+
+
 def _upkeep_lines(settings: TradingSettings, home: Home) -> list[str]:
-    night = newest_night(home.upkeep)
+    made, night = newest_backup(home.upkeep), newest_night(home.upkeep)
+    backup = f"made {made['made_at']}, {made['rows']} rows of the ledger" if made else "none was made yet"
     if night is None:
-        backup = "none was tried yet"
+        drill = "none was tried yet"
     elif night["refusal"]:
-        backup = f"CANNOT BE RESTORED, session {night['session']}: {night['refusal']}"
+        drill = f"CANNOT BE RESTORED, session {night['session']}: {night['refusal']}"
     else:
-        backup = f"restored in {night['restore_seconds']} s after session {night['session']}, decision equal"
+        drill = f"restored in {night['restore_seconds']} s after session {night['session']}, decision equal"
     waiting, failed = outbox_of(settings, home).standing()
-    return [f"backup        {backup}", f"alerts        {waiting} wait, {failed} of them no channel took"]
+    return [
+        f"backup        {backup}",
+        f"restore       {drill}",
+        f"alerts        {waiting} wait, {failed} of them no channel took",
+    ]

@@ -16,7 +16,7 @@ import dagster as dg
 
 from execution.domain.errors import SettingsRefused, TouchstoneError
 from pipelines.daemon_process import SECONDS_TO_STOP, WORKSPACE, running_daemon
-from pipelines.dagster_instance import prepare_instance
+from pipelines.dagster_instance import is_daemon_alive, prepare_instance
 from pipelines.home import Home
 from pipelines.page.rules import LOOPBACK
 
@@ -59,7 +59,7 @@ def serve(home: Home, *, port: int, tell: Callable[[str], None] = print) -> int:
         tell(f"starting the page and the daemon; logs are in {home.logs}")
         try:
             deadline = time.monotonic() + SECONDS_TO_START
-            while not (_answers(port) and _is_daemon_alive(instance)):
+            while not (_answers(port) and is_daemon_alive(instance)):
                 _refuse_dead(children, logs)
                 if time.monotonic() > deadline:
                     raise PageFailed(f"not up after {SECONDS_TO_START:.0f} s; see the logs in {home.logs}")
@@ -118,11 +118,6 @@ def _answers(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex((LOOPBACK, port)) == 0
-
-
-def _is_daemon_alive(instance: dg.DagsterInstance) -> bool:
-    statuses = instance.get_daemon_statuses().values()
-    return bool(statuses) and all(status.healthy for status in statuses if status.required)
 
 
 def _refuse_dead(children: Mapping[str, subprocess.Popen[bytes]], logs: Mapping[str, Path]) -> None:

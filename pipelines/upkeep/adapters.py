@@ -7,6 +7,7 @@ from pipelines.home import Home
 from pipelines.settings import Settings
 from pipelines.upkeep.backup import make_backup
 from pipelines.upkeep.drill import run_drill
+from pipelines.upkeep.health import health_of
 from pipelines.upkeep.retention import Retention
 
 
@@ -22,5 +23,7 @@ def upkeep_of(settings: Settings, home: Home) -> Upkeep:
         drill=lambda is_from_raw: run_drill(settings, home, is_from_raw=is_from_raw),
         restore_seconds_max=settings.backup.restore_seconds_max,
         root=home.upkeep,
+        health=lambda: health_of(settings, home),
+        health_policy=settings.health,
         databases=(home.venue, home.operations, home.dagster / "history" / "runs" / "index.db"),
     )

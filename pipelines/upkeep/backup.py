@@ -9,6 +9,7 @@ from filelock import FileLock, Timeout
 from assets.maintenance.backup import Backup, BackupReport, Pieces, finish, manifest_names, sweep
 from assets.maintenance.backup_policy import outlived
 from assets.maintenance.home_files import HomeFiles, copy_database
+from assets.maintenance.nights import note_backup
 from assets.maintenance.sealing import begin_store
 from execution.domain.errors import DataError
 from execution.ledger.anchors import FILE_NAME
@@ -62,6 +63,9 @@ def _made(settings: Settings, home: Home, scratch: Path, *, is_full: bool) -> Ba
     )
     gone = outlived(manifest_names(store), settings.backup)
     removed_pieces = sweep(store, sealing, gone)
+    note_backup(
+        home.upkeep, {"name": backup.name.rpartition("/")[2], "made_at": made_at.isoformat(), "rows": head.sequence}
+    )
     return BackupReport(
         name=backup.name,
         files=len(backup.manifest.files),

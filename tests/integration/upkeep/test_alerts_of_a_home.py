@@ -19,6 +19,7 @@ from pipelines.alerting.watch import AlertWatch
 from pipelines.cli.alerts import try_channels
 from pipelines.cli.status import status_page
 from pipelines.dagster_instance import prepare_instance
+from pipelines.upkeep.backup import make_backup
 from tests.builders.trading_days import CALENDAR, FIRST, SESSIONS
 from tests.integration.upkeep.traded_home import TradedHome
 from tests.unit.maintenance.test_alerts import FakeChannel
@@ -151,7 +152,7 @@ def test_the_status_says_how_backup_and_alerts_stand(traded: TradedHome) -> None
     watch.channels = (replace(channel, is_reachable=False),)
     heard(watch, channel)
     page = status_page(traded.settings, traded.home)
-    assert "backup        restored in 0.5 s after session 2024-03-05" in page
+    assert "restore       restored in 0.5 s after session 2024-03-05" in page
     assert "alerts        1 wait, 1 of them no channel took" in page
 
 
@@ -159,3 +160,36 @@ def test_channels_can_be_tried(traded: TradedHome) -> None:
     assert try_channels(traded.settings, traded.home) == (
         "1 alerts were told; channels: the log alone: name alerts.primary"
     )
+
+
+def test_the_status_tells_of_a_backup_a_person_made(traded: TradedHome) -> None:
+    traded.days.live(FIRST)
+    traded.tell_the_clock()
+    assert "backup        none was made yet" in status_page(traded.settings, traded.home)
+    rows = make_backup(traded.settings, traded.home).ledger_rows
+    page = status_page(traded.settings, traded.home)
+    assert f"backup        made {traded.days.clock.now().isoformat()}, {rows} rows of the ledger" in page
+    assert "restore       none was tried yet" in page
+
+
+def test_the_status_tells_of_chain_orders_and_limits(traded: TradedHome) -> None:
+    traded.days.live(FIRST)
+    traded.tell_the_clock()
+    page = status_page(traded.settings, traded.home)
+    assert f"chain         holds, {traded.days.desk.ledger.head().sequence} rows" in page
+    assert "of 0 nobody knows the outcome" in page
+    assert f"last cycle    {FIRST}" in page
+    assert "limits used   drawdown 0%" in page
+
+
+def test_a_limit_that_is_near_is_told_once(traded: TradedHome) -> None:
+    watch, channel = watch_over(traded)
+    traded.days.live(FIRST)
+    held = len(traded.days.desk.ledger.book().held_shares)
+    watch.settings = traded.settings.model_copy(
+        update={"limits": traded.settings.limits.model_copy(update={"names_max": held})}
+    )
+    told = heard(watch, channel)
+    assert "the limit names is hit: 100% of it are used" in " ".join(told)
+    channel.told.clear()
+    assert not [title for title in heard(watch, channel) if "names" in title]

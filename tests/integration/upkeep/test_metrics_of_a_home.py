@@ -37,6 +37,8 @@ def test_a_traded_home_tells_its_state_in_figures(tmp_path: Path) -> None:
     assert found['touchstone_trading_state{state="active"}'] == 0
     assert found["touchstone_drill_green"] == 0
     assert found["touchstone_missed_session"] == 0
+    assert found["touchstone_missed_sessions"] == 0
+    assert 0 < found['touchstone_limit_used{limit="names"}'] <= 1
     assert found["touchstone_equity_usd"] == float(book.marks[-1].equity_usd)
 
 

@@ -1,6 +1,6 @@
 """What Dagster shows of a night: two assets, a check, and a file the rules read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import pytest
 
 from assets.maintenance.backup import BackupReport
 from assets.maintenance.defs import DEFINITIONS
+from assets.maintenance.health import HealthPolicy, HealthReport
 from assets.maintenance.nights import Upkeep, newest_night, upkept_sessions
 from assets.maintenance.restore_drill import DrillReport
 from assets.maintenance.retention import RUNS, Item, Keeper, RetentionPlan
@@ -24,6 +25,17 @@ MADE = BackupReport(
     backups=1,
     removed_backups=0,
     removed_pieces=0,
+)
+WELL = HealthReport(
+    sessions=3,
+    missed=(),
+    uptime_share=None,
+    data_age_sessions=0,
+    restores=1,
+    red_restores=0,
+    restore_seconds_max=1.5,
+    halts=0,
+    halted_seconds_max=0.0,
 )
 GREEN = DrillReport(passed=True, reason="", backup="a-backup", ledger_rows=7, restore_seconds=1.5)
 
@@ -52,7 +64,9 @@ def night(
     report: DrillReport,
     session: date = THURSDAY,
     asked: list[bool] | None = None,
+    *,
     keeper: Keeper | None = None,
+    health: HealthReport = WELL,
 ) -> dg.ExecuteInProcessResult:
     heard: list[bool] = [] if asked is None else asked
 
@@ -60,7 +74,14 @@ def night(
         heard.append(is_from_raw)
         return report
 
-    upkeep = Upkeep(make_backup=lambda: MADE, drill=drill, restore_seconds_max=60.0, root=root)
+    upkeep = Upkeep(
+        make_backup=lambda: MADE,
+        drill=drill,
+        restore_seconds_max=60.0,
+        root=root,
+        health=lambda: health,
+        health_policy=HealthPolicy(),
+    )
     warehouse = Warehouse(root / "absent.duckdb")
     resources = {"upkeep": upkeep, "keeper": keeper or FakeKeeper(), "warehouse": warehouse}
     bound = dg.Definitions.merge(DEFINITIONS, dg.Definitions(resources=resources))
@@ -100,6 +121,13 @@ def test_a_night_is_over_whatever_its_drill_came_to(tmp_path: Path) -> None:
 
 def test_a_home_without_a_night_says_so(tmp_path: Path) -> None:
     assert newest_night(tmp_path) is None
+
+
+@pytest.mark.parametrize(("report", "passed"), [(WELL, True), (replace(WELL, missed=(THURSDAY,)), False)])
+def test_a_broken_promise_is_a_red_check(tmp_path: Path, report: HealthReport, passed: bool) -> None:  # noqa: FBT001 - a table of cases
+    result = night(tmp_path, GREEN, health=report)
+    (check,) = [one for one in result.get_asset_check_evaluations() if one.check_name == "runs_as_promised"]
+    assert (result.success, check.passed) == (True, passed)
 
 
 def test_the_last_session_of_a_week_is_made_again_from_raw(tmp_path: Path) -> None:

@@ -1,0 +1,148 @@
+"""How well a home has run: planned and missed sessions, uptime in session hours, age of data, restores, halts.
+
+Pure: what happened in, a report and its refusal out. Nothing here acts; a red report is told as an alert is.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from execution.trading_calendar import TradingCalendar
+
+
+class HealthPolicy(BaseModel):
+    """What a home promises of its own running, over its newest sessions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    window_sessions: int = Field(
+        default=20, ge=1, le=504, description="Newest sessions, past their submit window, that a promise is about."
+    )
+    min_cycle_share: float = Field(
+        default=1.0, ge=0, le=1, description="Least share of sessions with a plan, be it one that only manages."
+    )
+    min_uptime_share: float = Field(
+        default=0.995, ge=0, le=1, description="Least share of session minutes in which the daemon was seen alive."
+    )
+    max_data_age_sessions: int = Field(
+        default=0, ge=0, le=20, description="Sessions past their cut-off that may lack stored bars."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthReport:
+    """What was found over the newest sessions of a home.
+
+    Attributes:
+        sessions: how many were past their submit window.
+        missed: those of them without any plan.
+        uptime_share: of their minutes, seen alive; None where nobody watched them, or time is only told.
+        data_age_sessions: sessions past their cut-off without stored bars; None before the first bar.
+        restores: drills of these sessions.
+        red_restores: those of them that found a backup wanting.
+        restore_seconds_max: the longest restore; None without one.
+        halts: changes to a halt.
+        halted_seconds_max: the longest halt that ended, or that lasts; 0 without one.
+    """
+
+    sessions: int
+    missed: tuple[date, ...]
+    uptime_share: float | None
+    data_age_sessions: int | None
+    restores: int
+    red_restores: int
+    restore_seconds_max: float | None
+    halts: int
+    halted_seconds_max: float
+
+    @property
+    def cycle_share(self) -> float:
+        """Share of sessions with a plan; 1 before the first."""
+        return 1.0 if not self.sessions else 1 - len(self.missed) / self.sessions
+
+    def facts(self) -> dict[str, int | float | str]:
+        """Return every figure that is known, for metadata and pages."""
+        known: dict[str, int | float | str | None] = {
+            "sessions": self.sessions,
+            "missed": ", ".join(day.isoformat() for day in self.missed) or "none",
+            "cycle_share": self.cycle_share,
+            "uptime_share": self.uptime_share,
+            "data_age_sessions": self.data_age_sessions,
+            "restores": self.restores,
+            "red_restores": self.red_restores,
+            "restore_seconds_max": self.restore_seconds_max,
+            "halts": self.halts,
+            "halted_seconds_max": self.halted_seconds_max,
+        }
+        return {name: value for name, value in known.items() if value is not None}
+
+
+def refusal(report: HealthReport, policy: HealthPolicy) -> str:
+    """Return which promise does not hold; empty when all do."""
+    broken = []
+    if report.cycle_share < policy.min_cycle_share:
+        broken.append(f"{len(report.missed)} of {report.sessions} sessions had no plan, the newest {report.missed[-1]}")
+    if report.uptime_share is not None and report.uptime_share < policy.min_uptime_share:
+        broken.append(f"alive in {report.uptime_share:.2%} of session minutes, promised {policy.min_uptime_share:.2%}")
+    age = report.data_age_sessions
+    if age is not None and age > policy.max_data_age_sessions:
+        broken.append(f"{age} sessions past their cut-off have no bars, allowed are {policy.max_data_age_sessions}")
+    if report.red_restores:
+        broken.append(f"{report.red_restores} of {report.restores} restores found a backup wanting")
+    return "; ".join(broken)
+
+
+def judged_sessions(calendar: TradingCalendar, *, first: date | None, now: datetime, window: int) -> tuple[date, ...]:
+    """Return the newest sessions whose submit window is over, oldest first, from the home's first decision on."""
+    newest = calendar.last_closed(now)
+    if first is None or newest is None or newest < first:
+        return ()
+    over = [session for session in calendar.between(first, newest) if calendar.submit_window(session)[1] <= now]
+    return tuple(over[-window:])
+
+
+def missed_of(sessions: Collection[date], planned: Mapping[date, bool]) -> tuple[date, ...]:
+    """Return the sessions nobody planned, oldest first.
+
+    Args:
+        sessions: what is judged.
+        planned: by session the ledger knows of, whether it was planned, or noted as missed.
+    """
+    return tuple(session for session in sorted(sessions) if not planned.get(session, False))
+
+
+def data_age(calendar: TradingCalendar, *, newest_bars: date | None, now: datetime) -> int | None:
+    """Return how many sessions past their cut-off have no stored bars; None before the first bar."""
+    closed = calendar.last_closed(now)
+    if newest_bars is None or closed is None:
+        return None
+    return sum(calendar.as_of(session) <= now for session in calendar.between(newest_bars, closed)[1:])
+
+
+def halts(changes: Collection[tuple[datetime, str]], *, since: datetime, now: datetime) -> tuple[int, float]:
+    """Return how often trading was halted since an instant, and how many seconds the longest halt lasted.
+
+    Args:
+        changes: instant and state of each change of control, oldest first.
+        since: halts that began before are left out.
+        now: up to when a halt that nobody ended has lasted.
+    """
+    lengths: list[float] = []
+    began: datetime | None = None
+    for at, state in changes:
+        if state == "halted":
+            began = began or at
+        elif began is not None:
+            lengths += [(at - began).total_seconds()] if began >= since else []
+            began = None
+    if began is not None and began >= since:
+        lengths.append((now - began).total_seconds())
+    return len(lengths), max(lengths, default=0.0)
+
+
+def restores(nights: Mapping[date, Mapping[str, object]]) -> tuple[int, int, float | None]:
+    """Return how many drills there were, how many were red, and the longest restore in seconds."""
+    seconds = [float(str(night["restore_seconds"])) for night in nights.values() if "restore_seconds" in night]
+    return len(nights), sum(bool(night.get("refusal")) for night in nights.values()), max(seconds, default=None)
