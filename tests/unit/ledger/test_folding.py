@@ -196,7 +196,8 @@ def test_a_fill_moves_its_order_its_cash_its_position_and_its_day() -> None:
     assert book.cash_usd == Decimal("99799.25")
     assert book.positions["AAA"].shares == 4
     day = book.days[AT.date()]
-    assert ([each.order for each in day.sent], [each.fill for each in day.fills]) == ([BUY], [a_fill(quantity_shares=4)])
+    assert [each.order for each in day.sent] == [BUY]
+    assert [each.fill for each in day.fills] == [a_fill(quantity_shares=4)]
     told = RiskDay(session=AT.date(), filled_usd=Decimal("200.40"), entries=1, sent=day.sent, fills=day.fills)
     assert book.days == {AT.date(): told}
 
