@@ -90,6 +90,8 @@ def position_weight(case: Case) -> Finding | None:
 def sector_weight(case: Case) -> Finding | None:
     """One sector stays a bounded part of equity; holdings whose sector is unknown count against every sector."""
     cap, signal = case.limits.sector_max_weight, case.signal
+    if cap == 1:
+        return None
     allowed = f"at most {percent(cap)} of {dollars(case.context.equity_usd)}"
     if signal is None or not signal.sector:
         return unknown(f"no sector of {case.order.symbol}", allowed)

@@ -53,7 +53,11 @@ class RiskLimits(BaseModel):
         default=Decimal("0.10"), gt=0, le=1, description="Largest value of one position as a fraction of equity."
     )
     sector_max_weight: Decimal = Field(
-        default=Decimal("0.30"), gt=0, le=1, description="Largest value of one sector as a fraction of equity."
+        default=Decimal("0.30"),
+        gt=0,
+        le=1,
+        description="Largest value of one sector as a fraction of equity; 1 switches the check off, for data without "
+        "sectors.",
     )
     gross_max_weight: Decimal = Field(
         default=Decimal(1),

@@ -333,3 +333,8 @@ def test_an_order_that_passes_says_how_many_rules_looked_at_it() -> None:
         "as proposed",
         "no rule objected",
     )
+
+
+def test_where_nobody_tells_sectors_the_check_can_be_switched_off() -> None:
+    assert judged(Case(signals=(plain(sector=None),))).check == "sector_weight"
+    assert judged(Case(signals=(plain(sector=None),), limits={"sector_max_weight": 1})).check == "all"
