@@ -14,6 +14,7 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from assets import keys
+from pipelines.failure_kind import failure_kind
 from sensors.rules import Act
 
 Location = Literal["analysis", "trading"]
@@ -142,5 +143,6 @@ def _definition(row: Job) -> UnresolvedAssetJobDefinition:
         description=row.description,
         # One process for all steps: a step process costs two to six seconds of start-up, and DuckDB has one writer.
         executor_def=dg.in_process_executor,
+        hooks={failure_kind},
         tags={"dagster/max_runtime": row.runtime_max_seconds} if row.runtime_max_seconds else None,
     )

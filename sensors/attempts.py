@@ -9,12 +9,12 @@ from typing import Final
 
 import dagster as dg
 
-from assets.run_tags import BUSY_TAG
+from assets.run_tags import BUSY_TAG, FAILURE_KIND_TAG
+from execution.domain.error_kinds import TRIES, ErrorKind
 from sensors.rules import Work
 
 WORK_TAG: Final = "touchstone/work"
-SESSION_TAG: Final = "dagster/partition"
-MOST_ATTEMPTS: Final = 3
+MOST_ATTEMPTS: Final = max(TRIES.values())
 
 _ENDED: Final = frozenset({dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED})
 
@@ -36,10 +36,11 @@ def ended_attempts(instance: dg.DagsterInstance, work: Work) -> int:
 
 
 def is_exhausted(instance: dg.DagsterInstance, work: Work) -> bool:
-    """Return whether the work was tried as often as it may be without getting done; a busy run tried nothing."""
+    """Return whether the work was tried as often as its failures allow; a busy run tried nothing."""
     runs = instance.get_runs(filters=dg.RunsFilter(tags={WORK_TAG: work.name}))
     tried = [run for run in runs if run.status in _ENDED and BUSY_TAG not in run.tags]
-    return len(tried) >= MOST_ATTEMPTS
+    most = min((TRIES[_kind(run)] for run in tried), default=MOST_ATTEMPTS)
+    return len(tried) >= most
 
 
 def run_request(
@@ -54,6 +55,11 @@ def run_request(
         run_config=dict(run_config),
         tags={WORK_TAG: work.name},
     )
+
+
+def _kind(run: dg.DagsterRun) -> ErrorKind:
+    told = run.tags.get(FAILURE_KIND_TAG)
+    return next((kind for kind in TRIES if kind == told), "recoverable")
 
 
 def _statuses(instance: dg.DagsterInstance, work: Work) -> list[dg.DagsterRunStatus]:

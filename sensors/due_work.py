@@ -111,5 +111,5 @@ def next_request(
             return attempts.run_request(instance, work, job_name=job_name, run_config=run_config(work))
     if waiting:
         names = ", ".join(work.name for work in waiting)
-        return dg.SkipReason(f"given up after {attempts.MOST_ATTEMPTS} attempts: {names}; see their runs")
+        return dg.SkipReason(f"given up: {names}; see their runs")
     return dg.SkipReason("nothing is due")

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 import pytest
 
-from assets.run_tags import BUSY_TAG
+from assets.run_tags import BUSY_TAG, FAILURE_KIND_TAG
 from execution.trading_calendar import TradingCalendar
 from pipelines.jobs import job_definitions
 from sensors.attempts import MOST_ATTEMPTS, WORK_TAG
@@ -167,3 +167,15 @@ def test_a_run_that_was_told_to_ask_again_is_no_attempt_and_keeps_no_key(instanc
     request = tick(instance, PLAN)
     assert isinstance(request, dg.RunRequest)
     assert request.run_key == f"plan:abc:{2 * MOST_ATTEMPTS}"
+
+
+def test_work_whose_failure_asks_for_a_person_is_not_tried_again(instance: dg.DagsterInstance) -> None:
+    tags = {WORK_TAG: PLAN.name, FAILURE_KIND_TAG: "needs_review"}
+    instance.report_run_failed(instance.create_run_for_job(_nothing, tags=tags))
+    assert isinstance(tick(instance, PLAN), dg.SkipReason)
+
+
+def test_work_whose_failure_may_pass_is_tried_again(instance: dg.DagsterInstance) -> None:
+    tags = {WORK_TAG: PLAN.name, FAILURE_KIND_TAG: "recoverable"}
+    instance.report_run_failed(instance.create_run_for_job(_nothing, tags=tags))
+    assert isinstance(tick(instance, PLAN), dg.RunRequest)
