@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -11,9 +11,7 @@ from execution.domain.events import CorporateActionBooked, Event, FillBooked, Or
 from execution.domain.orders import AccountSnapshot, OrderState, ProposedOrder
 from execution.ledger.book import Book
 from execution.ledger.folding import folded
-from execution.ledger.memory_ledger import MemoryLedger
 from execution.ledger.order_record import OrderRecord
-from execution.portfolio.sizing_policy import SizingPolicy
 from execution.risk.limits import RiskLimits
 from execution.risk.trading_context import TradingContext
 from execution.session import reservation
@@ -23,6 +21,7 @@ from execution.session.reconcile import Reconciled
 from execution.session.reservation import SendView, refused_at_send, reserved_usd, view_at_send
 from execution.trading_calendar import TradingCalendar
 from tests.builders.batches import SESSION
+from tests.builders.memory_desk import a_memory_desk
 from tests.builders.orders import (
     AT,
     a_fill,
@@ -35,35 +34,15 @@ from tests.builders.orders import (
 )
 from tests.builders.orders import account_opened as opened
 from tests.fakes.listed_prices import ListedPrices
-from tests.fakes.manual_clock import ManualClock
 
 CALENDAR = TradingCalendar.shipped()
-CYCLE = "paper:momentum:2024-03-05"
 NOW = CALENDAR.submit_window(SESSION)[0]
 FIFTY = Decimal(50)
 FEES = Decimal("1.001")
 
 
 def a_desk(quotes: ListedPrices | None = None, **limits: Any) -> Desk:
-    nothing = cast("Any", None)
-    return Desk(
-        account="paper",
-        strategy="momentum",
-        mode="simulated",
-        calendar=CALENDAR,
-        clock=ManualClock(NOW),
-        broker=nothing,
-        quotes=quotes or ListedPrices(),
-        ledger=MemoryLedger(),
-        batches=nothing,
-        artifacts=nothing,
-        kill_switch=nothing,
-        sizing=SizingPolicy(),
-        limits=RiskLimits(**limits),
-        settings_hash="s",
-        code_hash="c",
-        initial_cash_usd=Decimal(100_000),
-    )
+    return a_memory_desk(NOW, quotes=quotes or ListedPrices(), limits=RiskLimits(**limits))
 
 
 def a_book(*events: Event, equity_usd: int = 0) -> Book:
