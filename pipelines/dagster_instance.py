@@ -14,7 +14,7 @@ import yaml
 
 from pipelines.home import Home
 
-POSTGRES_VARIABLE: Final = "TOUCHSTONE_DAGSTER_POSTGRES_URL"
+POSTGRES_VARIABLE: Final = "TOUCHSTONE__ORCHESTRATOR__POSTGRES_URL"
 """Where an instance in Postgres finds its database; only its name is in a file."""
 # SQLite under the instance folder is Dagster's default for everything else and needs no entry.
 _SETTINGS: Final = {

@@ -61,6 +61,18 @@ class LedgerSettings(BaseModel):
         return folders
 
 
+class OrchestratorSettings(BaseModel):
+    """Where the orchestrator keeps its run history."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    postgres_url: SecretStr | None = Field(
+        default=None,
+        min_length=8,
+        description="Postgres database of the run history, from the environment alone; none keeps it in the home.",
+    )
+
+
 class BrokerKeys(BaseModel):
     """Keys of the trading account; from the environment only, and never seen by the analysis location's code."""
 
@@ -126,6 +138,9 @@ class TradingSettings(LoadedSettings):
     broker_keys: BrokerKeys = Field(default=BrokerKeys(), description="Keys of the paper or live account.")
     ledger: LedgerSettings = Field(
         default=LedgerSettings(), description="The ledger's place and its anchors.", json_schema_extra=NOT_HASHED
+    )
+    orchestrator: OrchestratorSettings = Field(
+        default=OrchestratorSettings(), description="The run history's place.", json_schema_extra=NOT_HASHED
     )
     alerts: AlertPolicy = Field(
         default=AlertPolicy(), description="Who is told when something goes wrong.", json_schema_extra=NOT_HASHED

@@ -127,7 +127,7 @@ def halt(
     by: Annotated[str, typer.Option(help="Who stops; the system user when absent.")] = "",
     keep_stops: Annotated[bool, typer.Option("--keep-stops", help="Leave protective stops working.")] = False,
 ) -> None:
-    """Stop now: nothing is sent any more, and every working order is cancelled. See docs/runbook-stop.md."""
+    """Stop now: nothing is sent any more, and every working order is cancelled. See docs/runbooks/halt-and-resume.md."""
     from pipelines.cli import halt as stop
 
     sys.exit(stop.main(["--reason", reason, "--by", by, *(["--keep-stops"] if keep_stops else [])]))

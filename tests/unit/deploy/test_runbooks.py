@@ -1,0 +1,69 @@
+"""Runbooks name commands that exist, with options that exist, and pages that exist."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+import typer.main
+
+from pipelines.cli.main import app
+
+ROOT = Path(__file__).resolve().parents[3]
+PAGES = sorted((ROOT / "docs" / "runbooks").glob("*.md"))
+SITUATIONS = {
+    "missed-cycle",
+    "failed-gate",
+    "unknown-order",
+    "broken-chain",
+    "halt-and-resume",
+    "restore",
+    "key-rotation",
+    "upgrade",
+}
+# In a sentence a command may stop after its verb; what an operator copies from a block is whole.
+BLOCK = re.compile(r"^ *```\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
+
+
+def commands(page: Path) -> list[str]:
+    lines = [line.strip() for block in BLOCK.findall(page.read_text()) for line in block.splitlines()]
+    return [line for line in lines if line.startswith("touchstone ")]
+
+
+WHOLE = [(page.stem, line) for page in PAGES for line in commands(page)]
+NAMED = [
+    (page.stem, words)
+    for page in PAGES
+    for words in re.findall(r"`(?:[A-Z_]+=\S+ )?touchstone ([a-z -]+)", page.read_text())
+]
+
+
+def verb_of(words: list[str]) -> tuple[click.Command, list[str]]:
+    found: click.Command = typer.main.get_command(app)
+    while isinstance(found, click.Group):
+        assert words, f"{found.name} wants a verb"
+        assert words[0] in found.commands, f"there is no `touchstone {words[0]}`"
+        found, words = found.commands[words[0]], words[1:]
+    return found, words
+
+
+def test_every_situation_has_its_page() -> None:
+    assert {page.stem for page in PAGES} == SITUATIONS
+
+
+@pytest.mark.parametrize(("page", "line"), WHOLE)
+def test_a_command_to_copy_is_understood_as_written(page: str, line: str) -> None:
+    verb, words = verb_of(shlex.split(line)[1:])
+    verb.make_context(page, list(words), resilient_parsing=False)
+
+
+@pytest.mark.parametrize(("page", "words"), NAMED)
+def test_a_command_in_a_sentence_exists(page: str, words: str) -> None:
+    verb_of(words.split())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_page_a_runbook_points_to_exists(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        assert (page.parent / target).is_file(), target
