@@ -68,7 +68,8 @@ class Watchdog:
     Args:
         desk: broker, ledger, clock and calendar; its monotonic reading times the silence.
         kill_switch: the switch of the home.
-        heartbeat: file that acts and the daemon touch; only that its stamp changes counts, not what time it says.
+        heartbeat: file that the one it guards touches, and nobody else; only that its stamp changes counts, not the
+            time it says.
         stop_requests: folder of halts the ledger has yet to hear of.
         policy: how closely it looks.
     """

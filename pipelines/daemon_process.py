@@ -3,16 +3,21 @@
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import dagster as dg
 
+from pipelines.logging_setup import process_mask
+from pipelines.secret_masking import SecretMask
+
 WORKSPACE: Final = Path(__file__).parent.parent / "workspace.yaml"
 SECONDS_TO_STOP: Final = 20
+_SECONDS_TO_FLUSH: Final = 2
 
 
 @contextmanager
@@ -21,26 +26,41 @@ def running_daemon(*, environment: Mapping[str, str], log_file: Path) -> Iterato
 
     Args:
         environment: of the child; names the home and the Dagster instance.
-        log_file: where its output goes.
+        log_file: where its output goes, each line masked as this process masks its own log.
 
     Yields:
         The child process; `poll()` tells whether it has died.
     """
     command = [sys.executable, "-m", "dagster._daemon", "run", "--workspace", str(WORKSPACE)]
     log_file.parent.mkdir(parents=True, exist_ok=True)
-    with log_file.open("ab") as log:
-        child = subprocess.Popen(  # noqa: S603 - the command is our own
-            command, env=dict(environment), cwd=WORKSPACE.parent, stdout=log, stderr=log, start_new_session=True
-        )
+    child = subprocess.Popen(  # noqa: S603 - the command is our own
+        command,
+        env=dict(environment),
+        cwd=WORKSPACE.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    writer = threading.Thread(target=_write_masked, args=(child.stdout, log_file), name="daemon-log", daemon=True)
+    writer.start()
+    try:
+        yield child
+    finally:
+        child.send_signal(signal.SIGINT)
         try:
-            yield child
-        finally:
-            child.send_signal(signal.SIGINT)
-            try:
-                child.wait(timeout=SECONDS_TO_STOP)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
+            child.wait(timeout=SECONDS_TO_STOP)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+        # What the daemon started may hold its output open for longer than it lives.
+        writer.join(timeout=_SECONDS_TO_FLUSH)
+
+
+def _write_masked(lines: IO[bytes] | None, log_file: Path) -> None:
+    mask = process_mask() or SecretMask(())
+    with log_file.open("ab", buffering=0) as log:
+        for line in lines or ():
+            log.write(mask(line.decode(errors="replace")).encode())
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,8 +175,13 @@ class Home:
 
     @property
     def heartbeat(self) -> Path:
-        """File touched by every act and by the daemon; the watchdog cancels when it is not touched any more."""
+        """File the daemon touches; the watchdog guards the daemon, and cancels when it is not touched any more."""
         return self.root / "heartbeat"
+
+    @property
+    def act_heartbeat(self) -> Path:
+        """File every act touches as it begins; it is no sign of a daemon that would begin the next."""
+        return self.root / "act_heartbeat"
 
     @property
     def dagster(self) -> Path:

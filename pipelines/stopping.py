@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import orjson
@@ -54,23 +55,23 @@ def open_acting_desk(settings: TradingSettings, home: Home, *, run_id: str = "",
         SettingsRefused: an address or key of the venue is refused.
     """
     prepare_stopping(home, orders_url=orders_url(settings))
-    beat(home)
+    beat(home.act_heartbeat)
     desk = open_desk(settings, home, run_id=run_id, actor=actor)
     take_in_stop_requests(desk.ledger, home.stop_requests, at=desk.clock.now())
     return desk
 
 
-def beat(home: Home) -> None:
-    """Give a sign of life, for the watchdog."""
-    home.root.mkdir(parents=True, exist_ok=True)
-    home.heartbeat.touch()
+def beat(heartbeat: Path) -> None:
+    """Give a sign of life in a file of one's own."""
+    heartbeat.parent.mkdir(parents=True, exist_ok=True)
+    heartbeat.touch()
 
 
 def beating(home: Home, work: Callable[[], T]) -> Callable[[], T]:
-    """Return the work with a sign of life before it."""
+    """Return the daemon's work with its sign of life before it, for the watchdog."""
 
     def alive() -> T:
-        beat(home)
+        beat(home.heartbeat)
         return work()
 
     return alive

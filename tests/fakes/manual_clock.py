@@ -1,20 +1,10 @@
-"""A clock that stands still until a test moves it."""
+"""The clock of recorded time, which a test may also set back, as a person may set one."""
 
 from datetime import datetime
 
+from execution.clock import MovedClock
 
-class ManualClock:
-    def __init__(self, instant: datetime) -> None:
-        self._instant = instant
 
-    def now(self) -> datetime:
-        return self._instant
-
-    def monotonic_seconds(self) -> float:
-        return self._instant.timestamp()
-
-    def wait_seconds(self, seconds: float) -> bool:
-        return False
-
+class ManualClock(MovedClock):
     def move_to(self, instant: datetime) -> None:
         self._instant = instant
