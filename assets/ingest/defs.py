@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from assets import keys, schemas
+from assets.fact_log import tell
 from assets.ingest.collect import Intake, pin_snapshot, take_in, write_tapes
+from assets.ingest.degrading import last_good
 from assets.ingest.sources import MarketSources
 from assets.partitions import SESSIONS
 from assets.raw_store import RawStore
@@ -49,7 +52,20 @@ def raw_tables(
     session, calendar = date.fromisoformat(context.partition_key), TradingCalendar.shipped()
     chosen = [table for table in schemas.ALL if dg.AssetKey(table.key) in context.selected_asset_keys]
     for table in chosen:
-        intake = take_in(sources, raw_store, table, session=session, recorded_at=clock.now(), calendar=calendar)
+        taking = partial(
+            take_in, sources, raw_store, table, session=session, recorded_at=clock.now(), calendar=calendar
+        )
+        intake = last_good(table, raw_store, taking)
+        if isinstance(intake, str):
+            tell(
+                "source_away",
+                run_id=context.run.run_id,
+                decision_id=context.partition_key,
+                table=table.name,
+                why=intake,
+            )
+            yield dg.MaterializeResult(asset_key=dg.AssetKey(table.key), metadata={"rows": 0, "degraded": intake})
+            continue
         yield dg.MaterializeResult(asset_key=dg.AssetKey(table.key), metadata=_told(intake, sources))
     write_tapes(sources, tape_root, session=session, calendar=calendar)
 
