@@ -10,7 +10,7 @@ import pytest
 
 from assets import schemas
 from assets.ingest.collect import Intake, take_in
-from assets.ingest.degrading import INDISPENSABLE, last_good
+from assets.ingest.degrading import last_good
 from assets.ingest.simulated_market import SimulatedMarket, SimulatedMarketSettings
 from assets.ingest.sources import MarketSources, simulated_sources
 from assets.raw_store import RawStore
@@ -79,7 +79,3 @@ def test_what_a_person_must_look_at_is_never_passed_over(tmp_path: Path, error: 
     asked(store, MONDAY, SOURCES)
     with pytest.raises(type(error)):
         asked(store, TUESDAY, replace(SOURCES, news=Away(error)))
-
-
-def test_every_table_is_either_indispensable_or_judged_by_its_age_or_absence() -> None:
-    assert INDISPENSABLE < {table.name for table in schemas.ALL}
