@@ -42,6 +42,17 @@ ROOMS: Final[dict[str, tuple[str, ...]]] = {
     "session": ("tests/unit/session", "tests/unit/stopping"),
 }
 """Each room of `execution` with its tests; fast ones, since they run once for each of thousands of changes."""
+_LEDGER: Final = tuple(
+    f"tests/unit/ledger/test_{name}.py"
+    for name in ("event_codec", "folding", "hash_chain", "impossible_events", "order_record")
+)
+MODULES: Final[dict[str, tuple[str, ...]]] = {
+    **dict.fromkeys(("ledger/event_codec", "ledger/folding", "ledger/hash_chain", "ledger/order_record"), _LEDGER),
+    "session/answers": ("tests/unit/session/test_answers.py", "tests/property/test_bad_answers.py"),
+    "session/reservation": ("tests/unit/session/test_reservation.py",),
+    "session/send": ("tests/unit/session/test_one_order_out.py",),
+}
+"""Modules with tests of their own on values in memory: asked of those alone, a change takes a tenth of a second."""
 _COPIED: Final = ("assets", "pipelines", "sensors", "execution", "examples", "tests", "pyproject.toml")
 _PYTEST: Final = ("-p", "no:cacheprovider", "--hypothesis-seed=0", "-m", "not campaign", "-k", "not postgres")
 # What mutmut writes for a mutant: pytest's exit code, or why there is none.
@@ -82,7 +93,7 @@ def _say_what_to_mutate(folder: Path, place: str) -> None:
         "only_mutate": [f"execution/{room}/{module or '*'}.py"],
         "also_copy": ["assets", "pipelines", "sensors", "examples"],
         "pytest_add_cli_args": list(_PYTEST),
-        "pytest_add_cli_args_test_selection": list(ROOMS[room]),
+        "pytest_add_cli_args_test_selection": list(MODULES.get(place, ROOMS[room])),
     }
     lines = [f"{key} = {json.dumps(value)}\n" for key, value in section.items()]
     with (folder / "pyproject.toml").open("a", encoding="utf-8") as file:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.run_coverage import percent_covered
-from deploy.run_mutants import ROOMS, _counts
+from deploy.run_mutants import MODULES, ROOMS, _counts
 
 ROOT = Path(__file__).parents[3]
 
@@ -53,4 +53,11 @@ def test_a_change_is_noticed_when_tests_fail_or_never_end_and_survives_when_they
 def test_each_room_is_a_folder_and_its_tests_are_there() -> None:
     for room, tests in ROOMS.items():
         assert (ROOT / "execution" / room).is_dir()
+        assert all((ROOT / path).exists() for path in tests)
+
+
+def test_each_module_with_tests_of_its_own_is_in_a_room_and_its_tests_are_there() -> None:
+    for place, tests in MODULES.items():
+        assert (ROOT / "execution" / f"{place}.py").is_file()
+        assert place.partition("/")[0] in ROOMS
         assert all((ROOT / path).exists() for path in tests)

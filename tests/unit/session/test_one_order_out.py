@@ -82,7 +82,7 @@ class Watch(MovedClock):
 
     def __init__(self, instant: datetime) -> None:
         super().__init__(instant)
-        self.seconds, self.per_look = 0.0, 0.0
+        self.seconds, self.per_look = 1_000.0, 0.0
 
     def monotonic_seconds(self) -> float:
         self.seconds += self.per_look
@@ -146,7 +146,9 @@ class Counter:
 
     @property
     def notes(self) -> list[tuple[str, str]]:
-        return [(note.subject, note.detail) for note in self.ledger.book().notes.values() if note.topic == "not_sent"]
+        notes = self.ledger.book().notes
+        assert all(session == SESSION for _, session, _ in notes)
+        return [(note.subject, note.detail) for note in notes.values() if note.topic == "not_sent"]
 
 
 def an_entry(symbol: str = "AAA", **changes: Any) -> Event:
@@ -240,6 +242,12 @@ def test_no_more_is_sold_than_is_held(shares: int, *, goes: bool) -> None:
     order = an_exit(quantity_shares=shares)
     counter = Counter(held(10), intended(order))
     assert bool(counter.send(order.client_order_id, shares=shares)) is goes
+
+
+def test_a_single_share_of_what_is_not_held_is_not_sold() -> None:
+    order = an_exit(quantity_shares=1)
+    counter = Counter(intended(order))
+    assert counter.send(order.client_order_id, shares=1) == []
 
 
 @pytest.mark.parametrize(("shares", "goes"), [(6, True), (7, False)])
