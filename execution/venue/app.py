@@ -65,7 +65,8 @@ def venue_app(
     app.state.floor = VenueFloor(
         broker, tape=tape, news=news, sheet=sheet or OrderSheet(), clock=clock, calendar=calendar, faults=plan
     )
-    app.state.keys = (key_id, secret_key)
+    # Pairs, for while keys are changed the former ones are good too.
+    app.state.keys = {(key_id, secret_key)}
     app.state.quota = Quota(SystemClock(), requests_per_minute)
     # Outermost of all: dropping a connection needs the server's own `send`, which the framework's layers would wrap.
     app.middleware_stack = FaultGate(app.build_middleware_stack(), plan)

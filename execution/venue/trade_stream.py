@@ -45,7 +45,7 @@ async def _is_authorised(socket: WebSocket) -> bool:
     data = said.get("data", {})
     # Two spellings of the same: the older nests the keys, the newer does not.
     given = (data.get("key_id") or said.get("key"), data.get("secret_key") or said.get("secret"))
-    is_known = said.get("action") in ("auth", "authenticate") and given == socket.app.state.keys
+    is_known = said.get("action") in ("auth", "authenticate") and given in socket.app.state.keys
     status = "authorized" if is_known else "unauthorized"
     answer = {"stream": "authorization", "data": {"status": status, "action": "authenticate"}}
     await socket.send_bytes(orjson.dumps(answer))

@@ -33,11 +33,13 @@ class HttpVenue:
         url: root of its paths, without a slash at the end: a client appends `/v2/orders`.
         floor: the venue behind the wire; `floor.broker` is the engine.
         faults: what goes wrong from now on: `faults.add(Fault(...))`.
+        keys: the pairs that are good now.
     """
 
     url: str
     floor: VenueFloor
     faults: FaultPlan
+    keys: set[tuple[str, str]]
 
     @property
     def accepted(self) -> tuple[SheetRow, ...]:
@@ -74,7 +76,7 @@ def http_venue(
         requests_per_minute=requests_per_minute,
     )
     with served(app) as url:
-        yield HttpVenue(url, app.state.floor, plan)
+        yield HttpVenue(url, app.state.floor, plan, app.state.keys)
     broker.close()
 
 
