@@ -14,6 +14,7 @@ from assets import keys
 from assets.identity import RunIdentity
 from assets.ml import backtest_pages, pages, promotion_pages
 from assets.ml.backtest import FOLDER, Trial, live_through, multiples_of, summed_up
+from assets.ml.backtest_files import store_report
 from assets.ml.challenge import challenger, judge
 from assets.ml.dataset import build_training_set, offered_features, training_cut_off
 from assets.ml.model_registry import MODELS, ModelRegistry
@@ -272,8 +273,22 @@ def backtest(
     desks = summed_up(trial, lived, initial_cash_usd=desk_rules.initial_cash_usd)
     hashes = [write_by_hash(artifacts_root / FOLDER, desk.content, suffix=".json") for desk in desks]
     heading = backtest_pages.title(trial, is_synthetic=identity.is_synthetic)
+    report = store_report(
+        trial,
+        desks,
+        initial_cash_usd=desk_rules.initial_cash_usd,
+        warehouse=warehouse,
+        raw=raw_store,
+        artifacts_root=artifacts_root,
+        identity=identity,
+    )
     return dg.MaterializeResult(
-        metadata={"tried": heading, "days_hashes": hashes}
+        metadata={
+            "tried": heading,
+            "days_hashes": hashes,
+            "report_hash": report.html_hash,
+            "report_pdf_hash": report.pdf_hash,
+        }
         | _markdown(
             results=backtest_pages.markdown_table(desks),
             equity=backtest_pages.equity_chart(desks[0], heading=heading),

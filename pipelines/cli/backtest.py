@@ -6,6 +6,7 @@ from datetime import date
 from typing import Final, cast, get_args
 
 from assets.ml.backtest import FOLDER, Trial, live_through, multiples_of, summed_up
+from assets.ml.backtest_files import store_report
 from assets.ml.backtest_market import Scorer
 from assets.ml.backtest_pages import figures, title
 from assets.raw_store import RawStore
@@ -61,10 +62,20 @@ def run_backtest(settings: Settings, home: Home, trial: Trial, *, tell: Callable
             left = (now - began) / len(lived) * (len(sessions) - len(lived))
             tell(f"{day[0].session}  equity {day[0].mark.equity_usd:,.2f} USD, about {left:.0f} s left")
     desks = summed_up(trial, lived, initial_cash_usd=settings.initial_cash_usd)
+    report = store_report(
+        trial,
+        desks,
+        initial_cash_usd=settings.initial_cash_usd,
+        warehouse=Warehouse(home.warehouse),
+        raw=RawStore(home.raw),
+        artifacts_root=home.artifacts,
+        identity=identity,
+    )
     stored = [write_by_hash(home.artifacts / FOLDER, desk.content, suffix=".json") for desk in desks]
     rows = [(*figures(desk).values(), digest[:12]) for desk, digest in zip(desks, stored, strict=True)]
     table = text_table((*figures(desks[0]), "days"), rows)
-    return f"{title(trial, is_synthetic=identity.is_synthetic)}\n\n{table}"
+    told = f"report: {FOLDER}/{report.html_hash}.html and {report.pdf_hash}.pdf among the artifacts"
+    return f"{title(trial, is_synthetic=identity.is_synthetic)}\n\n{table}\n\n{told}"
 
 
 def stored_sessions(home: Home, *, first: date | None, last: date | None, sessions: int) -> tuple[date, date]:

@@ -1,0 +1,100 @@
+"""A backtest's report, made from what a home has stored and put beside the days under the hash of its content.
+
+What is wrong with the data is found, not asked: a market that was made, and a year of stocks of which none ever left
+the exchange, which only a list of survivors shows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from assets import schemas
+from assets.identity import RunIdentity
+from assets.ml.backtest import FOLDER, Lived, Trial
+from assets.ml.backtest_facts import Floats
+from assets.ml.backtest_report import Report, html_page, pdf_page
+from assets.ml.forward_returns import ForwardReturns
+from assets.ml.model_registry import MODELS
+from assets.ml.trial_log import TrialLog
+from assets.performance import SESSIONS_PER_YEAR
+from assets.raw_store import RawStore
+from assets.warehouse import Warehouse
+from execution.artifact_files import write_by_hash
+from execution.trading_calendar import TradingCalendar
+
+EVERY_STOCK: Final = "every stock alike"
+SYNTHETIC: Final = "synthetic market"
+SURVIVORS: Final = "survivorship biased"
+_HASH_SHOWN: Final = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportFiles:
+    """The hashes under which a report stands in `backtests/`, as a page and as a PDF."""
+
+    html_hash: str
+    pdf_hash: str
+
+
+def store_report(
+    trial: Trial,
+    desks: Sequence[Lived],
+    *,
+    initial_cash_usd: Decimal,
+    warehouse: Warehouse,
+    raw: RawStore,
+    artifacts_root: Path,
+    identity: RunIdentity,
+) -> ReportFiles:
+    """Write the report of a trial and return its hashes; the same days on the same parts give the same bytes.
+
+    Args:
+        trial: what was tried.
+        desks: what came of it, the settings' own costs first.
+        initial_cash_usd: equity before the first day.
+        warehouse: for what the stocks themselves came to.
+        raw: for the list of securities.
+        artifacts_root: where the files go.
+        identity: who ran.
+    """
+    sessions = [day.mark.marked_session for day in desks[0].days]
+    report = Report(
+        trial=trial,
+        desks=desks,
+        initial_cash_usd=initial_cash_usd,
+        benchmarks={EVERY_STOCK: every_stock(warehouse, sessions)},
+        trainings=TrialLog(artifacts_root / MODELS).trials(),
+        stamps=stamps_of(raw, sessions, is_synthetic=identity.is_synthetic),
+        identity={
+            "mode": identity.mode,
+            "strategy": identity.strategy,
+            "settings": identity.settings_hash[:_HASH_SHOWN],
+            "code": identity.code_hash[:_HASH_SHOWN],
+        },
+    )
+    folder = artifacts_root / FOLDER
+    return ReportFiles(
+        html_hash=write_by_hash(folder, html_page(report).encode(), suffix=".html"),
+        pdf_hash=write_by_hash(folder, pdf_page(report), suffix=".pdf"),
+    )
+
+
+def every_stock(warehouse: Warehouse, sessions: Sequence[date]) -> Floats:
+    """Return the growth of one dollar in every stock with a bar, in equal parts each day and free of costs."""
+    history = ForwardReturns.read(warehouse, grid=sessions)
+    returns = np.where(history.has_bar, history.growth - 1.0, 0.0).sum(axis=1)
+    growth: Floats = np.cumprod(1.0 + returns / np.maximum(1, history.has_bar.sum(axis=1)))
+    return growth
+
+
+def stamps_of(raw: RawStore, sessions: Sequence[date], *, is_synthetic: bool) -> tuple[str, ...]:
+    """Return what must be said of the data on every page."""
+    as_of = TradingCalendar.shipped().as_of(sessions[-1])
+    delisted = raw.read(schemas.SECURITIES, as_of=as_of).column("delisted_session")
+    is_biased = len(sessions) >= SESSIONS_PER_YEAR and delisted.null_count == len(delisted)
+    return tuple(stamp for stamp, applies in ((SYNTHETIC, is_synthetic), (SURVIVORS, is_biased)) if applies)

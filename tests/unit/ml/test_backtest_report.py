@@ -1,0 +1,108 @@
+"""A backtest's report says what the days say, the same way twice, and stamps what is wrong with its data."""
+
+import re
+from datetime import date
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from assets.ml.backtest import Lived, Trial, summed_up
+from assets.ml.backtest_facts import BLOCK_SESSIONS, UNKNOWN, Facts, difference, facts_of
+from assets.ml.backtest_report import Report, html_page, pdf_page
+from tests.builders.backtest_quarter import CASH, DEAR, FREE, SESSIONS, lived
+
+TRIAL = Trial(first=SESSIONS[0], last=SESSIONS[-2], every_sessions=5, cost_multiples=(Decimal(1), Decimal(2)))
+
+
+@pytest.fixture(scope="module")
+def desks() -> tuple[Lived, ...]:
+    days = zip(lived(FREE), lived(DEAR), strict=True)
+    return summed_up(TRIAL, list(days), initial_cash_usd=CASH)
+
+
+@pytest.fixture(scope="module")
+def facts(desks: tuple[Lived, ...]) -> Facts:
+    return facts_of(desks[1], initial_cash_usd=CASH)
+
+
+@pytest.fixture(scope="module")
+def report(desks: tuple[Lived, ...]) -> Report:
+    return Report(
+        trial=TRIAL,
+        desks=desks,
+        initial_cash_usd=CASH,
+        benchmarks={"every stock alike": np.linspace(1.0, 1.1, len(desks[0].days))},
+        trainings=(),
+        stamps=("survivorship biased",),
+        identity={"settings": "5" * 12, "code": "c<o>de"},
+    )
+
+
+def earned(desk: Lived) -> float:
+    return float(desk.days[-1].mark.equity_usd - CASH)
+
+
+def test_sectors_and_trips_share_out_every_dollar(desks: tuple[Lived, ...], facts: Facts) -> None:
+    assert sum(facts.by_sector.values()) == pytest.approx(earned(desks[1]))
+    assert sum(facts.by_regime.values()) == pytest.approx(earned(desks[1]))
+    assert sum(facts.by_feature.values()) == pytest.approx(earned(desks[1]))
+    assert sum(float(trip.earned_usd) for trip in facts.trips) == pytest.approx(earned(desks[1]))
+    assert UNKNOWN not in facts.by_sector
+
+
+def test_a_feature_gets_its_part_by_the_size_of_its_contribution(desks: tuple[Lived, ...], facts: Facts) -> None:
+    # The builder's signals all contribute 0.3 and 0.1.
+    assert facts.by_feature["return_5d"] == pytest.approx(earned(desks[1]) * 0.75)
+    assert facts.by_feature["rsi_14"] == pytest.approx(earned(desks[1]) * 0.25)
+
+
+def test_months_compound_to_the_whole(desks: tuple[Lived, ...], facts: Facts) -> None:
+    months = [value for months in facts.months.values() for value in months.values()]
+    assert np.prod([1 + value for value in months]) - 1 == pytest.approx(earned(desks[1]) / float(CASH))
+    assert list(facts.months[2024]) == [1, 2, 3, 4]
+
+
+def test_a_band_holds_the_middle_of_what_days_drawn_again_come_to(facts: Facts) -> None:
+    assert len(facts.low) == len(facts.sessions) > BLOCK_SESSIONS
+    assert (facts.low < facts.high).all()
+    assert facts.low[-1] < facts.equity[-1] < facts.high[-1]
+
+
+def test_a_desk_differs_from_itself_by_nothing_and_dearer_trading_costs(desks: tuple[Lived, ...]) -> None:
+    itself = difference(desks[0], desks[0], initial_cash_usd=CASH)
+    assert (itself.value, itself.low, itself.high) == (0.0, 0.0, 0.0)
+    assert difference(desks[0], desks[1], initial_cash_usd=CASH).value > 0
+
+
+def test_a_page_is_the_same_twice_and_fetches_nothing(report: Report) -> None:
+    page = html_page(report)
+    assert page == html_page(report)
+    assert set(re.findall(r"https?://[^\s\"']+", page)) <= {
+        "http://www.w3.org/2000/svg",
+        "http://www.w3.org/1999/xlink",
+    }
+    assert "<script" not in page
+
+
+def test_the_first_page_tells_trials_and_deflated_ratio_and_escapes_what_it_tells(report: Report) -> None:
+    page = html_page(report)
+    assert page.index("deflated Sharpe") < page.index("choices tried") < page.index("<svg")
+    assert "c&lt;o&gt;de" in page
+
+
+def test_a_flaw_of_the_data_is_stamped_at_head_foot_and_every_printed_page(report: Report) -> None:
+    page = html_page(report)
+    assert page.count('<span class="stamp">survivorship biased</span>') == 3
+    assert "<title>[survivorship biased]" in page
+
+
+def test_the_pdf_is_the_same_twice(report: Report) -> None:
+    first = pdf_page(report)
+    assert first.startswith(b"%PDF")
+    assert first == pdf_page(report)
+
+
+def test_trips_that_last_to_the_end_are_told_as_open(facts: Facts) -> None:
+    assert {trip.ended for trip in facts.trips if trip.is_open} <= {date(2024, 4, 10)}
+    assert any(not trip.is_open for trip in facts.trips)
