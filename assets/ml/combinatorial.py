@@ -17,7 +17,7 @@ import numpy.typing as npt
 from assets.ml.dataset import Floats, TrainingSet
 from assets.ml.forward_returns import ENTRY_LAG_SESSIONS
 from assets.ml.policy import LearningPolicy
-from assets.ml.walk_forward import Rows, unsealed_days
+from assets.ml.walk_forward import Rows, require_apart, unsealed_days
 from execution.domain.errors import DataError
 
 TEST_GROUPS: Final = 2
@@ -107,13 +107,7 @@ def _fold(
     learned = _rows_of(training_set, days[train])
     held_out = tuple(_rows_of(training_set, days[test]) for test in tests)
     for test in held_out:
-        first, last = training_set.sessions[test[0]], training_set.label_end[test].max()
-        is_apart = (training_set.label_end[learned] < first) | (training_set.sessions[learned] > last)
-        if not is_apart.all():
-            raise DataError(
-                f"found a training label that overlaps the labels of {first} to {last}, expected none: "
-                "purge at least the labels' length"
-            )
+        require_apart(training_set, learned, test)
     return CombinedFold(train=learned, tests=held_out, paths=tuple(paths.tolist()))
 
 

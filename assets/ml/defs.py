@@ -17,6 +17,7 @@ from assets.ml.backtest import FOLDER, Trial, live_through, multiples_of, summed
 from assets.ml.backtest_files import store_report
 from assets.ml.challenge import challenger, judge
 from assets.ml.dataset import build_training_set, offered_features, training_cut_off
+from assets.ml.foresight import earlier_moment, label_differences
 from assets.ml.model_registry import MODELS, ModelRegistry
 from assets.ml.policy import LearningPolicy
 from assets.ml.score_store import ScoreStore
@@ -37,6 +38,7 @@ from execution.trading_calendar import TradingCalendar
 TRAINING_SETS: Final = "training_sets"
 SCORES: Final = "scores"
 PROMOTION_GATE: Final = "promotion_gate"
+LABELS_HOLD: Final = "labels_know_no_future"
 SESSIONS_TOLD: Final = 21
 _READ_MARTS: Final = (
     keys.FEATURES_MART,
@@ -55,6 +57,14 @@ def _keys(*names: keys.Key) -> list[dg.AssetKey]:
     group_name=keys.ML,
     pool=POOL,
     deps=_keys(*_READ_MARTS, keys.FEATURES_GATE_CERTIFICATE),
+    check_specs=[
+        dg.AssetCheckSpec(
+            LABELS_HOLD,
+            asset=dg.AssetKey(list(keys.ML_TRAINING_SET)),
+            blocking=True,
+            description="Labels complete at an earlier cut-off are the same to the bit when nothing later is read.",
+        )
+    ],
 )
 def training_set(
     *,
@@ -64,7 +74,7 @@ def training_set(
     clock: dg.ResourceParam[Clock],
     learning_policy: dg.ResourceParam[LearningPolicy],
     artifacts_root: dg.ResourceParam[Path],
-) -> dg.MaterializeResult[None]:
+) -> Iterator[dg.MaterializeResult[None]]:
     """Features of every member and session with the labels that were complete at the newest cut-off, if it is green."""
     calendar = TradingCalendar.shipped()
     cut_off = training_cut_off(warehouse, now=clock.now(), calendar=calendar)
@@ -76,9 +86,18 @@ def training_set(
         policy=learning_policy,
         calendar=calendar,
     )
+    moment = earlier_moment(made, seed=calendar.index(cut_off))
+    changed = label_differences(made, warehouse, moment=moment, policy=learning_policy, calendar=calendar)
     dataset_hash = TrainingSetStore(artifacts_root / TRAINING_SETS).publish(made)
-    return dg.MaterializeResult(
-        metadata=pages.training_set_facts(made, dataset_hash=dataset_hash) | _markdown(labels=pages.return_chart(made))
+    yield dg.MaterializeResult(
+        metadata=pages.training_set_facts(made, dataset_hash=dataset_hash) | _markdown(labels=pages.return_chart(made)),
+        check_results=[
+            dg.AssetCheckResult(
+                check_name=LABELS_HOLD,
+                passed=changed == 0,
+                metadata={"cut_off": moment.isoformat(), "labels_that_differ": changed},
+            )
+        ],
     )
 
 

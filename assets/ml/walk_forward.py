@@ -183,6 +183,21 @@ def standardised(scores: Floats) -> Floats:
     return (scores - scores.mean()) / spread if spread > 0 else np.zeros(len(scores))
 
 
+def require_apart(training_set: TrainingSet, train: Rows, test: Rows) -> None:
+    """Refuse rows to learn from whose labels overlap those of rows to judge: each ends before, or begins after.
+
+    Raises:
+        DataError: a label to learn from overlaps.
+    """
+    first, last = training_set.sessions[test].min(), training_set.label_end[test].max()
+    overlaps = (training_set.label_end[train] >= first) & (training_set.sessions[train] <= last)
+    if overlaps.any():
+        raise DataError(
+            f"found {int(overlaps.sum())} training labels that overlap the labels of {first} to {last}, expected none: "
+            "cut folds over days, and purge at least the labels' length"
+        )
+
+
 def mean_rank_ic(metrics: Sequence[FoldMetrics]) -> float:
     """Return the mean rank IC over folds; 0 without any."""
     return sum(fold.rank_ic for fold in metrics) / len(metrics) if metrics else 0.0
@@ -193,12 +208,7 @@ def _fold(
 ) -> Fold:
     train = np.flatnonzero(training_set.sessions <= train_days[-1])
     test = np.flatnonzero((training_set.sessions >= test_days[0]) & (training_set.sessions <= test_days[-1]))
-    newest_label = training_set.label_end[train].max()
-    if not newest_label < test_days[0]:
-        raise DataError(
-            f"found a training label that ends on {newest_label}, expected all before {test_days[0]}: "
-            "purge at least the labels' length"
-        )
+    require_apart(training_set, train, test)
     return Fold(train, test)
 
 

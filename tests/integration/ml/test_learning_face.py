@@ -12,6 +12,7 @@ from assets import keys
 from assets.identity import RunIdentity
 from assets.ml import defs
 from assets.ml.model_registry import ModelRegistry
+from assets.ml.policy import LearningPolicy, PromotionPolicy
 from assets.ml.score_store import ScoreStore
 from assets.partitions import SESSIONS
 from assets.snapshots import DataSnapshot, SnapshotStore
@@ -46,6 +47,7 @@ class Home:
     instance: dg.DagsterInstance
     identity: RunIdentity = IDENTITY
     now_after: timedelta = timedelta(0)
+    policy: LearningPolicy = field(default_factory=a_policy)
     batches: SignalBatchStore = field(init=False)
     models: ModelRegistry = field(init=False)
     warehouse: Warehouse = field(init=False)
@@ -73,7 +75,7 @@ class Home:
             "snapshots": SnapshotStore(self.root / "snapshots"),
             "models": self.models,
             "clock": StoppedClock(CALENDAR.as_of(self.session) + self.now_after),
-            "learning_policy": a_policy(),
+            "learning_policy": self.policy,
             "identity": self.identity,
             "artifacts_root": self.root / "artifacts",
         }
@@ -106,6 +108,37 @@ def test_training_stores_a_champion_and_shows_its_folds(home):
     assert shown["verdict"] == "promoted"
     assert "| test |" in shown["folds"]
     assert "data:image/png" in shown["rank_ic_by_fold"]
+
+
+def test_training_checks_its_labels_and_tells_what_promotion_asked(home):
+    home.certify()
+    result = home.run(TRAINING)
+    checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
+    assert {name: check.passed for name, check in checks.items()} == {defs.LABELS_HOLD: True, defs.PROMOTION_GATE: True}
+    shown = seen(result, keys.ML_MODEL)
+    assert "| deflated Sharpe ratio |" in shown["promotion_gate"]
+    assert "momentum_12_1" in shown["beside_rules_and_luck"]
+    assert {"deflated_sharpe", "overfitting_probability", "superiority_p"} <= shown.keys()
+
+
+def test_a_refused_challenger_fails_its_check_and_stops_nothing(home):
+    home.certify()
+    home.policy = a_policy(promotion=PromotionPolicy(min_deflated_sharpe=0.999999, min_luck_quantile=1.0))
+    result = home.run(TRAINING)
+    (check,) = [one for one in result.get_asset_check_evaluations() if one.check_name == defs.PROMOTION_GATE]
+    assert result.success
+    assert not check.passed
+    assert check.severity == dg.AssetCheckSeverity.WARN
+    assert home.models.champion() is None
+    assert "expected" in seen(result, keys.ML_MODEL)["why"]
+
+
+def test_labels_that_know_the_future_stop_learning(home, monkeypatch):
+    home.certify()
+    monkeypatch.setattr(defs, "label_differences", lambda *_, **__: 3)
+    with pytest.raises(dg.DagsterError, match=defs.LABELS_HOLD):
+        home.run(TRAINING)
+    assert home.models.history() == ()
 
 
 def test_training_twice_gives_the_same_model_and_one_promotion(home):
