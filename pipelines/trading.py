@@ -10,12 +10,14 @@ import dagster as dg
 from assets.trading.defs import DEFINITIONS as TRADING
 from execution.session.run_session import Desk
 from pipelines.due_trading import due_trading_work
+from pipelines.freshness import with_freshness
 from pipelines.home import Home
 from pipelines.jobs import job_definitions
 from pipelines.logging_setup import configure_logging
 from pipelines.masked_errors import without_secrets
 from pipelines.run_audit import note_runs, note_settings, system_user
 from pipelines.stopping import beating, open_acting_desk
+from pipelines.trading_adapters import is_clock_told
 from pipelines.trading_settings import TradingSettings, load_trading_settings
 from sensors.due_work import due_work_sensor
 from sensors.rules import Act, Work
@@ -47,7 +49,8 @@ def build_definitions(settings: TradingSettings, home: Home) -> dg.Definitions:
     own = dg.Definitions(
         jobs=list(jobs.values()), sensors=sensors, resources={"desk": desk, "artifacts_root": home.artifacts}
     )
-    return dg.Definitions.merge(TRADING, own)
+    location = dg.Definitions.merge(TRADING, own)
+    return location if is_clock_told(settings.mode) else with_freshness(location)
 
 
 def _audited_desk(settings: TradingSettings, home: Home, context: dg.InitResourceContext) -> Desk:
