@@ -1,12 +1,13 @@
 """A few trading days of one desk at Alpaca's adapters over HTTP: orders, prices and the time all come by the wire."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
+from execution.brokers.alpaca import AlpacaBroker
 from execution.domain.events import FillBooked
 from execution.portfolio.cost_model import CostModel
 from execution.session.run_session import Desk
@@ -31,18 +32,20 @@ class AlpacaDays:
         days: clock, ledger and acts; `days.desk` trades over HTTP.
         venue: what is at the other end.
         changes: of the client's policy.
+        wrap_broker: what stands between a desk and its client.
     """
 
     days: TradingDays
     venue: HttpVenue
     changes: dict[str, Any]
+    wrap_broker: Callable[[AlpacaBroker], Any] = lambda broker: broker
 
     def restarted(self) -> Desk:
         """Return a desk of new objects on the same files, as another process has it."""
         side = self.client()
         self.days.desk_changes = {
             **self.days.desk_changes,
-            "broker": side.broker,
+            "broker": self.wrap_broker(side.broker),
             "quotes": side.quotes,
             "time_agreement": TimeAgreement(side.time, apart_max_seconds=10),
         }
@@ -79,11 +82,16 @@ class _Place:
 
 @contextmanager
 def alpaca_days(
-    folder: Path, *, sending: SendPolicy | None = None, faults: FaultPlan | None = None, **changes: Any
+    folder: Path,
+    *,
+    sending: SendPolicy | None = None,
+    faults: FaultPlan | None = None,
+    wrap_broker: Callable[[AlpacaBroker], Any] = lambda broker: broker,
+    **changes: Any,
 ) -> Iterator[AlpacaDays]:
     """Serve the venue of a few trading days and give the desk that trades there; changes are of the client's policy."""
     days = TradingDays(folder, desk_changes={"sending": sending or SendPolicy()})
     with http_venue(cast("World", _Place(folder, days.clock, COSTS)), faults) as venue:
-        made = AlpacaDays(days, venue, changes)
+        made = AlpacaDays(days, venue, changes, wrap_broker)
         made.restarted()
         yield made
