@@ -170,12 +170,17 @@ class _FrozenVenue:
             order_types=frozenset(),
             times_in_force=frozenset(),
             has_extended_hours=False,
+            order_classes=frozenset({"simple", "bracket"} if self._has_brackets else {"simple"}),
             fractional_sizes=FractionalSizes(
                 decimals=self.frozen["sizing"].get("share_decimals", 0),
                 order_types=frozenset({"limit"}),
                 times_in_force=frozenset({"day"}),
             ),
         )
+
+    @property
+    def _has_brackets(self) -> bool:
+        return any(planned["order"]["attached"] for planned in self.frozen["orders"])
 
     def submit(self, order: OrderRequest) -> SubmitOutcome:
         raise Halted(f"a replay sends nothing, and {order.client_order_id} would have been sent")

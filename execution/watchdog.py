@@ -139,7 +139,15 @@ class Watchdog:
 
     def _is_to_end(self, order: OrderState) -> bool:
         is_protective = order.order_type in STOP_TYPES and order.side == "sell"
-        return self._policy.cancels_protective_stops or not is_protective
+        return self._policy.cancels_protective_stops or not (is_protective or self._takes_profit(order))
+
+    def _takes_profit(self, order: OrderState) -> bool:
+        """Return whether the end of an order would end the stop it is linked to; without a ledger nobody knows."""
+        try:
+            record = self._desk.ledger.book().orders.get(order.client_order_id)
+        except (TouchstoneError, OSError):
+            return False
+        return record is not None and record.order.leg == "take_profit"
 
     def _is_in_session(self) -> bool:
         """Return whether orders can fill now; when nobody can tell, they can."""

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final, Literal
@@ -12,11 +12,13 @@ from execution.domain.canonical import canonical_bytes
 from execution.domain.quantities import Shares, state_shares
 
 Side = Literal["buy", "sell"]
-Leg = Literal["entry", "exit", "stop", "flatten", "monitor"]
+Leg = Literal["entry", "exit", "stop", "take_profit", "flatten", "monitor"]
 OrderType = Literal["limit", "market", "stop", "stop_limit", "trailing_stop"]
 TimeInForce = Literal["day", "gtc", "ioc", "fok", "opg", "cls"]
 OrderClass = Literal["simple", "bracket", "oco"]
 WorkingStatus = Literal["open", "filled", "cancelled", "expired", "rejected"]
+ATTACHED_LEGS: Final[frozenset[Leg]] = frozenset({"stop", "take_profit"})
+"""Kinds of orders that may have gone to the venue with the entry they follow."""
 STOP_TYPES: Final[frozenset[OrderType]] = frozenset({"stop", "stop_limit", "trailing_stop"})
 """Orders that wait for a trigger. One that sells protects a position."""
 
@@ -60,6 +62,11 @@ class OrderRequest:
     def __post_init__(self) -> None:
         """Give its size the one form equal sizes have."""
         state_shares(self, "quantity_shares")
+
+    def of_size(self, quantity_shares: Shares) -> "OrderRequest":
+        """Return the order, and what is attached to it, for another number of shares."""
+        attached = tuple(replace(leg, quantity_shares=quantity_shares) for leg in self.attached)
+        return replace(self, quantity_shares=quantity_shares, attached=attached)
 
     @property
     def order_class(self) -> OrderClass:

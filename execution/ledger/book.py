@@ -26,6 +26,7 @@ from execution.domain.events import (
     SymbolQuarantined,
     WhyRowsRecorded,
 )
+from execution.domain.orders import ATTACHED_LEGS
 from execution.domain.positions import Position
 from execution.domain.quantities import Shares
 from execution.ledger.grown import Grown
@@ -181,11 +182,31 @@ class Book:
             side: buy or sell.
             leg: only orders whose kind of leg is this one: entry, exit or stop.
         """
-        return sum(
-            record.exposed_shares
-            for record in self.unproven_orders
-            if record.order.symbol == symbol and record.order.side == side and leg in (None, record.order.leg)
-        )
+        exposed: Shares = 0
+        attached: dict[str, list[OrderRecord]] = {}
+        for record in self.unproven_orders:
+            if record.order.symbol != symbol or record.order.side != side or leg not in (None, record.order.leg):
+                continue
+            entry = self.entry_of(record)
+            if entry is None:
+                exposed += record.exposed_shares
+            else:
+                attached.setdefault(entry.order.client_order_id, []).append(record)
+        for entry_id, records in attached.items():
+            # They sell the same shares, and no more than their entry has bought and they have not sold.
+            entry = self.orders[entry_id]
+            legs = [self.orders.get(one.client_order_id) for one in entry.order.attached]
+            sold = sum(one.filled_shares for one in legs if one is not None)
+            exposed += max(0, min(max(one.exposed_shares for one in records), entry.filled_shares - sold))
+        return exposed
+
+    def entry_of(self, record: OrderRecord) -> OrderRecord | None:
+        """Return the buy that an order went to the venue with; None for one that went alone."""
+        if record.order.leg not in ATTACHED_LEGS:
+            return None
+        order_id = record.order.client_order_id
+        entries = (other for other in self.orders_of(record.cycle_id) if other.order.attached)
+        return next((one for one in entries if order_id in {leg.client_order_id for leg in one.order.attached}), None)
 
     def equity_usd(self, closes_usd: Mapping[str, Decimal]) -> Decimal:
         """Return cash plus everything held at given prices; a KeyError names a held symbol without one."""

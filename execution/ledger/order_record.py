@@ -182,7 +182,7 @@ class OrderRecord:
                 f"order {event.client_order_id}: {event.quantity_shares} shares would be sent, "
                 f"{self.order.quantity_shares} were decided; fewer may go out, never more"
             )
-        order = replace(self.order, quantity_shares=event.quantity_shares)
+        order = self.order.of_size(event.quantity_shares)
         return replace(
             self,
             state="in_flight",

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from execution.domain.events import ControlChanged, Event, LedgerRestored, SubmissionStarted
+from execution.domain.events import ControlChanged, Event, LedgerRestored
 from execution.ledger.book import Book
 from execution.ledger.order_record import OrderRecord
+from execution.ledger.sent_together import submission
 from execution.ledger.store import LedgerStore
 
 
@@ -39,18 +40,14 @@ def begin_recovery(ledger: LedgerStore, *, at: datetime, epoch: int, backup: str
 
     def decide(book: Book) -> Sequence[Event]:
         waiting = [record for record in book.orders.values() if record.state == "intended"]
-        return (restored, halted, *[_perhaps_sent(record, at) for record in waiting])
+        return (restored, halted, *[row for record in waiting for row in _perhaps_sent(record, at)])
 
     ledger.record(decide)
     return restored
 
 
-def _perhaps_sent(record: OrderRecord, at: datetime) -> SubmissionStarted:
+def _perhaps_sent(record: OrderRecord, at: datetime) -> Sequence[Event]:
     order = record.order
     price = order.limit_usd or record.reference_price_usd or Decimal(0)
-    return SubmissionStarted(
-        at=at,
-        client_order_id=order.client_order_id,
-        quantity_shares=order.quantity_shares,
-        reserved_usd=price * order.quantity_shares if order.side == "buy" else Decimal(0),
-    )
+    reserved = price * order.quantity_shares if order.side == "buy" else Decimal(0)
+    return submission(record, at=at, quantity_shares=order.quantity_shares, reserved_usd=reserved)

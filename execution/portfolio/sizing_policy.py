@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from execution.domain.quantities import SHARE_DECIMALS_MAX
 
+ProtectiveStop = Literal["stop", "trailing_stop", "bracket"]
+
 
 class SizingPolicy(BaseModel):
     """The policy of one strategy. Weights are fractions of equity."""
@@ -63,9 +65,15 @@ class SizingPolicy(BaseModel):
     stop_atr_multiple: Decimal = Field(
         default=Decimal("1.5"), gt=0, le=10, description="Average true ranges between the entry and its stop."
     )
-    protective_stop: Literal["stop", "trailing_stop"] = Field(
+    protective_stop: ProtectiveStop = Field(
         default="stop",
-        description="Kind of the stop behind a position; a trailing one rises with the price by the entry's distance.",
+        description="Stop behind a position: plain, trailing by the entry's distance, or with the entry in a bracket.",
+    )
+    take_profit_multiple: Decimal = Field(
+        default=Decimal(3),
+        gt=0,
+        le=20,
+        description="How far above its entry's limit a bracket takes profit, in distances from the entry to its stop.",
     )
     position_max_weight: Decimal = Field(
         default=Decimal("0.10"), gt=0, le=1, description="Largest position as a fraction of equity."

@@ -105,11 +105,18 @@ def context_of(
 
 def _open_orders(book: Book, shown: Iterable[OrderState]) -> tuple[OrderState, ...]:
     """Return every working order the venue shows, and those of ours it may have without showing them yet."""
-    orders = {order.client_order_id: order for order in shown}
+    # A stop protects what its take-profit may sell: an exit replaces both, and neither keeps one from going out.
+    orders = {order.client_order_id: order for order in shown if not _takes_profit(book, order.client_order_id)}
     for record in book.unproven_orders:
-        if record.exposed_shares > 0 and record.order.client_order_id not in orders:
+        order_id = record.order.client_order_id
+        if record.exposed_shares > 0 and order_id not in orders and not _takes_profit(book, order_id):
             orders[record.order.client_order_id] = as_if_open(record)
     return tuple(orders[key] for key in sorted(orders))
+
+
+def _takes_profit(book: Book, client_order_id: str) -> bool:
+    record = book.orders.get(client_order_id)
+    return record is not None and record.order.leg == "take_profit"
 
 
 def as_if_open(record: OrderRecord) -> OrderState:

@@ -69,7 +69,9 @@ def losses_in_a_row(book: Book, *, since: datetime) -> int:
 
 def messages_sent_at(book: Book, *, since: datetime) -> tuple[datetime, ...]:
     """Return when each order went out since an instant, in order: the rows written before the wire."""
-    sent = (record.sent_at for day in book.days_since(since) for record in day.sent if record.sent_at is not None)
+    records = (record for day in book.days_since(since) for record in day.sent)
+    # What is attached to an order goes out in the same message.
+    sent = (record.sent_at for record in records if record.sent_at is not None and book.entry_of(record) is None)
     return tuple(sorted(at for at in sent if at >= since))
 
 

@@ -1,8 +1,9 @@
 """What a plan is once decided: its orders under derived ids, its content under one hash, its row in the ledger."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from execution.domain.canonical import canonical_bytes
 from execution.domain.events import Event, OrderIntended, PlanHeld, PlanRecorded
@@ -11,8 +12,11 @@ from execution.domain.quantities import stated_shares
 from execution.risk.trading_context import TradingContext
 from execution.session.approval import PLANS_FOLDER, frozen_orders
 from execution.session.basis import Basis
+from execution.session.bracket import exits_with
 from execution.session.decide import Decisions, SymbolDecision
 from execution.session.desk import Desk
+
+_NEWER: Final = frozenset({"share_decimals", "take_profit_multiple"})
 
 
 def intended_orders(desk: Desk, decisions: Decisions, session: date) -> tuple[OrderIntended, ...]:
@@ -66,8 +70,9 @@ def plan_event(desk: Desk, basis: Basis, *, session: date, plan_hash: str, equit
 
 
 def _sizing(desk: Desk) -> dict[str, Any]:
-    # Plans of whole shares are older than the choice: they keep their bytes.
-    return {name: value for name, value in desk.sized_by.model_dump().items() if name != "share_decimals" or value}
+    # Plans are older than these choices: one that leaves them alone keeps its bytes.
+    told, fields = desk.sized_by.model_dump(), type(desk.sized_by).model_fields
+    return {name: value for name, value in told.items() if name not in _NEWER or value != fields[name].default}
 
 
 def _intent(desk: Desk, decision: SymbolDecision, session: date) -> OrderIntended:
@@ -84,6 +89,7 @@ def _intent(desk: Desk, decision: SymbolDecision, session: date) -> OrderIntende
         limit_usd=proposed.limit_usd,
         is_reduce_only=proposed.leg != "entry",
     )
+    order = replace(order, attached=exits_with(desk, session, order, proposed))
     return OrderIntended(
         at=desk.clock.now(),
         cycle_id=desk.cycle_id(session),

@@ -6,7 +6,7 @@ any other whose outcome nobody knows.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from execution.domain.events import (
@@ -23,6 +23,7 @@ from execution.domain.orders import Accepted, OrderRequest, Refused, SubmitOutco
 from execution.domain.quantities import Shares
 from execution.ledger.book import Book
 from execution.ledger.order_record import OrderRecord
+from execution.ledger.sent_together import submission
 from execution.risk.reduce_only import may_go_out
 from execution.risk.throttles import message_refusal
 from execution.session.answers import outcome_told
@@ -56,8 +57,7 @@ class _Attempt:
         if end:
             return (OrderVoided(at=now, client_order_id=self.order.client_order_id, reason=end),)
         reserved = reserved_usd(self.desk, record, shares)
-        order_id = self.order.client_order_id
-        return (SubmissionStarted(at=now, client_order_id=order_id, quantity_shares=shares, reserved_usd=reserved),)
+        return submission(record, at=now, quantity_shares=shares, reserved_usd=reserved)
 
     def let_out_again(self, record: OrderRecord, reason: str) -> Sequence[Event]:
         """Return the row before sending an order of unknown outcome once more, or nothing when it is known by now."""
@@ -147,7 +147,7 @@ def send(desk: Desk, view: SendView, record: OrderRecord, quantity_shares: Share
     if not is_in_time(desk, view, record.order):
         return
     order_id = record.order.client_order_id
-    attempt = _Attempt(desk, view, replace(record.order, quantity_shares=quantity_shares))
+    attempt = _Attempt(desk, view, record.order.of_size(quantity_shares))
     events = desk.ledger.record(lambda book: attempt.let_out(book, book.orders[order_id]))
     if any(isinstance(event, SubmissionStarted) for event in events):
         _answered(attempt, is_repeated=False)
@@ -188,7 +188,7 @@ def repeat_wait(desk: Desk) -> timedelta:
 
 
 def _answered(attempt: _Attempt, *, is_repeated: bool) -> None:
-    desk, order_id = attempt.desk, attempt.order.client_order_id
+    desk = attempt.desk
     outcome = attempt.put_on_the_wire()
     if outcome is None:
         return
@@ -197,7 +197,16 @@ def _answered(attempt: _Attempt, *, is_repeated: bool) -> None:
     if is_repeated and isinstance(outcome, Refused):
         # A used id is refused too: the first sending may be what it is used by. Only a look-up tells.
         return
-    desk.ledger.record(lambda book: _answer(book.orders[order_id], outcome, desk.clock.now()))
+    desk.ledger.record(lambda book: _answers(book, attempt.order, outcome, desk.clock.now()))
+
+
+def _answers(book: Book, order: OrderRequest, outcome: SubmitOutcome, now: datetime) -> Sequence[Event]:
+    told = _answer(book.orders[order.client_order_id], outcome, now)
+    if not isinstance(outcome, Refused):
+        # What is attached is known by its own look-up.
+        return told
+    attached = [book.orders[leg.client_order_id] for leg in order.attached]
+    return (*told, *[event for record in attached for event in _answer(record, outcome, now)])
 
 
 def _answer(record: OrderRecord, outcome: SubmitOutcome, now: datetime) -> Sequence[Event]:

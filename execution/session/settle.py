@@ -1,19 +1,22 @@
 """The act after the next close: book what the venue did, value what is held, and finish the why-rows."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
+from execution.domain.errors import Halted
 from execution.domain.events import Event, FillBooked, PositionMark, PositionsMarked, SettleFinished, WhyRowsRecorded
 from execution.ledger.book import Book, CycleRecord
 from execution.ledger.why_rows import read_why_rows, write_why_rows
 from execution.session.account_view import last_close
-from execution.session.day_orders import end_day_orders
+from execution.session.day_orders import end_day_orders, intended, void
 from execution.session.desk import Desk
 from execution.session.lease_of_act import BUSY, leased
-from execution.session.reconcile import reconcile
+from execution.session.reconcile import Reconciled, reconcile
+from execution.session.submit import protect
 from execution.session.why_settle import finished_rows
 
 SettleStatus = Literal["settled", "already_settled", "pending", "too_early", "no_plan", "busy"]
@@ -84,12 +87,24 @@ def _settled(desk: Desk, session: date) -> SettleReport:
     ]
     if waiting:
         return _report(desk, session, "pending", f"the venue has not ended the day's orders in {', '.join(waiting)}")
+    if desk.sizing.protective_stop == "bracket":
+        reconciled = _protected(desk, session)
     mark = _mark(desk, reconciled.book, cycle.cycle_id, traded_session)
     told = _finished_why_rows(desk, reconciled.book, cycle, traded_session)
     finished = SettleFinished(at=desk.clock.now(), cycle_id=cycle.cycle_id, session=session)
     events: Sequence[Event] = (*mark, *told, finished)
     desk.ledger.record(lambda book: () if book.cycles[cycle.cycle_id].settled else events)
     return _report(desk, session, "settled", "")
+
+
+def _protected(desk: Desk, session: date) -> Reconciled:
+    """Send a stop that stays for what a bracket bought: its own ended with the session."""
+    # A halt sends nothing, and what happened is settled all the same; the next act protects.
+    with suppress(Halted):
+        protect(desk, session)
+    for record in intended(desk, session, "stop"):
+        void(desk, record, "its session is settled: the next act decides its own")
+    return reconcile(desk)
 
 
 def _mark(desk: Desk, book: Book, cycle_id: str, marked_session: date) -> tuple[PositionsMarked, ...]:

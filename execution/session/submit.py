@@ -198,7 +198,10 @@ def _send_exit(desk: Desk, view: SendView, record: OrderRecord) -> None:
 
 
 def _send_unknown_again(desk: Desk, session: date, reconciled: Reconciled, *, looked_at: datetime) -> None:
-    records = [r for r in reconciled.book.orders_of(desk.cycle_id(session)) if r.state == "unknown"]
+    book = reconciled.book
+    unknown = [record for record in book.orders_of(desk.cycle_id(session)) if record.state == "unknown"]
+    # What is attached to an order goes out with it or not at all.
+    records = [record for record in unknown if book.entry_of(record) is None]
     if records:
         view = view_at_send(desk, reconciled, session)
         for record in records:

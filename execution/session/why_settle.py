@@ -34,22 +34,35 @@ def finished_rows(
         if opens_at <= fill.filled_at <= closes_at:
             by_symbol.setdefault(fill.symbol, []).append(fill)
     by_id = {record.order.client_order_id: record for record in orders}
+    profits = {record.order.symbol for record in orders if record.order.leg == "take_profit" and record.filled_shares}
     return tuple(
-        _finished(row, by_id.get(row.client_order_id or ""), by_symbol.get(row.symbol, []), held_shares) for row in rows
+        _finished(
+            row,
+            by_id.get(row.client_order_id or ""),
+            by_symbol.get(row.symbol, []),
+            held_shares,
+            took_profit=row.symbol in profits,
+        )
+        for row in rows
     )
 
 
 def _finished(
-    row: WhyRow, order: OrderRecord | None, fills: Sequence[BrokerFill], held_shares: Mapping[str, Shares]
+    row: WhyRow,
+    order: OrderRecord | None,
+    fills: Sequence[BrokerFill],
+    held_shares: Mapping[str, Shares],
+    *,
+    took_profit: bool,
 ) -> WhyRow:
     shares = sum(fill.quantity_shares for fill in fills)
     value = sum((fill.quantity_shares * fill.price_usd for fill in fills), Decimal(0))
     stopped = sum(fill.quantity_shares for fill in fills if order is None or not _is_of(fill, order))
-    reason = row.reason
+    reason, seller = row.reason, "its take-profit" if took_profit else "the protective stop"
     if stopped and row.shares <= 0:
-        reason = f"{reason}; {stopped} shares were sold by the protective stop"
+        reason = f"{reason}; {stopped} shares were sold by {seller}"
     elif stopped:
-        reason = f"{reason}; {stopped} shares were then sold by the protective stop"
+        reason = f"{reason}; {stopped} shares were then sold by {seller}"
     return replace(
         row,
         outcome=_outcome(row, order, shares, held_shares),

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from execution.domain.orders import OrderRequest
+from execution.domain.quantities import Shares
 from execution.ledger.book import Book
 from execution.ledger.order_record import OrderRecord
 from execution.risk.limits import RiskLimits
@@ -59,14 +60,15 @@ def named(order: OrderRequest) -> str:
 def _shares_broken(venue: Venue, order: OrderRequest) -> Iterator[tuple[str, str]]:
     if order.symbol in venue.touched:
         return
-    working = [
-        other.remaining_shares
-        for other in venue.orders
-        if other.request.symbol == order.symbol and other.request.side == "sell"
-    ]
-    held = venue.positions.get(order.symbol, 0)
-    if sum(working) > held:
-        yield "I4", f"{named(order)} is accepted: {sum(working)} shares may be sold and {held} are held"
+    working: dict[str, Shares] = {}
+    for other in venue.orders:
+        if other.request.symbol == order.symbol and other.request.side == "sell":
+            # Linked orders sell the same shares.
+            key = other.group or other.broker_order_id
+            working[key] = max(working.get(key, 0), other.remaining_shares)
+    held, sold = venue.positions.get(order.symbol, 0), sum(working.values())
+    if sold > held:
+        yield "I4", f"{named(order)} is accepted: {sold} shares may be sold and {held} are held"
 
 
 def _cycle_of(book: Book, taken: VenueOrder) -> str:

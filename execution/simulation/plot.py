@@ -7,6 +7,7 @@ from typing import Final
 from pydantic import TypeAdapter
 
 from execution.portfolio.exit_rules import ExitRule, ExitRules
+from execution.portfolio.sizing_policy import ProtectiveStop
 from execution.simulation.draws import Draws
 from execution.simulation.faults import Faults
 from execution.simulation.market import CALENDAR, SESSIONS, SYMBOLS, WORLDS
@@ -28,6 +29,7 @@ class Plot:
         crash_at: stops at which a process dies, whatever the rates say.
         forced: the fate of every submission; empty leaves it to the seed.
         exits: exit rules asked in the evening and, by a process of its own, while the market is open.
+        protective_stop: the form of the stop behind a position.
         share_decimals: digits after the point of an entry's shares.
     """
 
@@ -42,6 +44,7 @@ class Plot:
     forced: str = ""
     exits: tuple[ExitRule, ...] = ()
     share_decimals: int = 0
+    protective_stop: ProtectiveStop = "stop"
 
 
 EXITS: Final = tuple(
@@ -70,6 +73,7 @@ def drawn_plot(draws: Draws, faults: Faults) -> Plot:
         healed_at=int(draws.between(0.3, 1.0) * last),
         exits=draws.choice(EXITS) if draws.chance(0.25) else (),
         share_decimals=draws.choice((1, 9)) if draws.chance(0.25) else 0,
+        protective_stop=draws.choice(("stop", "stop", "trailing_stop", "bracket")),
     )
 
 

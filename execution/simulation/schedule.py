@@ -134,4 +134,5 @@ def _staged(seed: int, hub: Hub, mode: Mode, plot: Plot, opened: Callable[[], Le
         forced=plot.forced,
         exits=plot.exits,
         share_decimals=plot.share_decimals,
+        protective_stop=plot.protective_stop,
     )

@@ -9,7 +9,7 @@ from typing import Final
 from execution.domain.signals import Mode as TradingMode
 from execution.ledger.store import LedgerStore
 from execution.portfolio.exit_rules import ExitRule
-from execution.portfolio.sizing_policy import SizingPolicy
+from execution.portfolio.sizing_policy import ProtectiveStop, SizingPolicy
 from execution.risk.limits import RiskLimits
 from execution.session.desk import Desk
 from execution.session.monitor_pace import MonitorPolicy
@@ -26,9 +26,12 @@ from execution.simulation.wire import Wire
 
 ACCOUNT: Final = "simulated-1"
 CASH_USD: Final = Decimal(100_000)
-# A few large positions, so that every order counts against the cash.
+# A few large positions, so that every order counts against the cash, and profits that are taken now and then.
 SIZING: Final = SizingPolicy(
-    entry_top_fraction=Decimal(1), hold_top_fraction=Decimal(1), position_max_weight=Decimal("0.24")
+    entry_top_fraction=Decimal(1),
+    hold_top_fraction=Decimal(1),
+    position_max_weight=Decimal("0.24"),
+    take_profit_multiple=Decimal("0.2"),
 )
 LIMITS: Final = RiskLimits(
     order_notional_max_usd=Decimal(30_000),
@@ -50,6 +53,7 @@ class Stage:
         ends_at: virtual time at which the executors are shut down.
         forced: the fate of every submission; empty leaves it to the seed.
         exits: the strategy's exit rules.
+        protective_stop: the form of the stop behind a position.
         share_decimals: digits after the point of an entry's shares.
     """
 
@@ -70,6 +74,7 @@ class Stage:
     forced: str = ""
     exits: tuple[ExitRule, ...] = ()
     share_decimals: int = 0
+    protective_stop: ProtectiveStop = "stop"
 
     def desk(self, process: VirtualProcess) -> Desk:
         """Return a desk of new objects, as a process that starts builds it."""
@@ -86,7 +91,9 @@ class Stage:
             batches=self.batches,
             artifacts=self.artifacts,
             kill_switch=self.switch,
-            sizing=SIZING.model_copy(update={"share_decimals": self.share_decimals}),
+            sizing=SIZING.model_copy(
+                update={"share_decimals": self.share_decimals, "protective_stop": self.protective_stop}
+            ),
             limits=LIMITS,
             exits=self.exits,
             monitoring=MONITORING,

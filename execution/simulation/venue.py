@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Final
 
 from execution.domain.orders import (
+    STOP_TYPES,
     Accepted,
     AccountSnapshot,
     BrokerFill,
@@ -42,6 +43,9 @@ class VenueOrder:
         accepted_at: virtual time it was taken.
         shown: what reads show of it from which virtual time on, oldest first.
         is_ours: whether a desk of ours sent it.
+        trail_ratio: new shares per old since it was accepted; its trail is so much shorter.
+        group: of linked orders, the client order id of the buy they came with.
+        waiting_shares: of an order attached to a buy, the shares that the buy has not bought.
     """
 
     broker_order_id: str
@@ -53,12 +57,20 @@ class VenueOrder:
     status: WorkingStatus = "open"
     is_triggered: bool = False
     is_ours: bool = True
+    trail_ratio: int = 1
+    group: str = ""
+    waiting_shares: Shares = 0
     shown: list[tuple[int, OrderState]] = field(default_factory=list)
 
     @property
     def remaining_shares(self) -> Shares:
         """Shares it may still trade."""
-        return self.quantity_shares - self.filled_shares if self.status == "open" else 0
+        return self.quantity_shares - self.filled_shares - self.waiting_shares if self.status == "open" else 0
+
+    @property
+    def is_linked_entry(self) -> bool:
+        """Whether it is the buy that others wait for."""
+        return bool(self.request.attached)
 
 
 @dataclass(slots=True)
@@ -93,7 +105,7 @@ class Venue:
 
     def take(self, order: OrderRequest, *, is_ours: bool = True) -> SubmitOutcome:
         """Take an order now, or refuse it."""
-        if self.session is None:
+        if self.session is None and order.time_in_force != "gtc":
             return Refused("the venue is closed")
         if any(order.client_order_id == known.request.client_order_id for known in self._remembered()):
             return Refused(f"duplicate client_order_id {order.client_order_id}")
@@ -105,6 +117,13 @@ class Venue:
         )
         self.orders.append(taken)
         self._show(taken)
+        for leg in order.attached:
+            taken.group = order.client_order_id
+            number, shares = f"v{len(self.orders) + 1}", leg.quantity_shares
+            attached = VenueOrder(number, leg, now, shares, leg.stop_usd, is_ours=is_ours)
+            attached.group, attached.waiting_shares = order.client_order_id, shares
+            self.orders.append(attached)
+            self._show(attached)
         if is_ours:
             self.on_accept(taken)
         self.hub.note(f"venue takes {taken.broker_order_id} {order.side} {order.quantity_shares} {order.symbol}")
@@ -186,12 +205,18 @@ class Venue:
         if self.session is None or symbol in self.halted:
             return
         bar = self._bar(symbol)
-        if order.request.order_type == "stop":
+        if order.request.trail_usd is not None:
+            self._trail(order, bar)
+        if order.request.order_type in STOP_TYPES:
             if order.stop_usd is not None and bar.low_usd <= order.stop_usd:
                 self._later(1.0, 3600.0, lambda: self._fill(order, min(order.stop_usd or bar.low_usd, bar.open_usd)))
             return
         limit = order.request.limit_usd
         price = bar.open_usd
+        if order.request.leg == "take_profit" and limit is not None:
+            if max(bar.open_usd, bar.close_usd) > limit:
+                self._later(1.0, 3600.0, lambda: self._fill(order, limit))
+            return
         if limit is not None and (price > limit if order.request.side == "buy" else price < limit):
             return
         parts = 1 + self.draws.below(3) if self._goes_wrong(self.faults.partial_fill) else 1
@@ -235,6 +260,12 @@ class Venue:
         if order.filled_shares == order.quantity_shares:
             order.status = "filled"
         self._show(order)
+        for other in self._linked(order):
+            if order.is_linked_entry:
+                other.waiting_shares -= shares
+                self._work(other)
+            elif not other.is_linked_entry:
+                self._give_up(other, shares)
 
     def _book(self, fill: BrokerFill, *, is_ours: bool = True) -> None:
         self.fills.append((self.hub.now + self._lag(), fill))
@@ -266,11 +297,39 @@ class Venue:
             if order.status == "open" and order.request.symbol == symbol and order.stop_usd is not None:
                 order.quantity_shares = order.filled_shares + order.remaining_shares * ratio
                 order.stop_usd = (order.stop_usd / ratio).quantize(Decimal("0.01"))
+                order.trail_ratio *= ratio
                 self._show(order)
 
     def _end(self, order: VenueOrder, status: WorkingStatus) -> None:
         order.status = status
         self._show(order)
+        for other in self._linked(order):
+            if order.is_linked_entry:
+                waiting, other.waiting_shares = other.waiting_shares, 0
+                self._give_up(other, waiting)
+            elif not other.is_linked_entry:
+                self._end(other, status)
+
+    def _give_up(self, order: VenueOrder, shares: Shares) -> None:
+        """Take shares from a linked order that it cannot sell any more; it ends with the last of them."""
+        if order.quantity_shares - order.filled_shares == shares:
+            order.status = "cancelled"
+        else:
+            order.quantity_shares = stated_shares(order.quantity_shares - shares)
+        self._show(order)
+
+    def _linked(self, order: VenueOrder) -> list[VenueOrder]:
+        """Return the other working orders of an order's group."""
+        if not order.group:
+            return []
+        return [one for one in self.orders if one.group == order.group and one is not order and one.status == "open"]
+
+    def _trail(self, order: VenueOrder, bar: Bar) -> None:
+        trail = (order.request.trail_usd or Decimal(0)) / order.trail_ratio
+        stop = (bar.open_usd - trail).quantize(Decimal("0.01"))
+        if order.stop_usd is None or stop > order.stop_usd:
+            order.stop_usd = stop
+            self._show(order)
 
     def _show(self, order: VenueOrder) -> None:
         visible_at = self.hub.now + self._lag()

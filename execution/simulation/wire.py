@@ -65,10 +65,11 @@ class Wire:
             lookup_by_client_id=True,
             answer_seconds=self.venue.faults.in_flight_seconds,
             visibility_lag_seconds=mode.declared_lag_seconds,
-            order_types=frozenset({"limit", "market", "stop"}),
+            order_types=frozenset({"limit", "market", "stop", "trailing_stop"}),
             times_in_force=frozenset({"day", "gtc"}),
             has_extended_hours=False,
             fractional_sizes=FRACTIONAL_SIZES,
+            order_classes=frozenset({"simple", "bracket"}),
         )
 
     def submit(self, order: OrderRequest) -> SubmitOutcome:

@@ -43,16 +43,32 @@ def test_no_schedule_breaks_a_promise(mode: str) -> None:
     assert tally.crashes > tally.schedules
 
 
-def in_parts(seed: int) -> Outcome:
+def told_so(seed: int, mode: str, **changes: Any) -> Outcome:
     options = Draws(seed, "options")
     faults = drawn_faults(options)
-    return run_plot(seed, MODES["normal"], faults, replace(drawn_plot(options, faults), share_decimals=9))
+    return run_plot(seed, MODES[mode], faults, replace(drawn_plot(options, faults), **changes))
 
 
-def test_no_schedule_of_parts_of_shares_breaks_a_promise() -> None:
-    outcomes = [in_parts(seed) for seed in range(2_000, 2_060)]
+@pytest.mark.parametrize("mode", ["normal", "same_id"])
+@pytest.mark.parametrize(
+    "changes",
+    [{"share_decimals": 9}, {"protective_stop": "bracket"}, {"protective_stop": "trailing_stop", "share_decimals": 1}],
+    ids=["parts", "brackets", "trails"],
+)
+def test_no_schedule_of_another_form_breaks_a_promise(mode: str, changes: dict[str, Any]) -> None:
+    outcomes = [told_so(seed, mode, **changes) for seed in range(2_000, 2_060)]
     assert [(one.seed, one.violations[0]) for one in outcomes if one.violations] == []
     assert sum(one.fills for one in outcomes) > len(outcomes)
+
+
+def test_a_leg_of_a_bracket_is_never_sent_again_by_itself() -> None:
+    # These seeds lost a bracket's answer at a venue that is asked again under the same id.
+    outcomes = [told_so(seed, "same_id", protective_stop="bracket", share_decimals=0) for seed in (70, 92, 501)]
+    assert [one.violations for one in outcomes] == [(), (), ()]
+
+
+def test_a_stop_that_a_settle_could_not_send_is_not_left_behind() -> None:
+    assert told_so(26, "normal", protective_stop="bracket", share_decimals=0).violations == ()
 
 
 @pytest.mark.campaign
