@@ -85,11 +85,16 @@ def store_report(
 
 
 def every_stock(warehouse: Warehouse, sessions: Sequence[date]) -> Floats:
-    """Return the growth of one dollar in every stock with a bar, in equal parts each day and free of costs."""
-    history = ForwardReturns.read(warehouse, grid=sessions)
-    returns = np.where(history.has_bar, history.growth - 1.0, 0.0).sum(axis=1)
-    growth: Floats = np.cumprod(1.0 + returns / np.maximum(1, history.has_bar.sum(axis=1)))
-    return growth
+    """Return the growth of one dollar in every stock, in equal parts each day and free of costs; no bar, no change."""
+    return in_equal_parts(ForwardReturns.read(warehouse, grid=sessions).growth)
+
+
+def in_equal_parts(growth: Floats) -> Floats:
+    """Return what a dollar became that was spread over all columns anew in each row; a first bar's NaN is left out."""
+    is_known = np.isfinite(growth)
+    gained = np.where(is_known, growth - 1.0, 0.0).sum(axis=1) / np.maximum(1, is_known.sum(axis=1))
+    became: Floats = np.cumprod(1.0 + gained)
+    return became
 
 
 def stamps_of(raw: RawStore, sessions: Sequence[date], *, is_synthetic: bool) -> tuple[str, ...]:

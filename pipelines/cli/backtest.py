@@ -62,6 +62,7 @@ def run_backtest(settings: Settings, home: Home, trial: Trial, *, tell: Callable
             left = (now - began) / len(lived) * (len(sessions) - len(lived))
             tell(f"{day[0].session}  equity {day[0].mark.equity_usd:,.2f} USD, about {left:.0f} s left")
     desks = summed_up(trial, lived, initial_cash_usd=settings.initial_cash_usd)
+    stored = [write_by_hash(home.artifacts / FOLDER, desk.content, suffix=".json") for desk in desks]
     report = store_report(
         trial,
         desks,
@@ -71,7 +72,6 @@ def run_backtest(settings: Settings, home: Home, trial: Trial, *, tell: Callable
         artifacts_root=home.artifacts,
         identity=identity,
     )
-    stored = [write_by_hash(home.artifacts / FOLDER, desk.content, suffix=".json") for desk in desks]
     rows = [(*figures(desk).values(), digest[:12]) for desk, digest in zip(desks, stored, strict=True)]
     table = text_table((*figures(desks[0]), "days"), rows)
     told = f"report: {FOLDER}/{report.html_hash}.html and {report.pdf_hash}.pdf among the artifacts"

@@ -9,6 +9,7 @@ import pytest
 
 from assets.ml.backtest import Lived, Trial, summed_up
 from assets.ml.backtest_facts import BLOCK_SESSIONS, UNKNOWN, Facts, difference, facts_of
+from assets.ml.backtest_files import in_equal_parts
 from assets.ml.backtest_report import Report, html_page, pdf_page
 from tests.builders.backtest_quarter import CASH, DEAR, FREE, SESSIONS, lived
 
@@ -101,6 +102,11 @@ def test_the_pdf_is_the_same_twice(report: Report) -> None:
     first = pdf_page(report)
     assert first.startswith(b"%PDF")
     assert first == pdf_page(report)
+
+
+def test_a_stock_without_a_return_on_its_first_day_leaves_the_others_their_mean() -> None:
+    growth = np.array([[np.nan, 1.02], [1.10, 1.00]])
+    assert in_equal_parts(growth) == pytest.approx([1.02, 1.02 * 1.05])
 
 
 def test_trips_that_last_to_the_end_are_told_as_open(facts: Facts) -> None:
