@@ -5,8 +5,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
+from assets.ledger_frames import LedgerFrames, of_session, records
 from assets.reporting.day import Day, DecisionRow, EquityPoint, HeldPosition
-from assets.reporting.ledger_frames import LedgerFrames, of_session, records
 from assets.reporting.transaction_costs import Execution, SentOrder, order_costs
 from execution.domain.provenance import GateCertificate
 from execution.domain.signals import SignalBatch

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
+from assets.ledger_frames import LedgerFrames
 from assets.reporting import page_words
 from assets.reporting.day import Day, ranked, stage_counts
 from assets.reporting.day_reading import PublishedBatches, read_day
-from assets.reporting.ledger_frames import LedgerFrames
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

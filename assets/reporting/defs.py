@@ -7,11 +7,11 @@ import dagster as dg
 
 from assets import keys
 from assets.identity import RunIdentity
+from assets.ledger_frames import latest_export, load_export
 from assets.partitions import SESSIONS
 from assets.raw_store import RawStore
 from assets.reporting.daily_report import render
 from assets.reporting.day_reading import read_day
-from assets.reporting.ledger_frames import latest_export, load_export
 from assets.reporting.market_opens import opens_usd
 from assets.reporting.page_files import described, drawn, write_page
 from execution.signal_batch_store import SignalBatchStore

@@ -10,9 +10,9 @@ from typing import Final
 import dagster as dg
 from rich.console import Console
 
+from assets.ledger_frames import latest_export, load_export
 from assets.raw_store import RawStore
 from assets.reporting.day_summary import day_summary, rich_tables
-from assets.reporting.ledger_frames import latest_export, load_export
 from assets.schemas import ALL
 from execution.clock import FileClock
 from execution.domain.errors import SettingsRefused, TouchstoneError

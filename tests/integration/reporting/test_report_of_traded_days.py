@@ -4,11 +4,11 @@ import dagster as dg
 import pytest
 
 from assets.identity import RunIdentity
+from assets.ledger_frames import latest_export, load_export
 from assets.raw_store import RawStore
 from assets.reporting.daily_report import render
 from assets.reporting.day_reading import read_day
 from assets.reporting.defs import DEFINITIONS
-from assets.reporting.ledger_frames import latest_export, load_export
 from assets.schemas import DAILY_BARS
 from execution.ledger.export import export_ledger
 from execution.session import run_session

@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from assets.identity import RunIdentity
+from assets.ledger_frames import load_export
 from assets.reporting.day import Day
 from assets.reporting.day_reading import read_day
-from assets.reporting.ledger_frames import load_export
 from execution.domain.canonical import canonical_bytes, content_hash
 from execution.domain.provenance import CheckOutcome, GateCertificate
 from execution.domain.signals import SignalBatch, SymbolSignal

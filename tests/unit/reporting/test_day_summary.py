@@ -4,8 +4,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from assets.ledger_frames import load_export
 from assets.reporting.day_summary import day_summary, rich_tables
-from assets.reporting.ledger_frames import load_export
 from tests.unit.reporting.sample_days import SESSION, lived_day, red_day
 
 

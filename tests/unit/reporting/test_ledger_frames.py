@@ -3,7 +3,7 @@ from decimal import Decimal
 
 import pytest
 
-from assets.reporting.ledger_frames import latest_export, load_export, records
+from assets.ledger_frames import latest_export, load_export, records
 from execution.domain.errors import CorruptArtifact, DataError
 from tests.unit.reporting.sample_days import TRADED, lived_day
 
