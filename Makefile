@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check ui bench campaign coverage mutants lock manifest schema calendar clean
+.PHONY: help demo test check ui bench campaign coverage mutants sbom audit lock manifest schema calendar clean
 
 export DAGSTER_DISABLE_TELEMETRY := yes
 export DO_NOT_TRACK := 1
@@ -10,7 +10,7 @@ export DO_NOT_TRACK := 1
 RUN := .venv/touchstone-run.stamp
 DEV := .venv/touchstone-dev.stamp
 # The environment for tests holds all that the demo needs: where it exists or is asked for, the other is never made.
-FOR_TESTS := test check bench campaign coverage mutants calendar
+FOR_TESTS := test check bench campaign coverage mutants calendar sbom audit
 ENVIRONMENT := $(if $(wildcard $(DEV))$(filter $(FOR_TESTS),$(MAKECMDGOALS)),$(DEV),$(RUN))
 LOCKS := pyproject.toml requirements-build.lock deploy/make_environment.sh
 BIN := .venv/bin
@@ -52,6 +52,12 @@ check: $(DEV) $(MANIFEST) ## Lint, format, types, import contracts, SQL, committ
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project
 	$(BIN)/pytest -q tests/architecture/test_committed_text.py
+
+sbom: $(DEV) ## Write what the program is made of to build/sbom.json, a CycloneDX bill of materials
+	@$(BIN)/python -m deploy.make_sbom
+
+audit: $(DEV) ## Ask a vulnerability service about every installed package; fail unless each was answered for
+	@$(BIN)/python -m deploy.audit_dependencies
 
 manifest: $(MANIFEST) ## Parse the dbt project, for the definitions to read
 

@@ -14,6 +14,8 @@ TARGETS = (
     "campaign",
     "coverage",
     "mutants",
+    "sbom",
+    "audit",
     "lock",
     "manifest",
     "schema",
