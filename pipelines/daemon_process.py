@@ -41,6 +41,7 @@ def running_daemon(*, environment: Mapping[str, str], log_file: Path) -> Iterato
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
+    assert child.stdout is not None  # noqa: S101 - asked for above; its type cannot say so
     writer = threading.Thread(target=_write_masked, args=(child.stdout, log_file), name="daemon-log", daemon=True)
     writer.start()
     try:
@@ -56,10 +57,11 @@ def running_daemon(*, environment: Mapping[str, str], log_file: Path) -> Iterato
         writer.join(timeout=_SECONDS_TO_FLUSH)
 
 
-def _write_masked(lines: IO[bytes] | None, log_file: Path) -> None:
+def _write_masked(lines: IO[bytes], log_file: Path) -> None:
     mask = process_mask() or SecretMask(())
-    with log_file.open("ab", buffering=0) as log:
-        for line in lines or ():
+    # Closed here, at the end of the output: that may be later than the end of the daemon.
+    with lines, log_file.open("ab", buffering=0) as log:
+        for line in lines:
             log.write(mask(line.decode(errors="replace")).encode())
 
 
