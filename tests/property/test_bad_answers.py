@@ -21,7 +21,7 @@ from tests.builders.trading_days import CALENDAR, FIRST, SESSIONS, TradingDays
 from tests.fakes.scripted_broker import ScriptedBroker
 
 NO_NUMBER = [None, "12", b"1", 1.5, float("nan"), float("inf"), Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity")]
-BAD_SHARES = st.sampled_from([*NO_NUMBER, True, Decimal(10), 10 * MOST_SHARES, -10 * MOST_SHARES])
+BAD_SHARES = st.sampled_from([*NO_NUMBER, True, Decimal("1E-10"), 10 * MOST_SHARES, -10 * MOST_SHARES])
 BAD_PRICES = st.sampled_from(
     [*NO_NUMBER[1:], 100, Decimal(0), Decimal("-0.01"), Decimal(-50), HIGHEST_PRICE_USD * 10, Decimal("-Infinity")]
 )
