@@ -4,6 +4,7 @@ Also after restarts, refused appends, leases taken and lost, and rebuilt tables.
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 from decimal import Decimal
 
 from hypothesis import settings
@@ -182,6 +183,21 @@ class LedgerMachine(RuleBasedStateMachine):
         for cycle_id in book.cycles:
             of_cycle = tuple(record for record in book.orders.values() if record.cycle_id == cycle_id)
             assert book.orders_of(cycle_id) == of_cycle
+        for symbol in ("AAA", "BBB", "CCC"):
+            assert book.orders_in(symbol) == tuple(r for r in book.orders.values() if r.order.symbol == symbol)
+        assert book.cycles_of(SESSION) == tuple(book.cycles.values())
+
+    @invariant()
+    def indexes_hold_what_looking_through_all_fills_would_find(self) -> None:
+        book = self.memory.book()
+        fills = tuple(book.fills.values())
+        for symbol in ("AAA", "BBB", "CCC"):
+            assert book.fills_in.get(symbol, ()) == tuple(one for one in fills if one.fill.symbol == symbol)
+        assert (book.fills_since(AT), book.fills_since(AT + timedelta(microseconds=1))) == (fills, ())
+        assert book.held_shares == {s: held.shares for s, held in sorted(book.positions.items()) if held.shares}
+        # Nothing is in quarantine here, and nobody answered for a symbol.
+        strange = {one.fill.symbol for one in fills if one.fill.client_order_id not in book.orders}
+        assert book.foreign_symbols == strange
 
     def teardown(self) -> None:
         assert self.memory.verify_chain() == self.sqlite.verify_chain() == self.memory.head()
