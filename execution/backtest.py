@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from operator import attrgetter
 
 from execution.brokers.simulated import SimulatedBroker
 from execution.brokers.tape import Tape
@@ -97,11 +98,9 @@ class _Published:
     _by_hash: dict[str, SignalBatch] = field(default_factory=dict)
     _session: date | None = None
 
-    def publish(self, batch: SignalBatch) -> str:
-        """Publish a session's batch in the place of the former, and return its hash."""
-        digest = batch.hash
+    def publish(self, batch: SignalBatch, digest: str) -> None:
+        """Publish a session's batch under its hash in the place of the former."""
         self._by_hash, self._session = {digest: batch}, batch.session
-        return digest
 
     def load(self, batch_hash: str) -> SignalBatch:
         """Return the batch of a hash.
@@ -150,6 +149,7 @@ def backtest(
     tape: Tape,
     calendar: TradingCalendar,
     artifacts: Artifacts | None = None,
+    hash_of: Callable[[SignalBatch], str] = attrgetter("hash"),
 ) -> Iterator[BacktestDay]:
     """Live recorded sessions one after the other and yield each as it ends.
 
@@ -160,6 +160,7 @@ def backtest(
         tape: the world.
         calendar: exchange sessions.
         artifacts: where plans and why-rows go; None keeps them in memory, for as long as the backtest lasts.
+        hash_of: returns a batch's hash; desks that live the same batches side by side need not hash each again.
 
     Raises:
         DataError: the tape misses a session in which something is held.
@@ -178,7 +179,9 @@ def backtest(
     for session in sessions:
         clock.move_to(calendar.as_of(session))
         batch = batch_of(session)
-        batch_hash = published.publish(batch) if batch else None
+        batch_hash = hash_of(batch) if batch else None
+        if batch is not None and batch_hash is not None:
+            published.publish(batch, batch_hash)
         opens, deadline = calendar.submit_window(session)
         if batch_hash is None:
             # Until the window opens a batch might still come.

@@ -20,6 +20,7 @@ from assets.warehouse import Warehouse
 from execution.backtest import BacktestDay, Rules, backtest
 from execution.domain.canonical import canonical_bytes
 from execution.domain.errors import SettingsRefused
+from execution.domain.signals import SignalBatch
 from execution.trading_calendar import TradingCalendar
 
 FOLDER: Final = "backtests"
@@ -157,12 +158,13 @@ def live_through(
         decided=frozenset(sessions[:: trial.every_sessions]),
     )
     tape = recorded_tape(raw, first=sessions[0], last=calendar.next(sessions[-1]), calendar=calendar)
-    batch_of = lru_cache(maxsize=1)(batches.of)
+    batch_of, hash_of = lru_cache(maxsize=1)(batches.of), _HashedOnce()
     desks = [
         backtest(
             replace(rules, costs=rules.costs.times(multiple)),
             sessions=sessions,
             batch_of=batch_of,
+            hash_of=hash_of,
             tape=tape,
             calendar=calendar,
         )
@@ -170,6 +172,18 @@ def live_through(
     ]
     with warehouse.kept_open():
         yield from zip(*desks, strict=True)
+
+
+@dataclass(slots=True)
+class _HashedOnce:
+    """The hash of a batch, computed for the first of the desks that ask for it."""
+
+    _newest: tuple[SignalBatch, str] | None = None
+
+    def __call__(self, batch: SignalBatch) -> str:
+        if self._newest is None or self._newest[0] is not batch:
+            self._newest = (batch, batch.hash)
+        return self._newest[1]
 
 
 def summed_up(trial: Trial, lived: Sequence[Sequence[BacktestDay]], *, initial_cash_usd: Decimal) -> tuple[Lived, ...]:
