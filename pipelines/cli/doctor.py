@@ -26,6 +26,15 @@ def examine(home: Home, settings_path: Path | None, environ: Mapping[str, str] |
         settings_path: the settings file; None for the usual one.
         environ: the environment; None for the process's own.
     """
+    from pipelines.cli.doctor_of_access import (  # noqa: PLC0415 - imports the data rooms; the first looks need none
+        keys,
+        listener,
+        permissions,
+        requests,
+        unknown_blocks,
+    )
+    from pipelines.settings import load_settings  # noqa: PLC0415 - as above
+
     looks: list[tuple[str, Callable[[], Finding]]] = [
         ("python", _python),
         ("packages", lambda: _packages(checkout_root() / "requirements.lock")),
@@ -37,6 +46,11 @@ def examine(home: Home, settings_path: Path | None, environ: Mapping[str, str] |
         ("clock", lambda: _clock(home)),
         ("kill switch", lambda: _kill_switch(home)),
         ("ledger", lambda: _ledger(home, settings_path, environ)),
+        ("permissions", lambda: permissions(home)),
+        ("keys", lambda: keys(load_settings(settings_path, environ))),
+        ("limits", lambda: unknown_blocks(load_settings(settings_path, environ))),
+        ("rate limits", lambda: requests(load_settings(settings_path, environ), home)),
+        ("trade updates", lambda: listener(load_settings(settings_path, environ), home)),
         ("broker", lambda: _broker(home, settings_path, environ)),
     ]
     for subject, look in looks:

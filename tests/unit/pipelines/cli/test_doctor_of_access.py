@@ -1,0 +1,89 @@
+from pathlib import Path
+
+import pytest
+
+from execution.clock import SystemClock
+from execution.domain.errors import VenueUnavailable
+from execution.trade_updates import TradeUpdates
+from pipelines.cli.doctor_of_access import keys, listener, permissions, requests, unknown_blocks
+from pipelines.home import Home
+from pipelines.provider_limits import breaker_of, budget_of
+from pipelines.settings import Settings, load_settings
+
+SECRET = "canary-of-a-secret"
+PAPER = {
+    "TOUCHSTONE__MODE": "paper",
+    "TOUCHSTONE__BROKER_KEYS__KEY_ID": "PKCANARYKEY",
+    "TOUCHSTONE__BROKER_KEYS__SECRET_KEY": SECRET,
+}
+DATA = {"TOUCHSTONE__ALPACA_DATA__KEY_ID": "PKCANARYKEY", "TOUCHSTONE__ALPACA_DATA__SECRET_KEY": SECRET}
+SENDER = {"TOUCHSTONE__EDGAR__SENDER": "Jane Doe jane@example.com"}
+OFF = {"TOUCHSTONE__LIMITS__EARNINGS_BLACKOUT_SESSIONS": "0", "TOUCHSTONE__LIMITS__SECTOR_MAX_WEIGHT": "1"}
+
+
+def paper(**changes: str) -> Settings:
+    return load_settings(environ={**PAPER, **changes})
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home").create()
+
+
+@pytest.mark.parametrize(("mode", "verdict"), [(0o755, "ok"), (0o775, "failed"), (0o757, "failed")])
+def test_a_home_others_may_write_in_is_found(home: Home, mode: int, verdict: str) -> None:
+    home.root.chmod(mode)
+    assert permissions(home).verdict == verdict
+
+
+@pytest.mark.parametrize(("mode", "verdict"), [(0o600, "ok"), (0o644, "failed")])
+def test_a_signing_key_others_may_read_is_found(home: Home, mode: int, verdict: str) -> None:
+    home.root.chmod(0o755)
+    home.anchor_key.write_text("key")
+    home.anchor_key.chmod(mode)
+    assert permissions(home).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("given", "verdict"), [({}, "failed"), (DATA, "warning"), ({**DATA, **SENDER}, "ok")], ids=["none", "data", "all"]
+)
+def test_missing_keys_are_named_and_none_is_told(given: dict[str, str], verdict: str) -> None:
+    found = keys(paper(**given))
+    assert found.verdict == verdict
+    assert SECRET not in found.detail
+
+
+def test_limits_that_would_block_every_entry_are_named() -> None:
+    found = unknown_blocks(paper())
+    assert found.verdict == "warning"
+    assert "earnings_blackout_sessions" in found.detail
+    assert unknown_blocks(paper(**OFF)).verdict == "ok"
+    assert unknown_blocks(load_settings(environ={})).verdict == "ok"
+
+
+def test_requests_are_counted_against_the_quota_and_a_pause_is_told(home: Home) -> None:
+    settings, clock = paper(), SystemClock()
+    budget = budget_of(settings.alpaca, home, clock, provider="alpaca trading")
+    for _ in range(3):
+        budget.take("read")
+    assert requests(settings, home).detail == "alpaca trading 3 of 200 a minute"
+    budget.pause(60)
+    assert requests(settings, home).verdict == "warning"
+
+
+def test_a_provider_that_did_not_answer_is_told(home: Home) -> None:
+    settings = paper(TOUCHSTONE__ALPACA__BREAKER_FAILURES="1")
+    breaker = breaker_of(settings.alpaca, home, provider="alpaca data")
+
+    def silent() -> None:
+        raise VenueUnavailable("silent")
+
+    with pytest.raises(VenueUnavailable):
+        breaker.call(silent)
+    assert "the breaker of alpaca data is open" in requests(settings, home).detail
+
+
+def test_a_listener_whose_keys_are_refused_is_told(home: Home) -> None:
+    assert listener(paper(), home).verdict == "ok"
+    TradeUpdates(home.operations).note("refused", SystemClock().now())
+    assert listener(paper(), home).verdict == "failed"
