@@ -4,8 +4,10 @@ import hashlib
 import multiprocessing
 import random
 import signal
+import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 
@@ -14,9 +16,11 @@ import pytest
 
 from assets.features.feature_parts import FeatureParts
 from assets.maintenance.backup import newest
+from assets.maintenance.compaction import compact
 from assets.maintenance.restore import restore_files
 from assets.maintenance.retention import FEATURES, Archive, Item, archive_files
 from assets.maintenance.sealing import Plain
+from assets.warehouse import Warehouse
 from execution.ledger.sqlite_ledger import SqliteLedger
 from pipelines.cli.restore import restored_page
 from pipelines.upkeep.backup import make_backup
@@ -149,4 +153,39 @@ def test_a_killed_retention_leaves_each_part_in_the_home_or_in_the_archive(tmp_p
             assert path.exists() or kept.read_bytes() == body
         archive_files(archive, home, items, at=at)
         assert {name for line in archive.lines() for name in line["names"]} == {item.name for item in items}  # type: ignore[attr-defined]  # lines are JSON
+    assert killer.cut_short >= kills // 2
+
+
+def emptied(path: Path, *, kept_rows: int) -> Path:
+    """Make a database of which most was deleted, so that there is something to give back."""
+    path.unlink(missing_ok=True)
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("create table fill (id integer primary key, body text)")
+        database.executemany("insert into fill (body) values (?)", [("x" * 500,)] * 4_000)
+        database.execute("delete from fill where id > ?", (kept_rows,))
+        database.commit()
+    return path
+
+
+@pytest.mark.parametrize("kills", KILLS)
+def test_a_killed_compaction_changes_no_row(tmp_path: Path, kills: int) -> None:
+    warehouse = Warehouse(tmp_path / "warehouse.duckdb")
+    with warehouse.connect(read_only=False) as connection:
+        connection.execute("create table mart as select range as shares from range(1000)")
+    paths = [tmp_path / name for name in ("venue.db", "operations.db", "index.db")]
+
+    def work() -> None:
+        compact(warehouse, paths)
+
+    killer = Killer(work)
+    for number in range(kills):
+        rows = 1_000 + number
+        for path in paths:
+            emptied(path, kept_rows=rows)
+        killer.lets(work)
+        for path in paths:
+            with closing(sqlite3.connect(path)) as database:
+                assert database.execute("pragma integrity_check").fetchone() == ("ok",)
+                assert database.execute("select count(*), sum(length(body)) from fill").fetchone() == (rows, rows * 500)
+        assert warehouse.read("select sum(shares) as told from mart").to_pylist() == [{"told": 499_500}]
     assert killer.cut_short >= kills // 2
