@@ -49,6 +49,7 @@ _LEDGER: Final = tuple(
 MODULES: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys(("ledger/event_codec", "ledger/folding", "ledger/hash_chain", "ledger/order_record"), _LEDGER),
     "session/answers": ("tests/unit/session/test_answers.py",),
+    "session/protect": ("tests/unit/session/test_next_stop.py", "tests/unit/session/test_protect.py"),
     "session/reservation": ("tests/unit/session/test_reservation.py",),
     "session/send": ("tests/unit/session/test_one_order_out.py",),
 }
