@@ -64,12 +64,18 @@ def demo(settings: SettingsFile = None) -> None:
 def init(
     settings: SettingsFile = None,
     told_time: Annotated[bool, typer.Option("--told-time", help="In mode paper: rehearse in told time.")] = False,
+    ask: Annotated[bool, typer.Option("--ask", help="Ask for the first settings, one by one, and check them.")] = False,
 ) -> None:
     """Create the home: folders, clock and orchestrator files. Harmless to repeat."""
+    from pipelines.cli.guide import guide
     from pipelines.cli.init import create_home
     from pipelines.home import Home
     from pipelines.settings import load_settings
 
+    if ask:
+        home = Home.from_environment()
+        print(guide(home, home.process_environment(), ask=input, tell=print))
+        return
     print(create_home(load_settings(settings), Home.from_environment(), is_time_told=told_time))
 
 
@@ -127,7 +133,7 @@ def halt(
     by: Annotated[str, typer.Option(help="Who stops; the system user when absent.")] = "",
     keep_stops: Annotated[bool, typer.Option("--keep-stops", help="Leave protective stops working.")] = False,
 ) -> None:
-    """Stop now: nothing is sent any more, and every working order is cancelled. See docs/runbooks/halt-and-resume.md."""
+    """Stop now: nothing is sent any more, and every working order is cancelled (docs/runbooks/halt-and-resume.md)."""
     from pipelines.cli import halt as stop
 
     sys.exit(stop.main(["--reason", reason, "--by", by, *(["--keep-stops"] if keep_stops else [])]))

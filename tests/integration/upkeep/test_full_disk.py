@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -126,6 +127,7 @@ def test_a_retention_without_room_loses_no_part(disk: SmallDisk, rooms: tuple[in
             assert path.exists() or kept.read_bytes() == body
         archive_files(archive, home, items, at=CALENDAR.as_of(FIRST))
         assert not any(path.exists() for path in bodies)
+        shutil.rmtree(home)
     assert refused > 0
 
 
