@@ -37,6 +37,8 @@ ML_MODEL: Final[Key] = ("ml", "model")
 ML_SCORES: Final[Key] = ("ml", "scores")
 ML_SIGNAL_BATCH: Final[Key] = ("ml", "signal_batch")
 ML_BACKTEST: Final[Key] = ("ml", "backtest")
+ML_LIVE_JUDGEMENT: Final[Key] = ("ml", "live_judgement")
+ML_HOLD_OUT: Final[Key] = ("ml", "hold_out")
 
 TRADING_ORDER_PLAN: Final[Key] = ("trading", "order_plan")
 TRADING_ORDERS: Final[Key] = ("trading", "orders")

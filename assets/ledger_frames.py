@@ -82,6 +82,16 @@ def latest_export(root: Path, session: date) -> Path:
     return reaching[0][1]
 
 
+def newest_export(root: Path) -> Path | None:
+    """Return the folder of the export that reaches furthest; None before the first.
+
+    Args:
+        root: the artifacts folder of the home.
+    """
+    whole = [path.parent for path in (root / FOLDER).glob(f"*/{MANIFEST}")]
+    return max(whole, key=lambda folder: (_manifest(folder)["upto_session"], folder.name), default=None)
+
+
 def records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
     """Return a frame's rows as plain values: what is missing is None, whatever the column's type."""
     import pandas as pd  # noqa: PLC0415 - definitions import this module; the library loads when a page is drawn

@@ -10,6 +10,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from assets.features.defs import DEFINITIONS as FEATURES
 from assets.ingest.defs import DEFINITIONS as INGEST
 from assets.maintenance.defs import DEFINITIONS as MAINTENANCE
+from assets.ml.afterwards.defs import DEFINITIONS as AFTERWARDS
 from assets.ml.defs import DEFINITIONS as ML
 from assets.quality.defs import DEFINITIONS as QUALITY
 from assets.reporting.defs import DEFINITIONS as REPORTING
@@ -77,7 +78,7 @@ def build_definitions(settings: Settings, home: Home) -> dg.Definitions:
         schedules=schedules,
         resources=resources_of(settings, home),
     )
-    location = dg.Definitions.merge(INGEST, FEATURES, QUALITY, ML, REPORTING, MAINTENANCE, own)
+    location = dg.Definitions.merge(INGEST, FEATURES, QUALITY, ML, AFTERWARDS, REPORTING, MAINTENANCE, own)
     # Told time is another than the one the page counts by.
     return location if told else with_freshness(location)
 

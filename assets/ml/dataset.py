@@ -202,6 +202,18 @@ def _kept_features(
     return matrix
 
 
+def member_features(
+    warehouse: Warehouse, feature_names: Sequence[str], *, first: date, last: date
+) -> tuple[Days, Singles]:
+    """Return sessions and (n_rows, n_features) features of every member of some sessions, by session and symbol.
+
+    Raises:
+        DataError: a named feature is no column of the marts.
+    """
+    rows = warehouse.read(_members_sql(feature_names), {"first": first, "last": last})
+    return _days(rows, "session"), feature_matrix(rows, feature_names)
+
+
 def feature_matrix(rows: pa.Table, feature_names: Sequence[str]) -> Singles:
     """Return features as (n_rows, n_features) float32, C-ordered, with NaN for null and for anything not finite.
 

@@ -221,7 +221,11 @@ def rank_ic_within(
 
 def calibration_bins(calibration: Calibration, z: Floats, net_return: Floats) -> tuple[CalibrationBin, ...]:
     """Return promise and event in five bins of equal count, of scores the calibration was not fitted on."""
-    promised = np.array([calibration.probability_up(score) for score in z.tolist()])
+    return bins_of_promises(np.array([calibration.probability_up(score) for score in z.tolist()]), net_return)
+
+
+def bins_of_promises(promised: Floats, net_return: Floats) -> tuple[CalibrationBin, ...]:
+    """Return promise and event in five bins of equal count of promised probabilities; none without any."""
     order = np.argsort(promised, kind="stable")
     return tuple(
         CalibrationBin(

@@ -25,6 +25,7 @@ from execution.durable_files import DurableFiles
 MODEL_FILES: Final = ("calibration.json", "card.json", "model.txt")
 MODELS: Final = "models"
 CHAMPION_RECORD: Final = "champion.jsonl"
+Verdict = Literal["promoted", "kept", "demoted"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +71,7 @@ class PromotionEntry:
     """One line of the record.
 
     Attributes:
-        verdict: `promoted`, or `kept` when the champion stayed.
+        verdict: `promoted`, `kept` when the champion stayed, or `demoted` when it may no longer decide.
         model_hash: the model that was judged.
         trained_as_of: cut-off of its newest fact.
         reason: why, one sentence.
@@ -78,7 +79,7 @@ class PromotionEntry:
         conditions: what was asked of the model and what it showed; none on a line from before they were told.
     """
 
-    verdict: Literal["promoted", "kept"]
+    verdict: Verdict
     model_hash: str
     trained_as_of: datetime
     reason: str
@@ -142,21 +143,23 @@ class ModelRegistry:
         )
 
     def champion(self, *, as_of: datetime | None = None) -> ModelRecord | None:
-        """Return the model promoted last, verified; None when there is none.
+        """Return the model promoted last, verified; None when there is none, or when it was demoted since.
 
         Args:
-            as_of: leave out models that learned from anything after this instant: a past session must not be scored
-                by a model that knows its future. None leaves out nothing.
+            as_of: leave out models that learned from anything after this instant, and demotions after it: a past
+                session must not be scored by a model that knows its future. None leaves out nothing.
 
         Raises:
             CorruptArtifact: the record or the champion's bytes are not what they were.
         """
-        promoted = [
+        decisive = [
             entry
             for entry in self.history()
-            if entry.verdict == "promoted" and (as_of is None or entry.trained_as_of <= as_of)
+            if entry.verdict != "kept"
+            and (as_of is None or (entry.trained_as_of if entry.verdict == "promoted" else entry.at) <= as_of)
         ]
-        return self.load(promoted[-1].model_hash) if promoted else None
+        is_decided = bool(decisive) and decisive[-1].verdict == "promoted"
+        return self.load(decisive[-1].model_hash) if is_decided else None
 
     def promote(self, model_hash: str, *, reason: str, at: datetime, conditions: tuple[Condition, ...] = ()) -> None:
         """Record that a stored model is champion from now on.
@@ -173,6 +176,14 @@ class ModelRegistry:
             CorruptArtifact: the model is not stored whole.
         """
         self._append("kept", model_hash, reason=reason, at=at, conditions=conditions)
+
+    def demote(self, model_hash: str, *, reason: str, at: datetime) -> None:
+        """Record that the champion may no longer decide; no older one takes its place.
+
+        Raises:
+            CorruptArtifact: the model is not stored whole.
+        """
+        self._append("demoted", model_hash, reason=reason, at=at, conditions=())
 
     def history(self) -> tuple[PromotionEntry, ...]:
         """Return every promotion and refusal, oldest first.
@@ -197,7 +208,7 @@ class ModelRegistry:
 
     def _append(
         self,
-        verdict: Literal["promoted", "kept"],
+        verdict: Verdict,
         model_hash: str,
         *,
         reason: str,

@@ -53,6 +53,25 @@ class PromotionPolicy(BaseModel):
     )
 
 
+class DriftPolicy(BaseModel):
+    """When a champion is demoted, so that the rule decides or nobody does. It is asked when training is due."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    window_sessions: int = Field(
+        default=63, ge=5, le=252, description="Newest sessions held against the training rows."
+    )
+    max_psi: float = Field(
+        default=0.25, gt=0.0, le=10.0, description="Population stability index from which on a distribution has moved."
+    )
+    max_moved_share: float = Field(
+        default=0.8, ge=0.0, le=1.0, description="Share of features that may have moved before the champion is demoted."
+    )
+    min_live_sessions: int = Field(
+        default=40, ge=10, le=504, description="Judged live sessions below which a live rank IC demotes nobody."
+    )
+
+
 class LearningPolicy(BaseModel):
     """How a model is taught, judged, promoted and retired. Counts of sessions are exchange days."""
 
@@ -109,4 +128,7 @@ class LearningPolicy(BaseModel):
     promotion: PromotionPolicy = Field(
         default=PromotionPolicy(),
         description="What a model must show before it decides; the shipped figures are strict.",
+    )
+    drift: DriftPolicy = Field(
+        default=DriftPolicy(), description="When the world has left the one a model learned from."
     )

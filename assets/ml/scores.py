@@ -144,6 +144,15 @@ def _by_model(rows: pa.Table, model: ModelRecord, policy: LearningPolicy) -> tup
     return (float(parts[0, -1]) if len(parts) else 0.0), tuple(made)
 
 
+def predicted_scores(model: ModelRecord, features: Singles) -> Floats:
+    """Return (n_rows,) raw scores of rows whose columns are the model's features, in its order."""
+    import lightgbm  # noqa: PLC0415 - definitions import this module; the library loads when a model scores
+
+    if len(features) == 0:
+        return np.zeros(0)
+    return np.asarray(lightgbm.Booster(model_str=model.text).predict(features, num_threads=1), dtype=np.float64)
+
+
 def _predicted(booster: "lightgbm.Booster", features: Singles) -> tuple[Floats, Floats]:
     if len(features) == 0:
         return np.zeros(0), np.zeros((0, features.shape[1] + 1))

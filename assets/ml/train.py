@@ -98,7 +98,7 @@ def train(
     if not used:
         raise DataError(f"found no feature that varies among {len(dropped)}, expected at least one: check the marts")
     made = folds(training_set, policy)
-    fold_scores = [_out_of_fold(training_set, used, fold, policy) for fold in made]
+    fold_scores = [out_of_fold(training_set, used, fold, policy) for fold in made]
     metrics = tuple(
         fold_metrics(training_set, fold, scores, coverage=_coverage(_features(training_set, used, fold.test), policy))
         for fold, scores in zip(made, fold_scores, strict=True)
@@ -140,6 +140,13 @@ def train(
     return TrainedModel(text=text, calibration=calibration, card=card)
 
 
+def out_of_fold(training_set: TrainingSet, names: tuple[str, ...], fold: Fold, policy: LearningPolicy) -> Floats:
+    """Return (n_test,) scores of a fold's test rows by a model of its training rows."""
+    booster = _fit(_features(training_set, names, fold.train), training_set.label[fold.train], names, policy)
+    unseen = _features(training_set, names, fold.test)
+    return np.asarray(booster.predict(unseen, num_threads=policy.num_threads), dtype=np.float64)
+
+
 def learner_params(policy: LearningPolicy) -> dict[str, Any]:
     """Return LightGBM's parameters, those that make its bytes repeat among them."""
     return {
@@ -176,12 +183,6 @@ def _features(training_set: TrainingSet, names: tuple[str, ...], rows: Rows) -> 
     """Return some columns of some rows in one copy: the whole set is large enough to be held once only."""
     columns = np.array([training_set.feature_names.index(name) for name in names], dtype=np.int64)
     return training_set.features[np.ix_(rows, columns)]
-
-
-def _out_of_fold(training_set: TrainingSet, names: tuple[str, ...], fold: Fold, policy: LearningPolicy) -> Floats:
-    booster = _fit(_features(training_set, names, fold.train), training_set.label[fold.train], names, policy)
-    unseen = _features(training_set, names, fold.test)
-    return np.asarray(booster.predict(unseen, num_threads=policy.num_threads), dtype=np.float64)
 
 
 def _fit(features: Singles, label: Singles, names: tuple[str, ...], policy: LearningPolicy) -> Any:

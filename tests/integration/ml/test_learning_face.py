@@ -11,13 +11,14 @@ import pytest
 from assets import keys
 from assets.identity import RunIdentity
 from assets.ml import defs
+from assets.ml.afterwards import defs as after
 from assets.ml.model_registry import ModelRegistry
-from assets.ml.policy import LearningPolicy, PromotionPolicy
+from assets.ml.policy import DriftPolicy, LearningPolicy, PromotionPolicy
 from assets.ml.score_store import ScoreStore
 from assets.partitions import SESSIONS
 from assets.snapshots import DataSnapshot, SnapshotStore
 from assets.warehouse import POOL, Warehouse
-from execution.domain.errors import CertificateRefused
+from execution.domain.errors import CertificateRefused, SettingsRefused
 from execution.signal_batch_store import SignalBatchStore
 from tests.unit.ml.marts_builder import CALENDAR, IDENTITY, Market, a_certificate, a_market, a_policy
 
@@ -80,9 +81,10 @@ class Home:
             "artifacts_root": self.root / "artifacts",
         }
 
-    def run(self, assets: list[dg.AssetsDefinition]) -> dg.ExecuteInProcessResult:
+    def run(self, assets: list[dg.AssetsDefinition], **options: Any) -> dg.ExecuteInProcessResult:
         partition = self.session.isoformat() if any(asset in SCORING for asset in assets) else None
-        return dg.materialize(assets, partition_key=partition, resources=self.resources(), instance=self.instance)
+        given = {"partition_key": partition, "resources": self.resources(), "instance": self.instance}
+        return dg.materialize(assets, **given, **options)
 
 
 def seen(result: dg.ExecuteInProcessResult, key: keys.Key) -> dict[str, Any]:
@@ -139,6 +141,40 @@ def test_labels_that_know_the_future_stop_learning(home, monkeypatch):
     with pytest.raises(dg.DagsterError, match=defs.LABELS_HOLD):
         home.run(TRAINING)
     assert home.models.history() == ()
+
+
+def test_the_look_back_on_a_home_that_has_just_begun_says_so_and_keeps_its_champion(home):
+    home.certify()
+    home.run(TRAINING)
+    home.run(SCORING)
+    result = home.run([after.live_judgement])
+    shown = seen(result, keys.ML_LIVE_JUDGEMENT)
+    assert shown["range"] == "no published session is over yet"
+    assert shown["demoted"] == "none"
+    assert "| scores |" in shown["drift"]
+    assert home.models.champion() is not None
+
+
+def test_a_champion_the_world_has_left_is_demoted_and_its_check_says_why(home):
+    home.certify()
+    home.run(TRAINING)
+    home.policy = a_policy(drift=DriftPolicy(max_psi=0.0001, max_moved_share=0.0))
+    result = home.run([after.live_judgement])
+    (check,) = result.get_asset_check_evaluations()
+    assert not check.passed
+    assert home.models.champion() is None
+    assert home.models.history()[-1].verdict == "demoted"
+    assert "features moved" in home.models.history()[-1].reason
+
+
+def test_the_hold_out_opens_once(home):
+    home.certify()
+    home.run(TRAINING)
+    asked = {"ops": {"ml__hold_out": {"config": {"reason": "before paper"}}}}
+    shown = seen(home.run([after.hold_out], run_config=asked), keys.ML_HOLD_OUT)
+    assert "before paper" in shown["result"]
+    with pytest.raises(SettingsRefused, match="seen once"):
+        home.run([after.hold_out], run_config=asked)
 
 
 def test_training_twice_gives_the_same_model_and_one_promotion(home):

@@ -92,6 +92,21 @@ def test_a_past_session_never_finds_a_champion_that_knows_its_future(tmp_path):
     assert registry.champion(as_of=AS_OF - timedelta(days=1)) is None
 
 
+def test_a_demoted_champion_decides_no_more_and_no_older_one_takes_its_place(tmp_path):
+    registry = ModelRegistry(tmp_path)
+    older, newer = registry.publish(a_model(code_hash="one")), registry.publish(a_model(code_hash="two"))
+    for model_hash in (older, newer):
+        registry.promote(model_hash, reason="better", at=AS_OF)
+    registry.demote(newer, reason="the world moved", at=AS_OF + timedelta(days=10))
+    assert registry.champion() is None
+    # A session from before the demotion is scored again by the champion it had.
+    before = registry.champion(as_of=AS_OF + timedelta(days=9))
+    assert before is not None
+    assert before.model_hash == newer
+    registry.promote(older, reason="judged again", at=AS_OF + timedelta(days=20))
+    assert registry.champion() is not None
+
+
 def test_promoting_a_model_that_is_not_stored_is_refused(tmp_path):
     with pytest.raises(CorruptArtifact, match="no whole model"):
         ModelRegistry(tmp_path).promote("0" * 64, reason="none", at=AS_OF)
