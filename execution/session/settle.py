@@ -16,7 +16,7 @@ from execution.session.day_orders import end_day_orders, intended, void
 from execution.session.desk import Desk
 from execution.session.lease_of_act import BUSY, leased
 from execution.session.reconcile import Reconciled, reconcile
-from execution.session.submit import protect
+from execution.session.submit import cover
 from execution.session.why_settle import finished_rows
 
 SettleStatus = Literal["settled", "already_settled", "pending", "too_early", "no_plan", "busy"]
@@ -88,7 +88,7 @@ def _settled(desk: Desk, session: date) -> SettleReport:
     if waiting:
         return _report(desk, session, "pending", f"the venue has not ended the day's orders in {', '.join(waiting)}")
     if desk.sizing.protective_stop == "bracket":
-        reconciled = _protected(desk, session)
+        reconciled = _covered(desk, session, reconciled)
     mark = _mark(desk, reconciled.book, cycle.cycle_id, traded_session)
     told = _finished_why_rows(desk, reconciled.book, cycle, traded_session)
     finished = SettleFinished(at=desk.clock.now(), cycle_id=cycle.cycle_id, session=session)
@@ -97,11 +97,14 @@ def _settled(desk: Desk, session: date) -> SettleReport:
     return _report(desk, session, "settled", "")
 
 
-def _protected(desk: Desk, session: date) -> Reconciled:
-    """Send a stop that stays for what a bracket bought: its own ended with the session."""
+def _covered(desk: Desk, session: date, reconciled: Reconciled) -> Reconciled:
+    """Send a stop that stays for what a bracket bought: its own ended with the session.
+
+    Nothing is asked to end here: nobody may look at its end before the next act.
+    """
     # A halt sends nothing, and what happened is settled all the same; the next act protects.
     with suppress(Halted):
-        protect(desk, session)
+        cover(desk, session, reconciled)
     for record in intended(desk, session, "stop"):
         void(desk, record, "its session is settled: the next act decides its own")
     return reconcile(desk)

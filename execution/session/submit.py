@@ -216,6 +216,11 @@ def protect(desk: Desk, session: date) -> None:
         cancel(desk, surplus, "it would sell more than is held")
     if excess:
         reconciled = reconcile(desk)
+    cover(desk, session, reconciled)
+
+
+def cover(desk: Desk, session: date, reconciled: Reconciled) -> None:
+    """Send a stop for every share of ours that no open exit covers; nothing that works is ended."""
     view = view_at_send(desk, reconciled, session)
     book = desk.ledger.book()
     missing = [next_stop(desk, book, session=session, symbol=symbol) for symbol in unprotected(book)]

@@ -220,7 +220,7 @@ MUTANTS = (
             _SEND + "_Attempt.put_on_the_wire",
             "return outcome_told(desk.broker.submit(self.order))",
             "outcome = outcome_told(desk.broker.submit(self.order)); "
-            "again = replace(self.order, client_order_id=self.order.client_order_id + 'b'); "
+            "again = __import__('dataclasses').replace(self.order, client_order_id=self.order.client_order_id + 'b'); "
             "return outcome_told(desk.broker.submit(again)) if hasattr(outcome, 'reason') else outcome",
         ),
         arena=LOSSY,
@@ -395,7 +395,7 @@ MUTANTS = (
         Change(
             _SEND + "_Attempt.put_on_the_wire",
             "desk.broker.submit(self.order)",
-            "desk.broker.submit(replace(self.order, quantity_shares=2 * self.order.quantity_shares))",
+            "desk.broker.submit(self.order.of_size(2 * self.order.quantity_shares))",
         ),
         arena=NORMAL,
         breaks="I4",

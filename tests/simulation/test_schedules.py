@@ -67,8 +67,9 @@ def test_a_leg_of_a_bracket_is_never_sent_again_by_itself() -> None:
     assert [one.violations for one in outcomes] == [(), (), ()]
 
 
-def test_a_stop_that_a_settle_could_not_send_is_not_left_behind() -> None:
-    assert told_so(26, "normal", protective_stop="bracket", share_decimals=0).violations == ()
+def test_a_settle_leaves_no_stop_behind_that_was_not_sent_or_was_asked_to_end() -> None:
+    outcomes = [told_so(seed, "normal", protective_stop="bracket") for seed in (26, 20_059, 20_887)]
+    assert [one.violations for one in outcomes] == [(), (), ()]
 
 
 @pytest.mark.campaign
