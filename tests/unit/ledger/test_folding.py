@@ -217,6 +217,16 @@ def test_a_sale_earns_on_the_day_it_is_filled() -> None:
     assert book.realised_usd == Decimal("18.30")
 
 
+def test_the_newest_movement_and_the_newest_fill_of_a_symbol_are_remembered_whatever_is_told_last() -> None:
+    early, late = AT - timedelta(hours=1), AT + timedelta(hours=1)
+    fills = booked(a_fill("x1", filled_at=late), a_fill("x2", filled_at=early), a_fill("x3", "BBB", filled_at=AT))
+    book = a_book(*BEGUN, *fills)
+    assert (book.moved_at, book.traded_at["AAA"], book.traded_at["BBB"]) == (late, late, AT)
+    action = CorporateActionBooked(at=AT, entry=an_action(booked_at=late + timedelta(hours=1)))
+    assert folded(book, [action]).moved_at == late + timedelta(hours=1)
+    assert a_book(*BEGUN).moved_at is None
+
+
 def test_a_dividend_is_earned_on_its_own_session_beside_what_was() -> None:
     first = CorporateActionBooked(at=AT, entry=an_action(cash_usd=Decimal("1.20")))
     second = CorporateActionBooked(at=AT, entry=an_action("c2", cash_usd=Decimal("0.30")))

@@ -223,6 +223,12 @@ def test_fills_add_up_in_shares_value_and_fees() -> None:
     assert sent.average_fill_usd is None
 
 
+def test_parts_that_make_whole_shares_are_counted_whole() -> None:
+    half = INTENDED.after(EVENTS["sent"]).after_fill(a_fill(quantity_shares=Decimal("0.5")))
+    whole = half.after_fill(a_fill("x2", quantity_shares=Decimal("1.5")))
+    assert (half.filled_shares, repr(whole.filled_shares)) == (Decimal("0.5"), "2")
+
+
 @pytest.mark.parametrize("fill", [a_fill(symbol="BBB"), a_fill(side="sell"), a_fill(quantity_shares=11)])
 def test_a_fill_that_does_not_fit_is_told_beside_its_order(fill: BrokerFill) -> None:
     with pytest.raises(IllegalTransition) as refused:

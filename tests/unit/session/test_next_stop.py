@@ -157,6 +157,12 @@ def test_a_stop_for_more_than_is_held_is_surplus_until_its_end_was_asked_for() -
     assert oversold_stops(folded(book, [asked])) == ()
 
 
+def test_a_stop_of_a_single_share_is_surplus_too_and_one_that_filled_is_not() -> None:
+    assert len(oversold_stops(a_book(*stopped(shares=1)))) == 1
+    fill = a_fill("f-stop", client_order_id=an_id("stop"), side="sell", quantity_shares=1)
+    assert oversold_stops(a_book(*stopped(shares=1), FillBooked(at=AT, fill=fill))) == ()
+
+
 def test_stops_for_as_much_as_is_held_and_exits_are_no_surplus() -> None:
     assert oversold_stops(a_book(*bought(10), *stopped(shares=10))) == ()
     order = an_exit(11)
@@ -275,6 +281,10 @@ def test_a_stop_lies_as_far_below_the_fill_as_planned_below_the_price(
 
 def test_an_entry_without_a_planned_stop_gives_none() -> None:
     assert stop_price(a_book(*bought(10, protective_stop_usd=None)), "AAA") is None
+
+
+def test_a_stop_reckoned_from_the_entry_follows_splits_too() -> None:
+    assert stop_price(a_book(*bought(10), split()), "AAA") == Decimal("23.55")
 
 
 def test_the_newest_stop_that_was_sent_keeps_its_price() -> None:
