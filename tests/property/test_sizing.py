@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from execution.domain.orders import ProposedOrder
-from execution.domain.quantities import is_on_tick
+from execution.domain.quantities import is_on_tick, share_decimals
 from execution.domain.signals import SymbolSignal
 from execution.portfolio.construction import target_positions
 from execution.portfolio.rebalance import Holding, rebalance
@@ -55,18 +55,40 @@ def accounts(draw: st.DrawFn, batch: list[SymbolSignal]) -> tuple[dict[str, int]
 
 
 def proposed(
-    batch: list[SymbolSignal], held: dict[str, int], equity: Decimal, sessions: int = 3
+    batch: list[SymbolSignal],
+    held: dict[str, int],
+    equity: Decimal,
+    sessions: int = 3,
+    *,
+    policy: SizingPolicy = SizingPolicy(),  # noqa: B008 - frozen
 ) -> tuple[ProposedOrder, ...]:
     construction = target_positions(
-        signals=batch, equity_usd=equity, held_shares=held, policy=SizingPolicy(), regime="bull_calm", vix=None
+        signals=batch, equity_usd=equity, held_shares=held, policy=policy, regime="bull_calm", vix=None
     )
     return rebalance(
         construction=construction,
         holdings={s: Holding(symbol=s, quantity_shares=q, held_sessions=sessions) for s, q in held.items()},
         closes_usd={signal.symbol: signal.close_usd for signal in batch if signal.close_usd is not None},
         equity_usd=equity,
-        policy=SizingPolicy(),
+        policy=policy,
     ).orders
+
+
+@EXAMPLES
+@given(data=st.data(), decimals=st.integers(1, 9))
+def test_sizes_in_parts_are_those_of_whole_shares_and_less_than_a_share_more(
+    data: st.DataObject, decimals: int
+) -> None:
+    batch = data.draw(batches())
+    _, equity = data.draw(accounts(batch))
+    whole = {order.symbol: order for order in proposed(batch, {}, equity)}
+    finer = SizingPolicy(share_decimals=decimals)
+    parts = {order.symbol: order for order in proposed(batch, {}, equity, policy=finer)}
+    cost = sum((order.quantity_shares * (order.limit_usd or 0) for order in parts.values()), Decimal(0))
+    assert cost <= equity * Decimal("0.97")
+    assert all(share_decimals(order.quantity_shares) <= decimals for order in parts.values())
+    if whole.keys() == parts.keys():
+        assert all(0 <= parts[s].quantity_shares - whole[s].quantity_shares < 1 for s in whole)
 
 
 @EXAMPLES
