@@ -227,6 +227,20 @@ def test_the_newest_movement_and_the_newest_fill_of_a_symbol_are_remembered_what
     assert a_book(*BEGUN).moved_at is None
 
 
+def test_a_position_that_is_sold_out_is_held_no_more_and_keeps_what_it_earned() -> None:
+    sale = a_fill("x2", side="sell", client_order_id="foreign", price_usd=Decimal(52))
+    book = a_book(*BEGUN, *booked(a_fill(), sale))
+    assert (book.held_shares, book.positions["AAA"].realised_usd) == ({}, Decimal("18.30"))
+
+
+def test_days_stand_oldest_first_also_when_an_earlier_one_is_told_late() -> None:
+    late, early = AT + timedelta(days=2), AT - timedelta(days=1)
+    fills = booked(a_fill("x1"), a_fill("x2", filled_at=late), a_fill("x3", filled_at=early))
+    book = a_book(*BEGUN, *fills)
+    assert list(book.days) == [early.date(), AT.date(), late.date()]
+    assert [one.fill.execution_id for one in book.fills_since(early)] == ["x3", "x1", "x2"]
+
+
 def test_a_dividend_is_earned_on_its_own_session_beside_what_was() -> None:
     first = CorporateActionBooked(at=AT, entry=an_action(cash_usd=Decimal("1.20")))
     second = CorporateActionBooked(at=AT, entry=an_action("c2", cash_usd=Decimal("0.30")))
