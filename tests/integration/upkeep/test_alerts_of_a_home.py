@@ -5,13 +5,17 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import dagster as dg
+import pyarrow as pa
 import pytest
 
 from assets.maintenance.nights import record_night
+from assets.raw_store import RawStore
+from assets.schemas import DAILY_BARS
 from execution.alert_sender import AlertPolicy, channels_of
 from execution.clock import FileClock
 from execution.domain.events import ControlChanged
@@ -193,3 +197,26 @@ def test_a_limit_that_is_near_is_told_once(traded: TradedHome) -> None:
     assert "the limit names is hit: 100% of it are used" in " ".join(told)
     channel.told.clear()
     assert not [title for title in heard(watch, channel) if "names" in title]
+
+
+def test_data_that_are_late_are_told_in_real_time(tmp_path: Path) -> None:
+    paper = TradedHome(tmp_path / "original", mode="paper")
+    row = {
+        "symbol": "AAA",
+        "session": FIRST,
+        "open_usd": Decimal(10),
+        "high_usd": Decimal(11),
+        "low_usd": Decimal(9),
+        "close_usd": Decimal(10),
+        "volume_shares": 1_000,
+        "is_halted": False,
+        "source": "test",
+        "feed": "test",
+        "known_at": CALENDAR.bars_known_at(FIRST),
+    }
+    rows = pa.Table.from_pylist([row], schema=DAILY_BARS.schema)
+    recorded_at = CALENDAR.as_of(FIRST)
+    RawStore(paper.home.raw).append(DAILY_BARS, rows, session=FIRST, recorded_at=recorded_at)
+    channel = FakeChannel()
+    told = heard(AlertWatch(paper.settings, paper.home, (channel,)), channel)
+    assert "data are late: " in " ".join(told)
