@@ -38,7 +38,7 @@ def closed_positions(book: Book, *, since: datetime) -> tuple[ClosedPosition, ..
     ]
     booked += [
         (each.fill.filled_at, 1, each.fill.execution_id, each)
-        for each in _standing(each for symbol in moved for each in book.fills_in.get(symbol, ()))
+        for each in _standing(each for symbol in sorted(moved) for each in book.fills_in.get(symbol, ()))
     ]
     positions: dict[str, Position] = {}
     began_with: dict[str, Decimal] = {}
