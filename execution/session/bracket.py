@@ -8,7 +8,7 @@ sends a stop that stays for what is still held (`settle.py`).
 from datetime import date
 from decimal import Decimal
 
-from execution.domain.orders import OrderRequest, ProposedOrder
+from execution.domain.orders import Leg, OrderRequest, ProposedOrder
 from execution.domain.quantities import tick_above_usd
 from execution.session.desk import Desk
 
@@ -41,12 +41,12 @@ def exits_with(desk: Desk, session: date, entry: OrderRequest, proposed: Propose
 def _leg(
     desk: Desk, session: date, entry: OrderRequest, *, limit_usd: Decimal | None, stop_usd: Decimal | None
 ) -> OrderRequest:
-    leg = "stop" if limit_usd is None else "take_profit"
+    leg: Leg = "stop" if limit_usd is None else "take_profit"
     return OrderRequest(
         client_order_id=desk.order_id(session, symbol=entry.symbol, side="sell", leg=leg),
         symbol=entry.symbol,
         side="sell",
-        leg="stop" if limit_usd is None else "take_profit",
+        leg=leg,
         quantity_shares=entry.quantity_shares,
         order_type="stop" if limit_usd is None else "limit",
         time_in_force=entry.time_in_force,

@@ -3,17 +3,20 @@
 Lived once however many workers run the tests: who asks first lives it, the others wait and read the same home.
 """
 
+import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from execution.clock import FileClock
 from execution.ledger.book import Book
@@ -51,6 +54,30 @@ backup:
 # A bound for a hopeless day, not a measure: other workers and other programs share the machine.
 SECONDS_A_TEST_DAY_MAY_TAKE = 900.0
 SECONDS_OF_QUIET = 15.0
+DAEMONS_AT_ONCE = 2
+"""A daemon starts both code locations anew each minute, so that a third one on two cores makes all of them crawl."""
+
+
+@contextmanager
+def a_place_for_a_daemon() -> Iterator[None]:
+    """Wait until fewer than `DAEMONS_AT_ONCE` daemons of this test run live, and keep a place for one."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", "alone")
+    places = [
+        FileLock(Path(tempfile.gettempdir()) / f"touchstone-daemon-{run}-{number}.lock")
+        for number in range(DAEMONS_AT_ONCE)
+    ]
+    while True:
+        for place in places:
+            try:
+                place.acquire(timeout=0)
+            except Timeout:
+                continue
+            try:
+                yield
+            finally:
+                place.release()
+            return
+        time.sleep(0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +123,10 @@ class DaemonHome:
             reached_at.append(time.monotonic())
             return time.monotonic() - reached_at[0] >= seconds_of_quiet
 
-        live_day_through_daemon(
-            self.home, is_over=is_quiet, timeout_seconds=SECONDS_A_TEST_DAY_MAY_TAKE, tell=lambda _line: None
-        )
+        with a_place_for_a_daemon():
+            live_day_through_daemon(
+                self.home, is_over=is_quiet, timeout_seconds=SECONDS_A_TEST_DAY_MAY_TAKE, tell=lambda _line: None
+            )
 
     def materialize_again(self, job: str, session: date) -> None:
         """Queue a run by hand, as a person at the page would: no work tag, no run key."""

@@ -6,7 +6,7 @@ from execution.domain.events import SubmissionStarted
 from pipelines.daemon_process import running_daemon
 from pipelines.trading_adapters import open_desk
 from pipelines.trading_settings import load_trading_settings
-from tests.e2e.conftest import CALENDAR, SECONDS_OF_QUIET, SESSION, DaemonHome
+from tests.e2e.conftest import CALENDAR, SECONDS_OF_QUIET, SESSION, DaemonHome, a_place_for_a_daemon
 
 pytestmark = pytest.mark.daemon
 
@@ -15,7 +15,11 @@ pytestmark = pytest.mark.daemon
 def shared_day(planned_day: DaemonHome, tmp_path_factory: pytest.TempPathFactory) -> DaemonHome:
     lived = planned_day.copied_to(tmp_path_factory.mktemp("shared") / "home")
     report = lived.home.reports / f"{SESSION.isoformat()}.html"
-    with running_daemon(environment=lived.home.process_environment(), log_file=lived.home.logs / "second.log"):
+    second_log = lived.home.logs / "second.log"
+    with (
+        a_place_for_a_daemon(),
+        running_daemon(environment=lived.home.process_environment(), log_file=second_log),
+    ):
         lived.live(
             until=CALENDAR.bars_known_at(CALENDAR.next(SESSION)),
             is_over=report.exists,

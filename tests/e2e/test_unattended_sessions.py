@@ -15,7 +15,7 @@ from pipelines.daemon_process import running_daemon
 from pipelines.home import Home
 from pipelines.settings import load_settings
 from pipelines.upkeep.health import health_of
-from tests.e2e.conftest import CALENDAR, SESSION, DaemonHome
+from tests.e2e.conftest import CALENDAR, SESSION, DaemonHome, a_place_for_a_daemon
 
 pytestmark = pytest.mark.daemon
 
@@ -41,9 +41,12 @@ def size_of(home: Home) -> int:
 def lived(unattended: DaemonHome, last: date, sessions: int) -> list[int]:
     """Run the daemon until the night after a session is over, and return the home's size after each night."""
     home, sizes = unattended.home, []
-    deadline = time.monotonic() + sessions * SECONDS_A_SESSION_MAY_TAKE
     FileClock(home.clock).live_until(CALENDAR.as_of(CALENDAR.next(last)))
-    with running_daemon(environment=home.process_environment(), log_file=home.logs / "daemon.log") as daemon:
+    with (
+        a_place_for_a_daemon(),
+        running_daemon(environment=home.process_environment(), log_file=home.logs / "daemon.log") as daemon,
+    ):
+        deadline = time.monotonic() + sessions * SECONDS_A_SESSION_MAY_TAKE
         seen = len(upkept_sessions(home.upkeep))
         while last not in upkept_sessions(home.upkeep):
             if (nights := len(upkept_sessions(home.upkeep))) > seen:
