@@ -6,7 +6,10 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any
 
+import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from execution.domain.canonical import canonical_bytes, canonical_text, content_hash
 
@@ -53,6 +56,23 @@ def test_nothing_stays_nothing() -> None:
 )
 def test_each_kind_of_value_has_one_form(value: Any, expected: bytes) -> None:
     assert canonical_bytes(value) == expected
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False)))
+def test_floats_in_a_row_are_written_as_each_of_them_is(values: list[float]) -> None:
+    expected = orjson.dumps([repr(value) for value in values])
+    assert canonical_bytes(values) == canonical_bytes(tuple(values)) == expected
+
+
+@pytest.mark.parametrize("value", [1e-4, 9.99e-5, -1.5e-5, 5e-324, 1e15, 1e16, -9999999999999998.0, 1e300, -0.0, 0.0])
+def test_a_float_is_written_alike_alone_and_in_a_row(value: float) -> None:
+    assert canonical_bytes((value, 0.5)) == b"[" + canonical_bytes(value) + b',"0.5"]'
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), float("-inf")])
+def test_a_row_with_one_float_that_is_no_number_is_refused(wrong: float) -> None:
+    with pytest.raises(ValueError, match="has no canonical form: use None"):
+        canonical_bytes((0.5, wrong, 1e308, 1e308))
 
 
 def test_a_hash_is_the_one_that_was_written_down_long_ago() -> None:
