@@ -82,6 +82,8 @@ class SimulatedBroker:
         calendar: exchange sessions.
         costs: what a fill costs, how much of a session's volume is ours, what a delisting leaves.
         initial_cash_usd: cash of a new account, above zero; an old one must have begun with the same.
+        links_wait_for_whole: what is attached to a buy works only once that has filled whole, as at Alpaca; else from
+            its first share on.
     """
 
     def __init__(  # noqa: PLR0917 - the composition root names every argument
@@ -92,11 +94,14 @@ class SimulatedBroker:
         calendar: TradingCalendar,
         costs: CostModel,
         initial_cash_usd: Decimal,
+        *,
+        links_wait_for_whole: bool = False,
     ) -> None:
         self._tape = tape
         self._clock = clock
         self._calendar = calendar
         self._costs = costs
+        self._links_wait_for_whole = links_wait_for_whole
         self._store = MemoryVenueStore() if path == ":memory:" else VenueStore(path)
         self._lock = threading.RLock()
         with self._store.transaction():
@@ -274,7 +279,8 @@ class SimulatedBroker:
         return until
 
     def _day(self, session: date) -> VenueDay:
-        return VenueDay(self._store, session, self._tape.rows(session), self._costs)
+        rows = self._tape.rows(session)
+        return VenueDay(self._store, session, rows, self._costs, links_wait_for_whole=self._links_wait_for_whole)
 
     def _running_session(self, now: datetime) -> date | None:
         index = bisect_right(self._calendar.opens, now) - 1

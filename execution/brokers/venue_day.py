@@ -35,12 +35,17 @@ _NO_SPLIT: Final = Decimal(1)
 
 @dataclass(frozen=True, slots=True)
 class VenueDay:
-    """One session at the venue: its bars, its rules, and the store they act on."""
+    """One session at the venue: its bars, its rules, and the store they act on.
+
+    Attributes:
+        links_wait_for_whole: what is attached to a buy works only once that has filled whole.
+    """
 
     store: VenueStore
     session: date
     rows: Mapping[str, TapeRow]
     costs: CostModel
+    links_wait_for_whole: bool
 
     def open(self, at: datetime) -> None:
         """Book dividends and splits, then fill what meets the open."""
@@ -160,7 +165,13 @@ class VenueDay:
             filled_at=at,
         )
         self.store.add_fill(booked, self.session)
-        fill_order(self.store, order, quantity_shares=quantity, price_usd=fill.price_usd)
+        fill_order(
+            self.store,
+            order,
+            quantity_shares=quantity,
+            price_usd=fill.price_usd,
+            links_wait_for_whole=self.links_wait_for_whole,
+        )
 
     def _pay_dividend(self, symbol: str, row: TapeRow, at: datetime) -> None:
         held = self.store.positions().get(symbol, 0)

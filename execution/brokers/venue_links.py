@@ -1,7 +1,8 @@
 """What the fill or the end of one order means for the orders linked to it. Each in a transaction of the caller.
 
-Orders attached to a buy work as far as it has filled. Of a take-profit and a stop each share is sold by one: what one
-has sold the other gives up, and where one ends unfilled, so does the other.
+Orders attached to a buy work as far as it has filled, or, at a venue that holds them back so long, once it has filled
+whole. Of a take-profit and a stop each share is sold by one: what one has sold the other gives up, and where one ends
+unfilled, so does the other.
 """
 
 from dataclasses import replace
@@ -13,14 +14,27 @@ from execution.domain.orders import WorkingStatus
 from execution.domain.quantities import Shares
 
 
-def fill_order(store: VenueStore, order: VenueOrder, *, quantity_shares: Shares, price_usd: Decimal) -> None:
-    """Store an order after a fill."""
+def fill_order(
+    store: VenueStore, order: VenueOrder, *, quantity_shares: Shares, price_usd: Decimal, links_wait_for_whole: bool
+) -> None:
+    """Store an order after a fill.
+
+    Args:
+        store: where it is kept.
+        order: before the fill.
+        quantity_shares: of the fill.
+        price_usd: of the fill.
+        links_wait_for_whole: what is attached to a buy works only once that has filled whole.
+    """
     after = replace(order, filled_shares=order.filled_shares + quantity_shares)
-    store.update_order(after if after.filled_shares < after.quantity_shares else after.ended("filled", ""))
+    is_filled = after.filled_shares == after.quantity_shares
+    store.update_order(after.ended("filled", "") if is_filled else after)
     for other in store.linked_orders(order):
         if order.is_linked_entry:
-            bought = replace(other, waiting_shares=other.waiting_shares - quantity_shares)
-            store.update_order(bought.trailed(price_usd))
+            if links_wait_for_whole and not is_filled:
+                continue
+            waiting = 0 if links_wait_for_whole else other.waiting_shares - quantity_shares
+            store.update_order(replace(other, waiting_shares=waiting).trailed(price_usd))
         elif not other.is_linked_entry:
             reason = f"{order.client_order_id} sold what it was to sell"
             _give_up(store, other, quantity_shares, waiting_shares=other.waiting_shares, reason=reason)

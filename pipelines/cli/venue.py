@@ -126,7 +126,9 @@ def rehearsal_app(
     sources, calendar = sources_of(settings, home), TradingCalendar.shipped()
     tape = FaultyTape(SourceTape(sources, home), faults)
     path = folder / home.venue.name
-    broker = SimulatedBroker(path, tape, clock, calendar, settings.costs, settings.initial_cash_usd)
+    broker = SimulatedBroker(
+        path, tape, clock, calendar, settings.costs, settings.initial_cash_usd, links_wait_for_whole=True
+    )
     return venue_app(
         broker,
         tape=tape,

@@ -63,7 +63,9 @@ def http_venue(
     """Serve a world's venue; its clock and its tape stay the test's to move, and `world.broker` is the same account."""
     plan = faults or FaultPlan()
     tape = FaultyTape(Tape(world.folder / "tape"), plan)
-    broker = SimulatedBroker(world.folder / "venue.db", tape, world.clock, CALENDAR, world.costs, CASH)
+    broker = SimulatedBroker(
+        world.folder / "venue.db", tape, world.clock, CALENDAR, world.costs, CASH, links_wait_for_whole=True
+    )
     app = venue_app(
         broker,
         tape=tape,

@@ -63,8 +63,16 @@ class World:
     It begins on Monday after the close, so that Tuesday is the first session to trade in.
     """
 
-    def __init__(self, folder: Path, bars: Iterable[TapeRow] = (), *, costs: CostModel = NO_COSTS) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        bars: Iterable[TapeRow] = (),
+        *,
+        costs: CostModel = NO_COSTS,
+        links_wait_for_whole: bool = False,
+    ) -> None:
         self.folder = folder
+        self.links_wait_for_whole = links_wait_for_whole
         self.costs = costs
         by_session = {session: [a_bar(session)] for session in WEEK}
         for bar in bars:
@@ -79,7 +87,13 @@ class World:
     def reopened(self) -> SimulatedBroker:
         """Return a new object on the same file, as after a restart."""
         return SimulatedBroker(
-            self.folder / "venue.db", Tape(self.folder / "tape"), self.clock, CALENDAR, self.costs, CASH
+            self.folder / "venue.db",
+            Tape(self.folder / "tape"),
+            self.clock,
+            CALENDAR,
+            self.costs,
+            CASH,
+            links_wait_for_whole=self.links_wait_for_whole,
         )
 
     def at_open(self, session: date) -> SimulatedBroker:

@@ -253,6 +253,33 @@ def test_exits_follow_a_partial_entry_and_give_up_what_it_never_buys(tmp_path: P
     ]
 
 
+def test_where_exits_wait_for_the_whole_entry_a_part_of_it_sets_none_to_work(tmp_path: Path) -> None:
+    # The first day goes through both exits while half of the entry has filled.
+    world = World(tmp_path, [a_bar(TUESDAY, volume_shares=1_000)], links_wait_for_whole=True)
+    sent(world.broker, a_bracket(80, stop_usd="47.00"))
+    assert told(world.at_close(TUESDAY), "buy-1", "target-1", "stop-1") == [
+        ("open", 50, 80),
+        ("open", 0, 80),
+        ("open", 0, 80),
+    ]
+    assert told(world.at_close(WEDNESDAY), "buy-1", "target-1", "stop-1") == [
+        ("filled", 80, 80),
+        ("filled", 80, 80),
+        ("cancelled", 0, 80),
+    ]
+
+
+def test_where_exits_wait_for_the_whole_entry_they_end_with_one_that_filled_in_part(tmp_path: Path) -> None:
+    world = World(tmp_path, [a_bar(TUESDAY, volume_shares=1_000)], links_wait_for_whole=True)
+    sent(world.at_open(TUESDAY), a_bracket(80))
+    world.broker.cancel("buy-1")
+    assert told(world.broker, "buy-1", "target-1", "stop-1") == [
+        ("cancelled", 50, 80),
+        ("cancelled", 0, 80),
+        ("cancelled", 0, 80),
+    ]
+
+
 def test_an_entry_that_never_fills_takes_its_exits_with_it(tmp_path: Path) -> None:
     broker = World(tmp_path).broker
     sent(broker, a_bracket(entry_usd="47.50", limit_usd="51.00", stop_usd="47.00"))
