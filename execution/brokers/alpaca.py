@@ -2,7 +2,7 @@
 
 An order goes out once; whatever is not a clear answer is Unknown, and only a look-up tells. Activities are the truth
 for fills, lookups for the state of orders. An order replaced at the venue by hand is followed to its successor and
-shown as ours, with the fills of both.
+shown as ours, with the fills of both; a leg of linked orders is shown under the id we gave it (`alpaca_linked.py`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from execution.brokers.alpaca_activities import corporate_action_entries
 from execution.brokers.alpaca_amending import Amendment, amend
+from execution.brokers.alpaca_linked import is_linked, is_of_class, linked_fault, message_fields, named_legs
 from execution.brokers.alpaca_lookups import AlpacaLookups
 from execution.brokers.alpaca_mapping import (
     account_block,
@@ -19,7 +20,6 @@ from execution.brokers.alpaca_mapping import (
     instant,
     is_same_order,
     number,
-    order_fields,
     order_state,
     positions_shares,
     record,
@@ -54,13 +54,13 @@ _CREATED_LATER: Final = timedelta(hours=1)
 # More orders than this without a known name are looked up in one list.
 _LOOKED_UP_SINGLY: Final = 3
 _LISTED_BEFORE: Final = timedelta(days=7)
+# Linked orders are made at one instant; how their instants are told apart nobody has promised.
+_MADE_TOGETHER: Final = timedelta(minutes=5)
 _AUCTIONS: Final = frozenset({"opg", "cls"})
 
 
 def capabilities_of(answer_seconds: float) -> BrokerCapabilities:
     """Return what Alpaca promises: an accepted id is used up for ever, and look-ups find it.
-
-    Links of orders are not declared: their legs get ids of the venue's own, by which nothing of ours could be found.
 
     Args:
         answer_seconds: longest time a submission may be under way.
@@ -76,6 +76,7 @@ def capabilities_of(answer_seconds: float) -> BrokerCapabilities:
         visibility_lag_seconds=30.0,
         order_types=frozenset({"limit", "market", "stop", "stop_limit", "trailing_stop"}),
         times_in_force=frozenset({"day", "gtc", "ioc", "fok", "opg", "cls"}),
+        order_classes=frozenset({"simple", "bracket", "oco"}),
         has_extended_hours=True,
         # Its description says market, its guide limit too; a limit it did not take would be refused, and that is told.
         fractional_sizes=FractionalSizes(
@@ -118,7 +119,7 @@ class AlpacaBroker:
         if fault:
             return Refused(f"not sent: {fault}")
         try:
-            answer = self._wire.act("POST", "/orders", order_fields(order), urgency="order")
+            answer = self._wire.act("POST", "/orders", message_fields(order), urgency="order")
         except VenueUnavailable as silence:
             return Unknown(str(silence))
         if 200 <= answer.status < 300:
@@ -129,6 +130,8 @@ class AlpacaBroker:
 
     def cancel(self, client_order_id: str) -> None:
         """Ask for a cancel; an order that is unknown or done is left alone. It is never held back by the budget.
+
+        The venue ends linked orders together.
 
         Raises:
             VenueUnavailable: the venue does not answer; ask again.
@@ -210,13 +213,13 @@ class AlpacaBroker:
             return f"Alpaca takes no {fault}"
         if order.time_in_force in _AUCTIONS and order.order_type not in ("market", "limit"):
             return f"Alpaca takes market and limit orders in auctions, found {order.order_type}"
-        return ""
+        return linked_fault(order)
 
     def _under_taken_id(self, order: OrderRequest, answer: Answer) -> SubmitOutcome:
         found = self._lookups.find(order.client_order_id)
         if found is None:
             return Unknown(f"the id is said to be taken and no order is found by it: {answer.message}")
-        if is_same_order(found, order):
+        if is_same_order(found, order) and is_of_class(found, order):
             return Accepted(text(found, "id", of="order"))
         return Refused(f"duplicate client_order_id: another order was accepted under it. {answer.message}")
 
@@ -252,7 +255,32 @@ class AlpacaBroker:
         return raw
 
     def _of_chain(self, raw: Mapping[str, Any]) -> OrderState:
-        return self._as_ours(self._first(raw)) if raw.get("replaces") else order_state(raw)
+        return self._as_ours(self._named(self._first(raw))) if raw.get("replaces") else order_state(self._named(raw))
+
+    def _named(self, raw: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return an order under our id of it: a leg's own one is the venue's."""
+        if not is_linked(raw):
+            return raw
+        order_id = text(raw, "id", of="order")
+        if order_id not in self._names:
+            made_at = instant(raw, "created_at", of="order")
+            self._keep_names(
+                {
+                    "status": "all",
+                    "symbols": text(raw, "symbol", of="order"),
+                    "after": (made_at - _MADE_TOGETHER).isoformat(),
+                    "until": (made_at + _MADE_TOGETHER).isoformat(),
+                }
+            )
+        # One whose first order is not told is somebody else's as long as that lasts.
+        return {**raw, "client_order_id": self._names.get(order_id, raw.get("client_order_id"))}
+
+    def _keep_names(self, query: Mapping[str, str]) -> None:
+        """Keep our ids of the orders on a list and of their legs, by the venue's ids."""
+        for raw in self._listed({**query, "nested": "true"}):
+            for each in (raw, *named_legs(raw)):
+                if not each.get("replaces"):
+                    self._names[text(each, "id", of="order")] = text(each, "client_order_id", of="order")
 
     def _by_venue_id(self, order_id: str, links: int) -> Mapping[str, Any]:
         if links > _REPLACEMENTS_MAX:
@@ -262,17 +290,14 @@ class AlpacaBroker:
     def _learn_names(self, order_ids: set[str], since: datetime) -> None:
         """Find the client order id of each of the venue's ids: that of the first in a chain of replacements."""
         if len(order_ids - self._names.keys()) > _LOOKED_UP_SINGLY:
-            after = (since - _LISTED_BEFORE).isoformat()
-            for raw in self._listed({"status": "all", "after": after}):
-                if not raw.get("replaces"):
-                    self._names[text(raw, "id", of="order")] = text(raw, "client_order_id", of="order")
+            self._keep_names({"status": "all", "after": (since - _LISTED_BEFORE).isoformat()})
         for order_id in sorted(order_ids - self._names.keys()):
-            first = self._first(self._by_venue_id(order_id, 0))
+            first = self._named(self._first(self._by_venue_id(order_id, 0)))
             self._names[order_id] = text(first, "client_order_id", of="order")
 
     def _listed(self, query: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
         """Yield orders, oldest first. Pages follow ids: orders of one instant would fall between pages by time."""
-        asked = {**query, "limit": str(_ORDERS_PER_PAGE), "direction": "asc", "nested": "false"}
+        asked = {"nested": "false", **query, "limit": str(_ORDERS_PER_PAGE), "direction": "asc"}
         seen: set[str] = set()
         for _ in range(_PAGES_MAX):
             page = rows(self._wire.read("/orders", asked), of="list of orders")
@@ -283,7 +308,7 @@ class AlpacaBroker:
                 return
             if not new:
                 break
-            asked = {name: value for name, value in asked.items() if name != "after"}
+            asked = {name: value for name, value in asked.items() if name not in ("after", "until")}
             asked["after_order_id"] = page[-1]["id"]
         raise BrokerAnswerRefused("Alpaca's list of orders does not end: the same page comes again")
 

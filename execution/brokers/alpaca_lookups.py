@@ -1,4 +1,4 @@
-"""Orders by their client order id, many of them for the price of one list.
+"""Orders by the client order id we gave them, many of them for the price of one list.
 
 Before every act each order that is not proven ended is looked up, and one request each would use up the quota. So from
 the third look in a row on the newest orders are told in one list. Only what is on it is believed, and only for a
@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
+from execution.brokers.alpaca_linked import first_order_id, leg_of, named_legs
 from execution.brokers.alpaca_mapping import record, rows
 from execution.brokers.alpaca_wire import AlpacaWire
 from execution.domain.errors import BrokerAnswerRefused
@@ -49,11 +50,17 @@ class AlpacaLookups:
         self._in_a_row += 1
         if self._in_a_row == _SINGLY + 1:
             self._listed = {str(raw.get("client_order_id")): raw for raw in self._newest()}
-        return self._listed.get(client_order_id) or self._asked(client_order_id)
+        return self._listed.get(client_order_id) or self._asked(client_order_id) or self._leg(client_order_id)
 
     def _newest(self) -> list[Mapping[str, Any]]:
-        query = {"status": "all", "limit": str(_LISTED), "direction": "desc", "nested": "false"}
-        return rows(self._wire.read("/orders", query), of="list of orders")
+        query = {"status": "all", "limit": str(_LISTED), "direction": "desc", "nested": "true"}
+        told = rows(self._wire.read("/orders", query), of="list of orders")
+        return [*told, *(leg for raw in told for leg in named_legs(raw))]
+
+    def _leg(self, client_order_id: str) -> Mapping[str, Any] | None:
+        first_id = first_order_id(client_order_id)
+        first = None if first_id is None else self._listed.get(first_id) or self._asked(first_id)
+        return None if first is None else leg_of(self._wire, first, client_order_id)
 
     def _asked(self, client_order_id: str) -> Mapping[str, Any] | None:
         query = {"client_order_id": client_order_id}

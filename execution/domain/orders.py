@@ -221,7 +221,8 @@ def client_order_id(
 ) -> str:
     """Return the derived id of an order: 28 lower-case characters.
 
-    Quantity and price are left out on purpose: an order planned again must collide with the first, not join it.
+    Quantity and price are left out on purpose: an order planned again must collide with the first, not join it. An
+    order attached to another has that one's id with its own leg behind it: `attached_order_id`.
 
     Args:
         account: account name from settings.
@@ -234,3 +235,19 @@ def client_order_id(
     """
     digest = hashlib.sha256(canonical_bytes([account, epoch, cycle_id, strategy, symbol, side, leg])).digest()
     return "t1" + base64.b32encode(digest).decode("ascii").lower()[:26]
+
+
+def attached_order_id(client_order_id: str, leg: Leg) -> str:
+    """Return the id of an order attached to another: a venue that names it itself is asked by the one it follows.
+
+    Args:
+        client_order_id: of the order it goes to the venue with.
+        leg: stop or take_profit; an order has at most one of each.
+    """
+    return f"{client_order_id}.{leg}"
+
+
+def attachment(client_order_id: str) -> tuple[str, Leg] | None:
+    """Return the id an attached order follows, and its leg; None for the id of an order that goes alone."""
+    first, _, leg = client_order_id.rpartition(".")
+    return next(((first, known) for known in sorted(ATTACHED_LEGS) if first and known == leg), None)

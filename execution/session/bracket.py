@@ -1,27 +1,26 @@
 """A bracket: the take-profit and the stop that go to the venue with an entry, in one piece, for the day.
 
-Both work from the first share the entry has bought, so no crash of ours leaves a fill without a stop. They end with the
-session, as the entry does: an order that outlives us is one nobody may be there to end. After the close the settle act
-sends a stop that stays for what is still held (`settle.py`).
+Both work from the first share the entry has bought, or from its last one where the venue holds them back so long, so no
+crash of ours leaves a filled entry without a stop. They end with the session, as the entry does: an order that outlives
+us is one nobody may be there to end. After the close the settle act sends a stop that stays for what is still held
+(`settle.py`).
 """
 
-from datetime import date
 from decimal import Decimal
 
-from execution.domain.orders import Leg, OrderRequest, ProposedOrder
+from execution.domain.orders import Leg, OrderRequest, ProposedOrder, attached_order_id
 from execution.domain.quantities import tick_above_usd
 from execution.session.desk import Desk
 
 
-def exits_with(desk: Desk, session: date, entry: OrderRequest, proposed: ProposedOrder) -> tuple[OrderRequest, ...]:
+def exits_with(desk: Desk, entry: OrderRequest, proposed: ProposedOrder) -> tuple[OrderRequest, ...]:
     """Return what is attached to an entry: its take-profit and its stop.
 
     Nothing by another policy, at a venue that takes no brackets, and for a part of a share, which goes alone: the stop
     is then sent behind the fill.
 
     Args:
-        desk: for its policy, its venue and its ids.
-        session: the decision session.
+        desk: for its policy and its venue.
         entry: the order that buys.
         proposed: what it was made of, with the stop that sizing reckoned.
     """
@@ -33,17 +32,15 @@ def exits_with(desk: Desk, session: date, entry: OrderRequest, proposed: Propose
     distance = proposed.reference_price_usd - proposed.stop_usd
     target = tick_above_usd(entry.limit_usd + desk.sizing.take_profit_multiple * distance)
     return (
-        _leg(desk, session, entry, limit_usd=target, stop_usd=None),
-        _leg(desk, session, entry, limit_usd=None, stop_usd=proposed.stop_usd),
+        _leg(entry, limit_usd=target, stop_usd=None),
+        _leg(entry, limit_usd=None, stop_usd=proposed.stop_usd),
     )
 
 
-def _leg(
-    desk: Desk, session: date, entry: OrderRequest, *, limit_usd: Decimal | None, stop_usd: Decimal | None
-) -> OrderRequest:
+def _leg(entry: OrderRequest, *, limit_usd: Decimal | None, stop_usd: Decimal | None) -> OrderRequest:
     leg: Leg = "stop" if limit_usd is None else "take_profit"
     return OrderRequest(
-        client_order_id=desk.order_id(session, symbol=entry.symbol, side="sell", leg=leg),
+        client_order_id=attached_order_id(entry.client_order_id, leg),
         symbol=entry.symbol,
         side="sell",
         leg=leg,

@@ -89,7 +89,7 @@ def _intent(desk: Desk, decision: SymbolDecision, session: date) -> OrderIntende
         limit_usd=proposed.limit_usd,
         is_reduce_only=proposed.leg != "entry",
     )
-    order = replace(order, attached=exits_with(desk, session, order, proposed))
+    order = replace(order, attached=exits_with(desk, order, proposed))
     return OrderIntended(
         at=desk.clock.now(),
         cycle_id=desk.cycle_id(session),

@@ -10,6 +10,7 @@ from typing import Any, cast
 from execution.brokers.alpaca import AlpacaBroker
 from execution.domain.events import FillBooked
 from execution.portfolio.cost_model import CostModel
+from execution.portfolio.sizing_policy import SizingPolicy
 from execution.session.run_session import Desk
 from execution.session.send_policy import SendPolicy
 from execution.session.time_agreement import TimeAgreement
@@ -87,10 +88,14 @@ def alpaca_days(
     sending: SendPolicy | None = None,
     faults: FaultPlan | None = None,
     wrap_broker: Callable[[AlpacaBroker], Any] = lambda broker: broker,
+    sizing: SizingPolicy | None = None,
     **changes: Any,
 ) -> Iterator[AlpacaDays]:
     """Serve the venue of a few trading days and give the desk that trades there; changes are of the client's policy."""
-    days = TradingDays(folder, desk_changes={"sending": sending or SendPolicy()})
+    desk_changes: dict[str, Any] = {"sending": sending or SendPolicy()}
+    if sizing is not None:
+        desk_changes["sizing"] = sizing
+    days = TradingDays(folder, desk_changes=desk_changes)
     with http_venue(cast("World", _Place(folder, days.clock, COSTS)), faults) as venue:
         made = AlpacaDays(days, venue, changes, wrap_broker)
         made.restarted()

@@ -1,7 +1,6 @@
 """What trading may rely on at any venue. An adapter joins by adding its rig to `rigs.py`; nothing here knows one."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -143,19 +142,6 @@ def test_an_unfilled_day_order_ends_with_the_session(rig: BrokerRig) -> None:
     state = rig.broker.order("buy-1")
     assert state is not None
     assert state.status in ("expired", "cancelled")
-
-
-def test_of_linked_exits_one_sells_and_the_other_ends(rig: BrokerRig) -> None:
-    if "oco" not in rig.broker.capabilities.order_classes:
-        return
-    rig.open_session()
-    sent(rig, buy(10))
-    target = sell(10, client_order_id="target", time_in_force="gtc", limit_usd=Decimal("51.50"))
-    sent(rig, replace(target, attached=(stop(10, "45.00"),)))
-    assert {order.client_order_id for order in rig.broker.open_orders()} == {"target", "stop-1"}
-    rig.end_session()
-    assert dict(rig.broker.account().positions_shares) == {}
-    assert rig.broker.open_orders() == ()
 
 
 def test_asking_twice_gives_the_same_fills_with_the_same_ids(rig: BrokerRig) -> None:

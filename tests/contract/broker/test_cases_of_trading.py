@@ -284,9 +284,9 @@ def test_case_45_an_order_good_till_cancelled_works_on_the_next_day(rig: BrokerR
 
 def test_kinds_that_are_not_declared_are_not_sent(account: AlpacaAccount) -> None:
     account.accepted(buy(10))
+    trail = stop(10, client_order_id="target.stop", order_type="trailing_stop", stop_usd=None, trail_usd=Decimal(2))
     target = sell(10, client_order_id="target", time_in_force="gtc", limit_usd=Decimal("60.00"))
-    linked = replace(target, attached=(stop(10, "45.00"),))
-    assert "takes no oco orders" in account.refused(linked)
+    assert "found trailing_stop" in account.refused(replace(target, attached=(trail,)))
     assert len(account.venue.accepted) == 1
 
 

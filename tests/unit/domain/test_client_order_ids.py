@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from execution.domain.orders import client_order_id
+from execution.domain.orders import attached_order_id, attachment, client_order_id
 
 NAMED: dict[str, Any] = {
     "account": "main",
@@ -41,3 +41,14 @@ def test_an_id_fits_where_the_narrowest_venue_takes_it(symbol: str) -> None:
     assert len(found) == 28
     assert found.startswith("t1")
     assert set(found) <= set("abcdefghijklmnopqrstuvwxyz1234567")
+
+
+@pytest.mark.parametrize("leg", ["stop", "take_profit"])
+def test_the_id_of_an_attached_order_names_the_one_it_follows(leg: Any) -> None:
+    first = client_order_id(**NAMED)
+    assert attachment(attached_order_id(first, leg)) == (first, leg)
+
+
+@pytest.mark.parametrize("alone", ["t1anqmzruqe7i2bqyztw3furkhkd", "first.1", ".stop", "first.entry", "stop", ""])
+def test_an_order_that_goes_alone_follows_none(alone: str) -> None:
+    assert attachment(alone) is None
