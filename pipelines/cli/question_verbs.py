@@ -14,6 +14,11 @@ from pipelines.cli.verb_options import Session, SettingsFile, day_of, home_ledge
 app = typer.Typer()
 
 
+def tell_aside(line: str) -> None:
+    """Print a line of progress where it does not get into what is printed."""
+    print(line, file=sys.stderr, flush=True)
+
+
 @app.command()
 def why(
     symbol: Annotated[str, typer.Argument(help="Exchange symbol.")],
@@ -88,6 +93,21 @@ def backtest(  # noqa: PLR0917 - typer passes each option by its name
     span = stored_sessions(home, first=first and first.date(), last=last and last.date(), sessions=252)
     trial = trial_of(span, scores=scores, every=every, retrain=retrain, costs=costs)
     print(run_backtest(load_settings(settings), home, trial, tell=print))
+
+
+@app.command()
+def results(
+    retrain: Annotated[int, typer.Option(min=1, help="Sessions from one teaching of the model to the next.")] = 126,
+    leaks: Annotated[bool, typer.Option("--leaks/--no-leaks", help="Say too what leaks would add.")] = True,
+    settings: SettingsFile = None,
+) -> None:
+    """Judge model and rules year by year on stored history, each on the past alone; every look is a counted trial."""
+    from pipelines.cli.results import make_results
+    from pipelines.home import Home
+    from pipelines.settings import load_settings
+
+    home = Home.from_environment()
+    print(make_results(load_settings(settings), home, retrain_sessions=retrain, has_leaks=leaks, tell=tell_aside))
 
 
 @app.command("simulate")

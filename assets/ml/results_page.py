@@ -1,0 +1,80 @@
+"""The honest table as Markdown: what was judged, year by year, and what leaks would have added."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from assets.ml.judgement import Estimate
+from assets.ml.results import MODEL, Results
+from assets.ml.yearly_results import SpanResult
+
+_HEADS: Final = (
+    "days",
+    "IC",
+    "rank IC",
+    "ICIR",
+    "net, bps a day",
+    "net Sharpe",
+    "deflated Sharpe",
+    "turnover a year",
+)
+
+
+def results_page(results: Results, *, stamps: Sequence[str]) -> str:
+    """Return the table as one Markdown text.
+
+    Args:
+        results: the table.
+        stamps: what must be said of the data, as `survivorship biased`.
+    """
+    parts = [
+        *(f"**{stamp}**" for stamp in stamps),
+        _what(results),
+        *(f"`{way}`\n\n{_table('year', [(one.span, one) for one in told])}" for way, told in results.ways.items()),
+    ]
+    if results.leaks:
+        honest = results.ways[MODEL][-1]
+        told = [("none: the model as it is", honest), *results.leaks.items()]
+        parts.append(f"What leaks would have added, all days\n\n{_leak_table(told, honest)}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _what(results: Results) -> str:
+    return (
+        f"{results.judged_first} to {results.judged_last}: {results.rows:,} decisions on {results.symbols} symbols, "
+        f"{results.features} features, the model taught {results.teachings} times, every {results.retrain_sessions} "
+        f"sessions on the past alone; {results.choices} choices tried in this home. Net: the best fifth by score, held "
+        f"for the horizon, over every member alike, after {results.cost_bps:g} bps for each dollar bought or sold. "
+        "Intervals of 95 %."
+    )
+
+
+def _table(first: str, rows: Sequence[tuple[str, SpanResult]]) -> str:
+    lines = [f"| {' | '.join((first, *_HEADS))} |", f"|{'---|' * (1 + len(_HEADS))}"]
+    return "\n".join(lines + [f"| {' | '.join((name, *_cells(one)))} |" for name, one in rows])
+
+
+def _leak_table(rows: Sequence[tuple[str, SpanResult]], honest: SpanResult) -> str:
+    lines = ["| leak | rank IC | more | ICIR | net, bps a day | net Sharpe |", "|---|---|---|---|---|---|"]
+    lines += [
+        f"| {name} | {_told(one.rank_ic, '+.4f')} | {one.rank_ic.value - honest.rank_ic.value:+.4f} "
+        f"| {one.rank_ic_ir.value:+.2f} | {_told(one.net_bps, '+.2f')} | {_told(one.net_sharpe, '+.2f')} |"
+        for name, one in rows
+    ]
+    return "\n".join(lines)
+
+
+def _cells(one: SpanResult) -> tuple[str, ...]:
+    return (
+        str(one.days),
+        _told(one.ic, "+.4f"),
+        _told(one.rank_ic, "+.4f"),
+        _told(one.rank_ic_ir, "+.2f"),
+        _told(one.net_bps, "+.2f"),
+        _told(one.net_sharpe, "+.2f"),
+        f"{one.deflated_sharpe:.3f}",
+        f"{one.turnover:.0f}",
+    )
+
+
+def _told(found: Estimate, form: str) -> str:
+    return f"{found.value:{form}} ({found.low:{form}} to {found.high:{form}})"

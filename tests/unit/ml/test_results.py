@@ -1,0 +1,115 @@
+"""The honest table: what is judged was never learned from, a signal shows, noise does not, and leaks find in noise."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from assets.ml.dataset import TrainingSet
+from assets.ml.results import MODEL, Results, results_of
+from assets.ml.results_page import results_page
+from assets.ml.trial_log import TrialLog
+from assets.ml.what_leaks_add import LEAKS, features_a_session_early, label_in_a_feature, shuffled_folds
+from assets.ml.yearly_results import by_year, walk, yearly_folds
+from execution.domain.errors import DataError
+from tests.builders.learning_panels import a_panel
+from tests.unit.ml.marts_builder import a_policy
+
+POLICY = a_policy(min_history_sessions=80, max_history_sessions=120, num_trees=15)
+AT = datetime(2020, 1, 2, tzinfo=UTC)
+RETRAIN = 50
+
+
+def with_returns_as_a_feature(panel: TrainingSet) -> TrainingSet:
+    """Return the panel with the session's own return, which tells nothing of later ones, in its first column."""
+    days, symbols = len(panel.days), len(set(panel.symbols.tolist()))
+    after = panel.forward_returns[:, 0].reshape(days, symbols)
+    features = panel.features.copy()
+    # What a decision's return begins with is the return two sessions after it.
+    features[:, 0] = np.vstack([np.full((2, symbols), np.nan), after[:-2]]).ravel()
+    return replace(panel, features=features)
+
+
+@pytest.fixture(scope="module")
+def noise() -> TrainingSet:
+    return with_returns_as_a_feature(a_panel(seed=5, symbols=40, sessions=260, noise_features=3))
+
+
+@pytest.fixture(scope="module")
+def told() -> TrainingSet:
+    return a_panel(seed=5, symbols=40, sessions=330, signal=0.15, noise_features=3)
+
+
+def made(panel: TrainingSet, folder: Path, **changes: object) -> Results:
+    asked = {"policy": POLICY, "retrain_sessions": RETRAIN, "log": TrialLog(folder), "at": AT, "has_leaks": False}
+    return results_of(panel, **{**asked, **changes})
+
+
+def test_what_is_judged_follows_without_a_gap_and_was_never_learned_from(told: TrainingSet) -> None:
+    folds = yearly_folds(told, POLICY, retrain_sessions=RETRAIN)
+    judged = np.unique(told.sessions[np.concatenate([fold.test for fold in folds])])
+    sealed = int(POLICY.max_history_sessions * POLICY.sealed_share)
+    assert judged.tolist() == told.days[-sealed - len(judged) : -sealed].tolist()
+    for fold in folds:
+        assert told.label_end[fold.train].max() < told.sessions[fold.test].min()
+        assert len(np.unique(told.sessions[fold.train])) <= POLICY.max_history_sessions
+
+
+def test_a_history_with_nothing_left_to_judge_is_refused(told: TrainingSet) -> None:
+    with pytest.raises(DataError, match="take in more history"):
+        yearly_folds(told, a_policy(min_history_sessions=320), retrain_sessions=RETRAIN)
+
+
+def test_a_told_signal_shows_and_noise_does_not(told: TrainingSet, noise: TrainingSet, tmp_path: Path) -> None:
+    signal, nothing = (made(panel, tmp_path).ways[MODEL][-1] for panel in (told, noise))
+    assert signal.rank_ic.low > 0.05
+    assert signal.rank_ic_ir.low > 0
+    assert nothing.rank_ic.low < 0 < nothing.rank_ic.high
+    assert nothing.deflated_sharpe < 0.95 < signal.deflated_sharpe
+
+
+def test_years_are_told_apart_and_together_last(told: TrainingSet, tmp_path: Path) -> None:
+    years = made(told, tmp_path).ways[MODEL]
+    assert [one.span for one in years[:-1]] == sorted({one.span for one in years[:-1]})
+    assert years[-1].span == f"{years[0].span} to {years[-2].span}"
+    assert years[-1].days == sum(one.days for one in years[:-1])
+    weighted = sum(one.days * one.rank_ic.value for one in years[:-1]) / years[-1].days
+    assert years[-1].rank_ic.value == pytest.approx(weighted)
+
+
+def test_the_same_history_gives_the_same_bytes_and_a_second_look_is_no_further_trial(
+    told: TrainingSet, tmp_path: Path
+) -> None:
+    first, second = made(told, tmp_path), made(told, tmp_path)
+    assert first.content == second.content
+    assert results_page(first, stamps=()) == results_page(second, stamps=())
+    assert len(TrialLog(tmp_path).trials()) == first.choices == 1
+
+
+def test_another_choice_is_counted(told: TrainingSet, tmp_path: Path) -> None:
+    made(told, tmp_path)
+    assert made(told, tmp_path, policy=POLICY.model_copy(update={"num_leaves": 5})).choices == 2
+
+
+@pytest.mark.parametrize("leak", [features_a_session_early, label_in_a_feature, shuffled_folds])
+def test_a_leak_finds_in_noise_what_is_not_there(noise: TrainingSet, leak) -> None:
+    # Trees large enough to remember a name's stretch of days, which is what shuffled folds reward.
+    policy = POLICY.model_copy(update={"num_leaves": 63, "num_trees": 40})
+    folds = yearly_folds(noise, policy, retrain_sessions=RETRAIN)
+    rows = np.concatenate([fold.test for fold in folds])
+    honest, leaky = (
+        by_year(noise, rows, scores, policy=policy)[-1].rank_ic
+        for scores in (walk(noise, folds, policy), leak(noise, folds, policy))
+    )
+    assert honest.low < 0 < honest.high
+    assert leaky.low > 0
+
+
+def test_every_leak_is_told_beside_the_model_as_it_is(noise: TrainingSet, tmp_path: Path) -> None:
+    told = made(noise, tmp_path, has_leaks=True, policy=POLICY.model_copy(update={"num_trees": 2}))
+    page = results_page(told, stamps=("survivorship biased",))
+    assert set(told.leaks) == set(LEAKS)
+    assert page.startswith("**survivorship biased**")
+    assert all(f"| {name} |" in page for name in LEAKS)
