@@ -120,6 +120,10 @@ class _Published:
         """Return a session's certificates, the newest last."""
         return tuple(batch.certificate for batch in self._by_hash.values() if batch.session == session)
 
+    def held(self, session: date) -> str:  # noqa: ARG002 - the port's form
+        """Return nothing: what decides a backtest never holds a whole session."""
+        return ""
+
 
 @dataclass(slots=True)
 class _Switch:

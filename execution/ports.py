@@ -74,6 +74,14 @@ class SignalBatches(Protocol):
         """
         ...
 
+    def held(self, session: date) -> str:
+        """Return why analysis published no batch of a session whose data passed; empty when it said nothing.
+
+        Raises:
+            CorruptArtifact: what it said is missing, or its bytes have another hash.
+        """
+        ...
+
 
 class Artifacts(Protocol):
     """Content named by its hash: written once, never changed, verified on every read."""

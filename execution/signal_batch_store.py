@@ -1,4 +1,4 @@
-"""The hand-over on disk: signal batches and gate certificates by hash, and what was published when.
+"""The hand-over on disk: signal batches, gate certificates and reasons to hold by hash, and what was published when.
 
 Analysis writes here, trading reads. The publication log of a session is a folder of numbered files, each made once
 and never changed, so that two writers cannot tear it and the newest entry is always the last. Nothing is believed
@@ -23,13 +23,14 @@ from execution.durable_files import DurableFiles
 
 BATCHES_FOLDER: Final = "signal_batches"
 CERTIFICATES_FOLDER: Final = "gate_certificates"
+HOLDS_FOLDER: Final = "holds"
 PUBLICATIONS_FOLDER: Final = "publications"
 _JSON: Final = ".json"
-_Kind = Literal["batch", "certificate"]
+_Kind = Literal["batch", "certificate", "hold"]
 
 
 class SignalBatchStore:
-    """Batches and certificates below one folder, each in a file named by its content hash."""
+    """Batches, certificates and holds below one folder, each in a file named by its content hash."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -80,6 +81,24 @@ class SignalBatchStore:
             CertificateRefused: the bytes are whole but are no certificate of this version.
         """
         return tuple(self._certificate(digest) for digest in self._noted(session, "certificate"))
+
+    def publish_hold(self, session: date, reason: str) -> str:
+        """Say why a session whose data passed gets no batch; return the hash, and the newest one again adds nothing."""
+        said = canonical_bytes({"session": session, "reason": reason})
+        digest = write_by_hash(self._root / HOLDS_FOLDER, said, suffix=_JSON)
+        self._note(session, "hold", digest)
+        return digest
+
+    def held(self, session: date) -> str:
+        """Return why analysis published no batch of a session whose data passed; empty when it said nothing.
+
+        Raises:
+            CorruptArtifact: what it said is missing, or its bytes have another hash.
+        """
+        noted = self._noted(session, "hold")
+        if not noted:
+            return ""
+        return str(orjson.loads(read_by_hash(self._root / HOLDS_FOLDER, noted[-1], suffix=_JSON))["reason"])
 
     def _certificate(self, digest: str) -> GateCertificate:
         data = read_by_hash(self._root / CERTIFICATES_FOLDER, digest, suffix=_JSON)

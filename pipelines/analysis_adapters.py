@@ -90,7 +90,7 @@ def analysis_facts_of(settings: Settings, home: Home, sources: MarketSources) ->
         last_session=last,
         ingested=RawStore(home.raw).latest_session(DAILY_BARS),
         decided=frozenset(session for session in batches.sessions() if _is_decided(batches, session)),
-        scored=frozenset(session for session in batches.sessions() if batches.published(session)),
+        scored=frozenset(session for session in batches.sessions() if _is_scored(batches, session)),
         judged_as_of=max((entry.trained_as_of for entry in models), default=None),
         settled=frozenset(settled_sessions(book_of(settings, home))),
         reported=frozenset(date.fromisoformat(page.stem) for page in home.reports.glob("*-*-*.html")),
@@ -98,9 +98,14 @@ def analysis_facts_of(settings: Settings, home: Home, sources: MarketSources) ->
     )
 
 
+def _is_scored(batches: SignalBatchStore, session: date) -> bool:
+    """Return whether a session's data passed and scoring came to its end: in a batch, or in a reason to hold."""
+    return bool(batches.published(session) or batches.held(session))
+
+
 def _is_decided(batches: SignalBatchStore, session: date) -> bool:
-    """Return whether a session's cycle has ended: in a batch, or in a refusal by the gate."""
-    if batches.published(session):
+    """Return whether a session's cycle has ended: in a batch, in a hold, or in a refusal by the gate."""
+    if _is_scored(batches, session):
         return True
     certificates = batches.certificates(session)
     return bool(certificates) and not certificates[-1].is_green

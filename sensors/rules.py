@@ -62,8 +62,8 @@ class AnalysisFacts:
         first_session: the first session a decision is made for.
         last_session: the last one the source can serve; None when it has no end.
         ingested: the newest session with stored bars; None before the first.
-        decided: sessions whose cycle has ended, in a batch or in a refusal.
-        scored: sessions whose cycle has ended in a batch: their data passed.
+        decided: sessions whose cycle has ended, in a batch, in a hold or in a refusal.
+        scored: sessions whose data passed and whose cycle has ended: in a batch, or in a hold.
         judged_as_of: cut-off of the newest model that was judged, promoted or not; None before the first.
         settled: sessions the ledger has settled.
         reported: sessions with a written report.

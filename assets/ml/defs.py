@@ -31,6 +31,7 @@ from assets.snapshots import SnapshotStore
 from assets.warehouse import POOL, Warehouse
 from execution.artifact_files import write_by_hash
 from execution.backtest import Rules
+from execution.domain.errors import CorruptArtifact, DataError
 from execution.ports import Clock
 from execution.signal_batch_store import SignalBatchStore
 from execution.trading_calendar import TradingCalendar
@@ -176,16 +177,22 @@ def scores(
     """One score per member of the universe, by the champion or the rule; none without a green certificate."""
     session = date.fromisoformat(context.partition_key)
     with warehouse.kept_open():
-        made = score(
-            warehouse,
-            ScoreStore(artifacts_root / SCORES),
-            models,
-            certificate=proven(warehouse, batches, session=session, snapshot_hash=snapshots.pinned(session).hash),
-            mode=identity.mode,
-            now=clock.now(),
-            policy=learning_policy,
-            calendar=TradingCalendar.shipped(),
-        )
+        certificate = proven(warehouse, batches, session=session, snapshot_hash=snapshots.pinned(session).hash)
+        try:
+            made = score(
+                warehouse,
+                ScoreStore(artifacts_root / SCORES),
+                models,
+                certificate=certificate,
+                mode=identity.mode,
+                now=clock.now(),
+                policy=learning_policy,
+                calendar=TradingCalendar.shipped(),
+            )
+        except (CorruptArtifact, DataError) as refusal:
+            # The run fails, so that a person comes; trading is told why it gets nothing.
+            batches.publish_hold(session, f"nothing was scored: {refusal}")
+            raise
     return dg.MaterializeResult(metadata=pages.scoring_facts(made) | _markdown(**pages.score_pages(made.scores)))
 
 
@@ -206,11 +213,12 @@ def signal_batch(
     identity: dg.ResourceParam[RunIdentity],
     artifacts_root: dg.ResourceParam[Path],
 ) -> dg.MaterializeResult[None]:
-    """The hand-over to trading, published by hash; nothing is published while the session is on hold."""
+    """The hand-over to trading, published by hash; while the session is on hold, the reason in its place."""
     session = date.fromisoformat(context.partition_key)
     store = ScoreStore(artifacts_root / SCORES)
     note = store.noted(session)
     if note.scores_hash is None:
+        batches.publish_hold(session, note.reason)
         return dg.MaterializeResult(metadata={"published": "nothing", "decision": note.source, "why": note.reason})
     snapshot_hash = snapshots.pinned(session).hash
     with warehouse.kept_open():

@@ -23,7 +23,7 @@ class Basis:
     Attributes:
         batch: None when the session holds.
         batch_hash: the batch traded or refused; None when there was none.
-        hold_stage: `gate`, `batch` or `account`.
+        hold_stage: `gate`, `model`, `batch` or `account`.
         hold_reason: empty when there is a batch to trade.
     """
 
@@ -41,7 +41,7 @@ def basis_of(desk: Desk, reconciled: Reconciled, session: date, batch_hash: str 
     """
     batch, stage, reason = None, "gate", ""
     if batch_hash is None:
-        reason = newest_refusal(desk, session)
+        stage, reason = newest_refusal(desk, session)
     else:
         try:
             batch = desk.batches.load(batch_hash)
@@ -59,14 +59,17 @@ def basis_of(desk: Desk, reconciled: Reconciled, session: date, batch_hash: str 
     return Basis(None if reason else batch, batch_hash, stage, reason)
 
 
-def newest_refusal(desk: Desk, session: date) -> str:
-    """Return why a session has no batch: the failing checks of its newest certificate, or that none came."""
+def newest_refusal(desk: Desk, session: date) -> tuple[str, str]:
+    """Return the stage and the reason of having no batch: a red gate, nobody fit to score, or that nothing came."""
     try:
         certificates = desk.batches.certificates(session)
+        held = desk.batches.held(session)
     except (ProofError, CorruptArtifact) as error:
-        return f"no batch arrived, and its certificate cannot be read: {error}"
+        return "gate", f"no batch arrived, and what analysis said of it cannot be read: {error}"
     if not certificates:
-        return "no batch arrived, and no gate certificate"
-    if certificates[-1].is_green:
-        return "no batch arrived, though the gate was green"
-    return f"the gate is red: {failing_checks(certificates[-1])}"
+        return "gate", "no batch arrived, and no gate certificate"
+    if not certificates[-1].is_green:
+        return "gate", f"the gate is red: {failing_checks(certificates[-1])}"
+    if held:
+        return "model", f"analysis holds: {held}"
+    return "gate", "no batch arrived, though the gate was green"

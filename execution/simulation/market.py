@@ -160,6 +160,10 @@ class PublishedBatches:
         """Return a session's certificates, the newest last."""
         return tuple(self.by_hash[digest].certificate for digest in self.published(session))
 
+    def held(self, session: date) -> str:  # noqa: ARG002 - the port's form
+        """Return nothing: analysis is not simulated, and never holds."""
+        return ""
+
 
 def _signal(world: World, session: date, symbol: str, liked: tuple[str, ...]) -> SymbolSignal:
     is_liked = symbol in liked

@@ -1,11 +1,13 @@
 """The face of learning in a real Dagster run: keys, partitions, resources, proof and what a person sees."""
 
+import shutil
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import duckdb
 import pytest
 
 from assets import keys
@@ -18,7 +20,7 @@ from assets.ml.score_store import ScoreStore
 from assets.partitions import SESSIONS
 from assets.snapshots import DataSnapshot, SnapshotStore
 from assets.warehouse import POOL, Warehouse
-from execution.domain.errors import CertificateRefused, SettingsRefused
+from execution.domain.errors import CertificateRefused, CorruptArtifact, DataError, SettingsRefused
 from execution.signal_batch_store import SignalBatchStore
 from tests.unit.ml.marts_builder import CALENDAR, IDENTITY, Market, a_certificate, a_market, a_policy
 
@@ -259,6 +261,40 @@ def test_without_a_champion_paper_publishes_nothing_and_says_why(home):
     assert seen(result, keys.ML_SIGNAL_BATCH)["published"] == "nothing"
     assert "no champion" in seen(result, keys.ML_SIGNAL_BATCH)["why"]
     assert ScoreStore(home.root / "artifacts" / "scores").noted(home.session).source == "hold"
+    assert "paper mode holds until a model is trained and promoted" in home.batches.held(home.session)
+
+
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        (lambda folder: (folder / "model.txt").write_text("tree\nnot a model"), "a file was changed after it was"),
+        (lambda folder: (folder / "card.json").write_bytes(b"not JSON"), "a file was changed after it was written"),
+        (lambda folder: (folder / "model.txt").unlink(), "found no whole model"),
+        (shutil.rmtree, "found no whole model"),
+    ],
+    ids=["another model", "a card that is none", "no model file", "no folder"],
+)
+def test_a_champion_that_is_not_what_it_was_is_never_parsed_and_the_session_holds(home, monkeypatch, harm, told):
+    home.certify()
+    home.run(TRAINING)
+    harm(home.root / "artifacts" / "models" / home.models.history()[-1].model_hash)
+    monkeypatch.setattr("lightgbm.Booster", lambda **_: pytest.fail("bytes nobody vouches for were parsed"))
+    with pytest.raises(CorruptArtifact, match=told):
+        home.run(SCORING)
+    assert home.batches.published(home.session) == ()
+    assert home.batches.held(home.session).startswith("nothing was scored: found")
+    assert told in home.batches.held(home.session)
+
+
+def test_a_model_that_reads_a_feature_the_marts_lost_holds_the_session(home):
+    home.certify()
+    home.run(TRAINING)
+    with duckdb.connect(str(home.root / "warehouse.duckdb")) as connection:
+        connection.execute("alter table marts.fct_features drop column return_5d")
+    home.certify()
+    with pytest.raises(DataError, match="found no feature column return_5d"):
+        home.run(SCORING)
+    assert "found no feature column return_5d" in home.batches.held(home.session)
 
 
 def test_scores_and_batch_are_partitioned_and_training_is_not():

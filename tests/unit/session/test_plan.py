@@ -168,6 +168,34 @@ def test_a_green_gate_without_a_batch_is_held_and_says_so(days: TradingDays) -> 
     assert (report.status, report.reason) == ("held", "no batch arrived, though the gate was green")
 
 
+def test_a_session_nobody_was_fit_to_score_is_held_and_every_row_says_why(days: TradingDays) -> None:
+    days.desk.batches.publish_certificate(a_certificate(session=FIRST, symbols=SYMBOLS))
+    days.desk.batches.publish_hold(FIRST, "there is no champion; paper mode holds")
+    report = run_session.plan(days.evening(FIRST), session=FIRST, batch_hash=None)
+    rows = rows_of(days, report)
+    assert (report.status, report.entries) == ("held", 0)
+    assert sorted(rows) == list(SYMBOLS)
+    assert {row.stage for row in rows.values()} == {"model"}
+    assert {row.reason for row in rows.values()} == {"analysis holds: there is no champion; paper mode holds"}
+
+
+def test_a_red_gate_speaks_before_a_hold(days: TradingDays) -> None:
+    days.desk.batches.publish_hold(FIRST, "there is no champion")
+    days.desk.batches.publish_certificate(a_red_certificate(symbols=SYMBOLS))
+    report = run_session.plan(days.evening(FIRST), session=FIRST, batch_hash=None)
+    assert "the gate is red" in report.reason
+
+
+def test_a_hold_whose_bytes_changed_is_held_and_says_so(days: TradingDays) -> None:
+    days.desk.batches.publish_certificate(a_certificate(session=FIRST))
+    digest = days.desk.batches.publish_hold(FIRST, "there is no champion")
+    [path] = days.artifacts_root.rglob(f"{digest}.json")
+    path.write_bytes(b"{}")
+    report = run_session.plan(days.evening(FIRST), session=FIRST, batch_hash=None)
+    assert report.status == "held"
+    assert "cannot be read" in report.reason
+
+
 def test_a_certificate_that_cannot_be_read_is_held_and_says_so(days: TradingDays) -> None:
     digest = days.desk.batches.publish_certificate(a_certificate(session=FIRST))
     [path] = days.artifacts_root.rglob(f"{digest}.json")
@@ -175,7 +203,7 @@ def test_a_certificate_that_cannot_be_read_is_held_and_says_so(days: TradingDays
     path.write_bytes(b"{}")
     report = run_session.plan(days.evening(FIRST), session=FIRST, batch_hash=None)
     assert report.status == "held"
-    assert "no batch arrived, and its certificate cannot be read" in report.reason
+    assert "no batch arrived, and what analysis said of it cannot be read" in report.reason
 
 
 def test_a_green_certificate_of_an_older_session_opens_no_gate(days: TradingDays) -> None:
