@@ -64,7 +64,7 @@ class AnalysisFacts:
         ingested: the newest session with stored bars; None before the first.
         decided: sessions whose cycle has ended, in a batch, in a hold or in a refusal.
         scored: sessions whose data passed and whose cycle has ended: in a batch, or in a hold.
-        judged_as_of: cut-off of the newest model that was judged, promoted or not; None before the first.
+        judged_as_of: cut-off of the newest training that was judged or refused, whatever came of it; None before any.
         settled: sessions the ledger has settled.
         reported: sessions with a written report.
         upkept: sessions after which the home was backed up and its restore tried; None where nobody asks for it.

@@ -80,16 +80,22 @@ def training_set(
     calendar = TradingCalendar.shipped()
     cut_off = training_cut_off(warehouse, now=clock.now(), calendar=calendar)
     proven(warehouse, batches, session=cut_off, snapshot_hash=snapshots.pinned(cut_off).hash)
-    made = build_training_set(
-        warehouse,
-        cut_off=cut_off,
-        feature_names=offered_features(warehouse),
-        policy=learning_policy,
-        calendar=calendar,
-    )
+    store = TrainingSetStore(artifacts_root / TRAINING_SETS)
+    try:
+        made = build_training_set(
+            warehouse,
+            cut_off=cut_off,
+            feature_names=offered_features(warehouse),
+            policy=learning_policy,
+            calendar=calendar,
+        )
+    except DataError as refusal:
+        store.refuse(cut_off, str(refusal))
+        yield _nothing_learned(LABELS_HOLD, str(refusal))
+        return
     moment = earlier_moment(made, seed=calendar.index(cut_off))
     changed = label_differences(made, warehouse, moment=moment, policy=learning_policy, calendar=calendar)
-    dataset_hash = TrainingSetStore(artifacts_root / TRAINING_SETS).publish(made)
+    dataset_hash = store.publish(made)
     yield dg.MaterializeResult(
         metadata=pages.training_set_facts(made, dataset_hash=dataset_hash) | _markdown(labels=pages.return_chart(made)),
         check_results=[
@@ -128,14 +134,18 @@ def model(
     """LightGBM taught by the newest training set, judged by walk-forward, stored by hash, promoted or not."""
     calendar = TradingCalendar.shipped()
     cut_off = training_cut_off(warehouse, now=clock.now(), calendar=calendar)
-    rows = TrainingSetStore(artifacts_root / TRAINING_SETS).newest(cut_off)
-    made = challenger(
-        rows,
-        policy=learning_policy,
-        trained_as_of=calendar.as_of(cut_off),
-        code_hash=identity.code_hash,
-        is_synthetic=identity.is_synthetic,
-    )
+    try:
+        made = challenger(
+            TrainingSetStore(artifacts_root / TRAINING_SETS).newest(cut_off),
+            policy=learning_policy,
+            trained_as_of=calendar.as_of(cut_off),
+            code_hash=identity.code_hash,
+            is_synthetic=identity.is_synthetic,
+        )
+    except DataError as refusal:
+        models.refuse(trained_as_of=calendar.as_of(cut_off), reason=str(refusal), at=clock.now())
+        yield _nothing_learned(PROMOTION_GATE, str(refusal))
+        return
     log = TrialLog(artifacts_root / MODELS)
     judged = judge(made, registry=models, log=log, policy=learning_policy, at=clock.now())
     card, gate = made.model.card, promotion_pages.condition_table(judged.verdict.conditions)
@@ -320,6 +330,18 @@ def backtest(
             results=backtest_pages.markdown_table(desks),
             equity=backtest_pages.equity_chart(desks[0], heading=heading),
         )
+    )
+
+
+def _nothing_learned(check_name: str, reason: str) -> dg.MaterializeResult[None]:
+    """Return the result of a step that had nothing to learn from; scoring goes on and says why there is no model."""
+    return dg.MaterializeResult(
+        metadata={"learned": "nothing", "why": reason},
+        check_results=[
+            dg.AssetCheckResult(
+                check_name=check_name, passed=False, severity=dg.AssetCheckSeverity.WARN, metadata={"why": reason}
+            )
+        ],
     )
 
 

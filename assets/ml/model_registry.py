@@ -6,7 +6,7 @@ champion is never stored as a state: it is read from the record, so that a past 
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -25,7 +25,7 @@ from execution.durable_files import DurableFiles
 MODEL_FILES: Final = ("calibration.json", "card.json", "model.txt")
 MODELS: Final = "models"
 CHAMPION_RECORD: Final = "champion.jsonl"
-Verdict = Literal["promoted", "kept", "demoted"]
+Verdict = Literal["promoted", "kept", "demoted", "refused"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +71,9 @@ class PromotionEntry:
     """One line of the record.
 
     Attributes:
-        verdict: `promoted`, `kept` when the champion stayed, or `demoted` when it may no longer decide.
-        model_hash: the model that was judged.
+        verdict: `promoted`, `kept` when the champion stayed, `demoted` when it may no longer decide, or `refused` when
+            nothing could be learned.
+        model_hash: the model that was judged; empty when a training was refused.
         trained_as_of: cut-off of its newest fact.
         reason: why, one sentence.
         at: when, by the clock.
@@ -155,7 +156,7 @@ class ModelRegistry:
         decisive = [
             entry
             for entry in self.history()
-            if entry.verdict != "kept"
+            if entry.verdict in {"promoted", "demoted"}
             and (as_of is None or (entry.trained_as_of if entry.verdict == "promoted" else entry.at) <= as_of)
         ]
         is_decided = bool(decisive) and decisive[-1].verdict == "promoted"
@@ -167,7 +168,7 @@ class ModelRegistry:
         Raises:
             CorruptArtifact: the model is not stored whole.
         """
-        self._append("promoted", model_hash, reason=reason, at=at, conditions=conditions)
+        self._append("promoted", self.load(model_hash), reason=reason, at=at, conditions=conditions)
 
     def keep(self, model_hash: str, *, reason: str, at: datetime, conditions: tuple[Condition, ...] = ()) -> None:
         """Record that a stored model was judged and the champion kept.
@@ -175,7 +176,7 @@ class ModelRegistry:
         Raises:
             CorruptArtifact: the model is not stored whole.
         """
-        self._append("kept", model_hash, reason=reason, at=at, conditions=conditions)
+        self._append("kept", self.load(model_hash), reason=reason, at=at, conditions=conditions)
 
     def demote(self, model_hash: str, *, reason: str, at: datetime) -> None:
         """Record that the champion may no longer decide; no older one takes its place.
@@ -183,7 +184,23 @@ class ModelRegistry:
         Raises:
             CorruptArtifact: the model is not stored whole.
         """
-        self._append("demoted", model_hash, reason=reason, at=at, conditions=())
+        self._append("demoted", self.load(model_hash), reason=reason, at=at)
+
+    def refuse(self, *, trained_as_of: datetime, reason: str, at: datetime) -> None:
+        """Record that nothing could be learned up to an instant, and why; the same refusal again adds nothing."""
+        refusal = PromotionEntry(verdict="refused", model_hash="", trained_as_of=trained_as_of, reason=reason, at=at)
+        newest = self.newest_verdict()
+        if newest is None or replace(newest, at=at) != refusal:
+            self._write(refusal)
+
+    def newest_verdict(self, *, as_of: datetime | None = None) -> PromotionEntry | None:
+        """Return the newest verdict on anything taught up to an instant; None before the first.
+
+        Raises:
+            CorruptArtifact: the record is not what it was.
+        """
+        found = [entry for entry in self.history() if as_of is None or entry.trained_as_of <= as_of]
+        return found[-1] if found else None
 
     def history(self) -> tuple[PromotionEntry, ...]:
         """Return every promotion and refusal, oldest first.
@@ -209,21 +226,24 @@ class ModelRegistry:
     def _append(
         self,
         verdict: Verdict,
-        model_hash: str,
+        model: ModelRecord,
         *,
         reason: str,
         at: datetime,
-        conditions: tuple[Condition, ...],
+        conditions: tuple[Condition, ...] = (),
     ) -> None:
-        card = self.load(model_hash).card
-        entry = PromotionEntry(
-            verdict=verdict,
-            model_hash=model_hash,
-            trained_as_of=card.trained_as_of,
-            reason=reason,
-            at=at,
-            conditions=conditions,
+        self._write(
+            PromotionEntry(
+                verdict=verdict,
+                model_hash=model.model_hash,
+                trained_as_of=model.card.trained_as_of,
+                reason=reason,
+                at=at,
+                conditions=conditions,
+            )
         )
+
+    def _write(self, entry: PromotionEntry) -> None:
         self._models.mkdir(parents=True, exist_ok=True)
         with self._record.open("ab+") as file:
             file.seek(0)

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
-from assets.ml.model_registry import ModelRecord
+from assets.ml.model_registry import ModelRecord, PromotionEntry
 from assets.ml.policy import LearningPolicy
 from execution.domain.signals import Mode
 
 Source = Literal["model", "momentum_12_1", "hold"]
+_CALLED: Final = {"promoted": "promoted", "kept": "not promoted", "demoted": "demoted", "refused": "refused"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,14 @@ class Decision:
     reason: str
 
 
-def decide_source(*, mode: Mode, champion: ModelRecord | None, now: datetime, policy: LearningPolicy) -> Decision:
+def decide_source(
+    *,
+    mode: Mode,
+    champion: ModelRecord | None,
+    now: datetime,
+    policy: LearningPolicy,
+    newest: PromotionEntry | None = None,
+) -> Decision:
     """Return who scores.
 
     With a champion whose newest fact is at most `max_model_age_days` old the model decides; one taught on a simulated
@@ -31,10 +39,12 @@ def decide_source(*, mode: Mode, champion: ModelRecord | None, now: datetime, po
         champion: the champion that knows nothing after the session's cut-off; None when there is none.
         now: the clock's instant, in UTC.
         policy: the greatest age.
+        newest: the newest verdict on anything taught up to the cut-off: why there is no champion.
     """
     # The reason is part of the batch, so it names instants that stay and never the age at this moment.
     if champion is None:
-        lack = "there is no champion"
+        why = "" if newest is None else f" (the newest training was {_CALLED[newest.verdict]}: {newest.reason})"
+        lack = f"there is no champion{why}"
     else:
         known = f"champion {champion.model_hash[:12]}, taught up to {champion.card.trained_as_of.isoformat()}"
         age_days = champion.age_days(now)

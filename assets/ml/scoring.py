@@ -68,7 +68,9 @@ def score(
     champion = models.champion(as_of=as_of)
     # A session scored again years later must not find its champion stale: the decision was due within the day.
     decided_at = min(now, as_of + DECISION_LASTS)
-    decision = decide_source(mode=mode, champion=champion, now=decided_at, policy=policy)
+    decision = decide_source(
+        mode=mode, champion=champion, now=decided_at, policy=policy, newest=models.newest_verdict(as_of=as_of)
+    )
     model = champion if decision.source == "model" else None
     model_hash = model.model_hash if model is not None else None
     features_hash = certificate.features_hash or ""

@@ -91,8 +91,12 @@ def train(
         is_synthetic: whether the market is simulated.
 
     Raises:
-        DataError: no feature varies, or there are too few sessions for the folds.
+        DataError: no label or no feature varies, or there are too few sessions for the folds.
     """
+    if training_set.label.min() == training_set.label.max():
+        raise DataError(
+            f"found the same label on all {len(training_set.label)} rows, expected returns that differ: check the bars"
+        )
     dropped = unusable_features(training_set)
     used = tuple(name for name in training_set.feature_names if name not in dropped)
     if not used:

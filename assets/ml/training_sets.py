@@ -38,11 +38,15 @@ class TrainingSetStore:
         write_atomically(self._root / f"{training_set.cut_off}.json", canonical_bytes(note))
         return dataset_hash
 
+    def refuse(self, cut_off: date, reason: str) -> None:
+        """Note that a cut-off has nothing to learn from, and why; what was made for it before is not asked any more."""
+        write_atomically(self._root / f"{cut_off}.json", canonical_bytes({"cut_off": cut_off, "refused": reason}))
+
     def newest(self, cut_off: date) -> TrainingSet:
         """Return the newest training set of a cut-off, verified byte for byte.
 
         Raises:
-            DataError: none was made for that cut-off.
+            DataError: none was made for that cut-off, or there was nothing to learn from; then the reason.
             CorruptArtifact: its bytes or its rows are not what its names say.
         """
         try:
@@ -51,6 +55,8 @@ class TrainingSetStore:
             raise DataError(
                 f"found no training set for {cut_off}, expected one: materialize ml/training_set before ml/model"
             ) from absent
+        if "refused" in note:
+            raise DataError(note["refused"])
         data = read_by_hash(self._root, note["file_hash"], suffix=".parquet")
         training_set = _training_set(pq.ParquetFile(io.BytesIO(data)))
         if training_set.hash != note["dataset_hash"]:

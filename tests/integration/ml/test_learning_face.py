@@ -286,6 +286,56 @@ def test_a_champion_that_is_not_what_it_was_is_never_parsed_and_the_session_hold
     assert told in home.batches.held(home.session)
 
 
+@pytest.mark.parametrize(
+    ("mode", "source"), [("simulated", "momentum_12_1"), ("paper", "hold")], ids=["the rule decides", "paper holds"]
+)
+@pytest.mark.parametrize(
+    ("world", "told"),
+    [
+        ({"asked": 400}, "labelled sessions up to"),
+        ({"returns": 0.0}, "found the same label on all"),
+        ({"features": float("nan")}, "found no feature that varies"),
+    ],
+    ids=["too little history", "constant label", "NaN features"],
+)
+def test_what_teaches_nothing_is_refused_by_name_and_stops_nobody_else(home, world, told, mode, source):
+    if "asked" in world:
+        home.policy = a_policy(min_history_sessions=world["asked"])
+    if "returns" in world:
+        home.market.returns[:] = world["returns"]
+    if "features" in world:
+        for values in home.market.features.values():
+            values[:] = world["features"]
+    home.warehouse = home.market.write(home.root / "warehouse.duckdb")
+    home.identity = replace(IDENTITY, mode=mode)
+    home.certify()
+    result = home.run([*TRAINING, *SCORING])
+    assert result.success
+    assert told in seen(result, keys.ML_MODEL)["why"]
+    (entry,) = home.models.history()
+    assert (entry.verdict, entry.trained_as_of) == ("refused", CALENDAR.as_of(home.session))
+    note = ScoreStore(home.root / "artifacts" / "scores").noted(home.session)
+    assert note.source == source
+    assert told in note.reason
+    if source == "hold":
+        assert told in home.batches.held(home.session)
+    else:
+        (published,) = home.batches.published(home.session)
+        assert told in home.batches.load(published).decision_reason
+
+
+def test_a_refused_training_leaves_the_champion_where_it_is(home):
+    home.certify()
+    home.run(TRAINING)
+    champion = home.models.champion()
+    home.policy = a_policy(min_history_sessions=400)
+    result = home.run([*TRAINING, *SCORING])
+    failed = {check.check_name for check in result.get_asset_check_evaluations() if not check.passed}
+    assert failed == {defs.LABELS_HOLD, defs.PROMOTION_GATE}
+    assert home.models.champion() == champion
+    assert seen(result, keys.ML_SCORES)["decision"] == "model"
+
+
 def test_a_model_that_reads_a_feature_the_marts_lost_holds_the_session(home):
     home.certify()
     home.run(TRAINING)
