@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Final, Literal, get_args
 
 from execution.domain.orders import BrokerFill, CorporateActionEntry, OrderRequest
+from execution.domain.provenance import CheckOutcome, Stage
 from execution.domain.quantities import Shares, state_shares
 
 WhyStage = Literal["plan", "settle"]
@@ -313,6 +314,24 @@ class BatchSuperseded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GateJudged:
+    """What the certificate behind a plan says, check by check; written with the plan, before its orders.
+
+    Attributes:
+        session: the exchange day whose data were judged.
+        certificate_hash: content hash of the certificate; the batch of the plan carries the same one.
+        checks: every verdict, in the order they were declared.
+    """
+
+    at: datetime
+    cycle_id: str
+    session: date
+    certificate_hash: str
+    stage: Stage
+    checks: tuple[CheckOutcome, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditNoted:
     """Something an operator should be able to read later; it changes nothing.
 
@@ -451,6 +470,7 @@ TradingEvent = (
 )
 Note = (
     BatchSuperseded
+    | GateJudged
     | AuditNoted
     | ControlChanged
     | SubmissionRepeated

@@ -4,6 +4,7 @@ The certificate is the only authority on whether data passed (docs/adr/0002-gate
 check records show the same facts to people; nothing that trades asks them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
@@ -62,7 +63,7 @@ class GateCertificate:
     @property
     def is_green(self) -> bool:
         """Whether features were judged, at least one check ran, and every check passed."""
-        return self.stage == "features" and bool(self.checks) and all(check.passed for check in self.checks)
+        return are_green(self.stage, self.checks)
 
     @property
     def failures(self) -> tuple[CheckOutcome, ...]:
@@ -73,3 +74,8 @@ class GateCertificate:
     def hash(self) -> str:
         """Content hash of the certificate."""
         return content_hash(self)
+
+
+def are_green(stage: Stage, checks: Sequence[CheckOutcome]) -> bool:
+    """Return whether verdicts let a session be traded: features were judged, a check ran, and every one passed."""
+    return stage == "features" and bool(checks) and all(check.passed for check in checks)

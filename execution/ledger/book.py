@@ -16,6 +16,7 @@ from execution.domain.events import (
     ControlChanged,
     CorporateActionBooked,
     FillBooked,
+    GateJudged,
     PlanApproved,
     PlanHeld,
     PlanMissed,
@@ -41,6 +42,7 @@ class CycleRecord:
 
     Attributes:
         plan: what was planned: a batch, a hold, or nothing because the session went by.
+        gate: the certificate the plan was made under, check by check; None where there was none.
         superseded: hashes of batches that came too late to be traded.
         why_rows: the why-row artifacts, the plan's first, the settle's second.
     """
@@ -48,6 +50,7 @@ class CycleRecord:
     cycle_id: str
     session: date
     plan: PlanRecorded | PlanHeld | PlanMissed
+    gate: GateJudged | None = None
     approval: PlanApproved | None = None
     superseded: tuple[str, ...] = ()
     why_rows: tuple[WhyRowsRecorded, ...] = ()

@@ -16,6 +16,7 @@ from execution.domain.events import (
     CorporateActionBooked,
     Event,
     FillBooked,
+    GateJudged,
     LedgerRestored,
     OrderAccepted,
     OrderAmended,
@@ -181,6 +182,13 @@ class Folding:
     def _(self, event: BatchSuperseded) -> None:
         cycle = self._cycle(event)
         self._cycles[event.cycle_id] = replace(cycle, superseded=(*cycle.superseded, event.batch_hash))
+
+    @apply.register
+    def _(self, event: GateJudged) -> None:
+        cycle = self._cycle(event)
+        if cycle.gate is not None:
+            raise IllegalTransition(f"the gate of cycle {event.cycle_id} is told already; a plan has one, for ever")
+        self._cycles[event.cycle_id] = replace(cycle, gate=event)
 
     @apply.register
     def _(self, event: WhyRowsRecorded) -> None:

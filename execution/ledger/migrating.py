@@ -12,7 +12,7 @@ from execution.domain.errors import LedgerError
 from execution.ledger.rebuilding import rebuild
 from execution.ledger.sql_driver import SqlConnection, SqlDriver
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 """The schema this program reads and writes."""
 _APPEND_ONLY: Final = "-- append-only: "
 

@@ -16,6 +16,7 @@ from execution.domain.events import (
     CorporateActionBooked,
     Event,
     FillBooked,
+    GateJudged,
     OrderIntended,
     PlanApproved,
     PlanHeld,
@@ -37,7 +38,7 @@ from execution.ledger.sql_driver import SqlConnection, Value
 KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "release": ("sequence",),
     "cycle": ("cycle_id",),
-    "gate": ("cycle_id",),
+    "gate": ("cycle_id", "line"),
     "approval": ("sequence",),
     "intent": ("client_order_id",),
     "submission": ("client_order_id",),
@@ -119,6 +120,8 @@ def _of_other(folding: Folding, sequence: int, event: Event) -> Iterator[Change]
             yield Change("insert", "release", {"sequence": sequence, **row})
         case PlanRecorded() | PlanHeld() | PlanMissed():
             yield from _of_plan(sequence, event)
+        case GateJudged():
+            yield from _of_gate(sequence, event)
         case PlanApproved():
             row = {"cycle_id": event.cycle_id, "plan_hash": event.plan_hash, "approver": event.approver}
             yield Change("insert", "approval", {"sequence": sequence, **row, "at": canonical_text(event.at)})
@@ -171,9 +174,13 @@ def _of_plan(sequence: int, event: PlanRecorded | PlanHeld | PlanMissed) -> Iter
             "sequence": sequence,
         },
     )
-    if isinstance(event, PlanRecorded):
-        row: dict[str, Value] = {"cycle_id": event.cycle_id, "batch_hash": event.batch_hash, "sequence": sequence}
-        yield Change("insert", "gate", row)
+
+
+def _of_gate(sequence: int, event: GateJudged) -> Iterator[Change]:
+    for line, check in enumerate(event.checks, start=1):
+        row: dict[str, Value] = {"cycle_id": event.cycle_id, "line": line, "name": check.name, "subject": check.subject}
+        told = {"status": "passed" if check.passed else "failed", "value": check.value, "threshold": check.threshold}
+        yield Change("insert", "gate", {**row, **told, "sequence": sequence})
 
 
 def _of_fill(folding: Folding, sequence: int, event: FillBooked) -> Iterator[Change]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from execution.domain.errors import BatchRefused, CorruptArtifact, ProofError
+from execution.domain.provenance import GateCertificate
 from execution.domain.signals import SignalBatch
 from execution.session.desk import Desk
 from execution.session.notes import note_once
@@ -23,12 +24,14 @@ class Basis:
     Attributes:
         batch: None when the session holds.
         batch_hash: the batch traded or refused; None when there was none.
+        certificate: what the batch carries, or the session's newest; None where nobody judged it.
         hold_stage: `gate`, `model`, `batch` or `account`.
         hold_reason: empty when there is a batch to trade.
     """
 
     batch: SignalBatch | None
     batch_hash: str | None
+    certificate: GateCertificate | None
     hold_stage: str
     hold_reason: str
 
@@ -39,12 +42,13 @@ def basis_of(desk: Desk, reconciled: Reconciled, session: date, batch_hash: str 
     Raises:
         BatchRefused: the batch is for another session or strategy; this is noted.
     """
-    batch, stage, reason = None, "gate", ""
+    batch, certificate, stage, reason = None, None, "gate", ""
     if batch_hash is None:
-        stage, reason = newest_refusal(desk, session)
+        certificate, stage, reason = _newest_refusal(desk, session)
     else:
         try:
             batch = desk.batches.load(batch_hash)
+            certificate = batch.certificate
             refuse_foreign_batch(batch, session=session, strategy=desk.strategy)
             refuse_malformed_batch(batch)
             refuse_unproven_batch(batch, mode=desk.mode, calendar=desk.calendar)
@@ -56,20 +60,24 @@ def basis_of(desk: Desk, reconciled: Reconciled, session: date, batch_hash: str 
             stage, reason = "batch", f"batch {batch_hash} refused: {refusal}"
     if not reason and reconciled.differences:
         stage, reason = "account", f"ledger and venue differ: {'; '.join(reconciled.differences)}"
-    return Basis(None if reason else batch, batch_hash, stage, reason)
+    return Basis(None if reason else batch, batch_hash, certificate, stage, reason)
 
 
-def newest_refusal(desk: Desk, session: date) -> tuple[str, str]:
-    """Return the stage and the reason of having no batch: a red gate, nobody fit to score, or that nothing came."""
+def _newest_refusal(desk: Desk, session: date) -> tuple[GateCertificate | None, str, str]:
+    """Return a session's newest certificate, and the stage and reason of having no batch.
+
+    Its gate was red, nobody was fit to score, or nothing came.
+    """
     try:
         certificates = desk.batches.certificates(session)
         held = desk.batches.held(session)
     except (ProofError, CorruptArtifact) as error:
-        return "gate", f"no batch arrived, and what analysis said of it cannot be read: {error}"
+        return None, "gate", f"no batch arrived, and what analysis said of it cannot be read: {error}"
     if not certificates:
-        return "gate", "no batch arrived, and no gate certificate"
-    if not certificates[-1].is_green:
-        return "gate", f"the gate is red: {failing_checks(certificates[-1])}"
+        return None, "gate", "no batch arrived, and no gate certificate"
+    newest = certificates[-1]
+    if not newest.is_green:
+        return newest, "gate", f"the gate is red: {failing_checks(newest)}"
     if held:
-        return "model", f"analysis holds: {held}"
-    return "gate", "no batch arrived, though the gate was green"
+        return newest, "model", f"analysis holds: {held}"
+    return newest, "gate", "no batch arrived, though the gate was green"

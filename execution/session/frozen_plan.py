@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from execution.domain.canonical import canonical_bytes
-from execution.domain.events import Event, OrderIntended, PlanHeld, PlanRecorded
+from execution.domain.events import GateJudged, OrderIntended, PlanHeld, PlanRecorded
 from execution.domain.orders import OrderRequest
 from execution.domain.quantities import stated_shares
 from execution.risk.trading_context import TradingContext
@@ -50,7 +50,9 @@ def frozen(desk: Desk, context: TradingContext, basis: Basis, orders: tuple[Orde
     return desk.artifacts.write(PLANS_FOLDER, canonical_bytes(content), suffix=".json")
 
 
-def plan_event(desk: Desk, basis: Basis, *, session: date, plan_hash: str, equity_usd: Decimal) -> Event:
+def plan_event(
+    desk: Desk, basis: Basis, *, session: date, plan_hash: str, equity_usd: Decimal
+) -> PlanRecorded | PlanHeld:
     """Return what the ledger is told of a frozen plan: that it holds, or which batch it trades and on what equity."""
     identity: dict[str, Any] = {
         "at": desk.clock.now(),
@@ -66,6 +68,23 @@ def plan_event(desk: Desk, basis: Basis, *, session: date, plan_hash: str, equit
         batch_hash=basis.batch_hash,
         decision_source=basis.batch.decision_source,
         equity_usd=equity_usd,
+    )
+
+
+def gate_event(basis: Basis, planned: PlanRecorded | PlanHeld) -> tuple[GateJudged, ...]:
+    """Return what the ledger is told of the certificate behind a plan, check by check; nothing where there was none."""
+    certificate = basis.certificate
+    if certificate is None:
+        return ()
+    return (
+        GateJudged(
+            at=planned.at,
+            cycle_id=planned.cycle_id,
+            session=certificate.session,
+            certificate_hash=certificate.hash,
+            stage=certificate.stage,
+            checks=certificate.checks,
+        ),
     )
 
 

@@ -17,7 +17,7 @@ from execution.session.basis import Basis, basis_of
 from execution.session.breakers import after_breakers
 from execution.session.decide import Decisions, decided_on_batch, decided_to_hold
 from execution.session.desk import Desk
-from execution.session.frozen_plan import frozen, intended_orders, plan_event
+from execution.session.frozen_plan import frozen, gate_event, intended_orders, plan_event
 from execution.session.holdings import holdings_of
 from execution.session.lease_of_act import BUSY, leased
 from execution.session.notes import note_once
@@ -114,7 +114,7 @@ def _planned_once(desk: Desk, session: date, batch_hash: str | None) -> PlanRepo
         rows=len(decisions.by_symbol),
     )
     planned = plan_event(desk, basis, session=session, plan_hash=plan_hash, equity_usd=context.equity_usd)
-    events = (planned, *orders, told)
+    events = (planned, *gate_event(basis, planned), *orders, told)
     approval = automatic_approval(desk, session=session, plan_hash=plan_hash, orders=orders)
     desk.ledger.record(lambda book: _unless_taken(book, reconciled, desk.cycle_id(session), (*events, *approval)))
     cycle = desk.ledger.book().cycles[desk.cycle_id(session)]

@@ -20,6 +20,7 @@ from execution.domain.events import (
 )
 from execution.domain.order_fault import order_fault
 from execution.domain.orders import Accepted, OrderRequest, Refused, SubmitOutcome
+from execution.domain.provenance import are_green
 from execution.domain.quantities import Shares
 from execution.ledger.book import Book
 from execution.ledger.order_record import OrderRecord
@@ -88,6 +89,9 @@ class _Attempt:
         symbol = self.order.symbol
         if symbol in book.quarantined:
             return f"{symbol} is in quarantine: {book.quarantined[symbol].reason}"
+        ungated = self._ungated(book, record)
+        if ungated:
+            return ungated
         malformed = order_fault(self.order)
         if malformed:
             return malformed
@@ -100,6 +104,15 @@ class _Attempt:
         if blocked is None:
             return ""
         return f"last look, {blocked.check}: {blocked.reason}: {blocked.found}, allowed {blocked.allowed}"
+
+    def _ungated(self, book: Book, record: OrderRecord) -> str:
+        # What reduces risk goes out whatever the gate said.
+        gate = book.cycles[record.cycle_id].gate
+        if self.order.leg != "entry" or (
+            gate is not None and gate.session == record.session and are_green(gate.stage, gate.checks)
+        ):
+            return ""
+        return f"no green gate of {record.session} stands in the ledger beside its plan"
 
     def put_on_the_wire(self) -> SubmitOutcome | None:
         """Send the order, or return None when it is too late: then nothing went out.

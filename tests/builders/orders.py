@@ -4,8 +4,16 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from execution.domain.events import AccountOpened, OrderAccepted, OrderIntended, PlanRecorded, SubmissionStarted
+from execution.domain.events import (
+    AccountOpened,
+    GateJudged,
+    OrderAccepted,
+    OrderIntended,
+    PlanRecorded,
+    SubmissionStarted,
+)
 from execution.domain.orders import BrokerFill, CorporateActionEntry, OrderRequest, client_order_id
+from execution.domain.provenance import CheckOutcome
 from tests.builders.batches import SESSION
 
 AT = datetime(2024, 3, 6, 14, 31, tzinfo=UTC)
@@ -76,6 +84,29 @@ def plan_recorded(**changes: Any) -> PlanRecorded:
         "decision_source": "model",
     }
     return PlanRecorded(**{**fields, **changes})
+
+
+def a_check(name: str = "bars_present", **changes: Any) -> CheckOutcome:
+    fields: dict[str, Any] = {
+        "name": name,
+        "subject": "raw/daily_bars",
+        "passed": True,
+        "value": "100 %",
+        "threshold": "at least 98 %",
+    }
+    return CheckOutcome(**{**fields, **changes})
+
+
+def gate_judged(**changes: Any) -> GateJudged:
+    fields: dict[str, Any] = {
+        "at": AT,
+        "cycle_id": CYCLE,
+        "session": SESSION,
+        "certificate_hash": "g" * 64,
+        "stage": "features",
+        "checks": (a_check(),),
+    }
+    return GateJudged(**{**fields, **changes})
 
 
 def intended(order: OrderRequest, **changes: Any) -> OrderIntended:

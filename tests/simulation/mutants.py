@@ -335,6 +335,7 @@ MUTANTS = (
     _mutant(
         "a red gate is as good as a green one",
         Change("execution.session.proof:refuse_unproven_batch", "if not certificate.is_green:", "if False:"),
+        Change(_SEND + "_Attempt._ungated", 'self.order.leg != "entry"', "True"),
         arena=RED,
         breaks="I3",
     ),

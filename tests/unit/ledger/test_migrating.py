@@ -18,7 +18,18 @@ from execution.ledger.projections import KEYS
 from execution.ledger.sql_driver import SqlDriver, Value
 from execution.ledger.sql_ledger import SqlLedger
 from execution.ledger.sqlite_ledger import SqliteDriver, SqliteLedger
-from tests.builders.orders import AT, a_fill, accepted, account_opened, an_order, intended, plan_recorded, sent
+from tests.builders.orders import (
+    AT,
+    a_check,
+    a_fill,
+    accepted,
+    account_opened,
+    an_order,
+    gate_judged,
+    intended,
+    plan_recorded,
+    sent,
+)
 from tests.builders.postgres import a_schema, postgres_dsn
 
 SCHEMA_1 = Path(__file__).parents[2] / "data" / "ledger" / "schema_1.sql"
@@ -195,5 +206,16 @@ def test_whole_shares_go_down_and_up_again_without_loss(place: Place) -> None:
     migrate(place.driver, to=2)
     with place.driver.reading() as connection:
         assert connection.fetch("select quantity_shares, filled_shares from intent") == [(10, 10)]
+    migrate(place.driver)
+    assert place.rows(KEYS) == before
+
+
+def test_a_gate_goes_down_to_its_batch_and_comes_up_with_its_checks(place: Place) -> None:
+    gate = gate_judged(checks=(a_check(), a_check("bars_late", passed=False)))
+    place.ledger.append(*STORY[:2], gate, *STORY[2:])
+    before = place.rows(KEYS)
+    assert [row[4] for row in before["gate"]] == ["passed", "failed"]
+    migrate(place.driver, to=3)
+    assert place.rows(["gate"]) == {"gate": [(plan_recorded().cycle_id, "b" * 64, 2)]}
     migrate(place.driver)
     assert place.rows(KEYS) == before

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from execution.domain.errors import IllegalTransition
 from execution.domain.events import (
     AuditNoted,
     ControlChanged,
@@ -27,11 +28,13 @@ from tests.builders.batches import SESSION
 from tests.builders.orders import (
     AT,
     CYCLE,
+    a_check,
     a_fill,
     accepted,
     account_opened,
     an_action,
     an_order,
+    gate_judged,
     intended,
     plan_recorded,
 )
@@ -71,8 +74,23 @@ def test_a_cycle_goes_from_planned_to_settled(ledger: SqlLedger) -> None:
     assert rows(ledger, "select plan_hash, approver from approval") == [("p" * 64, "ann")]
 
 
-def test_a_plan_names_the_batch_it_may_be_traded_for(ledger: SqlLedger) -> None:
-    assert rows(ledger, "select cycle_id, batch_hash from gate") == [(CYCLE, "b" * 64)]
+def test_a_gate_is_told_check_by_check(ledger: SqlLedger) -> None:
+    late = a_check("bars_late", subject="raw/news", passed=False, value="3 h", threshold="at most 2 h", reason="late")
+    ledger.append(gate_judged(checks=(a_check(), late)))
+    assert rows(ledger, "select * from gate order by line") == [
+        (CYCLE, 1, "bars_present", "raw/daily_bars", "passed", "100 %", "at least 98 %", 4),
+        (CYCLE, 2, "bars_late", "raw/news", "failed", "3 h", "at most 2 h", 4),
+    ]
+    assert rows(ledger, "select cycle_id, batch_hash from cycle") == [(CYCLE, "b" * 64)]
+    ledger.verify_projections()
+
+
+def test_a_plan_has_one_gate_for_ever(ledger: SqlLedger) -> None:
+    ledger.append(gate_judged())
+    with pytest.raises(IllegalTransition, match="is told already"):
+        ledger.append(gate_judged())
+    with pytest.raises(IllegalTransition, match="which has no plan"):
+        ledger.append(gate_judged(cycle_id="nobody planned"))
 
 
 def test_holds_and_missed_sessions_are_cycles_without_a_gate() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from execution.domain.errors import LedgerError
 from execution.domain.events import Event
+from execution.ledger.migrating import SCHEMA_VERSION
 from execution.ledger.sqlite_ledger import SqliteLedger
 from tests.builders.orders import accepted, account_opened, an_order, intended, plan_recorded, sent
 
@@ -54,9 +55,9 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
 
 def test_a_newer_schema_is_refused(ledger: SqliteLedger, tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "ledger.db")
-    connection.execute("pragma user_version = 4")
+    connection.execute(f"pragma user_version = {SCHEMA_VERSION + 1}")
     connection.close()
-    with pytest.raises(LedgerError, match="schema 4"):
+    with pytest.raises(LedgerError, match=f"schema {SCHEMA_VERSION + 1}"):
         SqliteLedger(tmp_path / "ledger.db")
 
 

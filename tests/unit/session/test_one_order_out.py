@@ -15,6 +15,7 @@ from execution.domain.events import (
     ControlChanged,
     Event,
     FillBooked,
+    GateJudged,
     OrderAccepted,
     OrderRefused,
     OrderVoided,
@@ -36,11 +37,13 @@ from tests.builders.batches import SESSION
 from tests.builders.memory_desk import a_memory_desk
 from tests.builders.orders import (
     AT,
+    a_check,
     a_fill,
     accepted,
     account_opened,
     an_order,
     an_order_id,
+    gate_judged,
     intended,
     plan_recorded,
     sent,
@@ -49,6 +52,7 @@ from tests.builders.orders import (
 CALENDAR = TradingCalendar.shipped()
 OPENS, CLOSES = CALENDAR.submit_window(SESSION)
 FIFTY = Decimal(50)
+GREEN = gate_judged()
 ID = an_order_id()
 SAME_ID = SendPolicy(unknown_outcome_policy="same_id", window_seconds=1.0)
 PROMISES = BrokerCapabilities(
@@ -104,11 +108,19 @@ class Switch:
 class Counter:
     """A desk with one wire, one clock and one ledger that a test holds in its hands."""
 
-    def __init__(self, *events: Event, at: datetime = OPENS, sending: SendPolicy = SAME_ID, **limits: Any) -> None:
+    def __init__(
+        self,
+        *events: Event,
+        at: datetime = OPENS,
+        sending: SendPolicy = SAME_ID,
+        gate: GateJudged | None = GREEN,
+        **limits: Any,
+    ) -> None:
         self.wire, self.clock, self.switch = Wire(), Watch(at), Switch()
         self.lease_seconds = 0.0
         self.ledger = MemoryLedger(lambda: self.lease_seconds)
-        self.ledger.record(lambda _: (account_opened(), plan_recorded(equity_usd=Decimal(100_000)), *events))
+        told = (gate,) if gate else ()
+        self.ledger.record(lambda _: (account_opened(), plan_recorded(equity_usd=Decimal(100_000)), *told, *events))
         self.begun = self.ledger.head().sequence
         self.desk = a_memory_desk(
             at,
@@ -313,6 +325,26 @@ def voided(counter: Counter, order_id: str = ID) -> str:
     assert (event.at, event.client_order_id) == (OPENS, order_id)
     assert counter.wire.submitted == []
     return event.reason
+
+
+@pytest.mark.parametrize(
+    "gate",
+    [
+        None,
+        gate_judged(checks=()),
+        gate_judged(checks=(a_check(), a_check("bars_late", passed=False))),
+        gate_judged(stage="raw"),
+        gate_judged(session=CALENDAR.previous(SESSION)),
+    ],
+    ids=["none", "empty", "red", "raw alone", "of another session"],
+)
+def test_an_entry_without_a_green_gate_beside_its_plan_is_voided_and_an_exit_goes(gate: GateJudged | None) -> None:
+    order = an_exit("BBB")
+    bought = FillBooked(at=AT, fill=a_fill("b", "BBB", client_order_id="before"))
+    counter = Counter(bought, an_entry(), intended(order), gate=gate)
+    assert voided(counter) == f"no green gate of {SESSION} stands in the ledger beside its plan"
+    counter.send(order.client_order_id)
+    assert counter.wire.submitted == [order]
 
 
 def test_an_order_in_quarantine_is_voided_with_its_reason() -> None:

@@ -38,6 +38,17 @@ def test_a_gated_batch_becomes_the_plan(days: TradingDays) -> None:
     assert (report.status, report.entries, report.exits, report.is_approved) == ("planned", 3, 0, True)
 
 
+def test_the_gate_is_written_check_by_check_with_the_plan_it_let_through(days: TradingDays) -> None:
+    batch = days.a_batch()
+    days.plan(batch=batch)
+    gate = days.desk.ledger.book().cycles[days.desk.cycle_id(FIRST)].gate
+    assert gate is not None
+    assert (gate.session, gate.certificate_hash) == (FIRST, batch.certificate.hash)
+    assert gate.checks == batch.certificate.checks
+    kinds = [type(recorded.event).__name__ for recorded in days.desk.ledger.events()]
+    assert kinds.index("PlanRecorded") < kinds.index("GateJudged") < kinds.index("OrderIntended")
+
+
 def test_planning_sends_nothing(days: TradingDays) -> None:
     days.plan()
     assert days.venue.open_orders() == ()
@@ -155,6 +166,9 @@ def test_a_red_gate_is_held_with_its_failing_checks_for_every_symbol(days: Tradi
     assert report.status == "held"
     assert sorted(rows) == list(SYMBOLS)
     assert all("59 of 100 symbols have no bar" in row.reason for row in rows.values())
+    gate = days.desk.ledger.book().cycles[days.desk.cycle_id(FIRST)].gate
+    assert gate is not None
+    assert [check.passed for check in gate.checks] == [check.passed for check in a_red_certificate().checks]
 
 
 def test_a_session_without_batch_and_certificate_says_so(days: TradingDays) -> None:
