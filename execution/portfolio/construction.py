@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from execution.domain.quantities import Shares, affordable_shares, share_decimals
 from execution.domain.signals import SymbolSignal
+from execution.portfolio.risk_parity import spread_by_risk_parity
 from execution.portfolio.sizing import Candidate, candidate, room_weight, rounded, sized_entries
 from execution.portfolio.sizing_policy import SizingPolicy
 from execution.portfolio.targets import Construction, LeftOut, Target
@@ -70,10 +71,14 @@ def target_positions(
     candidates = [place for place in places if isinstance(place, Candidate)]
     slots = max(0, policy.max_names - len(held))
     closes = {signal.symbol: signal.close_usd for signal in signals}
+    closes = {signal.symbol: signal.close_usd for signal in signals}
     room = room_weight(closes_usd=closes, held_shares=held, equity_usd=equity_usd, heat=heat, policy=policy)
-    entries, too_small = sized_entries(candidates[:slots], equity_usd=equity_usd, room=room, policy=policy)
+    chosen, unknown = candidates[:slots], list[LeftOut]()
+    if policy.spread == "risk_parity":
+        chosen, unknown = spread_by_risk_parity(chosen, {signal.symbol: signal for signal in signals}, room=room)
+    entries, too_small = sized_entries(chosen, equity_usd=equity_usd, room=room, policy=policy)
     targets = [place for place in places if isinstance(place, Target)] + entries
-    left_out = [place for place in places if isinstance(place, LeftOut)] + too_small
+    left_out = [place for place in places if isinstance(place, LeftOut)] + unknown + too_small
     left_out += [_without_slot(each, held_names=len(held), policy=policy) for each in candidates[slots:]]
     return Construction(
         targets=tuple(sorted(targets, key=lambda target: target.rank)),

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from execution.domain.quantities import SHARE_DECIMALS_MAX
 
 ProtectiveStop = Literal["stop", "trailing_stop", "bracket"]
+Spread = Literal["own_risk", "risk_parity"]
 
 
 class SizingPolicy(BaseModel):
@@ -43,6 +44,10 @@ class SizingPolicy(BaseModel):
         gt=0,
         le=Decimal("0.02"),
         description="Part of equity lost when a position falls from its entry to its stop.",
+    )
+    spread: Spread = Field(
+        default="own_risk",
+        description="What entries get of the room: each by its own risk, or together by hierarchical risk parity.",
     )
     kelly_multiple: Decimal = Field(
         default=Decimal("0.25"),

@@ -16,7 +16,7 @@ from execution.session.bracket import exits_with
 from execution.session.decide import Decisions, SymbolDecision
 from execution.session.desk import Desk
 
-_NEWER: Final = frozenset({"share_decimals", "take_profit_multiple"})
+_NEWER: Final = frozenset({"share_decimals", "take_profit_multiple", "spread"})
 
 
 def intended_orders(desk: Desk, decisions: Decisions, session: date) -> tuple[OrderIntended, ...]:
