@@ -102,6 +102,28 @@ def sharpe_with_standard_error(returns: Sequence[float]) -> tuple[float, float] 
     return yearly, math.sqrt(max(variance, 0.0) * SESSIONS_PER_YEAR)
 
 
+def earned_only(equity_usd: Sequence[Decimal], paid_in_usd: Sequence[Decimal]) -> tuple[Decimal, ...]:
+    """Return equity as it would stand had nothing been paid in or taken out since the first value: by returns alone.
+
+    Payments count at the close they are first seen at, so a session's return is what its positions earned. Where
+    nothing was paid, the values are the given ones to the digit.
+
+    Args:
+        equity_usd: account value at each session's close, oldest first.
+        paid_in_usd: what the account had been given by then.
+
+    Source:
+        Time-weighted return: Bacon (2008), Practical Portfolio Performance Measurement and Attribution, 2nd ed., ch. 2.
+    """
+    scale, found = Decimal(1), list(equity_usd[:1])
+    for at in range(1, len(equity_usd)):
+        earned = equity_usd[at] - (paid_in_usd[at] - paid_in_usd[at - 1])
+        found.append(earned * scale)
+        if earned != equity_usd[at]:
+            scale *= earned / equity_usd[at]
+    return tuple(found)
+
+
 def performance(equity_usd: Sequence[Decimal]) -> Performance:
     """Return the performance of an account from its value at each session's close, oldest first.
 

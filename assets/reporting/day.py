@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from assets.performance import Performance, performance
+from assets.performance import Performance, earned_only, performance
 from assets.reporting.transaction_costs import CostTotals, OrderCost, cost_totals
 from execution.domain.provenance import GateCertificate
 from execution.domain.signals import SignalBatch, SymbolSignal
@@ -151,7 +151,8 @@ class Day:
     @property
     def performance(self) -> Performance:
         """Performance of the account up to the newest close."""
-        return performance([point.equity_usd for point in self.equity])
+        paid_in = [point.equity_usd - point.realised_usd - point.unrealised_usd for point in self.equity]
+        return performance(earned_only([point.equity_usd for point in self.equity], paid_in))
 
 
 def ranked(batch: SignalBatch | None) -> tuple[ScoredSymbol, ...]:

@@ -4,6 +4,7 @@ Materializing any of these by hand, any number of times, changes nothing that th
 """
 
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import dagster as dg
@@ -15,8 +16,10 @@ from assets.run_tags import BUSY_TAG
 from assets.trading.describe import described, settled_pages
 from assets.trading.ledger_proof import ledger_verdict
 from execution.domain.errors import ChainBroken
+from execution.domain.quantities import stated_shares
 from execution.ledger.export import export_ledger
 from execution.session import run_session
+from execution.session.adjust import adjust_cash, adjust_shares
 from execution.session.approval import session_of_plan
 from execution.session.control import control_sentence
 from execution.session.run_session import Desk
@@ -162,6 +165,41 @@ def approve_plan() -> None:
     record_approval()
 
 
+class AdjustmentConfig(dg.Config):
+    """What moved on the account without a trade: cash, or shares of one symbol."""
+
+    cash_usd: str = "0"
+    """Dollars that came in; with a minus, that went out."""
+    symbol: str = ""
+    """Exchange symbol of shares; empty for cash."""
+    shares: str = "0"
+    """Shares that came in; with a minus, that went out."""
+    cost_usd: str = "0"
+    """What shares that came in are booked at, in all."""
+    actor: str
+    """Name of the person."""
+    reason: str
+    """Why, in the person's words."""
+
+
+@dg.op(pool="trading")
+def record_adjustment(context: dg.OpExecutionContext, config: AdjustmentConfig, desk: dg.ResourceParam[Desk]) -> None:
+    """Book what a person answers for, where it is the whole difference between ledger and venue."""
+    said = {"actor": config.actor, "reason": config.reason}
+    if config.symbol:
+        shares, cost = stated_shares(Decimal(config.shares)), Decimal(config.cost_usd)
+        adjusted = adjust_shares(desk, symbol=config.symbol, shares=shares, cost_usd=cost, **said)
+    else:
+        adjusted = adjust_cash(desk, cash_usd=Decimal(config.cash_usd), **said)
+    tell("account_adjusted", run_id=context.run_id, decision_id="", **described(adjusted))
+
+
+@dg.job(executor_def=dg.in_process_executor)
+def adjust_account() -> None:
+    """Books a deposit, a withdrawal or a transfer of shares, in a person's name. Sends nothing."""
+    record_adjustment()
+
+
 def _ledger_check(desk: Desk) -> dg.AssetCheckResult:
     verdict = ledger_verdict(desk)
     return dg.AssetCheckResult(
@@ -180,4 +218,4 @@ def _tag_when_busy(context: dg.AssetExecutionContext, status: str) -> None:
         context.instance.add_run_tags(context.run.run_id, {BUSY_TAG: "true"})
 
 
-DEFINITIONS = dg.Definitions(assets=[order_plan, orders, exit_watch, settlement], jobs=[approve_plan])
+DEFINITIONS = dg.Definitions(assets=[order_plan, orders, exit_watch, settlement], jobs=[approve_plan, adjust_account])

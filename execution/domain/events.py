@@ -228,6 +228,35 @@ class CorporateActionBooked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccountAdjusted:
+    """A named person booked what moved on the account without a trade: cash, or shares of one symbol.
+
+    What was paid in or taken out is nobody's profit: it changes what the account was given, and shares that leave take
+    their cost with them.
+
+    Attributes:
+        symbol: of the shares; None when cash moved.
+        shares_delta: shares that came in, or with a minus went out; 0 for cash.
+        cash_usd: cash that came in, or with a minus went out; 0 for shares.
+        cost_usd: what shares that came in are booked at, above 0; 0 for everything else.
+        actor: the person.
+        reason: why, in their words.
+    """
+
+    at: datetime
+    symbol: str | None
+    shares_delta: Shares
+    cash_usd: Decimal
+    cost_usd: Decimal
+    actor: str
+    reason: str
+
+    def __post_init__(self) -> None:
+        """Give its size the one form equal sizes have."""
+        state_shares(self, "shares_delta")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PositionMark:
     """One position at a close.
 
@@ -270,6 +299,11 @@ class PositionsMarked:
     equity_usd: Decimal
     realised_usd: Decimal
     unrealised_usd: Decimal
+
+    @property
+    def paid_in_usd(self) -> Decimal:
+        """What the account had been given by then: its value less what it earned."""
+        return self.equity_usd - self.realised_usd - self.unrealised_usd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -463,6 +497,7 @@ TradingEvent = (
     | OrderEnded
     | FillBooked
     | CorporateActionBooked
+    | AccountAdjusted
     | PositionsMarked
     | WhyRowsRecorded
     | SubmitFinished

@@ -93,5 +93,21 @@ def after_action(position: Position, entry: CorporateActionEntry) -> Position:
     return replace(position, shares=shares, realised_usd=realised)
 
 
+def after_adjustment(position: Position, *, shares_delta: Shares, cost_usd: Decimal, at: datetime) -> Position:
+    """Return a long position after shares came in at a cost, or went out with theirs; nothing is realised.
+
+    Args:
+        position: before.
+        shares_delta: shares that came in, or with a minus went out; never more than are held.
+        cost_usd: what shares that came in are booked at.
+        at: when, which is when it was entered if nothing was held.
+    """
+    shares = position.shares + shares_delta
+    if shares_delta < 0:
+        cost_usd = -(_share_of(position.cost_usd, -shares_delta, position.shares) if shares else position.cost_usd)
+    entered_at = (position.entered_at or at) if shares else None
+    return replace(position, shares=shares, cost_usd=position.cost_usd + cost_usd, entered_at=entered_at)
+
+
 def _share_of(cost_usd: Decimal, part: Shares, whole: Shares) -> Decimal:
     return (cost_usd * part / whole).quantize(CENT, ROUND_HALF_EVEN)

@@ -11,6 +11,7 @@ from decimal import Decimal
 from itertools import takewhile
 
 from execution.domain.events import (
+    AccountAdjusted,
     AccountOpened,
     AuditNoted,
     ControlChanged,
@@ -74,11 +75,14 @@ class Book:
 
     Attributes:
         opened: the first event; None before it.
+        paid_in_usd: what the account was given: its opening cash, and what moved without a trade since. Cash and the
+            cost of what is held are this and what was realised.
         positions: by symbol, also those that are flat again, for what they realised.
         orders: by client order id, in the order they were decided.
         cycles: by cycle id, in the order they were planned.
         fills: by execution id, in the order they were booked.
         actions: by entry id, in the order they were booked.
+        adjustments: what moved without a trade, as persons booked it, in that order.
         marks: daily marks, in the order they were made.
         notes: by topic, session and subject; the first of each.
         control: what may be sent, by whom and why; None when nobody ever said anything, which is active.
@@ -103,11 +107,13 @@ class Book:
 
     opened: AccountOpened | None = None
     cash_usd: Decimal = Decimal(0)
+    paid_in_usd: Decimal = Decimal(0)
     positions: Mapping[str, Position] = field(default_factory=dict)
     orders: Mapping[str, OrderRecord] = field(default_factory=dict)
     cycles: Mapping[str, CycleRecord] = field(default_factory=dict)
     fills: Mapping[str, FillBooked] = field(default_factory=dict)
     actions: Mapping[str, CorporateActionBooked] = field(default_factory=dict)
+    adjustments: tuple[AccountAdjusted, ...] = ()
     marks: Sequence[PositionsMarked] = field(default_factory=Grown)
     notes: Mapping[tuple[str, date | None, str], AuditNoted] = field(default_factory=dict)
     control: ControlChanged | None = None

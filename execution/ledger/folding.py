@@ -8,6 +8,7 @@ from typing import Any
 
 from execution.domain.errors import IllegalTransition, SameIdOtherOrder
 from execution.domain.events import (
+    AccountAdjusted,
     AccountOpened,
     AuditNoted,
     BatchSuperseded,
@@ -42,7 +43,7 @@ from execution.domain.events import (
     WhyRowsRecorded,
 )
 from execution.domain.orders import BrokerFill
-from execution.domain.positions import Position, after_action, after_fill, cash_flow_usd
+from execution.domain.positions import Position, after_action, after_adjustment, after_fill, cash_flow_usd
 from execution.ledger.book import Book, CycleRecord
 from execution.ledger.grown import Grown
 from execution.ledger.layered import Layered
@@ -82,6 +83,7 @@ class Folding:
 
     def __init__(self, book: Book) -> None:
         self._opened, self._cash_usd, self._epoch = book.opened, book.cash_usd, book.epoch
+        self._paid_in_usd = book.paid_in_usd
         self._marks = book.marks if isinstance(book.marks, Grown) else Grown(book.marks)
         self._control, self._release = book.control, book.release
         self._last_settled, self._moved_at = book.last_settled, book.moved_at
@@ -93,6 +95,7 @@ class Folding:
         self._order_ids_of, self._order_ids_in = Layered(book.order_ids_of), Layered(book.order_ids_in)
         self._cycle_ids_of = Layered(book.cycle_ids_of)
         self._fills_in, self._traded_at = Layered(book.fills_in), Layered(book.traded_at)
+        self._adjustments = book.adjustments
         self._quarantined, self._lifted = dict(book.quarantined), dict(book.lifted)
         self._unproven_ids, self._open_symbols = dict(book.unproven_ids), dict(book.open_symbols)
         self._strangers = dict(book.strangers)
@@ -102,11 +105,13 @@ class Folding:
         return Book(
             opened=self._opened,
             cash_usd=self._cash_usd,
+            paid_in_usd=self._paid_in_usd,
             positions=self._positions,
             orders=self._orders,
             cycles=self._cycles,
             fills=self._fills,
             actions=self._actions,
+            adjustments=self._adjustments,
             marks=self._marks,
             notes=self._notes,
             control=self._control,
@@ -158,7 +163,7 @@ class Folding:
     def _(self, event: AccountOpened) -> None:
         if self._opened is not None:
             raise IllegalTransition(f"account {event.account} is opened a second time")
-        self._opened, self._cash_usd = event, event.cash_usd
+        self._opened, self._cash_usd, self._paid_in_usd = event, event.cash_usd, event.cash_usd
 
     @apply.register(PlanRecorded)
     @apply.register(PlanHeld)
@@ -274,6 +279,24 @@ class Folding:
         day = self.day(entry.session)
         realised = day.realised_usd + after.realised_usd - held.realised_usd
         self._live(replace(day, realised_usd=realised))
+
+    @apply.register
+    def _(self, event: AccountAdjusted) -> None:
+        self._adjustments = (*self._adjustments, event)
+        self._cash_usd += event.cash_usd
+        self._paid_in_usd += event.cash_usd
+        self._moved_at = event.at if self._moved_at is None else max(self._moved_at, event.at)
+        if event.symbol is None:
+            return
+        held = self.position(event.symbol)
+        # Only what is held can be carried away, and only a long position can be added to.
+        if held.shares < 0 or held.shares + event.shares_delta < 0:
+            raise IllegalTransition(
+                f"{event.symbol} is {held.shares} shares, moved were {event.shares_delta}: only what is held goes out"
+            )
+        after = after_adjustment(held, shares_delta=event.shares_delta, cost_usd=event.cost_usd, at=event.at)
+        self._paid_in_usd += after.cost_usd - held.cost_usd
+        self._moved(after, at=event.at)
 
     @apply.register
     def _(self, event: PositionsMarked) -> None:

@@ -3,9 +3,10 @@
 One posting names the account debited and the account credited, so none can be written that does not balance, and the
 postings of an event balance because each of them does.
 
-Accounts: `cash`; `capital`, what the account opened with; `holding:AAA`, the cost of what is held, fees included;
-`profit:AAA`, what was earned. In shares: `shares:AAA` against `market:AAA` for trades and `issuer:AAA` for splits and
-delistings. A balance is debits less credits, so a profit stands there with a minus.
+Accounts: `cash`; `capital`, what the account was given; `holding:AAA`, the cost of what is held, fees included;
+`profit:AAA`, what was earned. In shares: `shares:AAA` against `market:AAA` for trades, `issuer:AAA` for splits and
+delistings, and `transfer:AAA` for what moved without a trade. A balance is debits less credits, so a profit stands
+there with a minus.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from execution.domain.errors import LedgerError
-from execution.domain.events import AccountOpened
+from execution.domain.events import AccountAdjusted, AccountOpened
 from execution.domain.orders import BrokerFill, CorporateActionEntry
 from execution.domain.positions import Position
 
@@ -28,7 +29,7 @@ class Posting:
     """An amount above zero that one account gets and another gives.
 
     Attributes:
-        kind: why: opening, trade, fee, split, dividend, delisting or charge.
+        kind: why: opening, trade, fee, split, dividend, delisting, charge or adjustment.
         unit: `usd` or `share`.
     """
 
@@ -94,6 +95,26 @@ def of_action(before: Position, after: Position, entry: CorporateActionEntry) ->
     return (
         *_settled(entry.kind, USD, money),
         *_settled(entry.kind, SHARE, {f"shares:{entry.symbol}": shares, f"issuer:{entry.symbol}": -shares}),
+    )
+
+
+def of_adjustment(before: Position, after: Position, event: AccountAdjusted) -> tuple[Posting, ...]:
+    """Return the postings of what moved without a trade: cash or shares, against what the account was given.
+
+    Args:
+        before: the position before, one of no symbol for cash.
+        after: the position after.
+        event: the adjustment.
+
+    Raises:
+        LedgerError: cash, cost and capital do not balance.
+    """
+    cost = after.cost_usd - before.cost_usd
+    money = {CASH: event.cash_usd, f"holding:{event.symbol}": cost, CAPITAL: -event.cash_usd - cost}
+    shares = Decimal(event.shares_delta)
+    return (
+        *_settled("adjustment", USD, money),
+        *_settled("adjustment", SHARE, {f"shares:{event.symbol}": shares, f"transfer:{event.symbol}": -shares}),
     )
 
 

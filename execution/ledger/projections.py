@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from execution.domain.canonical import canonical_text
 from execution.domain.events import (
+    AccountAdjusted,
     AccountOpened,
     ControlChanged,
     CorporateActionBooked,
@@ -77,6 +78,10 @@ def changes(folding: Folding, sequence: int, event: Event) -> tuple[Change, ...]
             return tuple(_of_fill(folding, sequence, event))
         case CorporateActionBooked():
             return tuple(_of_action(folding, sequence, event))
+        case AccountAdjusted():
+            before = folding.position(event.symbol or "")
+            folding.apply(event)
+            return tuple(_posted(sequence, postings.of_adjustment(before, folding.position(event.symbol or ""), event)))
         case _:
             folding.apply(event)
             return tuple(_of_other(folding, sequence, event))

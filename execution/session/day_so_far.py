@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from execution.domain.events import CorporateActionBooked, FillBooked
-from execution.domain.positions import Position, after_action, after_fill
+from execution.domain.events import AccountAdjusted, CorporateActionBooked, FillBooked
+from execution.domain.positions import Position, after_action, after_adjustment, after_fill
 from execution.ledger.book import Book
 from execution.trading_calendar import TradingCalendar
 
@@ -33,20 +33,21 @@ def closed_positions(book: Book, *, since: datetime) -> tuple[ClosedPosition, ..
     """Return positions that became flat since an instant, oldest first; of one instant the losses come last."""
     moved = {each.entry.symbol for each in book.actions.values() if each.entry.booked_at >= since}
     moved |= {each.fill.symbol for each in book.fills_since(since)}
-    booked: list[tuple[datetime, int, str, FillBooked | CorporateActionBooked]] = [
+    booked: list[tuple[datetime, int, str, FillBooked | CorporateActionBooked | AccountAdjusted]] = [
         (each.entry.booked_at, 0, key, each) for key, each in book.actions.items() if each.entry.symbol in moved
     ]
     booked += [
         (each.fill.filled_at, 1, each.fill.execution_id, each)
         for each in _standing(each for symbol in sorted(moved) for each in book.fills_in.get(symbol, ()))
     ]
+    booked += [(each.at, 2, each.symbol, each) for each in book.adjustments if each.symbol in moved]
     positions: dict[str, Position] = {}
     began_with: dict[str, Decimal] = {}
     closed = []
     for at, _, _, event in sorted(booked, key=lambda each: each[:3]):
-        symbol = event.fill.symbol if isinstance(event, FillBooked) else event.entry.symbol
+        symbol = _symbol_of(event)
         before = positions.get(symbol, Position(symbol=symbol))
-        after = after_fill(before, event.fill) if isinstance(event, FillBooked) else after_action(before, event.entry)
+        after = _after(before, event)
         if not before.shares:
             began_with[symbol] = before.realised_usd
         if before.shares and before.shares * after.shares <= 0:
@@ -111,11 +112,33 @@ def unsettled_usd(book: Book, calendar: TradingCalendar, *, on_session: date) ->
 
 
 def day_start_equity_usd(book: Book, session: date) -> Decimal:
-    """Return equity at the newest close before a session; the opening cash before the first mark."""
-    assert book.opened is not None  # noqa: S101 - reconcile opens the book first
+    """Return equity at the newest close before a session, and what was paid in since: no loss of the day.
+
+    Before the first mark it is what the account was given.
+    """
     # No session is marked behind one that was marked before: the newest stand last.
-    earlier = (mark.equity_usd for mark in reversed(book.marks) if mark.marked_session < session)
-    return next(earlier, book.opened.cash_usd)
+    earlier = next((mark for mark in reversed(book.marks) if mark.marked_session < session), None)
+    return book.paid_in_usd if earlier is None else earlier.equity_usd + book.paid_in_usd - earlier.paid_in_usd
+
+
+def _symbol_of(event: FillBooked | CorporateActionBooked | AccountAdjusted) -> str:
+    match event:
+        case FillBooked():
+            return event.fill.symbol
+        case CorporateActionBooked():
+            return event.entry.symbol
+        case AccountAdjusted():
+            return event.symbol or ""
+
+
+def _after(before: Position, event: FillBooked | CorporateActionBooked | AccountAdjusted) -> Position:
+    match event:
+        case FillBooked():
+            return after_fill(before, event.fill)
+        case CorporateActionBooked():
+            return after_action(before, event.entry)
+        case AccountAdjusted():
+            return after_adjustment(before, shares_delta=event.shares_delta, cost_usd=event.cost_usd, at=event.at)
 
 
 def _standing(fills: Iterable[FillBooked]) -> list[FillBooked]:

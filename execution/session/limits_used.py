@@ -41,7 +41,8 @@ def limits_used(book: Book, limits: RiskLimits, *, mode: Mode) -> tuple[LimitUse
         return ()
     newest = book.marks[-1]
     equity = newest.equity_usd
-    before = book.marks[-2].equity_usd if len(book.marks) > 1 else (book.opened.cash_usd if book.opened else equity)
+    earlier = book.marks[-2] if len(book.marks) > 1 else None
+    before = newest.paid_in_usd + (earlier.equity_usd - earlier.paid_in_usd if earlier else _NOTHING)
     values = [abs(mark.shares * mark.close_usd) for mark in newest.positions]
     drawdown = standing(book=book, equity_usd=equity, limits=limits, mode=mode).drawdown_fraction
     loss = max(_NOTHING, before - equity)

@@ -21,9 +21,13 @@ _RESUMING: Final = ("simulated", "files")
 
 
 class _Drawn(NamedTuple):
-    """How far the marks have come down: the equity counted from, for how many sessions it only reduces, since when."""
+    """How far the marks have come down: the equity counted from, for how many sessions it only reduces, since when.
+
+    What moves in or out without a trade moves the peak along: it is neither a gain nor a loss.
+    """
 
     peak_usd: Decimal
+    paid_in_usd: Decimal
     reducing_sessions: int
     breached_on: date | None
 
@@ -66,7 +70,8 @@ def standing(*, book: Book, equity_usd: Decimal, limits: RiskLimits, mode: Mode)
 
 
 def _by_drawdown(*, book: Book, equity_usd: Decimal, limits: RiskLimits, mode: Mode) -> Standing:
-    peak, reducing_sessions, breached_on = _after_marks(book, equity_usd, limits, mode)
+    marked_peak, paid_in, reducing_sessions, breached_on = _after_marks(book, equity_usd, limits, mode)
+    peak = marked_peak + book.paid_in_usd - paid_in
     resumes = mode in _RESUMING
     drawdown = max(_NO_LOSS, (peak - equity_usd) / peak) if peak > 0 else _NO_LOSS
     if not reducing_sessions and not _is_drawn_down(equity_usd, peak, limits):
@@ -80,7 +85,8 @@ def _by_drawdown(*, book: Book, equity_usd: Decimal, limits: RiskLimits, mode: M
 
 
 def _after_marks(book: Book, equity_usd: Decimal, limits: RiskLimits, mode: Mode) -> _Drawn:
-    first = _Drawn(book.opened.cash_usd if book.opened else equity_usd, 0, None)
+    opening = book.opened.cash_usd if book.opened else equity_usd
+    first = _Drawn(opening, opening if book.opened else book.paid_in_usd, 0, None)
     step = partial(_after_mark, limits=limits, resumes=mode in _RESUMING)
     if book.control is None and isinstance(book.marks, Grown):
         # Nobody reset the count: where the marks came in their order, what they came to is gone on from.
@@ -102,14 +108,15 @@ def _after_marks(book: Book, equity_usd: Decimal, limits: RiskLimits, mode: Mode
 
 
 def _after_mark(drawn: _Drawn, mark: PositionsMarked, *, limits: RiskLimits, resumes: bool) -> _Drawn:
-    equity, (peak, reducing_sessions, breached_on) = mark.equity_usd, drawn
+    equity, paid_in, (marked_peak, before, reducing_sessions, breached_on) = mark.equity_usd, mark.paid_in_usd, drawn
+    peak = marked_peak + paid_in - before
     if reducing_sessions:
         reducing_sessions += 1
         if reducing_sessions > limits.drawdown_resume_sessions and resumes:
             peak, reducing_sessions = equity, 0
     elif _is_drawn_down(equity, peak, limits):
         reducing_sessions, breached_on = 1, mark.marked_session
-    return _Drawn(max(peak, equity), reducing_sessions, breached_on)
+    return _Drawn(max(peak, equity), paid_in, reducing_sessions, breached_on)
 
 
 def _in_order(

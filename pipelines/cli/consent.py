@@ -1,6 +1,10 @@
-"""What only a person may say, as verbs: this plan, this release, this symbol, this order. One call each."""
+"""What only a person may say, as verbs: this plan, release, symbol, order or transfer. One call each."""
 
+from decimal import Decimal
+
+from execution.domain.quantities import stated_shares
 from execution.session import run_session
+from execution.session.adjust import adjust_cash, adjust_shares
 from execution.session.approval import session_of_plan
 from execution.session.quarantine import lift_quarantine
 from execution.session.release import approve_release
@@ -38,3 +42,21 @@ def close_unknown(settings: TradingSettings, home: Home, *, client_order_id: str
     desk = open_desk(settings, home, actor=by)
     written_off = write_off(desk, client_order_id=client_order_id, actor=by, reason=reason)
     return f"order {client_order_id} is written off and looked up no more, by {written_off.actor}: {written_off.reason}"
+
+
+def book_cash(settings: TradingSettings, home: Home, *, cash_usd: Decimal, by: str, reason: str) -> str:
+    """Book cash that moved without a trade and return what to say."""
+    adjust_cash(open_desk(settings, home, actor=by), cash_usd=cash_usd, actor=by, reason=reason)
+    return f"{cash_usd:+f} USD booked as paid in or taken out, by {by}: {reason}"
+
+
+def book_shares(
+    settings: TradingSettings, home: Home, *, symbol: str, shares: Decimal, cost_usd: Decimal, by: str, reason: str
+) -> str:
+    """Book shares that moved without a trade and return what to say."""
+    moved = stated_shares(shares)
+    desk = open_desk(settings, home, actor=by)
+    adjust_shares(desk, symbol=symbol, shares=moved, cost_usd=cost_usd, actor=by, reason=reason)
+    told = f"{symbol} {moved:+} shares booked as carried over, by {by}: {reason}"
+    is_apart = symbol in desk.ledger.book().quarantined
+    return f"{told}\n{symbol} stays in quarantine: touchstone quarantine lift {symbol}" if is_apart else told

@@ -5,14 +5,16 @@ from typing import Annotated, Optional
 
 import typer
 
-from pipelines.cli.verb_options import By, Reason, Session, SettingsFile, day_of, home_ledger
+from pipelines.cli.verb_options import By, Reason, Session, SettingsFile, day_of, home_ledger, number_of
 
 # ruff: noqa: PLC0415 - a verb imports what it needs when it is called, so that help and halt stay quick
 
 app = typer.Typer()
 release = typer.Typer(help="Which version of program, settings, ledger and model may trade.", no_args_is_help=True)
 quarantine = typer.Typer(help="Symbols in which something is not ours or not explained.", no_args_is_help=True)
+adjust = typer.Typer(help="What moved on the account without a trade: deposits and transfers.", no_args_is_help=True)
 app.add_typer(release, name="release")
+app.add_typer(adjust, name="adjust")
 app.add_typer(quarantine, name="quarantine")
 
 
@@ -186,3 +188,45 @@ def write_off(
 
     home = Home.from_environment()
     print(close_unknown(load_trading_settings(settings), home, client_order_id=order, by=by, reason=reason))
+
+
+@adjust.command("cash")
+def adjust_cash(
+    usd: Annotated[str, typer.Option(help="Dollars that came in; with a minus, that went out.")],
+    by: By,
+    reason: Reason,
+    settings: SettingsFile = None,
+) -> None:
+    """Book a deposit or a withdrawal; refused unless it is the whole difference between ledger and venue."""
+    from pipelines.cli.consent import book_cash
+    from pipelines.home import Home
+    from pipelines.trading_settings import load_trading_settings
+
+    home = Home.from_environment()
+    print(book_cash(load_trading_settings(settings), home, cash_usd=number_of(usd), by=by, reason=reason))
+
+
+@adjust.command("shares")
+def adjust_shares(  # noqa: PLR0917 - typer reads options by name, whatever their order
+    symbol: Annotated[str, typer.Argument(help="Exchange symbol.")],
+    shares: Annotated[str, typer.Option(help="Shares that came in; with a minus, that went out.")],
+    by: By,
+    reason: Reason,
+    cost_usd: Annotated[str, typer.Option(help="What shares that came in are booked at, in all.")] = "0",
+    settings: SettingsFile = None,
+) -> None:
+    """Book shares carried over; refused unless they are the whole difference between ledger and venue."""
+    from pipelines.cli.consent import book_shares
+    from pipelines.home import Home
+    from pipelines.trading_settings import load_trading_settings
+
+    said = book_shares(
+        load_trading_settings(settings),
+        Home.from_environment(),
+        symbol=symbol.upper(),
+        shares=number_of(shares),
+        cost_usd=number_of(cost_usd),
+        by=by,
+        reason=reason,
+    )
+    print(said)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from execution.domain.events import CorporateActionBooked, Event, FillBooked
 from execution.domain.quantities import Shares
-from tests.builders.orders import AT, a_fill, account_opened, an_action
+from tests.builders.orders import AT, a_fill, account_opened, an_action, an_adjustment
 
 PRICES = st.decimals("0.01", "900", places=4)
 FEES = st.decimals("0", "5", places=2)
@@ -15,12 +15,12 @@ SIZES = st.integers(1, 500) | st.decimals("0.000000001", "500", places=9)
 
 @st.composite
 def account_histories(draw: st.DrawFn, *, most: int = 25) -> list[Event]:
-    """Draw fills and corporate actions of two symbols, parts of shares, shorts and turns through zero included."""
+    """Draw fills, corporate actions and adjustments of two symbols: parts of shares, shorts, turns through zero."""
     events: list[Event] = [account_opened()]
     held: dict[str, Shares] = {"AAA": 0, "BBB": 0}
     for number in range(draw(st.integers(1, most))):
         symbol = draw(st.sampled_from(sorted(held)))
-        kind = draw(st.sampled_from(["buy", "sell", "dividend", "split", "delisting"]))
+        kind = draw(st.sampled_from(["buy", "sell", "dividend", "split", "delisting", "moved", "paid"]))
         if kind in ("buy", "sell"):
             shares = draw(SIZES)
             held[symbol] += shares if kind == "buy" else -shares
@@ -35,6 +35,15 @@ def account_histories(draw: st.DrawFn, *, most: int = 25) -> list[Event]:
                 fee_usd=fee,
             )
             events.append(FillBooked(at=AT, fill=fill))
+        elif kind == "paid":
+            events.append(an_adjustment(cash_usd=draw(st.decimals("-500", "500", places=2))))
+        elif kind == "moved":
+            # Only what is held long can be carried away, or be added to.
+            if held[symbol] >= 0:
+                moved = draw(st.sampled_from([draw(SIZES), -held[symbol], -(held[symbol] // 2)]))
+                held[symbol] += moved
+                cost = draw(PRICES) if moved > 0 else Decimal(0)
+                events.append(an_adjustment(symbol, shares_delta=moved, cost_usd=cost))
         elif held[symbol]:
             delta = {"dividend": 0, "split": held[symbol], "delisting": -held[symbol]}[kind]
             held[symbol] += delta

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from execution.domain.events import (
+    AccountAdjusted,
     AccountOpened,
     GateJudged,
     OrderAccepted,
@@ -71,6 +72,20 @@ def an_action(entry_id: str = "c1", symbol: str = "AAA", **changes: Any) -> Corp
 
 def account_opened() -> AccountOpened:
     return AccountOpened(at=AT, account="paper", cash_usd=Decimal(100_000))
+
+
+def an_adjustment(symbol: str | None = None, **changes: Any) -> AccountAdjusted:
+    """Return what a person booked: nothing moved but what the test says."""
+    fields: dict[str, Any] = {
+        "at": AT,
+        "symbol": symbol,
+        "shares_delta": 0,
+        "cash_usd": Decimal(0),
+        "cost_usd": Decimal(0),
+        "actor": "ann",
+        "reason": "in the statement",
+    }
+    return AccountAdjusted(**{**fields, **changes})
 
 
 def plan_recorded(**changes: Any) -> PlanRecorded:

@@ -29,7 +29,9 @@ def test_accounts_equal_the_book_and_sum_to_nothing(history: list[Event]) -> Non
     for unit in ("usd", "share"):
         assert sum(amount for (_, kind), amount in found.items() if kind == unit) == 0
     assert found.get(("cash", "usd"), 0) == book.cash_usd
-    assert found["capital", "usd"] == -100_000
+    assert found.get(("capital", "usd"), 0) == -book.paid_in_usd
+    cost = sum((held.cost_usd for held in book.positions.values()), Decimal(0))
+    assert book.cash_usd + cost == book.paid_in_usd + book.realised_usd
     for symbol, held in book.positions.items():
         assert found.get((f"shares:{symbol}", "share"), 0) == held.shares
         assert found.get((f"holding:{symbol}", "usd"), 0) == held.cost_usd

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from execution.domain.events import PositionsMarked
 from execution.domain.orders import ProposedOrder
 from execution.ledger.book import Book
+from execution.ledger.folding import folded
 from execution.risk.limits import RiskLimits
 from execution.risk.pre_trade import Blocked, review
 from execution.risk.trading_context import TradingContext
@@ -276,7 +277,7 @@ def paths(draw: st.DrawFn) -> tuple[list[int], str]:
 def check_path(path: tuple[list[int], str]) -> None:
     """Walk an account's closes: each day's first breach ends its entries, a drawdown ends them until a resume."""
     steps, mode = path
-    limits, book = RiskLimits(), replace(Book(), opened=account_opened())
+    limits, book = RiskLimits(), folded(Book(), [account_opened()])
     equity = peak = Decimal(100_000)
     is_halted = False
     for day, step in enumerate(steps):
@@ -303,7 +304,7 @@ def a_mark(day: int, equity: Decimal) -> PositionsMarked:
         cash_usd=equity,
         equity_usd=equity,
         realised_usd=Decimal(0),
-        unrealised_usd=Decimal(0),
+        unrealised_usd=equity - account_opened().cash_usd,
     )
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from assets.performance import (
     SHORTEST_HISTORY_SESSIONS,
     drawdowns,
+    earned_only,
     one_session_returns,
     performance,
     sharpe_with_standard_error,
@@ -90,3 +91,16 @@ def test_short_history_has_a_return_but_no_ratio():
         None,
         True,
     )
+
+
+def test_what_is_paid_in_or_taken_out_is_no_return() -> None:
+    equity = [Decimal(100), Decimal(110), Decimal(160), Decimal(80), Decimal(88)]
+    paid_in = [Decimal(100), Decimal(100), Decimal(150), Decimal(70), Decimal(70)]
+    earned = earned_only(equity, paid_in)
+    assert one_session_returns(earned) == pytest.approx((0.1, 0.0, 0.0, 0.1))
+    assert performance(earned).max_drawdown == pytest.approx(0)
+
+
+def test_without_payments_the_values_stay_to_the_digit() -> None:
+    equity = (Decimal("100.10"), Decimal("99.97"), Decimal("101.3"))
+    assert earned_only(equity, (Decimal(100),) * 3) == equity

@@ -18,7 +18,17 @@ from execution.domain.events import (
 from execution.ledger.event_codec import decoded, encoded
 from execution.ledger.memory_ledger import MemoryLedger
 from tests.builders.batches import SESSION
-from tests.builders.orders import AT, CYCLE, account_opened, an_action, an_order, intended, plan_recorded, sent
+from tests.builders.orders import (
+    AT,
+    CYCLE,
+    account_opened,
+    an_action,
+    an_adjustment,
+    an_order,
+    intended,
+    plan_recorded,
+    sent,
+)
 
 BEGUN = (account_opened(), plan_recorded())
 BOOKED = CorporateActionBooked(at=AT, entry=an_action())
@@ -32,6 +42,7 @@ APPROVED = PlanApproved(at=AT, cycle_id=CYCLE, plan_hash="q" * 64, approver="ann
         (BEGUN, APPROVED, "q" * 8),
         (BEGUN, sent(an_order()), "SubmissionStarted of order .*, which nobody decided"),
         ((*BEGUN, BOOKED), BOOKED, "corporate action c1 is booked already"),
+        (BEGUN, an_adjustment("AAA", shares_delta=-1), "AAA is 0 shares, moved were -1: only what is held goes out"),
         (BEGUN[:1], SubmitFinished(at=AT, cycle_id=CYCLE, session=SESSION), "SubmitFinished of cycle .* has no plan"),
         (
             (*BEGUN, intended(an_order())),

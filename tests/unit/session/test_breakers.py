@@ -35,7 +35,7 @@ def marked(days: TradingDays, equity: int) -> None:
         cash_usd=Decimal(equity),
         equity_usd=Decimal(equity),
         realised_usd=Decimal(0),
-        unrealised_usd=Decimal(0),
+        unrealised_usd=equity - days.desk.initial_cash_usd,
     )
     days.desk.ledger.record(lambda _: (mark,))
 

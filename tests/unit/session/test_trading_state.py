@@ -9,12 +9,14 @@ import pytest
 
 from execution.domain.events import ControlChanged, PositionsMarked
 from execution.ledger.book import Book
+from execution.ledger.folding import folded
 from execution.risk.limits import RiskLimits
 from execution.session.trading_state import Standing, standing
 from tests.builders.orders import AT, CYCLE, account_opened
 from tests.builders.trading_days import CALENDAR, FIRST
 
 LIMITS = RiskLimits(drawdown_resume_sessions=3)
+OPENED = account_opened()
 
 
 def a_book(*equities: int) -> Book:
@@ -27,11 +29,11 @@ def a_book(*equities: int) -> Book:
             cash_usd=Decimal(equity),
             equity_usd=Decimal(equity),
             realised_usd=Decimal(0),
-            unrealised_usd=Decimal(0),
+            unrealised_usd=Decimal(equity) - OPENED.cash_usd,
         )
         for number, equity in enumerate(equities)
     )
-    return replace(Book(), opened=account_opened(), marks=marks)
+    return replace(folded(Book(), [OPENED]), marks=marks)
 
 
 def stands(book: Book, equity: int, mode: Any = "simulated") -> Standing:

@@ -1,11 +1,13 @@
 """What only a person may say, on the command line or in the UI, bound to one plan, release, symbol or order."""
 
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 
-from assets.trading.defs import DEFINITIONS, approve_plan
+from assets.trading.defs import DEFINITIONS, adjust_account, approve_plan
 from execution.clock import FileClock
 from execution.domain.errors import LedgerError, SettingsRefused
 from execution.domain.events import SymbolQuarantined
@@ -117,3 +119,32 @@ def test_sending_again_is_refused_where_the_venue_does_not_carry_it(
     monkeypatch.setattr("execution.domain.broker_capabilities.BrokerCapabilities.may_repeat", False)
     with pytest.raises(SettingsRefused, match="set it to never"):
         open_desk(load_trading_settings(environ=environ), home)
+
+
+def test_cash_and_shares_that_moved_are_booked_only_where_the_venue_shows_them(
+    days: TradingDays, home: Home, tree: TradingSettings
+) -> None:
+    days.plan()
+    with pytest.raises(LedgerError, match="nothing was booked"):
+        consent.book_cash(tree, home, cash_usd=Decimal(500), by="A. Person", reason="a deposit")
+    told: dict[str, Any] = {
+        "symbol": "FFF",
+        "shares": Decimal("30.0"),
+        "cost_usd": Decimal(900),
+        "by": "A. Person",
+        "reason": "moved",
+    }
+    with pytest.raises(LedgerError, match=r"expected FFF \+30"):
+        consent.book_shares(tree, home, **told)
+
+
+def test_a_job_in_the_ui_books_what_a_person_answers_for(days: TradingDays) -> None:
+    days.plan()
+    broker = days.desk.broker
+    assert isinstance(broker, ScriptedBroker)
+    broker.cash_apart_usd = Decimal(500)
+    config = {"cash_usd": "500", "actor": "A. Person", "reason": "a deposit"}
+    run_config = {"ops": {"record_adjustment": {"config": config}}}
+    assert adjust_account.execute_in_process(run_config=run_config, resources={"desk": days.desk}).success
+    [adjusted] = days.desk.ledger.book().adjustments
+    assert (adjusted.cash_usd, adjusted.actor) == (Decimal(500), "A. Person")
