@@ -1,10 +1,11 @@
 """Why-rows: for every symbol of a cycle, what happened, the first stage that said so, and the numbers it looked at."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Literal
+
+import msgspec
 
 from execution.domain.quantities import Shares
 
@@ -12,9 +13,8 @@ Outcome = Literal["buy", "sell", "hold", "none", "bought", "sold", "held", "not_
 """At plan: buy, sell, hold (kept), none (not held, not bought). After settle: bought, sold, held, not_filled, none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WhyRow:
-    """One symbol in one cycle.
+class WhyRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One symbol in one cycle. A struct, for every symbol of a batch gets two of them, each with 36 fields.
 
     Attributes:
         session: the decision session.

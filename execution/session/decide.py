@@ -191,8 +191,8 @@ def _unmanaged(
 def _with_weights(
     decisions: Mapping[str, SymbolDecision], weights: Mapping[str, Decimal], verdicts: Sequence[Verdict]
 ) -> Decisions:
-    weighted = {
-        symbol: replace(decision, target_weight=weights.get(symbol)) for symbol, decision in sorted(decisions.items())
-    }
+    weighted = dict(sorted(decisions.items()))
+    for symbol in weights.keys() & decisions.keys():
+        weighted[symbol] = replace(decisions[symbol], target_weight=weights[symbol])
     orders = tuple(weighted[v.order.symbol] for v in verdicts if not isinstance(v, Blocked))
     return Decisions(orders, weighted)

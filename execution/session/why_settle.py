@@ -1,9 +1,10 @@
 """The settle's why-rows: what came of every decision of the plan. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from execution.domain.decisions import Outcome, WhyRow
 from execution.domain.orders import BrokerFill
@@ -55,6 +56,9 @@ def _finished(
     *,
     took_profit: bool,
 ) -> WhyRow:
+    if not fills and not row.shares:
+        # Most of a universe: nothing was ordered in it, and nothing traded.
+        return replace(row, outcome=_outcome(row, order, 0, held_shares), filled_shares=0, fee_usd=Decimal(0))
     shares = sum(fill.quantity_shares for fill in fills)
     value = sum((fill.quantity_shares * fill.price_usd for fill in fills), Decimal(0))
     stopped = sum(fill.quantity_shares for fill in fills if order is None or not _is_of(fill, order))
