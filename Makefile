@@ -68,7 +68,7 @@ calendar: $(DEV) ## Generate the table of exchange sessions again
 	$(BIN)/python deploy/make_calendar.py
 
 lock: ## Resolve the locks again; no index host enters them
-	uv pip compile pyproject.toml --group dev $(LOCK_OPTIONS) --output-file requirements-dev.lock
+	uv pip compile pyproject.toml --group dev --extra yahoo $(LOCK_OPTIONS) --output-file requirements-dev.lock
 	uv pip compile pyproject.toml --constraints requirements-dev.lock $(LOCK_OPTIONS) --output-file requirements.lock
 	uv pip compile --group build $(LOCK_OPTIONS) --output-file requirements-build.lock
 

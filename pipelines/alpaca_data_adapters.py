@@ -1,11 +1,13 @@
 """Settings to Alpaca and the SEC as sources of data; Alpaca's quota and breakers are those trading shares."""
 
+from dataclasses import replace
 from typing import Final
 
 from assets.ingest.alpaca_data import AlpacaData, alpaca_sources
 from assets.ingest.edgar import EdgarSource
 from assets.ingest.http_reading import HttpReader
 from assets.ingest.sources import MarketSources
+from assets.ingest.standing_in import StandingIn
 from assets.ingest.universe import WatchlistSource
 from execution.brokers.alpaca_policy import AlpacaPolicy
 from execution.clock import SystemClock
@@ -40,7 +42,17 @@ def read_from_alpaca(settings: Settings, home: Home, *, watchlists: WatchlistSou
         clock=clock,
         calendar=TradingCalendar.shipped(),
     )
-    return alpaca_sources(alpaca, fundamentals=_filings(settings, home, clock, alpaca), watchlists=watchlists)
+    told = alpaca_sources(alpaca, fundamentals=_filings(settings, home, clock, alpaca), watchlists=watchlists)
+    return _with_stand_in(told, alpaca, settings, home) if settings.yahoo.use == "stand_in" else told
+
+
+def _with_stand_in(told: MarketSources, alpaca: AlpacaData, settings: Settings, home: Home) -> MarketSources:
+    """Return the sources with Yahoo asked for splits and dividends while Alpaca does not tell them."""
+    from pipelines.yahoo_adapters import yahoo_of  # noqa: PLC0415 - an extra, seldom used
+
+    second = yahoo_of(settings, home, symbols=alpaca.symbols, first_session=alpaca.first_session)
+    actions = StandingIn(alpaca, second, memory=home.provider_pages / "alpaca" / "actions-revision")
+    return replace(told, corporate_actions=actions, revisions=actions.revision)
 
 
 def _filings(settings: Settings, home: Home, clock: Clock, alpaca: AlpacaData) -> EdgarSource | None:

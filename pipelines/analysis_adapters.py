@@ -40,7 +40,8 @@ def sources_of(settings: Settings, home: Home) -> MarketSources:
     """Return the sources of the mode. Nothing is asked of them yet.
 
     Raises:
-        SettingsRefused: files mode names no folder, or a mode that reads from Alpaca has no keys for it.
+        SettingsRefused: files mode names no folder, a mode that reads from Alpaca has no keys for it, or Yahoo cannot
+            be read.
     """
     if settings.mode == "simulated":
         return simulated_sources(SimulatedMarket(settings.simulated), watchlists=_watchlists(settings))
@@ -48,6 +49,10 @@ def sources_of(settings: Settings, home: Home) -> MarketSources:
         if settings.files is None:
             raise SettingsRefused("mode files needs section `files`: examples/real-data.yaml is one to learn from")
         return files_sources(FilesSource(settings.files))
+    if settings.yahoo.use == "prices":
+        from pipelines.yahoo_adapters import read_from_yahoo  # noqa: PLC0415 - an extra, seldom used
+
+        return read_from_yahoo(settings, home, watchlists=_watchlists(settings))
     from pipelines.alpaca_data_adapters import read_from_alpaca  # noqa: PLC0415 - the simulation has no use for it
 
     return read_from_alpaca(settings, home, watchlists=_watchlists(settings))

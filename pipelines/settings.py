@@ -15,6 +15,7 @@ from assets.ingest.alpaca_settings import AlpacaDataSettings
 from assets.ingest.edgar_settings import EdgarSettings
 from assets.ingest.files_settings import FilesSourceSettings
 from assets.ingest.simulated_market import SimulatedMarketSettings
+from assets.ingest.yahoo_settings import YahooSettings
 from assets.maintenance.backup_policy import BackupPolicy
 from assets.maintenance.health import HealthPolicy
 from assets.maintenance.retention_policy import RetentionPolicy
@@ -39,6 +40,9 @@ class Settings(TradingSettings):
     )
     alpaca_data: AlpacaDataSettings = Field(
         default=AlpacaDataSettings(), description="What is read from Alpaca's market data in modes paper and live."
+    )
+    yahoo: YahooSettings = Field(
+        default=YahooSettings(), description="What is read from Yahoo in mode paper, without keys: the second choice."
     )
     edgar: EdgarSettings = Field(
         default=EdgarSettings(), description="Who asks the SEC for filings in modes paper and live."

@@ -21,9 +21,8 @@ from assets.ingest import alpaca_parsing as parsing
 from assets.ingest.alpaca_pages import SOURCE, AlpacaPages
 from assets.ingest.alpaca_settings import AlpacaDataSettings
 from assets.ingest.columns import contract_rows, day_numbers, days, micros
-from assets.ingest.prices import bars_known_at
-from execution.artifact_files import write_atomically
-from execution.domain.errors import SettingsRefused, VenueUnavailable
+from assets.ingest.prices import bars_known_at, keep_to_feed
+from execution.domain.errors import VenueUnavailable
 from execution.ports import Clock
 from execution.trading_calendar import TradingCalendar
 
@@ -81,7 +80,7 @@ class AlpacaBars:
             VenueUnavailable: the provider has no bar at all of a session.
             SettingsRefused: this home began with another feed.
         """
-        self._refuse_another_feed()
+        keep_to_feed(self._folder / "feed", self._settings.feed)
         tables = [self._chunk(chunk, symbols) for chunk in self._chunks(sessions)]
         return pa.concat_tables([schemas.DAILY_BARS.schema.empty_table(), *tables])
 
@@ -155,17 +154,6 @@ class AlpacaBars:
             }
             for batch in self._pages.batches(symbols)
         ]
-
-    def _refuse_another_feed(self) -> None:
-        path = self._folder / "feed"
-        if not path.exists():
-            write_atomically(path, self._settings.feed.encode())
-        began_with = path.read_text(encoding="utf-8")
-        if began_with != self._settings.feed:
-            raise SettingsRefused(
-                f"this home's bars are from feed {began_with} and settings say {self._settings.feed}: volumes and "
-                "prices of the two do not belong into one series; set the former back, or start a new home"
-            )
 
 
 def _holes(rows: pa.Table, sessions: Sequence[date]) -> dict[date, list[str]]:

@@ -17,12 +17,12 @@ import pyarrow as pa
 from assets import schemas
 from assets.ingest import alpaca_parsing as parsing
 from assets.ingest.alpaca_bars import AlpacaBars
-from assets.ingest.alpaca_listings import listings
 from assets.ingest.alpaca_pages import SOURCE, AlpacaPages
 from assets.ingest.alpaca_settings import AlpacaDataSettings
 from assets.ingest.columns import contract_rows, day_numbers, days, known_between, micros, micros_of
 from assets.ingest.corporate_actions import DIVIDEND, SPLIT
 from assets.ingest.http_reading import HttpReader
+from assets.ingest.listings_of_bars import listings
 from assets.ingest.news import NEWS_KNOWN_AFTER
 from assets.ingest.page_store import PageStore
 from assets.ingest.sec_filings import FundamentalsSource

@@ -7,6 +7,7 @@ asking for two adjoining spans gives the rows of the whole span. A source never 
 """
 
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -14,6 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from assets.ingest.columns import micros_of
+from execution.artifact_files import write_atomically
+from execution.domain.errors import SettingsRefused
 from execution.trading_calendar import BARS_KNOWN_AFTER_CLOSE, TradingCalendar
 
 
@@ -39,3 +42,23 @@ def bars_known_at(calendar: TradingCalendar) -> npt.NDArray[np.int64]:
     Fifteen minutes after the close: the time a consolidated feed needs to settle.
     """
     return micros_of([close + BARS_KNOWN_AFTER_CLOSE for close in calendar.closes])
+
+
+def keep_to_feed(path: Path, feed: str) -> None:
+    """Remember the feed a home's bars begin with, and let no other follow: prices of two do not make one series.
+
+    Args:
+        path: where the home remembers it.
+        feed: the one that is read now.
+
+    Raises:
+        SettingsRefused: the home began with another.
+    """
+    if not path.exists():
+        write_atomically(path, feed.encode())
+    began_with = path.read_text(encoding="utf-8")
+    if began_with != feed:
+        raise SettingsRefused(
+            f"this home's bars are from feed {began_with} and settings say {feed}: volumes and prices of the two do "
+            "not belong into one series; set the former back, or start a new home"
+        )

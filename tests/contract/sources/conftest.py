@@ -1,5 +1,5 @@
-"""What every contract is held against: a synthetic market, the same market written to files and read back, and the
-same market told over HTTP and read by Alpaca's adapter."""
+"""What every contract is held against: a synthetic market, the same market written to files and read back, the same
+market told over HTTP and read by Alpaca's adapter, and told as Yahoo does."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -19,9 +19,11 @@ from assets.ingest.files_source import FilesSource
 from assets.ingest.simulated_market import SimulatedMarket, SimulatedMarketSettings
 from assets.ingest.sources import MarketSources, files_sources, simulated_sources
 from assets.ingest.watchlist_file import WatchlistFile
+from assets.ingest.yahoo import YahooData, yahoo_sources
 from assets.row_versions import newest_versions
 from execution.trading_calendar import TradingCalendar
 from tests.builders.alpaca_market import alpaca_data, telling_of
+from tests.builders.yahoo_history import history_of
 from tests.fakes.manual_clock import ManualClock
 
 FIRST, LAST = date(2021, 12, 1), date(2022, 6, 30)
@@ -64,15 +66,34 @@ def save(rows: pa.Table, path: Path) -> None:
         pq.write_table(rows, path)
 
 
-# What Alpaca's market data has no page for. A case about it is no case of this adapter.
+# What a provider has no page for. A case about it is no case of its adapter.
 NOT_AT_ALPACA = ("membership", "watchlist", "intervals", "filings", "events", "indices", "tape")
+NOT_THERE = {"[alpaca": NOT_AT_ALPACA, "[yahoo": (*NOT_AT_ALPACA, "news")}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in [*items]:
-        is_ours = item.path.parent == Path(__file__).parent and "[alpaca" in item.name
-        if is_ours and any(name in item.name for name in NOT_AT_ALPACA):
+        if item.path.parent != Path(__file__).parent:
+            continue
+        absent = [name for adapter, names in NOT_THERE.items() if adapter in item.name for name in names]
+        if any(name in item.name for name in absent):
             items.remove(item)
+
+
+def by_yahoo(watchlist_path: Path, folder: Path) -> MarketSources:
+    told = simulated(watchlist_path)
+    clock = ManualClock(TradingCalendar.shipped().as_of(LAST))
+    symbols = sorted(told.rows(schemas.SECURITIES, after=None, upto=clock.now()).column("symbol").to_pylist())
+    return yahoo_sources(
+        YahooData(
+            lambda: symbols,
+            first_session=FIRST,
+            history=history_of(told, LAST),
+            feed_file=folder / "feed",
+            clock=clock,
+            calendar=TradingCalendar.shipped(),
+        )
+    )
 
 
 @pytest.fixture(scope="session")
@@ -90,7 +111,7 @@ def over_http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Pa
         yield made
 
 
-@pytest.fixture(scope="session", params=["simulated", "parquet", "csv", "alpaca"])
+@pytest.fixture(scope="session", params=["simulated", "parquet", "csv", "alpaca", "yahoo"])
 def sources(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
@@ -104,5 +125,6 @@ def sources(
         "parquet": lambda: in_files(tmp_path_factory.mktemp("parquet"), watchlist_path, "parquet"),
         "csv": lambda: in_files(tmp_path_factory.mktemp("csv"), watchlist_path, "csv"),
         "alpaca": lambda: over_http(watchlist_path),
+        "yahoo": lambda: by_yahoo(watchlist_path, tmp_path_factory.mktemp("yahoo")),
     }
     return makers[request.param]()

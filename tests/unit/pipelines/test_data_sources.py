@@ -1,9 +1,13 @@
+import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from assets import schemas
+from assets.ingest.alpaca_data import AlpacaData
+from assets.ingest.standing_in import StandingIn
 from execution.domain.errors import SettingsRefused
 from pipelines.analysis_adapters import sources_of
 from pipelines.home import Home
@@ -36,3 +40,34 @@ def test_a_first_session_on_a_holiday_is_the_session_after_it(tmp_path: Path) ->
 def test_no_key_is_told_when_settings_are_shown() -> None:
     shown = repr(paper(alpaca_data=KEYS))
     assert "canary" not in shown
+
+
+def test_a_paper_home_without_keys_for_data_may_read_from_yahoo(tmp_path: Path) -> None:
+    sources = sources_of(paper(yahoo={"use": "prices", "symbols": ["AAPL"]}), Home(tmp_path))
+    assert (sources.name, sources.has(schemas.NEWS), sources.has(schemas.CORPORATE_ACTIONS)) == ("yahoo", False, True)
+
+
+def test_yahoo_stands_in_for_splits_beside_alpaca_and_for_nothing_else(tmp_path: Path) -> None:
+    sources = sources_of(paper(alpaca_data=KEYS, yahoo={"use": "stand_in"}), Home(tmp_path))
+    assert (sources.name, type(sources.corporate_actions)) == ("alpaca", StandingIn)
+    assert isinstance(sources.prices, AlpacaData)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"yahoo": {"use": "prices"}}, "names none"),
+        ({"mode": "live", "yahoo": {"use": "prices", "symbols": ["AAPL"]}}, "is for paper homes"),
+    ],
+)
+def test_yahoo_is_refused_where_it_cannot_serve(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(SettingsRefused, match=words):
+        sources_of(paper(**changes), Home(tmp_path))
+
+
+def test_without_the_extra_settings_that_want_yahoo_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "yfinance", None)
+    with pytest.raises(SettingsRefused, match="install the extra `yahoo`"):
+        sources_of(paper(yahoo={"use": "prices", "symbols": ["AAPL"]}), Home(tmp_path))
