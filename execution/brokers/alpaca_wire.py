@@ -165,6 +165,9 @@ class AlpacaWire:
         answer = self._answer(**came)
         if answer.status == 429:
             self._budget.pause(1.0 if answer.wait_seconds is None else answer.wait_seconds)
+        elif came["headers"].get("X-RateLimit-Remaining") == "0":
+            # Others may use the account too: what is used up is known before anybody is refused.
+            self._budget.pause(_asked_wait(came["headers"], self._clock.now().timestamp()) or 0.0)
         return answer
 
     def _answer(self, status: int, headers: Mapping[str, str], content: bytes) -> Answer:
@@ -235,7 +238,7 @@ def _read_whole(response: Response, deadline: float) -> bytes:
 
 
 def _asked_wait(headers: Mapping[str, str], now: float) -> float | None:
-    """Return the seconds a 429 asks to wait, by either of its headers, within reason."""
+    """Return the seconds to wait that an answer asks for, by either of its headers, within reason."""
     for name, begins in (("Retry-After", now), ("X-RateLimit-Reset", 0.0)):
         try:
             wait = begins + float(headers[name]) - now

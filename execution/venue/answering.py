@@ -66,7 +66,8 @@ class Quota:
         resets_at = (minute + 1) * _MINUTE_SECONDS
         headers = {
             "X-RateLimit-Limit": str(limit),
-            "X-RateLimit-Remaining": str(max(0, limit - self._used)),
+            # Where nothing is limited nothing runs out.
+            "X-RateLimit-Remaining": str(limit if self.per_minute is None else max(0, limit - self._used)),
             "X-RateLimit-Reset": str(resets_at),
         }
         return self.per_minute is None or self._used <= limit, headers

@@ -21,8 +21,8 @@ from execution.domain.errors import AccessDenied, VenueUnavailable
 from execution.domain.orders import Accepted, Refused, Unknown
 from tests.builders.alpaca import alpaca_side
 from tests.builders.alpaca_account import AlpacaAccount, alpaca_account
-from tests.builders.http_venue import KEY_ID, SECRET_KEY
-from tests.builders.venue import TUESDAY, after_open, buy, sell
+from tests.builders.http_venue import KEY_ID, SECRET_KEY, http_venue
+from tests.builders.venue import TUESDAY, World, after_open, buy, sell
 from tests.fakes.manual_clock import ManualClock
 
 LOST_AFTER: dict[str, dict[str, Any]] = {
@@ -133,6 +133,18 @@ def test_case_22_the_time_of_the_reset_is_understood_too(account: AlpacaAccount)
     account.meets("answer", status=429, headers={"X-RateLimit-Reset": str(resets_at)})
     account.unknown(buy(10))
     assert "used up for 20.0 s" in account.refused(buy(10))
+
+
+def test_case_22_the_last_request_of_a_minute_is_heeded_before_one_is_refused(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.at_open(TUESDAY)
+    with http_venue(world, requests_per_minute=3) as venue:
+        side = alpaca_side(venue.url, tmp_path, world.clock)
+        side.broker.account()
+        assert "request budget is used up" in str(side.broker.submit(buy(10)))
+        assert sum(venue.wire.values()) == 3
+        world.clock.move_to(world.clock.now() + timedelta(minutes=3))
+        assert side.wire.held_back("order") == ""
 
 
 def test_case_22_a_cancel_goes_out_even_then(account: AlpacaAccount) -> None:
