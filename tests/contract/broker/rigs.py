@@ -4,13 +4,14 @@ A rig begins between two sessions with an empty account; AAA closed at 51.00, op
 and 52.00 with a million shares.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Final, Protocol
 
+from execution.brokers.tape import TapeRow
 from execution.ports import Broker
 from tests.builders.alpaca import alpaca_side
 from tests.builders.http_venue import http_venue
@@ -37,7 +38,7 @@ class BrokerRig(Protocol):
 class MakeRig(Protocol):
     __name__: str
 
-    def __call__(self, folder: Path) -> AbstractContextManager[BrokerRig]: ...
+    def __call__(self, folder: Path, bars: Iterable[TapeRow] = ()) -> AbstractContextManager[BrokerRig]: ...
 
 
 class _InWorld:
@@ -57,16 +58,16 @@ class _InWorld:
 
 
 @contextmanager
-def simulated(folder: Path) -> Iterator[BrokerRig]:
-    world = World(folder)
+def simulated(folder: Path, bars: Iterable[TapeRow] = ()) -> Iterator[BrokerRig]:
+    world = World(folder, bars)
     yield _InWorld(world, world.broker)
     world.broker.close()
 
 
 @contextmanager
-def alpaca_over_http(folder: Path) -> Iterator[BrokerRig]:
+def alpaca_over_http(folder: Path, bars: Iterable[TapeRow] = ()) -> Iterator[BrokerRig]:
     """The adapter and the real client library, talking to the simulated venue over a socket."""
-    world = World(folder)
+    world = World(folder, bars)
     with http_venue(world) as venue:
         yield _InWorld(world, alpaca_side(venue.url, folder, world.clock).broker)
     world.broker.close()

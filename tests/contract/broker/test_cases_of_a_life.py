@@ -150,13 +150,6 @@ def test_case_51_an_execution_that_is_no_plain_fill_is_not_booked(account: Alpac
         account.broker.fills(since=account.world.clock.now() - LONG)
 
 
-def test_case_52_shares_that_somebody_else_bought_are_seen(account: AlpacaAccount) -> None:
-    account.engine_submits(buy(3, client_order_id="by-hand"))
-    assert dict(account.broker.account().positions_shares) == {"AAA": 3}
-    [fill] = account.broker.fills(since=account.world.clock.now() - LONG)
-    assert fill.client_order_id == "by-hand"
-
-
 def test_case_53_a_split_overnight_is_told_with_its_ratio(tmp_path: Path) -> None:
     split = a_bar(WEDNESDAY, split_ratio=Decimal(2))
     with alpaca_account(tmp_path, (split,)) as account:

@@ -16,9 +16,9 @@ import pytest
 from execution.brokers import alpaca
 from execution.domain.orders import Accepted, OrderRequest, OrderState, Refused
 from execution.domain.quantities import Shares
-from tests.builders.alpaca_account import AlpacaAccount, alpaca_account
+from tests.builders.alpaca_account import AlpacaAccount
 from tests.builders.venue import TUESDAY, WEDNESDAY, a_bar, buy, sell, stop
-from tests.contract.broker.rigs import RIGS, BrokerRig
+from tests.contract.broker.rigs import RIGS, BrokerRig, MakeRig
 
 LONG = timedelta(days=5)
 FAR = Decimal("30.00")
@@ -101,14 +101,25 @@ def test_case_7_a_part_of_a_share_is_bought_and_sold_to_the_ninth_digit(rig: Bro
     assert account.positions_shares == {}
 
 
-def test_case_5_a_partial_fill_is_kept_and_its_rest_released(tmp_path: Path) -> None:
-    with alpaca_account(tmp_path, (a_bar(TUESDAY, volume_shares=1_000),)) as account:
-        state = account.accepted(buy(100))
+@pytest.mark.parametrize("make", RIGS, ids=lambda make: make.__name__)
+def test_case_5_a_partial_fill_is_kept_and_its_rest_released(make: MakeRig, tmp_path: Path) -> None:
+    with make(tmp_path, (a_bar(TUESDAY, volume_shares=1_000),)) as rig:
+        rig.open_session()
+        state = sent(rig, buy(100))
         assert (state.status, state.filled_shares) == ("open", 50)
-        account.broker.cancel("buy-1")
-        state = account.state(buy(100))
+        rig.broker.cancel("buy-1")
+        state = told(rig, buy(100))
         assert (state.status, state.filled_shares) == ("cancelled", 50)
-        assert dict(account.broker.account().positions_shares) == {"AAA": 50}
+        assert dict(rig.broker.account().positions_shares) == {"AAA": 50}
+
+
+def test_case_52_shares_that_somebody_else_bought_are_seen(rig: BrokerRig) -> None:
+    rig.open_session()
+    # To the venue's own engine, as from the venue's web page.
+    assert isinstance(rig.world.broker.submit(buy(3, client_order_id="by-hand")), Accepted)
+    assert dict(rig.broker.account().positions_shares) == {"AAA": 3}
+    [fill] = rig.broker.fills(since=rig.now() - LONG)
+    assert fill.client_order_id == "by-hand"
 
 
 def test_case_8_more_orders_of_one_instant_than_fit_a_page_are_all_told(
