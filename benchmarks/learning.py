@@ -17,10 +17,12 @@ import numpy.typing as npt
 import pyarrow as pa
 from measuring import Stopwatch, conditions, typical, write_result
 
+from assets.ml.dataset import TrainingSet
+from assets.ml.learner import binned, learner_params, taught
 from assets.ml.model_registry import ModelRecord
 from assets.ml.policy import LearningPolicy
 from assets.ml.scores import _by_model
-from assets.ml.train import _fit, learner_params, train
+from assets.ml.train import train
 from tests.builders.learning_panels import a_panel
 
 SYMBOLS, ROUNDS = 500, 200
@@ -42,16 +44,17 @@ def main() -> None:
     print(f"wrote {write_result('learning', result).name}")
 
 
-def training(rows: int, features: int, trees: int, pairs: int) -> dict[str, Any]:
+def training(count: int, features: int, trees: int, pairs: int) -> dict[str, Any]:
     random = np.random.default_rng(1)
-    matrix = random.standard_normal((rows, features)).astype(np.float32)
-    label = (0.05 * matrix[:, 0] + random.standard_normal(rows)).astype(np.float32)
+    matrix = random.standard_normal((count, features)).astype(np.float32)
+    label = (0.05 * matrix[:, 0] + random.standard_normal(count)).astype(np.float32)
     names = tuple(f"f{number}" for number in range(features))
-    policy = LearningPolicy(num_trees=trees)
+    policy, everything = LearningPolicy(num_trees=trees), np.arange(count)
+    rows = training_rows(matrix, label, names)
     ours, native, texts = [], [], set()
     for _ in range(pairs):
         watch = Stopwatch()
-        made = _fit(matrix, label, names, policy)
+        made = taught(binned(rows, names, everything, policy), everything, policy)
         ours.append(watch.stop().cpu_seconds)
         texts.add(made.model_to_string())
         watch = Stopwatch()
@@ -59,7 +62,7 @@ def training(rows: int, features: int, trees: int, pairs: int) -> dict[str, Any]
         native.append(watch.stop().cpu_seconds)
         texts.add(made.model_to_string())
     return {
-        "rows": rows,
+        "rows": count,
         "features": features,
         "trees": trees,
         "ours_cpu_seconds": ours,
@@ -67,6 +70,28 @@ def training(rows: int, features: int, trees: int, pairs: int) -> dict[str, Any]
         "ours_over_native": typical(ours) / typical(native),
         "different_models": len(texts),
     }
+
+
+def training_rows(
+    matrix: npt.NDArray[np.float32], label: npt.NDArray[np.float32], names: tuple[str, ...]
+) -> TrainingSet:
+    """Return rows of 500 names a day; only features, labels and days are read."""
+    days = np.datetime64("2000-01-03") + np.arange(len(label)) // SYMBOLS
+    nothing = np.zeros(len(label))
+    return TrainingSet(
+        cut_off=days[-1].item(),
+        horizon_sessions=5,
+        feature_names=names,
+        sessions=days,
+        symbols=np.full(len(label), "", dtype=object),
+        features=matrix,
+        label=label,
+        net_return=nothing,
+        label_end=days + 6,
+        volatility_20d=nothing,
+        sectors=np.full(len(label), "", dtype=object),
+        forward_returns=np.zeros((len(label), 3)),
+    )
 
 
 def natively(

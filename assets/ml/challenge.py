@@ -8,7 +8,7 @@ from assets.ml.evidence import DailyRecord, gathered
 from assets.ml.model_registry import ModelRegistry
 from assets.ml.policy import LearningPolicy
 from assets.ml.promotion import Promotion, settle_promotion
-from assets.ml.train import TrainedModel, learner_params, train
+from assets.ml.train import TrainedModel, train
 from assets.ml.trial_log import TrialLog
 from assets.ml.trials import Tried, note_trial
 
@@ -53,7 +53,7 @@ def challenger(
     trained = train(
         training_set, policy=policy, trained_as_of=trained_as_of, code_hash=code_hash, is_synthetic=is_synthetic
     )
-    evidence, record = gathered(training_set, trained.card.features, policy=policy, params=learner_params(policy))
+    evidence, record = gathered(training_set, trained.card.features, policy=policy)
     return Challenger(model=replace(trained, card=replace(trained.card, evidence=evidence)), record=record)
 
 

@@ -9,13 +9,14 @@ Source:
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from assets.ml.dataset import Floats, TrainingSet
 from assets.ml.forward_returns import ENTRY_LAG_SESSIONS
+from assets.ml.learner import binned, chosen_features, taught
 from assets.ml.policy import LearningPolicy
 from assets.ml.walk_forward import Rows, require_apart, unsealed_days
 from execution.domain.errors import DataError
@@ -65,9 +66,7 @@ def combined_folds(training_set: TrainingSet, policy: LearningPolicy) -> tuple[C
     )
 
 
-def path_scores(
-    training_set: TrainingSet, names: tuple[str, ...], policy: LearningPolicy, params: dict[str, Any]
-) -> tuple[Rows, Floats]:
+def path_scores(training_set: TrainingSet, names: tuple[str, ...], policy: LearningPolicy) -> tuple[Rows, Floats]:
     """Return the unsealed rows and (n_paths, n_rows) their out-of-fold scores.
 
     The rows are binned once for all folds; bins are placed by features alone, and know no label.
@@ -75,25 +74,17 @@ def path_scores(
     Args:
         training_set: the rows.
         names: features to learn from.
-        policy: groups, embargo and trees.
-        params: LightGBM's parameters.
+        policy: groups, embargo and learner.
     """
-    import lightgbm  # noqa: PLC0415 - definitions import this module; the library loads in training
-
     made = combined_folds(training_set, policy)
     rows = np.unique(np.concatenate([test for fold in made for test in fold.tests]))
-    columns = np.array([training_set.feature_names.index(name) for name in names], dtype=np.int64)
-    features = training_set.features[np.ix_(rows, columns)]
-    data = lightgbm.Dataset(
-        features, label=training_set.label[rows], feature_name=list(names), params=params, free_raw_data=True
-    ).construct()
+    data = binned(training_set, names, rows, policy)
     scores = np.full((max(max(fold.paths) for fold in made) + 1, len(rows)), np.nan)
     for fold in made:
-        learned = data.subset(np.searchsorted(rows, fold.train).tolist())
-        booster = lightgbm.train(params, learned, num_boost_round=policy.num_trees)
+        booster = taught(data, fold.train, policy)
         for test, path in zip(fold.tests, fold.paths, strict=True):
-            places = np.searchsorted(rows, test)
-            scores[path, places] = booster.predict(features[places], num_threads=policy.num_threads)
+            unseen = chosen_features(training_set, names, test)
+            scores[path, np.searchsorted(rows, test)] = booster.predict(unseen, num_threads=policy.num_threads)
     return rows, scores
 
 

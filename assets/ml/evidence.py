@@ -6,7 +6,6 @@ Nothing here depends on what else was ever tried; that is counted where promotio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import numpy as np
 
@@ -71,20 +70,19 @@ class DailyRecord:
 
 
 def gathered(
-    training_set: TrainingSet, names: tuple[str, ...], *, policy: LearningPolicy, params: dict[str, Any]
+    training_set: TrainingSet, names: tuple[str, ...], *, policy: LearningPolicy
 ) -> tuple[Evidence, DailyRecord]:
     """Return the evidence for a learner on a training set, and the daily returns behind it.
 
     Args:
         training_set: the rows.
         names: features the learner uses.
-        policy: groups, costs, horizon and seed.
-        params: LightGBM's parameters.
+        policy: groups, costs, learner and seed.
 
     Raises:
         DataError: too few days for the groups.
     """
-    rows, paths = path_scores(training_set, names, policy, params)
+    rows, paths = path_scores(training_set, names, policy)
     grid = ReturnGrid.of(training_set, rows, unsealed_returns(training_set, policy)[rows, 0])
     cost_bps, horizon = policy.promotion.cost_bps, training_set.horizon_sessions
     held = [held_weights(grid, scores, horizon_sessions=horizon) for scores in paths]

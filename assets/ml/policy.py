@@ -1,5 +1,7 @@
 """What learning may do: horizon, folds, trees, ages. One frozen value; the settings tree composes it."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -100,7 +102,28 @@ class LearningPolicy(BaseModel):
     embargo_sessions: int = Field(
         default=5, ge=0, le=63, description="Sessions left out between training and test beyond the labels' own length."
     )
-    num_trees: int = Field(default=120, ge=1, le=5000, description="Boosted trees; fixed, without early stopping.")
+    objective: Literal["regression", "lambdarank"] = Field(
+        default="regression",
+        description="What trees minimise: squared error of Gaussian ranks, or the order within a day in grades.",
+    )
+    rank_grades: int = Field(default=5, ge=2, le=31, description="Grades of a day's names that lambdarank tells apart.")
+    num_trees: int = Field(default=120, ge=1, le=5000, description="Boosted trees; the most where they stop early.")
+    early_stopping_rounds: int = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        description="Trees without gain on the newest days of their own training after which it stops; 0 never stops.",
+    )
+    stopping_share: float = Field(
+        default=0.2, gt=0.0, le=0.5, description="Newest share of its own training days that tells a fold when to stop."
+    )
+    monotone: dict[str, Literal[-1, 1]] = Field(
+        default={}, description="Features whose rise may only raise (1) or only lower (-1) a score."
+    )
+    interactions: tuple[tuple[str, ...], ...] = Field(
+        default=(),
+        description="Groups of features that may meet in a branch; those in no group may meet each other. None: all.",
+    )
     num_leaves: int = Field(
         default=7, ge=2, le=1024, description="Most leaves of one tree; few, because daily returns are mostly noise."
     )

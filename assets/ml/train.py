@@ -7,7 +7,7 @@ histograms, sorted single-precision rows and one seed. No wall time enters the m
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,9 +16,13 @@ from assets.ml.dataset import Floats, Singles, TrainingSet
 from assets.ml.evidence import Evidence
 from assets.ml.judgement import Judgement
 from assets.ml.judging import judged
+from assets.ml.learner import binned, chosen_features, taught, told_params
 from assets.ml.policy import LearningPolicy
 from assets.ml.walk_forward import Fold, FoldMetrics, Rows, fold_metrics, folds, mean_rank_ic, standardised_by_day
 from execution.domain.errors import DataError
+
+if TYPE_CHECKING:
+    import lightgbm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +108,9 @@ def train(
     made = folds(training_set, policy)
     fold_scores = [out_of_fold(training_set, used, fold, policy) for fold in made]
     metrics = tuple(
-        fold_metrics(training_set, fold, scores, coverage=_coverage(_features(training_set, used, fold.test), policy))
+        fold_metrics(
+            training_set, fold, scores, coverage=_coverage(chosen_features(training_set, used, fold.test), policy)
+        )
         for fold, scores in zip(made, fold_scores, strict=True)
     )
     tested = np.concatenate([fold.test for fold in made])
@@ -134,40 +140,21 @@ def train(
         folds=metrics,
         rank_ic=rank_ic,
         sealed_first=sealed[0].item() if len(sealed) else None,
-        params={name: str(value) for name, value in (learner_params(policy) | {"num_trees": policy.num_trees}).items()},
+        params=told_params(policy),
         judgement=judged(training_set, made, fold_scores, metrics, policy=policy),
     )
     everything = np.arange(len(training_set.label))
-    text = _fit(_features(training_set, used, everything), training_set.label, used, policy).model_to_string(
-        num_iteration=policy.num_trees
+    booster = _fit(training_set, used, everything, policy)
+    return TrainedModel(
+        text=booster.model_to_string(num_iteration=booster.num_trees()), calibration=calibration, card=card
     )
-    return TrainedModel(text=text, calibration=calibration, card=card)
 
 
 def out_of_fold(training_set: TrainingSet, names: tuple[str, ...], fold: Fold, policy: LearningPolicy) -> Floats:
     """Return (n_test,) scores of a fold's test rows by a model of its training rows."""
-    booster = _fit(_features(training_set, names, fold.train), training_set.label[fold.train], names, policy)
-    unseen = _features(training_set, names, fold.test)
+    booster = _fit(training_set, names, fold.train, policy)
+    unseen = chosen_features(training_set, names, fold.test)
     return np.asarray(booster.predict(unseen, num_threads=policy.num_threads), dtype=np.float64)
-
-
-def learner_params(policy: LearningPolicy) -> dict[str, Any]:
-    """Return LightGBM's parameters, those that make its bytes repeat among them."""
-    return {
-        "objective": "regression",
-        "deterministic": True,
-        "force_row_wise": True,
-        "num_threads": policy.num_threads,
-        "seed": policy.seed,
-        "max_bin": policy.max_bins,
-        "bin_construct_sample_cnt": policy.bin_sample_rows,
-        "num_leaves": policy.num_leaves,
-        "learning_rate": policy.learning_rate,
-        "min_data_in_leaf": policy.min_rows_per_leaf,
-        "feature_fraction": policy.feature_share_per_tree,
-        "lambda_l2": policy.l2_penalty,
-        "verbosity": -1,
-    }
 
 
 def unusable_features(training_set: TrainingSet) -> dict[str, str]:
@@ -183,21 +170,8 @@ def unusable_features(training_set: TrainingSet) -> dict[str, str]:
     return reasons
 
 
-def _features(training_set: TrainingSet, names: tuple[str, ...], rows: Rows) -> Singles:
-    """Return some columns of some rows in one copy: the whole set is large enough to be held once only."""
-    columns = np.array([training_set.feature_names.index(name) for name in names], dtype=np.int64)
-    return training_set.features[np.ix_(rows, columns)]
-
-
-def _fit(features: Singles, label: Singles, names: tuple[str, ...], policy: LearningPolicy) -> Any:
-    import lightgbm  # noqa: PLC0415 - definitions import this module; the library loads in training
-
-    params = learner_params(policy)
-    data = lightgbm.Dataset(features, label=label, feature_name=list(names), params=params, free_raw_data=True)
-    # Once the rows are binned nobody needs the copy they were handed over in, and training takes room of its own.
-    data.construct()
-    del features
-    return lightgbm.train(params, data, num_boost_round=policy.num_trees)
+def _fit(training_set: TrainingSet, names: tuple[str, ...], rows: Rows, policy: LearningPolicy) -> "lightgbm.Booster":
+    return taught(binned(training_set, names, rows, policy), rows, policy)
 
 
 def _coverage(features: Singles, policy: LearningPolicy) -> float:

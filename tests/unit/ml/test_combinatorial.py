@@ -6,7 +6,6 @@ import pytest
 
 from assets.ml.combinatorial import combined_folds, path_scores
 from assets.ml.policy import PromotionPolicy
-from assets.ml.train import learner_params
 from assets.ml.walk_forward import unsealed_days
 from execution.domain.errors import DataError
 from tests.unit.ml.marts_builder import a_policy, a_training_set
@@ -48,7 +47,7 @@ def test_too_few_days_for_the_groups_are_refused():
 
 
 def test_scores_of_every_path_tell_the_planted_signal_and_do_not_repeat_another_path():
-    rows, scores = path_scores(ROWS, ROWS.feature_names, a_policy(), learner_params(a_policy()))
+    rows, scores = path_scores(ROWS, ROWS.feature_names, a_policy())
     assert scores.shape == (4, len(rows))
     assert np.isfinite(scores).all()
     for path in scores:
@@ -60,8 +59,8 @@ def test_a_held_out_label_changes_no_score_of_its_own_day():
     day = ROWS.days[30]
     turned = ROWS.label.copy()
     turned[ROWS.sessions == day] *= -1
-    rows, before = path_scores(ROWS, ROWS.feature_names, a_policy(), learner_params(a_policy()))
-    _, after = path_scores(replace(ROWS, label=turned), ROWS.feature_names, a_policy(), learner_params(a_policy()))
+    rows, before = path_scores(ROWS, ROWS.feature_names, a_policy())
+    _, after = path_scores(replace(ROWS, label=turned), ROWS.feature_names, a_policy())
     of_day = ROWS.sessions[rows] == day
     assert np.array_equal(before[:, of_day], after[:, of_day])
     assert not np.array_equal(before, after)
