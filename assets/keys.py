@@ -39,6 +39,7 @@ ML_SIGNAL_BATCH: Final[Key] = ("ml", "signal_batch")
 ML_BACKTEST: Final[Key] = ("ml", "backtest")
 ML_LIVE_JUDGEMENT: Final[Key] = ("ml", "live_judgement")
 ML_HOLD_OUT: Final[Key] = ("ml", "hold_out")
+ML_SEARCH: Final[Key] = ("ml", "search")
 
 TRADING_ORDER_PLAN: Final[Key] = ("trading", "order_plan")
 TRADING_ORDERS: Final[Key] = ("trading", "orders")

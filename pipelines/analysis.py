@@ -12,6 +12,7 @@ from assets.ingest.defs import DEFINITIONS as INGEST
 from assets.maintenance.defs import DEFINITIONS as MAINTENANCE
 from assets.ml.afterwards.defs import DEFINITIONS as AFTERWARDS
 from assets.ml.defs import DEFINITIONS as ML
+from assets.ml.tuning.defs import DEFINITIONS as TUNING
 from assets.quality.defs import DEFINITIONS as QUALITY
 from assets.reporting.defs import DEFINITIONS as REPORTING
 from execution.clock import FileClock
@@ -78,7 +79,7 @@ def build_definitions(settings: Settings, home: Home) -> dg.Definitions:
         schedules=schedules,
         resources=resources_of(settings, home),
     )
-    location = dg.Definitions.merge(INGEST, FEATURES, QUALITY, ML, AFTERWARDS, REPORTING, MAINTENANCE, own)
+    location = dg.Definitions.merge(INGEST, FEATURES, QUALITY, ML, AFTERWARDS, TUNING, REPORTING, MAINTENANCE, own)
     # Told time is another than the one the page counts by.
     return location if told else with_freshness(location)
 

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class PromotionPolicy(BaseModel):
@@ -71,6 +71,53 @@ class DriftPolicy(BaseModel):
     )
     min_live_sessions: int = Field(
         default=40, ge=10, le=504, description="Judged live sessions below which a live rank IC demotes nobody."
+    )
+
+
+class SearchRange(BaseModel):
+    """From where to where one setting is searched, both ends included."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    low: float = Field(ge=0.0, le=1e6, description="Least value tried.")
+    high: float = Field(ge=0.0, le=1e6, description="Greatest value tried.")
+    is_logarithmic: bool = Field(default=False, description="Draw evenly by ratio, not by difference.")
+
+    @model_validator(mode="after")
+    def _rises(self) -> "SearchRange":
+        if self.low > self.high or (self.is_logarithmic and self.low <= 0):
+            raise ValueError(f"from {self.low} to {self.high}: expected a low end below the high one, above 0 by ratio")
+        return self
+
+
+SearchedSetting = Literal[
+    "num_trees",
+    "num_leaves",
+    "learning_rate",
+    "min_rows_per_leaf",
+    "feature_share_per_tree",
+    "l2_penalty",
+    "rank_grades",
+    "early_stopping_rounds",
+]
+
+
+class SearchPolicy(BaseModel):
+    """What a search over the learner's settings tries. It is asked for by hand; each choice counts as a trial."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_trials: int = Field(default=20, ge=1, le=50, description="Choices tried in one search.")
+    space: dict[SearchedSetting, SearchRange] = Field(
+        default={
+            "num_trees": SearchRange(low=40, high=400, is_logarithmic=True),
+            "num_leaves": SearchRange(low=3, high=31, is_logarithmic=True),
+            "learning_rate": SearchRange(low=0.01, high=0.1, is_logarithmic=True),
+            "min_rows_per_leaf": SearchRange(low=200, high=2000, is_logarithmic=True),
+            "feature_share_per_tree": SearchRange(low=0.1, high=1.0),
+            "l2_penalty": SearchRange(low=1, high=1000, is_logarithmic=True),
+        },
+        description="Settings of the learner that are searched, each with its ends.",
     )
 
 
@@ -152,6 +199,7 @@ class LearningPolicy(BaseModel):
         default=PromotionPolicy(),
         description="What a model must show before it decides; the shipped figures are strict.",
     )
+    search: SearchPolicy = Field(default=SearchPolicy(), description="What a search over the learner's settings tries.")
     drift: DriftPolicy = Field(
         default=DriftPolicy(), description="When the world has left the one a model learned from."
     )

@@ -1,13 +1,16 @@
 """A training's place among all trials: write it down first, then say what it is worth."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 
-from assets.ml.dataset import Floats
+from assets.ml.dataset import Floats, TrainingSet
 from assets.ml.evidence import DailyRecord
+from assets.ml.learner import told_params
 from assets.ml.overfitting import overfitting_probability, superiority_p
+from assets.ml.policy import LearningPolicy
 from assets.ml.train import ModelCard
 from assets.ml.trial_log import Trial, TrialLog, choices, deflated_sharpe
 from execution.domain.canonical import content_hash
@@ -52,8 +55,7 @@ def note_trial(
     """
     if card.judgement is None:
         raise DataError(f"the card of model {model_hash} has no judgement, expected one: train it again")
-    offered = sorted((*card.features, *card.dropped_features))
-    choice = content_hash({"params": card.params, "offered": offered, "horizon_sessions": card.horizon_sessions})
+    choice = _choice(card.params, (*card.features, *card.dropped_features), card.horizon_sessions)
     spread = card.judgement.spread_record
     log.add(
         Trial(
@@ -77,6 +79,15 @@ def note_trial(
         overfitting_probability=overfitting_probability(np.column_stack([model, others, rules])),
         superiority_p=superiority_p(model, others, seed=seed),
     )
+
+
+def choice_hash(policy: LearningPolicy, training_set: TrainingSet) -> str:
+    """Return what a training by these settings on these rows would be counted as."""
+    return _choice(told_params(policy), training_set.feature_names, training_set.horizon_sessions)
+
+
+def _choice(params: Mapping[str, str], offered: Iterable[str], horizon_sessions: int) -> str:
+    return content_hash({"params": params, "offered": sorted(offered), "horizon_sessions": horizon_sessions})
 
 
 def _columns(n_days: int, found: list[Floats]) -> Floats:

@@ -110,6 +110,16 @@ def results(
     print(make_results(load_settings(settings), home, retrain_sessions=retrain, has_leaks=leaks, tell=tell_aside))
 
 
+@app.command()
+def tune(settings: SettingsFile = None) -> None:
+    """Search the learner's settings on the newest training set; every choice counts as a trial, none is promoted."""
+    from pipelines.cli.tune import run_search
+    from pipelines.home import Home
+    from pipelines.settings import load_settings
+
+    print(run_search(load_settings(settings), Home.from_environment(), tell=print))
+
+
 @app.command("simulate")
 def simulate_verb(
     schedules: Annotated[

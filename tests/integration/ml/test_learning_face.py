@@ -15,8 +15,9 @@ from assets.identity import RunIdentity
 from assets.ml import defs
 from assets.ml.afterwards import defs as after
 from assets.ml.model_registry import ModelRegistry
-from assets.ml.policy import DriftPolicy, LearningPolicy, PromotionPolicy
+from assets.ml.policy import DriftPolicy, LearningPolicy, PromotionPolicy, SearchPolicy, SearchRange
 from assets.ml.score_store import ScoreStore
+from assets.ml.tuning import defs as tuning
 from assets.partitions import SESSIONS
 from assets.snapshots import DataSnapshot, SnapshotStore
 from assets.warehouse import POOL, Warehouse
@@ -177,6 +178,18 @@ def test_the_hold_out_opens_once(home):
     assert "before paper" in shown["result"]
     with pytest.raises(SettingsRefused, match="seen once"):
         home.run([after.hold_out], run_config=asked)
+
+
+def test_a_search_tries_its_choices_on_the_newest_training_set_and_leaves_the_champion(home):
+    home.certify()
+    home.policy = a_policy(search=SearchPolicy(max_trials=2, space={"num_leaves": SearchRange(low=3, high=15)}))
+    home.run(TRAINING)
+    champion = home.models.champion()
+    shown = seen(home.run([tuning.settings_search]), keys.ML_SEARCH)
+    assert shown["choices_tried"] == shown["choices_ever_tried"] == 2
+    assert "learning:\n  num_leaves:" in shown["settings"]
+    assert home.models.champion() == champion
+    assert len(home.models.history()) == 1
 
 
 def test_training_twice_gives_the_same_model_and_one_promotion(home):
