@@ -16,6 +16,7 @@ from execution.domain.errors import DataError
 
 Severity = Literal["info", "warning", "critical"]
 _BUSY_SECONDS: Final = 10.0
+_WATCHED: Final = "watched"
 _TABLES: Final = """
 create table if not exists alert (
     id integer primary key, cause text not null, severity text not null, title text not null, detail text not null,
@@ -152,6 +153,15 @@ class AlertOutbox:
                 "insert into alert_place values (?, ?) on conflict (name) do update set place = excluded.place",
                 (name, place),
             )
+
+    def watched(self, *, at: datetime) -> None:
+        """Note that somebody looked for alerts and told what waited, just now."""
+        self.move(_WATCHED, round(at.timestamp()))
+
+    def watched_at(self) -> datetime | None:
+        """Return when somebody last looked; None when nobody ever did."""
+        seconds = self.place(_WATCHED) if self._path.exists() else None
+        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

@@ -68,9 +68,15 @@ class HomeMetrics(Collector):
         if night is not None:
             yield _gauge("drill_green", "1 when the newest backup could be restored.", 0.0 if night["refusal"] else 1.0)
             yield _gauge("restore_seconds", "How long that restore took.", float(str(night["restore_seconds"])))
-        waiting, untold = outbox_of(self.settings, self.home).standing()
+        outbox = outbox_of(self.settings, self.home)
+        waiting, untold = outbox.standing()
         yield _gauge("alerts_waiting", "Alerts nobody was told yet.", waiting)
         yield _gauge("alerts_untold", "Alerts that were tried and no channel took.", untold)
+        watched_at = outbox.watched_at()
+        if watched_at is not None:
+            yield _gauge(
+                "alerts_watched_seconds", "When somebody last looked for alerts, Unix time.", watched_at.timestamp()
+            )
         missed = 1.0 if missed_session(self.settings, self.home) else 0.0
         yield _gauge("missed_session", "1 when the newest tradable session has no plan.", missed)
         yield _gauge("disk_free_bytes", "Free bytes on the home's disk.", shutil.disk_usage(self.home.root).free)

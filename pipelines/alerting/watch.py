@@ -3,7 +3,6 @@
 So what it says of a missed session does not depend on the daemon that missed it, and a stopped daemon is told of too.
 """
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,33 +10,26 @@ from typing import Final
 
 import dagster as dg
 
-from assets.maintenance.health import data_age
-from assets.maintenance.nights import newest_night
-from assets.raw_store import RawStore
-from assets.schemas import DAILY_BARS
-from execution.alert_outbox import Alert, AlertOutbox, Severity
+from execution.alert_outbox import Alert, AlertOutbox
 from execution.alert_sender import Channel, channels_of, deliver
 from execution.clock import SystemClock
 from execution.domain.errors import TouchstoneError
 from execution.ledger.event_codec import decoded
 from execution.ledger_alerts import alert_of
-from execution.session.limits_used import limits_used
 from execution.trading_calendar import TradingCalendar
 from execution.uptime_log import UptimeLog, is_in_session
-from pipelines.alerting.missed_sessions import missed_session
+from pipelines.alerting.ended_runs import alerts_of_runs
+from pipelines.alerting.levels import levels_of
 from pipelines.alerting.outbox import outbox_of
 from pipelines.dagster_instance import is_daemon_alive, prepare_instance
-from pipelines.due_trading import book_of
 from pipelines.home import Home
 from pipelines.ledger_opening import has_ledger, ledger_driver
-from pipelines.trading_adapters import clock_of, is_clock_told
 from pipelines.trading_settings import TradingSettings
 
 _LEDGER: Final = "ledger"
 _RUNS: Final = "runs"
 _PAGE_ROWS: Final = 1_000
-_CRITICAL: Final[Severity] = "critical"
-_WARNING: Final[Severity] = "warning"
+_ENDED: Final = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
 @dataclass
@@ -65,7 +57,7 @@ class AlertWatch:
     def look(self) -> int:
         """Raise an alert for whatever is new, and return how many; one source that fails does not hide the others."""
         outbox, at, raised = outbox_of(self.settings, self.home), self.now(), 0
-        for source in (self._ledger_events, self._failed_runs, self._new_levels):
+        for source in (self._ledger_events, self._ended_runs, self._new_levels):
             try:
                 for alert in source(outbox):
                     raised += outbox.raise_alert(alert, at=at)
@@ -74,6 +66,10 @@ class AlertWatch:
                 told = Alert(cause=cause, severity="critical", title="the home cannot be watched", detail=str(error))
                 raised += outbox.raise_alert(told, at=at)
         return raised
+
+    def beat(self) -> None:
+        """Leave word that somebody watched just now; that nobody does is then seen in `status` and by Prometheus."""
+        outbox_of(self.settings, self.home).watched(at=self.now())
 
     def tell(self) -> int:
         """Send what waits and return how many alerts a channel took."""
@@ -98,28 +94,18 @@ class AlertWatch:
         if rows:
             outbox.move(_LEDGER, int(rows[-1][0] or 0))
 
-    def _failed_runs(self, outbox: AlertOutbox) -> Iterator[Alert]:
+    def _ended_runs(self, outbox: AlertOutbox) -> Iterator[Alert]:
         place = outbox.place(_RUNS)
         if place is None:
             place = round(self.now().timestamp() * 1000)
             outbox.move(_RUNS, place)
-        failed = dg.RunsFilter(
-            statuses=[dg.DagsterRunStatus.FAILURE], updated_after=datetime.fromtimestamp(place / 1000, UTC)
-        )
+        ended = dg.RunsFilter(statuses=_ENDED, updated_after=datetime.fromtimestamp(place / 1000, UTC))
         with dg.DagsterInstance.from_config(str(prepare_instance(self.home))) as instance:
-            records = instance.get_run_records(filters=failed)
+            records = instance.get_run_records(filters=ended)
             self._see_daemon(instance)
-        for record in records:
-            run, changed = record.dagster_run, record.update_timestamp.replace(tzinfo=UTC)
-            place = max(place, round(changed.timestamp() * 1000) + 1)
-            session = run.tags.get("dagster/partition", "no session")
-            yield Alert(
-                cause=f"run_failed:{run.job_name}",
-                severity="critical",
-                title=f"{run.job_name} of {session} failed",
-                detail=f"run {run.run_id}; its steps say why, in `make ui` and in the log",
-            )
-        outbox.move(_RUNS, place)
+            yield from alerts_of_runs(instance, records)
+        changed = [round(one.update_timestamp.replace(tzinfo=UTC).timestamp() * 1000) + 1 for one in records]
+        outbox.move(_RUNS, max([place, *changed]))
 
     def _see_daemon(self, instance: dg.DagsterInstance) -> None:
         """Keep a minute of a session in which the daemon was seen alive, or was not."""
@@ -130,43 +116,12 @@ class AlertWatch:
     def _new_levels(self, outbox: AlertOutbox) -> Iterator[Alert]:
         """Yield what is so now and was not at the look before."""
         del outbox
-        found = {alert.cause: alert for alert in self._levels()}
-        fresh = [alert for cause, alert in found.items() if cause not in self._standing]
-        self._standing = set(found)
-        yield from fresh
-
-    def _lateness(self) -> Iterator[Alert]:
-        # In told time the clock itself waits for the data.
-        if is_clock_told(self.settings.mode):
-            return
-        now = clock_of(self.settings.mode, self.home).now()
-        newest = RawStore(self.home.raw).latest_session(DAILY_BARS)
-        if late := data_age(TradingCalendar.shipped(), newest_bars=newest, now=now):
-            title = f"data are late: {late} sessions past their cut-off have no bars"
-            yield Alert(cause="late_data", severity=_WARNING, title=title, detail=f"the newest bars are of {newest}")
-
-    def _levels(self) -> Iterator[Alert]:
-        free = shutil.disk_usage(self.home.root).free
-        if free < self.settings.alerts.disk_free_min_bytes:
-            title = f"{free / 1024**3:.1f} GB are free on the home's disk"
-            yield Alert(cause="low_disk", severity="critical", title=title, detail="make room before writes fail")
-        night = newest_night(self.home.upkeep)
-        if night is not None and night.get("refusal"):
-            title = f"the backup of session {night['session']} could not be restored"
-            yield Alert(cause="failed_drill", severity="critical", title=title, detail=str(night["refusal"]))
-        yield from self._lateness()
-        for used in limits_used(book_of(self.settings, self.home), self.settings.limits, mode=self.settings.mode):
-            if used.is_near:
-                word, severity = ("hit", _CRITICAL) if used.share >= 1 else ("near", _WARNING)
-                yield Alert(
-                    cause=f"limit_{word}:{used.name}",
-                    severity=severity,
-                    title=f"the limit {used.name} is {word}: {used.share:.0%} of it are used",
-                    detail="at the newest close; entries shrink or end by themselves; see `touchstone status`",
-                )
-        missed = missed_session(self.settings, self.home)
-        if missed:
-            detail = "its submit window is over and the ledger has no plan of it; see `touchstone status`"
-            yield Alert(
-                cause=f"missed_cycle:{missed}", severity="critical", title=f"session {missed} was missed", detail=detail
-            )
+        found: set[str] = set()
+        try:
+            for alert in levels_of(self.settings, self.home):
+                found.add(alert.cause)
+                if alert.cause not in self._standing:
+                    yield alert
+        finally:
+            # Also when a ledger cannot be read: what was found before it is not new at the next look.
+            self._standing = found

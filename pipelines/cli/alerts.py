@@ -25,6 +25,7 @@ def run_alerts(settings: TradingSettings, home: Home) -> int:
         try:
             watch.look()
             watch.tell()
+            watch.beat()
         except (TouchstoneError, OSError) as error:
             _log.error("alerts_failed", detail=str(error))
         over.wait(settings.alerts.poll_seconds)

@@ -1,9 +1,13 @@
 """`touchstone status`: the clock, the kill switch, the last sessions and what is held, on one screen."""
 
+from datetime import datetime, timedelta
+from typing import Final
+
 from assets.maintenance.health import data_age
 from assets.maintenance.nights import newest_backup, newest_night
 from assets.raw_store import RawStore
 from assets.schemas import DAILY_BARS
+from execution.clock import SystemClock
 from execution.domain.errors import ChainBroken
 from execution.domain.events import PlanRecorded
 from execution.ledger.book import Book
@@ -18,6 +22,8 @@ from pipelines.home import Home
 from pipelines.ledger_opening import has_ledger, open_ledger
 from pipelines.trading_adapters import clock_of
 from pipelines.trading_settings import TradingSettings
+
+_WATCH_MAX_AGE: Final = timedelta(minutes=2)
 
 
 def status_page(settings: TradingSettings, home: Home) -> str:
@@ -86,9 +92,20 @@ def _upkeep_lines(settings: TradingSettings, home: Home) -> list[str]:
         drill = f"CANNOT BE RESTORED, session {night['session']}: {night['refusal']}"
     else:
         drill = f"restored in {night['restore_seconds']} s after session {night['session']}, decision equal"
-    waiting, failed = outbox_of(settings, home).standing()
+    outbox = outbox_of(settings, home)
+    waiting, failed = outbox.standing()
     return [
         f"backup        {backup}",
         f"restore       {drill}",
-        f"alerts        {waiting} wait, {failed} of them no channel took",
+        f"alerts        {waiting} wait, {failed} of them no channel took; {_watch_line(outbox.watched_at())}",
     ]
+
+
+def _watch_line(watched_at: datetime | None) -> str:
+    """Return whether somebody tells; by the machine's time, in which alerts live in every mode."""
+    if watched_at is None:
+        return "NOBODY ever watched: start `touchstone alerts`"
+    age = SystemClock().now() - watched_at
+    if age > _WATCH_MAX_AGE:
+        return f"NOBODY watches since {watched_at.isoformat()}: start `touchstone alerts`"
+    return f"watched {age.seconds} s ago"

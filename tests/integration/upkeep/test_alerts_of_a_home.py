@@ -1,10 +1,12 @@
 """From a fact in a home to a webhook on loopback, and what the watch finds out by itself."""
 
 import json
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -18,6 +20,7 @@ from assets.raw_store import RawStore
 from assets.schemas import DAILY_BARS
 from execution.alert_sender import AlertPolicy, channels_of
 from execution.clock import FileClock
+from execution.domain.errors import ChainBroken
 from execution.domain.events import ControlChanged
 from pipelines.alerting.watch import AlertWatch
 from pipelines.cli.alerts import try_channels
@@ -220,3 +223,72 @@ def test_data_that_are_late_are_told_in_real_time(tmp_path: Path) -> None:
     channel = FakeChannel()
     told = heard(AlertWatch(paper.settings, paper.home, (channel,)), channel)
     assert "data are late: " in " ".join(told)
+
+
+@dg.asset(
+    check_specs=[dg.AssetCheckSpec(name, asset="gate_certificate") for name in ("no_gap", "no_jump", "prices_positive")]
+)
+def gate_certificate():  # type: ignore[no-untyped-def]  # Dagster would read a return annotation as outputs
+    failed = {"no_gap": "3 bars are missing", "no_jump": "AAA moved by 80 %"}
+    checks = [
+        dg.AssetCheckResult(check_name=name, passed=name not in failed, description=failed.get(name))
+        for name in ("no_gap", "no_jump", "prices_positive")
+    ]
+    return dg.MaterializeResult(check_results=checks)
+
+
+def test_checks_that_failed_in_a_run_are_told_together_by_their_asset(traded: TradedHome) -> None:
+    watch, channel = watch_over(traded)
+    with dg.DagsterInstance.from_config(str(prepare_instance(traded.home))) as instance:
+        dg.materialize([gate_certificate], instance=instance, tags={"dagster/partition": FIRST.isoformat()})
+    assert heard(watch, channel) == [f"[critical] no_gap, no_jump of gate_certificate failed for {FIRST}"]
+    ((_, body),) = channel.told
+    assert body.startswith("3 bars are missing; AAA moved by 80 %")
+
+
+def test_the_kill_switch_is_told_before_any_act_reads_it(traded: TradedHome) -> None:
+    watch, channel = watch_over(traded)
+    traded.days.desk.kill_switch.engage("looks odd", "ann", traded.days.clock.now())
+    assert heard(watch, channel) == ["[critical] the kill switch is on"]
+    assert channel.told[0][1].startswith("by ann: looks odd")
+    assert len(heard(watch, channel)) == 1
+
+
+def test_whatever_stands_under_the_switchs_name_is_told(traded: TradedHome) -> None:
+    watch, channel = watch_over(traded)
+    traded.home.kill.touch()
+    assert heard(watch, channel) == ["[critical] the kill switch is on"]
+
+
+def test_a_broken_chain_is_told_once_an_act_found_it(traded: TradedHome) -> None:
+    traded.days.live(FIRST)
+    watch, channel = watch_over(traded)
+    with closing(sqlite3.connect(traded.home.ledger)) as ledger:
+        ledger.execute("drop trigger event_refuses_update")
+        ledger.execute("update event set body = replace(body, 'paper-1', 'paper-2')")
+        ledger.commit()
+    with pytest.raises(ChainBroken):
+        traded.days.plan(SESSIONS[1])
+    told = heard(watch, channel)
+    assert "[critical] the ledger's chain is broken: nothing is sent" in told
+
+
+def test_an_entry_that_works_after_its_session_is_stuck(traded: TradedHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    traded.days.live(FIRST)
+    book = traded.days.desk.ledger.book()
+    name, entry = next((name, one) for name, one in book.orders.items() if one.leg == "entry")
+    working = replace(book, orders={**book.orders, name: replace(entry, state="open", filled_shares=Decimal(0))})
+    watch, channel = watch_over(traded)
+    monkeypatch.setattr("pipelines.alerting.levels.book_of", lambda *_: working)
+    FileClock(traded.home.clock).advance_to(CALENDAR.bars_known_at(SESSIONS[1]))
+    assert f"[critical] the entry in {entry.order.symbol} works after its session" in heard(watch, channel)
+
+
+def test_that_nobody_watches_is_seen(traded: TradedHome) -> None:
+    assert "NOBODY ever watched: start `touchstone alerts`" in status_page(traded.settings, traded.home)
+    watch, _ = watch_over(traded)
+    watch.beat()
+    assert "watched 0 s ago" in status_page(traded.settings, traded.home)
+    watch.now = lambda: datetime(2024, 1, 4, tzinfo=UTC)
+    watch.beat()
+    assert "NOBODY watches since 2024-01-04T00:00:00+00:00" in status_page(traded.settings, traded.home)

@@ -1,0 +1,94 @@
+"""What is so in a home now and should not be: switch, disk, drill, data, orders, limits, a session that went by."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from typing import Final
+
+from assets.maintenance.health import data_age
+from assets.maintenance.nights import newest_night
+from assets.raw_store import RawStore
+from assets.schemas import DAILY_BARS
+from execution.alert_outbox import Alert, Severity
+from execution.ledger.book import Book
+from execution.session.limits_used import limits_used
+from execution.trading_calendar import TradingCalendar
+from pipelines.alerting.missed_sessions import missed_session
+from pipelines.due_trading import book_of
+from pipelines.home import Home
+from pipelines.trading_adapters import clock_of, is_clock_told
+from pipelines.trading_settings import TradingSettings
+
+_CRITICAL: Final[Severity] = "critical"
+_WARNING: Final[Severity] = "warning"
+_BROKEN: Final = "the ledger's chain is broken"
+
+
+def levels_of(settings: TradingSettings, home: Home) -> Iterator[Alert]:
+    """Yield an alert for each thing that is so now; of files first, for a broken ledger cannot be read."""
+    yield from _switch(home)
+    free = shutil.disk_usage(home.root).free
+    if free < settings.alerts.disk_free_min_bytes:
+        title = f"{free / 1024**3:.1f} GB are free on the home's disk"
+        yield Alert(cause="low_disk", severity=_CRITICAL, title=title, detail="make room before writes fail")
+    night = newest_night(home.upkeep)
+    if night is not None and night.get("refusal"):
+        title = f"the backup of session {night['session']} could not be restored"
+        yield Alert(cause="failed_drill", severity=_CRITICAL, title=title, detail=str(night["refusal"]))
+    yield from _lateness(settings, home)
+    book = book_of(settings, home)
+    yield from _stuck(settings, home, book)
+    for used in limits_used(book, settings.limits, mode=settings.mode):
+        if used.is_near:
+            word, severity = ("hit", _CRITICAL) if used.share >= 1 else ("near", _WARNING)
+            title = f"the limit {used.name} is {word}: {used.share:.0%} of it are used"
+            detail = "at the newest close; entries shrink or end by themselves; see `touchstone status`"
+            yield Alert(cause=f"limit_{word}:{used.name}", severity=severity, title=title, detail=detail)
+    missed = missed_session(settings, home)
+    if missed:
+        detail = "its submit window is over and the ledger has no plan of it; see `touchstone status`"
+        title = f"session {missed} was missed"
+        yield Alert(cause=f"missed_cycle:{missed}", severity=_CRITICAL, title=title, detail=detail)
+
+
+def _switch(home: Home) -> Iterator[Alert]:
+    """Yield that nothing is sent, from the file alone: the ledger hears of it when the next act begins, or never."""
+    if not home.kill.exists():
+        return
+    try:
+        told = json.loads(home.kill.read_bytes())
+        reason, actor = str(told["reason"]), str(told["actor"])
+    except (OSError, ValueError, KeyError, TypeError):
+        reason, actor = "the file does not say why", "somebody"
+    if reason.startswith(_BROKEN):
+        title = "the ledger's chain is broken: nothing is sent"
+        yield Alert(cause="broken_chain", severity=_CRITICAL, title=title, detail=reason)
+    else:
+        yield Alert(
+            cause="kill_switch", severity=_CRITICAL, title="the kill switch is on", detail=f"by {actor}: {reason}"
+        )
+
+
+def _lateness(settings: TradingSettings, home: Home) -> Iterator[Alert]:
+    # In told time the clock itself waits for the data.
+    if is_clock_told(settings.mode):
+        return
+    now = clock_of(settings.mode, home).now()
+    newest = RawStore(home.raw).latest_session(DAILY_BARS)
+    if late := data_age(TradingCalendar.shipped(), newest_bars=newest, now=now):
+        title = f"data are late: {late} sessions past their cut-off have no bars"
+        yield Alert(cause="late_data", severity=_WARNING, title=title, detail=f"the newest bars are of {newest}")
+
+
+def _stuck(settings: TradingSettings, home: Home, book: Book) -> Iterator[Alert]:
+    """Yield each entry that may still trade after the session it was for has closed: its rest should have ended."""
+    working = [record for record in book.orders.values() if record.leg == "entry" and record.exposed_shares > 0]
+    if not working:
+        return
+    calendar, now = TradingCalendar.shipped(), clock_of(settings.mode, home).now()
+    for record in working:
+        if calendar.bars_known_at(calendar.next(record.session)) <= now:
+            name = record.order.client_order_id
+            title = f"the entry in {record.order.symbol} works after its session"
+            detail = f"{name} of {record.session}; `touchstone orders` lists it"
+            yield Alert(cause=f"stuck_order:{name}", severity=_CRITICAL, title=title, detail=detail)
