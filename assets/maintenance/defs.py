@@ -9,6 +9,7 @@ from assets import keys
 from assets.fact_log import tell
 from assets.maintenance.compaction import compact
 from assets.maintenance.health import refusal as promise_broken
+from assets.maintenance.holdings import change_facts, change_table
 from assets.maintenance.nights import Upkeep, record_night
 from assets.maintenance.restore_drill import refusal
 from assets.maintenance.retention import Keeper
@@ -52,10 +53,12 @@ def retention_plan(context: dg.AssetExecutionContext, keeper: dg.ResourceParam[K
 )
 def retention(context: dg.AssetExecutionContext, keeper: dg.ResourceParam[Keeper]) -> dg.MaterializeResult[None]:
     """What left the home: archived as hashed Parquet, read back, then removed. Shows only, where settings say so."""
-    plan = keeper.plan(context.instance)
-    facts = keeper.carry_out(context.instance, plan) if keeper.is_scheduled else {}
+    plan, before = keeper.plan(context.instance), keeper.holdings(context.instance)
+    done = keeper.carry_out(context.instance, plan) if keeper.is_scheduled else {}
+    after = keeper.holdings(context.instance)
+    facts = done | change_facts(before, after)
     tell("retention_done", run_id=context.run.run_id, decision_id=context.partition_key, **facts)
-    return dg.MaterializeResult(metadata=facts)
+    return dg.MaterializeResult(metadata={**facts, "tables": dg.MetadataValue.md(change_table(before, after))})
 
 
 @dg.asset(

@@ -23,3 +23,15 @@ class RetentionPolicy(BaseModel):
     news_days: int = Field(
         default=30, ge=1, le=3650, description="Age, in days, at which news leave, once no decision stands on them."
     )
+    scores_days: int = Field(
+        default=365, ge=7, le=3650, description="Age, in days, at which scores leave, once no decision stands on them."
+    )
+    logs_days: int = Field(
+        default=90, ge=1, le=3650, description="Age, in days of the machine, at which log files leave the home."
+    )
+    audit_days: int = Field(
+        default=365,
+        ge=1,
+        le=3650,
+        description="Age, in days, at which rows of the ledger are archived as well; the ledger keeps them for ever.",
+    )

@@ -20,7 +20,7 @@ from assets.ml.dataset import build_training_set, offered_features, training_cut
 from assets.ml.foresight import earlier_moment, label_differences
 from assets.ml.model_registry import MODELS, ModelRegistry
 from assets.ml.policy import LearningPolicy
-from assets.ml.score_store import ScoreStore
+from assets.ml.score_store import SCORES, ScoreStore
 from assets.ml.scoring import proven, score
 from assets.ml.signal_batch import build_signal_batch
 from assets.ml.training_sets import TrainingSetStore
@@ -37,7 +37,6 @@ from execution.signal_batch_store import SignalBatchStore
 from execution.trading_calendar import TradingCalendar
 
 TRAINING_SETS: Final = "training_sets"
-SCORES: Final = "scores"
 PROMOTION_GATE: Final = "promotion_gate"
 LABELS_HOLD: Final = "labels_know_no_future"
 SESSIONS_TOLD: Final = 21

@@ -4,7 +4,7 @@ A question is what scores depend on: the judged rows and who scores them. Its an
 again reads it. A session's note also says when nobody scored, so that a hold has its reason in one place.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -19,6 +19,8 @@ from execution.artifact_files import read_by_hash, write_atomically, write_by_ha
 from execution.domain.canonical import canonical_bytes, content_hash
 from execution.domain.errors import CorruptArtifact, DataError
 
+SCORES: Final = "scores"
+"""Folder of them within the artifacts."""
 _JSON: Final = ".json"
 
 
@@ -111,5 +113,23 @@ class ScoreStore:
         except msgspec.DecodeError as error:
             raise CorruptArtifact(f"the scoring note of {session} is unreadable: {error}; score it again") from error
 
+    def sessions(self) -> Mapping[date, Path]:
+        """Return by session the file its note names; without one, or when the file is gone, it is left out."""
+        notes = (msgspec.json.decode(path.read_bytes(), type=ScoringNote) for path in self._notes.glob("*-*-*.json"))
+        named = {note.session: self._root / f"{note.scores_hash}{_JSON}" for note in notes if note.scores_hash}
+        return {session: path for session, path in named.items() if path.exists()}
+
+    def retire(self, scores_hash: str) -> None:
+        """Take scores out of the store, as when they were archived; asked again, their question is computed again."""
+        # What leads to them goes first: killed in between, nothing refers to what is gone.
+        for path in (self._root / "questions").glob("*"):
+            if path.read_text(encoding="ascii") == scores_hash:
+                path.unlink()
+        (self._root / f"{scores_hash}{_JSON}").unlink()
+
+    @property
+    def _notes(self) -> Path:
+        return self._root / "sessions"
+
     def _note_path(self, session: date) -> Path:
-        return self._root / "sessions" / f"{session.isoformat()}.json"
+        return self._notes / f"{session.isoformat()}.json"

@@ -4,8 +4,8 @@ The ledger notes every run that touched it, so nothing of an audit is only here.
 """
 
 import shutil
-from collections.abc import Iterator, Sequence
-from datetime import date
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +14,7 @@ import pyarrow as pa
 from dagster._serdes import serialize_value
 
 from assets.maintenance.retention import RUNS, Item
+from sensors.attempts import WORK_TAG
 
 _ENDED: Final = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _PARTITION: Final = "dagster/partition"
@@ -29,12 +30,26 @@ SCHEMA: Final = pa.schema(
 """One row per event, in order; row 0 of a run is the run itself."""
 
 
-def ended_runs(instance: dg.DagsterInstance, before: date) -> Iterator[Item]:
-    """Yield the ended runs of sessions before a day; a run of no session belongs to none and stays."""
-    for run in instance.get_runs(filters=dg.RunsFilter(statuses=_ENDED)):
-        session = run.tags.get(_PARTITION, "")
-        if len(session) == len("2024-01-04") and date.fromisoformat(session) < before:
-            yield Item(kind=RUNS, name=run.run_id, day=date.fromisoformat(session))
+def ended_runs(instance: dg.DagsterInstance, *, today: date, now: datetime) -> Iterator[Item]:
+    """Yield every run that ended, dated by the session it was of.
+
+    Args:
+        instance: whose runs they are.
+        today: the home's day.
+        now: the machine's instant: a run of no session is dated as many days before the home's day as it is old.
+    """
+    for record in instance.get_run_records(filters=dg.RunsFilter(statuses=_ENDED)):
+        age = now - record.create_timestamp.replace(tzinfo=UTC)
+        day = _session_of(record.dagster_run.tags) or today - timedelta(days=age.days)
+        yield Item(kind=RUNS, name=record.dagster_run.run_id, day=day)
+
+
+def _session_of(tags: Mapping[str, str]) -> date | None:
+    """Return the session a run was of, by its partition or by the work a rule asked for; None where none is named."""
+    for told in (tags.get(_PARTITION, ""), tags.get(WORK_TAG, "").rpartition(":")[2]):
+        if len(told) == len("2024-01-04"):
+            return date.fromisoformat(told)
+    return None
 
 
 def rows_of(instance: dg.DagsterInstance, run_ids: Sequence[str]) -> pa.Table:

@@ -2,19 +2,26 @@
 
 import shutil
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import dagster as dg
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from dagster._serdes import deserialize_value
 
 from assets import keys
+from assets.maintenance.archive import Archive
+from assets.maintenance.retention import AUDIT, FEATURES, RUNS, SCORES
+from assets.maintenance.retention import NEWS as NEWS_KIND
+from assets.maintenance.retention_policy import RetentionPolicy
 from assets.ml.backtest import Trial, live_through
 from assets.ml.backtest_market import RecordedBatches, RetaughtModels
 from assets.raw_store import RawStore
+from assets.schemas import NEWS
 from assets.warehouse import Warehouse
 from execution.artifact_files import FileArtifacts
 from execution.backtest import BacktestDay
@@ -40,6 +47,7 @@ from pipelines.settings import Settings, load_settings
 from pipelines.trading import build_definitions as trading_definitions
 from pipelines.trading import run_config
 from pipelines.trading_adapters import open_desk
+from pipelines.upkeep.retention import Retention
 
 CALENDAR = TradingCalendar.shipped()
 FIRST = date(2024, 1, 4)
@@ -107,10 +115,60 @@ def trading_steps(settings: Settings, home: Home, session: date, beside: Path) -
     return replay_plan(desk, cycle, beside=FileArtifacts(beside))
 
 
-def test_a_decision_with_positions_and_stops_comes_out_bit_for_bit(settings: Settings, lived: Home, book: Book) -> None:
+def aged(lived: Home, root: Path) -> Home:
+    """Return a copy of a home a year later, with news that came after its last decision and a part nobody uses."""
+    home = Home(shutil.copytree(lived.root, root))
+    FileClock(home.clock).advance_to(datetime(2025, 1, 10, 22, tzinfo=UTC))
+    store, late = RawStore(home.raw), CALENDAR.as_of(SECOND) + timedelta(hours=1)
+    rows = store.read(NEWS, as_of=late).slice(0, 5)
+    ids = pa.array([f"late-{number}" for number in range(5)])
+    rows = rows.set_column(0, rows.schema.field("news_id"), ids)
+    known = rows.schema.get_field_index("known_at")
+    rows = rows.set_column(
+        known, rows.schema.field("known_at"), pa.array([late] * 5, rows.schema.field("known_at").type)
+    )
+    store.append(NEWS, rows, session=CALENDAR.next(SECOND), recorded_at=late)
+    folder = home.features / "price_features"
+    part = next(path for path in sorted(folder.glob("2*.parquet")))
+    shutil.copy(part, folder / f"2023-01-03_2023-01-03_{'0' * 32}.parquet")
+    return home
+
+
+def test_the_oldest_kept_decision_comes_out_bit_for_bit_after_all_that_is_old_has_left(
+    settings: Settings, lived: Home, book: Book, tmp_path: Path
+) -> None:
     assert book.held_shares
-    page = replay_page(settings, lived, SECOND.isoformat(), tell=lambda _line: None)
+    home = aged(lived, tmp_path / "home")
+    policy = RetentionPolicy(
+        replay_horizon_sessions=1, run_history_days=7, superseded_features_days=1, news_days=1, scores_days=7
+    )
+    keeper = Retention(settings=settings.model_copy(update={"retention": policy}), home=home)
+    with dg.DagsterInstance.from_config(str(prepare_instance(home))) as instance:
+        plan = keeper.plan(instance)
+        left = keeper.carry_out(instance, plan)
+        assert instance.get_runs_count() == 0
+    assert {kind: left[kind] > 0 for kind in (RUNS, FEATURES, NEWS_KIND, SCORES, AUDIT)} == dict.fromkeys(
+        (RUNS, FEATURES, NEWS_KIND, SCORES, AUDIT), True
+    )
+    assert {session for _, session in plan.held} == {SECOND}
+    page = replay_page(settings, home, SECOND.isoformat(), tell=lambda _line: None)
     assert page.endswith(f"the decision of {SECOND} came out bit for bit")
+    archived = Archive(home.archive)
+    bodies = [
+        row["body"]
+        for line in archived.lines()
+        if line["kind"] == RUNS
+        for row in archived.read(RUNS, str(line["sha256"])).to_pylist()
+    ]
+    made = {key for body in bodies if (key := materialized(body)) is not None}
+    assert {dg.AssetKey(list(keys.TRADING_ORDER_PLAN)), dg.AssetKey(list(keys.FEATURES_GATE_CERTIFICATE))} <= made
+
+
+def materialized(body: str) -> dg.AssetKey | None:
+    """Return what an archived event materialized; None when it is another event, or the run itself."""
+    event = deserialize_value(body)
+    is_one = isinstance(event, dg.EventLogEntry) and event.asset_materialization is not None
+    return event.asset_materialization.asset_key if is_one else None
 
 
 def test_a_run_of_its_own_asked_the_exit_rules_while_the_market_was_open(lived: Home, book: Book) -> None:

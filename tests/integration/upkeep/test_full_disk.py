@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from assets.maintenance.archive import Archive, archive_files
 from assets.maintenance.backup import newest
 from assets.maintenance.restore import restore_files
-from assets.maintenance.retention import FEATURES, Archive, Item, archive_files
+from assets.maintenance.retention import FEATURES, Item
 from assets.maintenance.sealing import Plain
 from execution.domain.errors import TouchstoneError
 from execution.durable_files import DurableFiles

@@ -15,10 +15,11 @@ import pyarrow as pa
 import pytest
 
 from assets.features.feature_parts import FeatureParts
+from assets.maintenance.archive import Archive, archive_files
 from assets.maintenance.backup import newest
 from assets.maintenance.compaction import compact
 from assets.maintenance.restore import restore_files
-from assets.maintenance.retention import FEATURES, Archive, Item, archive_files
+from assets.maintenance.retention import FEATURES, Item
 from assets.maintenance.sealing import Plain
 from assets.warehouse import Warehouse
 from execution.ledger.sqlite_ledger import SqliteLedger

@@ -10,6 +10,7 @@ import pytest
 from assets.maintenance.backup import BackupReport
 from assets.maintenance.defs import DEFINITIONS
 from assets.maintenance.health import HealthPolicy, HealthReport
+from assets.maintenance.holdings import Holding
 from assets.maintenance.nights import Upkeep, newest_night, upkept_sessions
 from assets.maintenance.restore_drill import DrillReport
 from assets.maintenance.retention import RUNS, Item, Keeper, RetentionPlan
@@ -53,6 +54,9 @@ class FakeKeeper:
 
     def hurt(self, plan: RetentionPlan) -> tuple[str, ...]:
         return self.hurts
+
+    def holdings(self, instance: object) -> dict[str, Holding]:
+        return {"run_history": Holding(rows=1 - self.carried_out, size_bytes=40 - 40 * self.carried_out)}
 
     def carry_out(self, instance: object, plan: RetentionPlan) -> dict[str, int]:
         self.carried_out += 1
@@ -141,6 +145,14 @@ def test_a_night_carries_its_plan_out(tmp_path: Path) -> None:
     keeper = FakeKeeper()
     night(tmp_path, GREEN, keeper=keeper)
     assert keeper.carried_out == 1
+
+
+def test_a_night_tells_rows_and_bytes_of_each_table_before_and_after(tmp_path: Path) -> None:
+    result = night(tmp_path, GREEN)
+    (made,) = result.asset_materializations_for_node("upkeep__retention")
+    told = {name: value.value for name, value in made.metadata.items()}
+    assert (told["rows_before"], told["rows_after"], told["bytes_before"], told["bytes_after"]) == (1, 0, 40, 0)
+    assert "| run_history | 1 | 0 | 40 | 0 |" in str(told["tables"])
 
 
 def test_a_night_that_is_told_only_to_look_removes_nothing(tmp_path: Path) -> None:

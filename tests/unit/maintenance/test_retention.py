@@ -7,17 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from assets.maintenance.retention import (
-    FEATURES,
-    NEWS,
-    RUNS,
-    Archive,
-    Item,
-    archive_files,
-    decisions_hurt,
-    plan_retention,
-)
+from assets.maintenance.archive import Archive, archive_bodies, archive_files
+from assets.maintenance.retention import FEATURES, LOGS, NEWS, RUNS, Item, decisions_hurt, plan_retention
 from assets.maintenance.retention_policy import RetentionPolicy
+from execution.domain.errors import CorruptArtifact
 
 TODAY = date(2024, 6, 28)
 NOW = datetime(2024, 6, 28, 22, tzinfo=UTC)
@@ -109,3 +102,27 @@ def test_an_archived_table_reads_back_equal(tmp_path: Path) -> None:
     rows = pa.table({"run_id": ["a", "a"], "number": [0, 1]})
     digest = Archive(tmp_path).keep_table(RUNS, rows, names=["a"], at=NOW)
     assert pq.read_table(tmp_path / RUNS / f"{digest}.parquet").equals(rows)
+
+
+def test_what_was_changed_in_the_archive_is_refused(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    digest = archive.keep_table(RUNS, pa.table({"run_id": ["a"]}), names=["a"], at=NOW)
+    path = tmp_path / RUNS / f"{digest}.parquet"
+    path.write_bytes(path.read_bytes() + b"x")
+    with pytest.raises(CorruptArtifact, match="was changed"):
+        archive.read(RUNS, digest)
+    path.unlink()
+    with pytest.raises(CorruptArtifact, match="is gone"):
+        archive.read(RUNS, digest)
+
+
+def test_files_that_are_no_parquet_leave_together_byte_by_byte(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    items = [Item(kind=LOGS, name=f"logs/{name}", day=OLD) for name in ("a.jsonl", "b.log", "gone.log")]
+    for item in items[:2]:
+        (tmp_path / item.name).write_bytes(item.name.encode())
+    archive = Archive(tmp_path / "archive")
+    assert archive_bodies(archive, tmp_path, items, at=NOW) == len("logs/a.jsonllogs/b.log")
+    (line,) = archive.lines()
+    assert archive.read(LOGS, str(line["sha256"]))["body"].to_pylist() == [b"logs/a.jsonl", b"logs/b.log"]
+    assert archive_bodies(archive, tmp_path, items, at=NOW) == 0
