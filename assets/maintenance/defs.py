@@ -112,7 +112,7 @@ def restore_drill(context: dg.AssetExecutionContext, upkeep: dg.ResourceParam[Up
     report = upkeep.drill(_is_last_of_week(session))
     reason = refusal(report, restore_seconds_max=upkeep.restore_seconds_max)
     tell("restore_drilled", run_id=context.run.run_id, decision_id=context.partition_key, **report.facts)
-    record_night(upkeep.root, session, report.facts | {"refusal": reason})
+    record_night(upkeep.root, session, report.facts | {"refusal": reason, "home_bytes": upkeep.home_bytes()})
     check = dg.AssetCheckResult(
         passed=not reason, severity=dg.AssetCheckSeverity.ERROR, description=reason or None, metadata=report.facts
     )

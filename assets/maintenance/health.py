@@ -6,6 +6,7 @@ Pure: what happened in, a report and its refusal out. Nothing here acts; a red r
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import pairwise
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -26,6 +27,12 @@ class HealthPolicy(BaseModel):
     min_uptime_share: float = Field(
         default=0.995, ge=0, le=1, description="Least share of session minutes in which the daemon was seen alive."
     )
+    max_growth_bytes: int = Field(
+        default=100_000_000,
+        ge=1,
+        le=2**50,
+        description="Bytes by which a home, without its backups, may grow from one night to the next.",
+    )
     max_data_age_sessions: int = Field(
         default=0, ge=0, le=20, description="Sessions past their cut-off that may lack stored bars."
     )
@@ -43,6 +50,7 @@ class HealthReport:
         restores: drills of these sessions.
         red_restores: those of them that found a backup wanting.
         restore_seconds_max: the longest restore; None without one.
+        growth_bytes_max: the largest growth of the home from one night to the next; None before the second night.
         halts: changes to a halt.
         halted_seconds_max: the longest halt that ended, or that lasts; 0 without one.
     """
@@ -54,6 +62,7 @@ class HealthReport:
     restores: int
     red_restores: int
     restore_seconds_max: float | None
+    growth_bytes_max: int | None
     halts: int
     halted_seconds_max: float
 
@@ -73,6 +82,7 @@ class HealthReport:
             "restores": self.restores,
             "red_restores": self.red_restores,
             "restore_seconds_max": self.restore_seconds_max,
+            "growth_bytes_max": self.growth_bytes_max,
             "halts": self.halts,
             "halted_seconds_max": self.halted_seconds_max,
         }
@@ -91,6 +101,9 @@ def refusal(report: HealthReport, policy: HealthPolicy) -> str:
         broken.append(f"{age} sessions past their cut-off have no bars, allowed are {policy.max_data_age_sessions}")
     if report.red_restores:
         broken.append(f"{report.red_restores} of {report.restores} restores found a backup wanting")
+    grown = report.growth_bytes_max
+    if grown is not None and grown > policy.max_growth_bytes:
+        broken.append(f"the home grew by {grown:,} bytes in a night, allowed are {policy.max_growth_bytes:,}")
     return "; ".join(broken)
 
 
@@ -140,6 +153,12 @@ def halts(changes: Collection[tuple[datetime, str]], *, since: datetime, now: da
     if began is not None and began >= since:
         lengths.append((now - began).total_seconds())
     return len(lengths), max(lengths, default=0.0)
+
+
+def growth(nights: Mapping[date, Mapping[str, object]]) -> int | None:
+    """Return the largest growth of the home from one night to the next, in bytes; None before the second night."""
+    sizes = [int(str(nights[day]["home_bytes"])) for day in sorted(nights) if "home_bytes" in nights[day]]
+    return max((after - before for before, after in pairwise(sizes)), default=None)
 
 
 def restores(nights: Mapping[date, Mapping[str, object]]) -> tuple[int, int, float | None]:

@@ -27,6 +27,7 @@ class Upkeep:
         root: folder of these files.
         health: how well the home has run.
         health_policy: what it promises.
+        home_bytes: what the home takes on its disk, without its backups.
         databases: SQLite files that may be vacuumed; never the ledger.
     """
 
@@ -36,6 +37,7 @@ class Upkeep:
     root: Path
     health: Callable[[], HealthReport]
     health_policy: HealthPolicy
+    home_bytes: Callable[[], int]
     databases: tuple[Path, ...] = ()
 
 

@@ -8,6 +8,7 @@ from pipelines.settings import Settings
 from pipelines.upkeep.backup import make_backup
 from pipelines.upkeep.drill import run_drill
 from pipelines.upkeep.health import health_of
+from pipelines.upkeep.holdings import bytes_of
 from pipelines.upkeep.retention import Retention
 
 
@@ -25,5 +26,6 @@ def upkeep_of(settings: Settings, home: Home) -> Upkeep:
         root=home.upkeep,
         health=lambda: health_of(settings, home),
         health_policy=settings.health,
+        home_bytes=lambda: bytes_of(home),
         databases=(home.venue, home.operations, home.dagster / "history" / "runs" / "index.db"),
     )

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, time, timedelta
 
-from assets.maintenance.health import HealthReport, data_age, halts, judged_sessions, missed_of, restores
+from assets.maintenance.health import HealthReport, data_age, growth, halts, judged_sessions, missed_of, restores
 from assets.maintenance.nights import night_of, upkept_sessions
 from assets.raw_store import RawStore
 from assets.schemas import DAILY_BARS
@@ -37,6 +37,7 @@ def health_of(settings: Settings, home: Home) -> HealthReport:
         restores=drills,
         red_restores=red,
         restore_seconds_max=seconds,
+        growth_bytes_max=growth(nights),
         halts=halted,
         halted_seconds_max=longest,
     )

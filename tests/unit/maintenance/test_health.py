@@ -10,6 +10,7 @@ from assets.maintenance.health import (
     HealthPolicy,
     HealthReport,
     data_age,
+    growth,
     halts,
     judged_sessions,
     missed_of,
@@ -29,6 +30,7 @@ WELL = HealthReport(
     restores=1,
     red_restores=0,
     restore_seconds_max=1.5,
+    growth_bytes_max=1_000,
     halts=0,
     halted_seconds_max=0.0,
 )
@@ -45,6 +47,10 @@ def test_a_home_that_did_all_it_promised_is_well() -> None:
         (replace(WELL, uptime_share=0.99), "alive in 99.00% of session minutes, promised 99.50%"),
         (replace(WELL, data_age_sessions=1), "1 sessions past their cut-off have no bars, allowed are 0"),
         (replace(WELL, red_restores=1), "1 of 1 restores found a backup wanting"),
+        (
+            replace(WELL, growth_bytes_max=100_000_001),
+            "the home grew by 100,000,001 bytes in a night, allowed are 100,000,000",
+        ),
     ],
 )
 def test_a_broken_promise_is_named(broken: HealthReport, said: str) -> None:
@@ -99,6 +105,12 @@ def test_a_halt_from_before_is_not_counted() -> None:
 def test_the_slowest_restore_and_every_red_one_count() -> None:
     nights = {THURSDAY: {"refusal": "", "restore_seconds": 2.5}, FRIDAY: {"refusal": "gone", "restore_seconds": 1}}
     assert restores(nights) == (2, 1, 2.5)
+
+
+def test_the_largest_growth_from_night_to_night_counts() -> None:
+    nights = {MONDAY: {"home_bytes": 150}, THURSDAY: {"home_bytes": 100}, FRIDAY: {"home_bytes": 180}}
+    assert growth(nights) == 80
+    assert growth({THURSDAY: {"home_bytes": 100}, FRIDAY: {"refusal": "from before sizes were kept"}}) is None
 
 
 def test_minutes_nobody_saw_count_as_down(tmp_path: Path) -> None:

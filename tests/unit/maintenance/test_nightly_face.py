@@ -35,6 +35,7 @@ WELL = HealthReport(
     restores=1,
     red_restores=0,
     restore_seconds_max=1.5,
+    growth_bytes_max=1_000,
     halts=0,
     halted_seconds_max=0.0,
 )
@@ -85,6 +86,7 @@ def night(
         root=root,
         health=lambda: health,
         health_policy=HealthPolicy(),
+        home_bytes=lambda: 1_234,
     )
     warehouse = Warehouse(root / "absent.duckdb")
     resources = {"upkeep": upkeep, "keeper": keeper or FakeKeeper(), "warehouse": warehouse}
@@ -121,6 +123,7 @@ def test_a_night_is_over_whatever_its_drill_came_to(tmp_path: Path) -> None:
     found = newest_night(tmp_path)
     assert found is not None
     assert (found["session"], found["refusal"]) == ("2024-01-04", "a piece is gone")
+    assert found["home_bytes"] == 1_234
 
 
 def test_a_home_without_a_night_says_so(tmp_path: Path) -> None:
