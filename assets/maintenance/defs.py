@@ -71,8 +71,8 @@ def retention(context: dg.AssetExecutionContext, keeper: dg.ResourceParam[Keeper
 def compaction(
     context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse], upkeep: dg.ResourceParam[Upkeep]
 ) -> dg.MaterializeResult[None]:
-    """Warehouse checkpointed, databases vacuumed and analysed; bytes before and after."""
-    sizes = compact(warehouse, upkeep.databases)
+    """Warehouse checkpointed and rewritten, databases vacuumed and analysed; bytes before and after."""
+    sizes = compact(warehouse, upkeep.databases, upkeep.postgres())
     tell("stores_compacted", run_id=context.run.run_id, decision_id=context.partition_key, **sizes)
     return dg.MaterializeResult(metadata=sizes)
 

@@ -29,6 +29,7 @@ class Upkeep:
         health_policy: what it promises.
         home_bytes: what the home takes on its disk, without its backups.
         databases: SQLite files that may be vacuumed; never the ledger.
+        postgres: addresses of Postgres databases that may be vacuumed, asked for when a night begins.
     """
 
     make_backup: Callable[[], BackupReport]
@@ -39,6 +40,7 @@ class Upkeep:
     health_policy: HealthPolicy
     home_bytes: Callable[[], int]
     databases: tuple[Path, ...] = ()
+    postgres: Callable[[], Mapping[str, str]] = dict
 
 
 def record_night(root: Path, session: date, facts: Mapping[str, object]) -> None:

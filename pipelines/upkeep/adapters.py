@@ -1,8 +1,10 @@
 """Settings to what the upkeep faces call."""
 
+import os
 from typing import Any
 
 from assets.maintenance.nights import Upkeep
+from pipelines.dagster_instance import POSTGRES_VARIABLE, is_in_postgres, names_postgres, prepare_instance
 from pipelines.home import Home
 from pipelines.settings import Settings
 from pipelines.upkeep.backup import make_backup
@@ -17,6 +19,16 @@ def upkeep_resources(settings: Settings, home: Home) -> dict[str, Any]:
     return {"upkeep": upkeep_of(settings, home), "keeper": Retention(settings=settings, home=home)}
 
 
+def postgres_of(settings: Settings, home: Home) -> dict[str, str]:
+    """Return the addresses of the Postgres databases a home uses, by what is in them; they are secrets."""
+    found = {}
+    if settings.ledger.postgres_dsn is not None:
+        found["postgres_ledger"] = settings.ledger.postgres_dsn.get_secret_value()
+    if names_postgres() and is_in_postgres(prepare_instance(home)):
+        found["postgres_history"] = os.environ[POSTGRES_VARIABLE]
+    return found
+
+
 def upkeep_of(settings: Settings, home: Home) -> Upkeep:
     """Return a home's upkeep; making it opens nothing."""
     return Upkeep(
@@ -28,4 +40,5 @@ def upkeep_of(settings: Settings, home: Home) -> Upkeep:
         health_policy=settings.health,
         home_bytes=lambda: bytes_of(home),
         databases=(home.venue, home.operations, home.dagster / "history" / "runs" / "index.db"),
+        postgres=lambda: postgres_of(settings, home),
     )
