@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Final
 
@@ -17,6 +18,8 @@ from pipelines.secret_masking import SecretMask
 
 WORKSPACE: Final = Path(__file__).parent.parent / "workspace.yaml"
 SECONDS_TO_STOP: Final = 20
+LOG_MAX_BYTES: Final = 16 * 1024**2
+"""Size at which the daemon's log is put aside and begun anew."""
 _SECONDS_TO_FLUSH: Final = 2
 
 
@@ -42,6 +45,8 @@ def running_daemon(*, environment: Mapping[str, str], log_file: Path) -> Iterato
         start_new_session=True,
     )
     assert child.stdout is not None  # noqa: S101 - asked for above; its type cannot say so
+    # Made here: who waits for the daemon may look into its log before the writer is under way.
+    log_file.touch()
     writer = threading.Thread(target=_write_masked, args=(child.stdout, log_file), name="daemon-log", daemon=True)
     writer.start()
     try:
@@ -59,10 +64,17 @@ def running_daemon(*, environment: Mapping[str, str], log_file: Path) -> Iterato
 
 def _write_masked(lines: IO[bytes], log_file: Path) -> None:
     mask = process_mask() or SecretMask(())
+    log = log_file.open("ab", buffering=0)
     # Closed here, at the end of the output: that may be later than the end of the daemon.
-    with lines, log_file.open("ab", buffering=0) as log:
+    with lines:
         for line in lines:
+            if log.tell() > LOG_MAX_BYTES:
+                # A daemon that lives for months would fill the disk: what is put aside, retention takes by its age.
+                log.close()
+                log_file.rename(log_file.with_stem(f"{log_file.stem}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"))
+                log = log_file.open("ab", buffering=0)
             log.write(mask(line.decode(errors="replace")).encode())
+    log.close()
 
 
 @dataclass(frozen=True, slots=True)

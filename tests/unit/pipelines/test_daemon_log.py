@@ -30,3 +30,11 @@ def test_a_second_daemon_goes_on_in_the_same_log(tmp_path: Path) -> None:
     for line in (b"one\n", b"two\n"):
         _write_masked(io.BytesIO(line), tmp_path / "daemon.log")
     assert (tmp_path / "daemon.log").read_text() == "one\ntwo\n"
+
+
+def test_a_log_that_has_grown_large_is_put_aside_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.daemon_process.LOG_MAX_BYTES", 5)
+    _write_masked(io.BytesIO(b"first\nsecond\nthird\n"), tmp_path / "daemon.log")
+    parts = sorted(tmp_path.glob("daemon-*.log"))
+    assert [part.read_text() for part in parts] == ["first\n", "second\n"]
+    assert (tmp_path / "daemon.log").read_text() == "third\n"
