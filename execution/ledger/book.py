@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
 from itertools import takewhile
 
 from execution.domain.events import (
@@ -69,9 +70,9 @@ class CycleRecord:
         return None if isinstance(self.plan, PlanMissed) else self.plan.plan_hash
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Book:
-    """The account as the ledger knows it.
+    """The account as the ledger knows it. What an act asks of it again and again is reckoned at the first asking.
 
     Attributes:
         opened: the first event; None before it.
@@ -134,8 +135,8 @@ class Book:
     moved_at: datetime | None = None
     last_settled: SettleFinished | None = None
 
-    @property
-    def held_shares(self) -> dict[str, Shares]:
+    @cached_property
+    def held_shares(self) -> Mapping[str, Shares]:
         """Signed shares by symbol, sorted, zeros left out."""
         return {symbol: self.positions[symbol].shares for symbol in sorted(self.open_symbols)}
 
@@ -144,7 +145,7 @@ class Book:
         """Realised since the ledger began, over all symbols, dividends included."""
         return sum((held.realised_usd for held in self.positions.values()), Decimal(0))
 
-    @property
+    @cached_property
     def foreign_symbols(self) -> frozenset[str]:
         """Symbols in quarantine, or traded by somebody else since a person last answered for them: never managed."""
         fills = ((number, self.fills[key].fill) for key, number in self.strangers.items())
@@ -155,10 +156,18 @@ class Book:
         }
         return frozenset(traded | self.quarantined.keys())
 
-    @property
+    @cached_property
     def unproven_orders(self) -> tuple[OrderRecord, ...]:
         """Orders ever sent whose end the venue has not proven, in the order they were decided."""
         return tuple(self.orders[order_id] for order_id in self.unproven_ids)
+
+    @cached_property
+    def unproven_in(self) -> Mapping[str, Sequence[OrderRecord]]:
+        """Those orders by symbol; a symbol without one is left out."""
+        found: dict[str, list[OrderRecord]] = {}
+        for record in self.unproven_orders:
+            found.setdefault(record.order.symbol, []).append(record)
+        return found
 
     def orders_of(self, cycle_id: str) -> tuple[OrderRecord, ...]:
         """Return a cycle's orders in the order they were decided."""
@@ -193,8 +202,8 @@ class Book:
         """
         exposed: Shares = 0
         attached: dict[str, list[OrderRecord]] = {}
-        for record in self.unproven_orders:
-            if record.order.symbol != symbol or record.order.side != side or leg not in (None, record.order.leg):
+        for record in self.unproven_in.get(symbol, ()):
+            if record.order.side != side or leg not in (None, record.order.leg):
                 continue
             entry = self.entry_of(record)
             if entry is None:

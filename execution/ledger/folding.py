@@ -58,8 +58,11 @@ def folded(book: Book, events: Iterable[Event]) -> Book:
         IllegalTransition: an event does not follow from what was before.
         SameIdOtherOrder: a client order id is intended a second time.
     """
+    news = tuple(events)
+    if not news:
+        return book
     folding = Folding(book)
-    for event in events:
+    for event in news:
         folding.apply(event)
     return folding.book()
 

@@ -19,11 +19,12 @@ class Layered(Mapping[Key, Value]):
     Only its maker may set an entry, and only before giving it away.
     """
 
-    __slots__ = ("_base", "_new", "_top")
+    __slots__ = ("_base", "_is_shared", "_new", "_top")
 
     def __init__(self, before: Mapping[Key, Value]) -> None:
         """Begin as a copy of a mapping, which must not change from now on."""
         self._base, self._top, self._new = _layers(before)
+        self._is_shared = True
 
     def __getitem__(self, key: Key) -> Value:
         found = self._top.get(key, _ABSENT)
@@ -56,6 +57,9 @@ class Layered(Mapping[Key, Value]):
         yield from reversed(self._base)
 
     def __setitem__(self, key: Key, value: Value) -> None:
+        if self._is_shared:
+            # Most copies are never written to: their newest entries are copied once one is.
+            self._top, self._is_shared = dict(self._top), False
         if key not in self._top and key not in self._base:
             self._new += 1
         self._top[key] = value
@@ -69,4 +73,4 @@ def _layers(before: Mapping[Key, Value]) -> tuple[dict[Key, Value], dict[Key, Va
         return (before if isinstance(before, dict) else dict(before)), {}, 0
     base, top, new = before._base, before._top, before._new  # noqa: SLF001 - its own kind
     # Merged now and then, an entry is copied a few times in its life; one that was set again keeps its place.
-    return (base, dict(top), new) if len(top) < _TOP_ENTRIES_MAX else ({**base, **top}, {}, 0)
+    return (base, top, new) if len(top) < _TOP_ENTRIES_MAX else ({**base, **top}, {}, 0)

@@ -125,6 +125,8 @@ class MemoryLedger:
         if lease is not None:
             self._refuse_lost(lease)
         events = tuple(decide(self._book))
+        if not events:
+            return ()
         book, head = folded(self._book, events), self._head
         rows, legs = [], set()
         for event in events:

@@ -32,8 +32,8 @@ def working_stops(book: Book, symbol: str) -> tuple[OrderRecord, ...]:
     """Return the stops of a symbol that may still trade."""
     return tuple(
         record
-        for record in book.unproven_orders
-        if record.order.symbol == symbol and record.order.leg == "stop" and record.exposed_shares > 0
+        for record in book.unproven_in.get(symbol, ())
+        if record.order.leg == "stop" and record.exposed_shares > 0
     )
 
 

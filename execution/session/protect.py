@@ -93,7 +93,7 @@ def next_stop(desk: Desk, book: Book, *, session: date, symbol: str) -> OrderInt
 
 
 def _reason(book: Book, symbol: str, quantity: Shares) -> str:
-    part = bare_parts(book).get(symbol)
+    part = uncovered_shares(book, symbol) % 1
     told = f"; {shares_text(part)} more has none: the venue takes a part of a share for the day only" if part else ""
     return f"{quantity} shares of {symbol} are held without a stop{told}"
 
@@ -141,10 +141,7 @@ def trail_usd(desk: Desk, book: Book, symbol: str, *, stop_usd: Decimal) -> Deci
 
 def _is_being_bought(book: Book, symbol: str) -> bool:
     """Return whether a purchase is known to work; one nobody knows of is no reason to leave shares without a stop."""
-    return any(
-        record.order.symbol == symbol and record.order.side == "buy" and record.state == "open"
-        for record in book.unproven_orders
-    )
+    return any(record.order.side == "buy" and record.state == "open" for record in book.unproven_in.get(symbol, ()))
 
 
 def _entry_stop(record: OrderRecord) -> Decimal | None:
