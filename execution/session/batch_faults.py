@@ -16,6 +16,7 @@ from execution.session.answers import HIGHEST_PRICE_USD, MOST_CASH_USD, SYMBOL
 
 _HASHES: Final = ("snapshot_hash", "features_hash", "settings_hash", "code_hash", "model_hash")
 _FIELDS: Final = tuple(field.name for field in fields(SymbolSignal))
+_NO_NUMBERS: Final = frozenset({str, bool, int, type(None)})
 _HEXADECIMAL: Final = frozenset("0123456789abcdef")
 _HASH_LENGTH: Final = 64
 _MOST_SESSIONS_AHEAD: Final = 260
@@ -57,7 +58,8 @@ def _faults_of_the_whole(batch: SignalBatch) -> Iterator[str]:
         if SYMBOL.fullmatch(signal.symbol) is None:
             yield f"symbol {signal.symbol!r}, expected an exchange symbol"
         for name in _FIELDS:
-            if not _is_finite(getattr(signal, name)):
+            value = getattr(signal, name)
+            if type(value) not in _NO_NUMBERS and not _is_finite(value):
                 yield f"{signal.symbol} {name} is not finite"
 
 
@@ -114,6 +116,7 @@ def _is_finite(value: Any) -> bool:
     if isinstance(value, dict):
         return all(_is_finite(each) for each in value.values())
     if isinstance(value, tuple):
-        # Returns are floats, all of them: one pass without a call for each.
-        return all(math.isfinite(each) if type(each) is float else _is_finite(each) for each in value)
+        # Returns are floats, all of them, and a sum with something in it that is no number is none either.
+        is_sum_finite = set(map(type, value)) == {float} and math.isfinite(sum(value))
+        return is_sum_finite or all(map(_is_finite, value))
     return True
