@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import cached_property
 from typing import Final
 
 from execution.brokers.fill_model import WorkingOrder
@@ -11,9 +12,9 @@ from execution.domain.quantities import Shares, tick_below_usd
 _WHOLE_BPS: Final = Decimal(10_000)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class VenueOrder:
-    """An order as the venue keeps it.
+    """An order as the venue keeps it. It is looked up many times a day, and most days nothing happens to it.
 
     Attributes:
         sequence: order of arrival; the earlier one is served first.
@@ -58,7 +59,7 @@ class VenueOrder:
         """Whether it is the buy that others wait for."""
         return self.side == "buy" and self.client_order_id == self.group_id
 
-    @property
+    @cached_property
     def working(self) -> WorkingOrder:
         """The order as the fill rules see it."""
         return WorkingOrder(
@@ -70,7 +71,7 @@ class VenueOrder:
             is_triggered=self.is_triggered,
         )
 
-    @property
+    @cached_property
     def state(self) -> OrderState:
         """The order as the port shows it."""
         return OrderState(

@@ -64,6 +64,8 @@ def state_shares(value: object, *names: str) -> None:
 
 def is_share_count(value: object) -> bool:
     """Return whether a value is a number of shares: whole, or a finite decimal no finer than anybody trades."""
+    if type(value) is int:
+        return True
     if isinstance(value, Decimal):
         return value.is_finite() and share_decimals(value) <= SHARE_DECIMALS_MAX
     return isinstance(value, int) and not isinstance(value, bool)

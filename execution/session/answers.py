@@ -36,6 +36,9 @@ MOST_CASH_USD: Final = Decimal(1_000_000_000_000)
 # A venue's clock may run a little before ours.
 _AHEAD: Final = timedelta(minutes=5)
 _ACTIONS: Final = ("split", "dividend", "delisting", "charge")
+_SIDES: Final = get_args(Side)
+_STATUSES: Final = get_args(WorkingStatus)
+_ORDER_TYPES: Final = get_args(OrderType)
 
 
 def order_told(desk: Desk, order: OrderRequest) -> OrderState | None:
@@ -119,9 +122,9 @@ def _order_faults(state: OrderState) -> Iterable[str]:
     yield _text("client_order_id", state.client_order_id)
     yield _text("broker_order_id", state.broker_order_id)
     yield _symbol(state.symbol)
-    yield _one_of("side", state.side, get_args(Side))
-    yield _one_of("status", state.status, get_args(WorkingStatus))
-    yield _one_of("order_type", state.order_type, get_args(OrderType))
+    yield _one_of("side", state.side, _SIDES)
+    yield _one_of("status", state.status, _STATUSES)
+    yield _one_of("order_type", state.order_type, _ORDER_TYPES)
     yield _shares("quantity_shares", state.quantity_shares, least=SMALLEST_PART)
     yield _shares("filled_shares", state.filled_shares, least=0)
     yield _price("limit_usd", state.limit_usd) if state.limit_usd is not None else ""
@@ -135,7 +138,7 @@ def _fill_faults(fill: BrokerFill, latest: datetime) -> Iterable[str]:
     yield _text("execution_id", fill.execution_id)
     yield _text("client_order_id", fill.client_order_id)
     yield _symbol(fill.symbol)
-    yield _one_of("side", fill.side, get_args(Side))
+    yield _one_of("side", fill.side, _SIDES)
     yield _shares("quantity_shares", fill.quantity_shares, least=SMALLEST_PART)
     yield _price("price_usd", fill.price_usd)
     fee_limit = HIGHEST_PRICE_USD
