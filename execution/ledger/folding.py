@@ -62,8 +62,9 @@ def folded(book: Book, events: Iterable[Event]) -> Book:
     if not news:
         return book
     folding = Folding(book)
+    apply = folding.apply
     for event in news:
-        folding.apply(event)
+        apply(event)
     return folding.book()
 
 

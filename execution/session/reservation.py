@@ -72,12 +72,14 @@ def view_at_send(desk: Desk, reconciled: Reconciled, session: date) -> SendView:
 def refused_at_send(
     desk: Desk, view: SendView, book: Book, record: OrderRecord, *, quantity_shares: Shares, now: datetime
 ) -> Blocked | None:
-    """Return why the newest book does not let an order out, or None."""
+    """Return why the newest book does not let an order out, or None; what reduces risk is not asked a second time."""
+    if record.order.leg != "entry":
+        return None
     order = replace(_proposed(record), quantity_shares=quantity_shares)
-    sent = [_proposed(other) for other in book.orders_of(record.cycle_id) if other.sent_at is not None]
+    entries = [other for other in book.orders_of(record.cycle_id) if other.order.leg == "entry"]
     return last_look(
         order=order,
-        sent_entries=[other for other in sent if other.leg == "entry"],
+        sent_entries=[_proposed(other) for other in entries if other.sent_at is not None],
         context=_context(desk, view, book, record, now),
         limits=desk.limits,
     )
