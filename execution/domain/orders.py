@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -17,6 +18,8 @@ OrderType = Literal["limit", "market", "stop", "stop_limit", "trailing_stop"]
 TimeInForce = Literal["day", "gtc", "ioc", "fok", "opg", "cls"]
 OrderClass = Literal["simple", "bracket", "oco"]
 WorkingStatus = Literal["open", "filled", "cancelled", "expired", "rejected"]
+SYMBOL: Final = re.compile(r"[A-Z0-9][A-Z0-9.\-]{0,14}")
+"""What an exchange symbol looks like; matched whole."""
 ATTACHED_LEGS: Final[frozenset[Leg]] = frozenset({"stop", "take_profit"})
 """Kinds of orders that may have gone to the venue with the entry they follow."""
 STOP_TYPES: Final[frozenset[OrderType]] = frozenset({"stop", "stop_limit", "trailing_stop"})

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from execution.domain.orders import SYMBOL
 
 _PLAIN_NUMBER: Final = re.compile(r"^[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$")
 
@@ -197,6 +199,15 @@ class RiskLimits(BaseModel):
                 is_text = isinstance(value, str) and not _PLAIN_NUMBER.match(value)
                 if name != "restricted_symbols" and (is_text or isinstance(value, bool)):
                     raise ValueError(f"{name}: found {value!r}, expected a plain number in the unit its name says")
+        return given
+
+    @field_validator("restricted_symbols")
+    @classmethod
+    def _are_symbols(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse what no symbol equals: a list that restricts nothing would be believed to restrict."""
+        for symbol in given:
+            if SYMBOL.fullmatch(symbol) is None:
+                raise ValueError(f"{symbol!r}: expected an exchange symbol in capitals, as AAPL or BRK.B")
         return given
 
     @model_validator(mode="after")

@@ -4,14 +4,14 @@ A wrong answer is refused whole, before anything is booked from it: nobody knows
 called has sent nothing yet, or has written down that it does not know.
 """
 
-import re
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, get_args
 
 from execution.domain.errors import BrokerAnswerRefused
 from execution.domain.orders import (
+    SYMBOL,
     Accepted,
     AccountSnapshot,
     BrokerFill,
@@ -28,13 +28,14 @@ from execution.domain.orders import (
 from execution.domain.quantities import SHARE_DECIMALS_MAX, is_share_count
 from execution.session.desk import Desk
 
-SYMBOL: Final = re.compile(r"[A-Z0-9][A-Z0-9.\-]{0,14}")
 MOST_SHARES: Final = 1_000_000_000
 SMALLEST_PART: Final = Decimal(1).scaleb(-SHARE_DECIMALS_MAX)
 HIGHEST_PRICE_USD: Final = Decimal(10_000_000)
 MOST_CASH_USD: Final = Decimal(1_000_000_000_000)
 # A venue's clock may run a little before ours.
 _AHEAD: Final = timedelta(minutes=5)
+# A venue may book what a session brought long after it: the taxes and fees of a year.
+_BOOKED_LATE: Final = timedelta(days=400)
 _ACTIONS: Final = ("split", "dividend", "delisting", "charge")
 _SIDES: Final = get_args(Side)
 _STATUSES: Final = get_args(WorkingStatus)
@@ -50,6 +51,7 @@ def order_told(desk: Desk, order: OrderRequest) -> OrderState | None:
     state = desk.broker.order(order.client_order_id)
     if state is None:
         return None
+    _refuse_other_kind("order", state, OrderState)
     _refuse("order", _order_faults(state))
     found = (state.client_order_id, state.symbol, state.side, state.order_type)
     asked = (order.client_order_id, order.symbol, order.side, order.order_type)
@@ -61,6 +63,7 @@ def order_told(desk: Desk, order: OrderRequest) -> OrderState | None:
 def open_orders_told(desk: Desk) -> tuple[OrderState, ...]:
     """Return every working order of the account; raise BrokerAnswerRefused when one cannot be true."""
     states = desk.broker.open_orders()
+    _refuse_no_list("open orders", states, OrderState)
     for state in states:
         _refuse("open order", _order_faults(state))
     return states
@@ -69,6 +72,7 @@ def open_orders_told(desk: Desk) -> tuple[OrderState, ...]:
 def fills_told(desk: Desk, *, since: datetime) -> tuple[BrokerFill, ...]:
     """Return executions since an instant; raise BrokerAnswerRefused when one cannot be true."""
     fills = desk.broker.fills(since=since)
+    _refuse_no_list("fills", fills, BrokerFill)
     latest = desk.clock.now() + _AHEAD
     for fill in fills:
         _refuse("fill", _fill_faults(fill, latest))
@@ -78,6 +82,7 @@ def fills_told(desk: Desk, *, since: datetime) -> tuple[BrokerFill, ...]:
 def actions_told(desk: Desk, *, since: datetime) -> tuple[CorporateActionEntry, ...]:
     """Return corporate actions since an instant; raise BrokerAnswerRefused when one cannot be true."""
     entries = desk.broker.corporate_actions(since=since)
+    _refuse_no_list("corporate actions", entries, CorporateActionEntry)
     latest = desk.clock.now() + _AHEAD
     for entry in entries:
         _refuse("corporate action", _action_faults(entry, latest))
@@ -87,6 +92,8 @@ def actions_told(desk: Desk, *, since: datetime) -> tuple[CorporateActionEntry, 
 def account_told(desk: Desk) -> AccountSnapshot:
     """Return cash and positions; raise BrokerAnswerRefused when they cannot be true."""
     account = desk.broker.account()
+    _refuse_other_kind("account", account, AccountSnapshot)
+    _refuse_other_kind("account's positions", account.positions_shares, Mapping)
     faults = [_amount("cash_usd", account.cash_usd, -MOST_CASH_USD, MOST_CASH_USD)]
     for symbol, shares in account.positions_shares.items():
         faults += [_symbol(symbol), _shares(f"shares of {symbol}", shares, least=-MOST_SHARES)]
@@ -129,6 +136,7 @@ def _order_faults(state: OrderState) -> Iterable[str]:
     yield _shares("filled_shares", state.filled_shares, least=0)
     yield _price("limit_usd", state.limit_usd) if state.limit_usd is not None else ""
     yield _price("stop_usd", state.stop_usd) if state.stop_usd is not None else ""
+    yield "" if isinstance(state.reason, str) else f"reason {state.reason!r}, expected words"
     if is_share_count(state.quantity_shares) and is_share_count(state.filled_shares):
         is_over = state.filled_shares > state.quantity_shares
         yield f"filled_shares {state.filled_shares} of {state.quantity_shares}" if is_over else ""
@@ -154,6 +162,7 @@ def _action_faults(entry: CorporateActionEntry, latest: datetime) -> Iterable[st
     yield _shares("quantity_delta_shares", entry.quantity_delta_shares, least=-MOST_SHARES)
     yield _amount("cash_usd", entry.cash_usd, -MOST_CASH_USD, MOST_CASH_USD)
     yield _instant("booked_at", entry.booked_at, latest)
+    yield _session("session", entry.session, entry.booked_at if isinstance(entry.booked_at, datetime) else latest)
     if entry.kind == "split" or entry.ratio is not None:
         yield _amount("ratio", entry.ratio, Decimal("0.0001"), Decimal(10_000))
     if entry.kind in ("dividend", "charge") and entry.quantity_delta_shares:
@@ -195,6 +204,28 @@ def _instant(name: str, value: Any, latest: datetime) -> str:
     if isinstance(value, datetime) and value.tzinfo is not None and value <= latest:
         return ""
     return f"{name} {value!r}, expected an instant with a timezone up to {latest.isoformat()}"
+
+
+def _session(name: str, value: Any, booked_at: datetime) -> str:
+    # An instant is a day too, and another one elsewhere.
+    is_day = isinstance(value, date) and not isinstance(value, datetime)
+    last = booked_at.date()
+    if is_day and last - _BOOKED_LATE <= value <= last:
+        return ""
+    return f"{name} {value!r}, expected an exchange day from {last - _BOOKED_LATE} to {last}"
+
+
+def _refuse_no_list(what: str, answer: Any, kind: type) -> None:
+    _refuse_other_kind(what, answer, (tuple, list))
+    for each in answer:
+        _refuse_other_kind(what, each, kind)
+
+
+def _refuse_other_kind(what: str, answer: Any, kind: type | tuple[type, ...]) -> None:
+    if not isinstance(answer, kind):
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        expected = " or ".join(one.__name__ for one in kinds)
+        raise _refusal(what, f"a {type(answer).__name__}, expected {expected}")
 
 
 def _refuse(what: str, faults: Iterable[str]) -> None:

@@ -8,11 +8,14 @@ sizing and checks, with the reason "unknown".
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, get_args
 
+from execution.domain.orders import SYMBOL
 from execution.domain.signals import SignalBatch, SymbolSignal
-from execution.session.answers import HIGHEST_PRICE_USD, MOST_CASH_USD, SYMBOL
+from execution.portfolio.exit_rules import Regime
+from execution.session.answers import HIGHEST_PRICE_USD, MOST_CASH_USD
 
 _HASHES: Final = ("snapshot_hash", "features_hash", "settings_hash", "code_hash", "model_hash")
 _FIELDS: Final = tuple(field.name for field in fields(SymbolSignal))
@@ -26,6 +29,10 @@ _HIGHEST_BPS: Final = 100_000
 _HIGHEST_RETURN: Final = 100
 _HIGHEST_VOLATILITY: Final = 10
 _MOST_RETURNS: Final = 60
+_HIGHEST_SCORE: Final = 1_000_000
+_REGIMES: Final = get_args(Regime)
+# Nobody schedules a release so far ahead: seconds were read as something else.
+_FURTHEST_EVENT: Final = timedelta(days=1_100)
 # Two amounts of one symbol that should be near each other: further apart than so many times, a unit is wrong.
 _FURTHEST_APART: Final = 10
 
@@ -35,19 +42,27 @@ def batch_faults(batch: SignalBatch) -> tuple[str, ...]:
     return tuple(_faults_of_the_whole(batch))
 
 
-def signal_faults(signal: SymbolSignal) -> tuple[str, ...]:
-    """Return which numbers of a symbol no market can show, each with what was found and what was expected."""
-    return tuple(fault for fault in (*_faults_of_numbers(signal), _fault_of_units(signal)) if fault)
+def signal_faults(signal: SymbolSignal, as_of: datetime) -> tuple[str, ...]:
+    """Return which facts of a symbol cannot be true, each with what was found and what was expected.
+
+    Args:
+        signal: what the batch says of one symbol.
+        as_of: the batch's cut-off; what is said to come next comes after it.
+    """
+    found = (*_faults_of_numbers(signal), *_faults_of_words(signal), _fault_of_units(signal))
+    event = _fault_of_event("next_event_at", signal.next_event_at, as_of)
+    return tuple(fault for fault in (*found, event) if fault)
 
 
 def _faults_of_the_whole(batch: SignalBatch) -> Iterator[str]:
-    if batch.vix is not None and not 0 < batch.vix <= _HIGHEST_VIX:
-        yield f"vix {batch.vix}, expected above 0 up to {_HIGHEST_VIX}"
+    yield from _faults_of_the_market(batch)
+    if not batch.decision_reason.strip():
+        yield "decision_reason is empty, expected a sentence"
     if not 0 < batch.horizon_sessions <= _MOST_SESSIONS_AHEAD:
         yield f"horizon_sessions {batch.horizon_sessions}, expected 1 to {_MOST_SESSIONS_AHEAD}"
     for name in _HASHES:
         value = getattr(batch, name)
-        if value is not None and (len(value) != _HASH_LENGTH or set(value) - _HEXADECIMAL):
+        if value is not None and not _is_hash(value):
             yield f"{name} {value!r}, expected 64 hexadecimal digits"
     if batch.decision_source == "model" and batch.model_hash is None:
         yield "a model decided, and model_hash is absent"
@@ -57,13 +72,28 @@ def _faults_of_the_whole(batch: SignalBatch) -> Iterator[str]:
     for signal in batch.signals:
         if SYMBOL.fullmatch(signal.symbol) is None:
             yield f"symbol {signal.symbol!r}, expected an exchange symbol"
+        if signal.features_hash is not None and not _is_hash(signal.features_hash):
+            yield f"{signal.symbol} features_hash {signal.features_hash!r}, expected 64 hexadecimal digits"
         for name in _FIELDS:
             value = getattr(signal, name)
             if type(value) not in _NO_NUMBERS and not _is_finite(value):
                 yield f"{signal.symbol} {name} is not finite"
 
 
+def _faults_of_the_market(batch: SignalBatch) -> Iterator[str]:
+    if batch.vix is not None and not 0 < batch.vix <= _HIGHEST_VIX:
+        yield f"vix {batch.vix}, expected above 0 up to {_HIGHEST_VIX}"
+    if batch.vix is not None and not (batch.vix_basis or "").strip():
+        yield f"vix {batch.vix} of vix_basis {batch.vix_basis!r}, expected the name of an index"
+    if batch.regime is not None and batch.regime not in _REGIMES:
+        yield f"regime {batch.regime!r}, expected one of {', '.join(_REGIMES)}"
+    event = _fault_of_event("next_macro_at", batch.next_macro_at, batch.as_of)
+    if event:
+        yield event
+
+
 def _faults_of_numbers(signal: SymbolSignal) -> Iterator[str]:
+    yield _within("score", signal.score, -_HIGHEST_SCORE, _HIGHEST_SCORE)
     yield _within("close_usd", signal.close_usd, 0, HIGHEST_PRICE_USD, is_open=True)
     yield _within("atr14_usd", signal.atr14_usd, 0, HIGHEST_PRICE_USD, is_open=True)
     yield _within("adv20_shares", signal.adv20_shares, 0, _MOST_VOLUME_SHARES)
@@ -75,8 +105,23 @@ def _faults_of_numbers(signal: SymbolSignal) -> Iterator[str]:
     if not _are_within(signal.returns_60d, -1, _HIGHEST_RETURN):
         for value in signal.returns_60d:
             yield _within("returns_60d", value, -1, _HIGHEST_RETURN)
-    if signal.next_event_at is not None and signal.next_event_at.tzinfo is None:
-        yield f"next_event_at {signal.next_event_at} has no timezone"
+
+
+def _faults_of_words(signal: SymbolSignal) -> Iterator[str]:
+    if signal.sector is not None and not signal.sector.strip():
+        yield f"sector {signal.sector!r}, expected a name or nothing"
+    if signal.score is not None and signal.missing_reason is not None:
+        yield f"score {signal.score} beside missing_reason {signal.missing_reason!r}, expected one of the two"
+
+
+def _fault_of_event(name: str, told: datetime | None, as_of: datetime) -> str:
+    if told is None:
+        return ""
+    if told.tzinfo is None:
+        return f"{name} {told} has no timezone"
+    # The whole batch is refused beside this where its cut-off has none.
+    is_next = as_of.tzinfo is None or as_of < told <= as_of + _FURTHEST_EVENT
+    return "" if is_next else f"{name} {told.isoformat()}, expected within three years after {as_of.isoformat()}"
 
 
 def _fault_of_units(signal: SymbolSignal) -> str:
@@ -93,6 +138,10 @@ def _fault_of_units(signal: SymbolSignal) -> str:
     if max(mean_price, close) > _FURTHEST_APART * min(mean_price, close):
         return f"{traded_usd} USD traded in {shares} shares, and close_usd {close}: one of them is in another unit"
     return ""
+
+
+def _is_hash(value: str) -> bool:
+    return len(value) == _HASH_LENGTH and not set(value) - _HEXADECIMAL
 
 
 def _within(name: str, value: Any, least: Any, most: Any, *, is_open: bool = False) -> str:

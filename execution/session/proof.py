@@ -53,6 +53,10 @@ def refuse_unproven_batch(batch: SignalBatch, *, mode: Mode, calendar: TradingCa
     certificate = batch.certificate
     if not certificate.is_green:
         raise CertificateRefused(f"the batch's certificate is not green: {failing_checks(certificate)}")
+    if batch.is_synthetic and batch.mode == "live":
+        raise CertificateRefused("the batch is made of a simulated market: no money is traded on it")
+    if batch.mode == "simulated" and not batch.is_synthetic:
+        raise CertificateRefused("the batch is of a simulated market and does not say so: publish it again")
     expected_as_of = calendar.as_of(batch.session)
     for name, found, expected in (
         ("mode", batch.mode, mode),
@@ -75,7 +79,7 @@ def believed_signals(batch: SignalBatch) -> tuple[SymbolSignal, ...]:
     judged = set(batch.certificate.symbols)
     believed = []
     for signal in batch.signals:
-        faults = signal_faults(signal)
+        faults = signal_faults(signal, batch.as_of)
         if faults:
             believed.append(_without_numbers(signal, f"its numbers cannot be true: {'; '.join(faults)}"))
         elif signal.symbol in excluded:

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import fields, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,18 +15,20 @@ from hypothesis import strategies as st
 
 from execution.artifact_files import write_by_hash
 from execution.domain.canonical import canonical_bytes
-from execution.domain.errors import BatchRefused, TouchstoneError
+from execution.domain.errors import BatchRefused, CertificateRefused, TouchstoneError
 from execution.domain.signals import SignalBatch, SymbolSignal
 from execution.ledger.why_rows import read_why_rows
 from execution.session import run_session
-from execution.session.proof import believed_signals, refuse_malformed_batch
+from execution.session.proof import believed_signals, refuse_malformed_batch, refuse_unproven_batch
 from execution.signal_batch_store import BATCHES_FOLDER
 from tests.builders.batches import a_batch, a_signal
-from tests.builders.trading_days import FIRST, SYMBOLS, TradingDays
+from tests.builders.trading_days import CALENDAR, FIRST, SYMBOLS, TradingDays
 
 PROPERTY = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 NOT_FINITE = [float("nan"), float("inf"), float("-inf")]
 NOT_FINITE_USD = [Decimal("NaN"), Decimal("Infinity"), Decimal("-Infinity")]
+# Before the cut-off, at it, and a thousandth of seconds since 1970 read as something else.
+NOT_NEXT = [datetime(1970, 1, 20, tzinfo=UTC), CALENDAR.as_of(FIRST), datetime(2999, 1, 1, tzinfo=UTC)]
 
 # Of the whole batch: it was not written by this program.
 WHOLE: dict[str, list[Any]] = {
@@ -36,6 +38,11 @@ WHOLE: dict[str, list[Any]] = {
     "strategy": ["", "reversal"],
     "horizon_sessions": [0, -5, 10_000],
     "mode": ["paper", "live"],
+    "is_synthetic": [False],
+    "decision_reason": ["", " "],
+    "regime": ["", "sideways"],
+    "vix_basis": [None, ""],
+    "next_macro_at": [datetime(2024, 3, 20), *NOT_NEXT],  # noqa: DTZ001 - naive on purpose
     "snapshot_hash": ["", "0" * 64, "f" * 63, "Z" * 64],
     "features_hash": ["", "0" * 64, "../../etc"],
     "model_hash": [None, "", "x" * 64],
@@ -53,7 +60,10 @@ SYMBOL: dict[str, list[Any]] = {
     "expected_return_bps": [1e9, -1e9],
     "probability_up": [-0.01, 1.01, 58.0],
     "returns_60d": [(0.01,) * 61, (-1.5,), (1e6,)],
-    "next_event_at": [datetime(2024, 3, 20)],  # noqa: DTZ001 - naive on purpose
+    "next_event_at": [datetime(2024, 3, 20), *NOT_NEXT],  # noqa: DTZ001 - naive on purpose
+    "score": [1e9, -1e9],
+    "sector": ["", " "],
+    "missing_reason": ["no bar"],
 }
 FLOATS = ("score", "expected_return_bps", "probability_up", "volatility_20d")
 MAPPINGS = ("features", "contributions")
@@ -159,3 +169,10 @@ def test_a_whole_batch_is_believed_as_it_is(batch: SignalBatch) -> None:
     refuse_malformed_batch(batch)
     assert believed_signals(batch) == batch.signals
     assert {signal.symbol for signal in batch.signals} == set(SYMBOLS)
+
+
+def test_money_is_never_traded_on_a_made_market(batch: SignalBatch) -> None:
+    live = replace(batch, mode="live")
+    with pytest.raises(CertificateRefused, match="made of a simulated market"):
+        refuse_unproven_batch(live, mode="live", calendar=CALENDAR)
+    refuse_unproven_batch(replace(live, is_synthetic=False), mode="live", calendar=CALENDAR)

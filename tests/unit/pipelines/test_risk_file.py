@@ -80,6 +80,21 @@ def test_a_restricted_list_is_a_list_of_symbols(tmp_path: Path, text: str) -> No
             loaded(tmp_path, text)
 
 
+@pytest.mark.parametrize(
+    "symbol", ["aapl", '""', '" "', "A B", '"AAPL\\n"', "../AAPL", "A" * 16, "7.5", ".nan", "null"]
+)
+def test_a_restricted_symbol_that_no_symbol_equals_is_refused(tmp_path: Path, symbol: str) -> None:
+    # A list that restricts nothing would be believed to restrict.
+    with pytest.raises(SettingsRefused, match="restricted_symbols"):
+        loaded(tmp_path, f"limits:\n  restricted_symbols: [AAPL, {symbol}]\n")
+
+
+def test_restricted_symbols_are_kept_as_they_are_written(tmp_path: Path) -> None:
+    # ON is a truth value to some readers of YAML, and a symbol to us.
+    text = "limits:\n  restricted_symbols: [BRK.B, ON, RDS-A]\n"
+    assert loaded(tmp_path, text).limits.restricted_symbols == ("BRK.B", "ON", "RDS-A")
+
+
 def test_an_unknown_limit_is_refused_with_the_nearest_one(tmp_path: Path) -> None:
     with pytest.raises(SettingsRefused, match=r"limits.names_maximum .*nearest valid key is limits.names_max"):
         loaded(tmp_path, "limits:\n  names_maximum: 5\n")

@@ -115,6 +115,8 @@ WRONG_ORDERS: list[tuple[str, Any, str]] = [
     ("symbol", 7, "an exchange symbol"),
     ("side", "both", "one of buy, sell"),
     ("status", "done", "one of open, filled, cancelled, expired, rejected"),
+    ("reason", None, "words"),
+    ("reason", 7, "words"),
     ("order_type", "iceberg", "one of limit, market, stop, stop_limit, trailing_stop"),
     *(("quantity_shares", value, SHARE_WORDS) for value in (*NO_NUMBERS, 0, -1, BILLION + 1)),
     *(("filled_shares", value, f"shares from 0 to {BILLION}") for value in (*NO_NUMBERS, -1, BILLION + 1)),
@@ -220,6 +222,7 @@ def test_a_reversal_gives_back_no_more_than_any_fee() -> None:
     assert "fee_usd" in faults_of(lambda: fills_told(a_desk((fill,)), since=BEGINNING), "fill")
 
 
+FIRST_DAY = AT.date() - timedelta(days=400)
 WRONG_ACTIONS: list[tuple[str, Any, str]] = [
     ("entry_id", "", "a name"),
     ("kind", "merger", "one of split, dividend, delisting, charge"),
@@ -230,6 +233,10 @@ WRONG_ACTIONS: list[tuple[str, Any, str]] = [
         for v in (*NO_NUMBERS, Decimal(MOST_USD + 1), Decimal(-MOST_USD - 1))
     ),
     ("booked_at", LATEST + timedelta(microseconds=1), f"an instant with a timezone up to {LATEST.isoformat()}"),
+    *(
+        ("session", v, f"an exchange day from {FIRST_DAY} to {AT.date()}")
+        for v in (None, "2024-03-05", AT, AT.date() + timedelta(days=1), FIRST_DAY - timedelta(days=1))
+    ),
     *(
         ("ratio", v, "an exact number from 0.0001 to 10000")
         for v in (*NO_NUMBERS[1:], 2, Decimal(0), Decimal("0.00009"), Decimal(10_001))

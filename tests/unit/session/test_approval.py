@@ -42,7 +42,7 @@ def test_every_live_plan_waits_unless_settings_say_otherwise(
     tmp_path: Path, mode: str, *, always: bool, is_approved: bool
 ) -> None:
     days = days_with(tmp_path, mode, always_when_live=always)
-    batch = days.a_batch(mode=mode)
+    batch = days.a_batch(mode=mode, is_synthetic=mode == "simulated")
     approve_release(days.desk, model_hash=batch.model_hash, approver="A. Person")
     assert days.plan(batch=batch).is_approved is is_approved
 

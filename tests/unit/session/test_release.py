@@ -16,7 +16,7 @@ LIVE = {"mode": "live"}
 
 def live_days(folder: Path) -> tuple[TradingDays, str]:
     days = TradingDays(folder, desk_changes=LIVE)
-    batch = days.a_batch(mode="live")
+    batch = days.a_batch(mode="live", is_synthetic=False)
     assert batch.model_hash is not None
     days.publish(batch)
     return days, batch.model_hash
