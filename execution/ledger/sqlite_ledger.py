@@ -134,7 +134,9 @@ class SqliteDriver:
         try:
             connection.execute(f"pragma busy_timeout = {_BUSY_MILLISECONDS}")
             connection.execute("pragma foreign_keys = on")
-            connection.execute("pragma synchronous = full")
+            # Full alone does not sync the folder once a rollback journal is gone: after a power cut it could be there
+            # again and take back the row from before the wire, while the order is at the venue.
+            connection.execute("pragma synchronous = extra")
             connection.execute("pragma mmap_size = 0")
             connection.execute(f"pragma journal_mode = {self._journal_mode}")
         except BaseException:
