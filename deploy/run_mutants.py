@@ -49,9 +49,16 @@ _LEDGER: Final = tuple(
 MODULES: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys(("ledger/event_codec", "ledger/folding", "ledger/hash_chain", "ledger/order_record"), _LEDGER),
     "session/answers": ("tests/unit/session/test_answers.py",),
+    "session/approval": ("tests/unit/session/test_a_persons_word.py",),
+    "session/decide": ("tests/unit/session/test_plan.py",),
+    "session/plan": ("tests/unit/session/test_plan.py",),
     "session/protect": ("tests/unit/session/test_next_stop.py", "tests/unit/session/test_protect.py"),
+    "session/reconcile": ("tests/unit/session/test_what_the_venue_told.py",),
     "session/reservation": ("tests/unit/session/test_reservation.py",),
     "session/send": ("tests/unit/session/test_one_order_out.py",),
+    "session/settle": ("tests/unit/session/test_settle.py",),
+    "session/submit": ("tests/unit/session/test_submit.py", "tests/unit/session/test_bracket.py"),
+    "session/trading_state": ("tests/unit/session/test_trading_state.py",),
 }
 """Modules with tests of their own on values in memory: asked of those alone, a change takes a tenth of a second."""
 _COPIED: Final = ("assets", "pipelines", "sensors", "execution", "examples", "tests", "pyproject.toml")
