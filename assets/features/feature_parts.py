@@ -6,7 +6,7 @@ whose line was lost in a crash serves none, and its sessions are simply computed
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
@@ -15,8 +15,10 @@ from typing import Final
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from execution.domain.errors import CorruptArtifact
 from execution.durable_files import DurableFiles
 
 PRICE_FEATURES: Final = "price_features"
@@ -87,6 +89,45 @@ class FeatureParts:
             *(FeaturePart(kind, part, folder / f"{part}.parquet", session) for session, part in served),
         )
 
+    def merge(self, *, before: date) -> int:
+        """Write the small parts of each whole month as one, remove them, and return how many went.
+
+        Every session serves the rows it served, which is looked at before a part is removed. A part that serves other
+        months too, or has other columns than the newest, is left alone. Nobody may read or write meanwhile; killed in
+        between, the parts that were not removed yet serve nobody and leave as such.
+
+        Args:
+            before: months before this day's are whole.
+        """
+        gone = 0
+        for folder in sorted(path for path in self._root.glob("*") if (path / f"{SCHEMA_PART}.parquet").exists()):
+            for sessions in self._months(folder.name, before):
+                parts = [pq.read_table(folder / f"{part}.parquet") for part in sessions.values()]
+                schema = pq.read_schema(folder / f"{SCHEMA_PART}.parquet")
+                if not all(part.schema.equals(schema) for part in parts):
+                    continue
+                served = [_of(part, session) for session, part in zip(sessions, parts, strict=True)]
+                whole = self.write(folder.name, pa.concat_tables(served).combine_chunks(), list(sessions))
+                merged = pq.read_table(folder / f"{whole}.parquet")
+                if not all(_of(merged, session).equals(rows) for session, rows in zip(sessions, served, strict=True)):
+                    raise CorruptArtifact(f"{whole} of {folder.name} does not read back as its parts: check the disk")
+                for part in set(sessions.values()) - {whole}:
+                    (folder / f"{part}.parquet").unlink()
+                    gone += 1
+        return gone
+
+    def _months(self, kind: str, before: date) -> Iterator[dict[date, str]]:
+        """Yield the sessions, each with its part, of every month that only parts of its own serve, two or more."""
+        in_force, first = self._in_force(kind), before.replace(day=1)
+        months: dict[str, set[date]] = {}
+        for session, part in in_force.items():
+            months.setdefault(part, set()).add(session.replace(day=1))
+        by_month: dict[date, dict[date, str]] = {}
+        for session, part in sorted(in_force.items()):
+            if session < first and len(months[part]) == 1:
+                by_month.setdefault(session.replace(day=1), {})[session] = part
+        yield from (sessions for sessions in by_month.values() if len(set(sessions.values())) > 1)
+
     def _in_force(self, kind: str) -> dict[date, str]:
         try:
             lines = (self._root / kind / "parts.jsonl").read_bytes().split(b"\n")
@@ -110,6 +151,10 @@ class FeatureParts:
         if not path.exists() or path.read_bytes() != body:
             self._files.publish(path, lambda target: _write(target, body))
         return folder
+
+
+def _of(rows: pa.Table, session: date) -> pa.Table:
+    return rows.filter(pc.field("session") == pa.scalar(session, rows.schema.field("session").type))
 
 
 def _parquet(rows: pa.Table) -> bytes:

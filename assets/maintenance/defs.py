@@ -71,8 +71,9 @@ def retention(context: dg.AssetExecutionContext, keeper: dg.ResourceParam[Keeper
 def compaction(
     context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse], upkeep: dg.ResourceParam[Upkeep]
 ) -> dg.MaterializeResult[None]:
-    """Warehouse checkpointed and rewritten, databases vacuumed and analysed; bytes before and after."""
-    sizes = compact(warehouse, upkeep.databases, upkeep.postgres())
+    """Feature parts merged by month, warehouse rewritten, databases vacuumed and analysed; bytes before and after."""
+    merged = upkeep.merge_parts(date.fromisoformat(context.partition_key))
+    sizes = {"parts_merged": merged} | compact(warehouse, upkeep.databases, upkeep.postgres())
     tell("stores_compacted", run_id=context.run.run_id, decision_id=context.partition_key, **sizes)
     return dg.MaterializeResult(metadata=sizes)
 

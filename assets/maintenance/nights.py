@@ -28,6 +28,7 @@ class Upkeep:
         health: how well the home has run.
         health_policy: what it promises.
         home_bytes: what the home takes on its disk, without its backups.
+        merge_parts: writes the small parts of whole months before a session's as one each, and returns how many went.
         databases: SQLite files that may be vacuumed; never the ledger.
         postgres: addresses of Postgres databases that may be vacuumed, asked for when a night begins.
     """
@@ -39,6 +40,7 @@ class Upkeep:
     health: Callable[[], HealthReport]
     health_policy: HealthPolicy
     home_bytes: Callable[[], int]
+    merge_parts: Callable[[date], int]
     databases: tuple[Path, ...] = ()
     postgres: Callable[[], Mapping[str, str]] = dict
 

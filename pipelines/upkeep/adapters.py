@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+from assets.features.feature_parts import FeatureParts
 from assets.maintenance.nights import Upkeep
 from pipelines.dagster_instance import POSTGRES_VARIABLE, is_in_postgres, names_postgres, prepare_instance
 from pipelines.home import Home
@@ -38,6 +39,7 @@ def upkeep_of(settings: Settings, home: Home) -> Upkeep:
         root=home.upkeep,
         health=lambda: health_of(settings, home),
         health_policy=settings.health,
+        merge_parts=lambda session: FeatureParts(home.features).merge(before=session),
         home_bytes=lambda: bytes_of(home),
         databases=(home.venue, home.operations, home.dagster / "history" / "runs" / "index.db"),
         postgres=lambda: postgres_of(settings, home),

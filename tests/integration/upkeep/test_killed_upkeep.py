@@ -168,6 +168,14 @@ def emptied(path: Path, *, kept_rows: int) -> Path:
     return path
 
 
+def loosened(warehouse: Warehouse) -> None:
+    """Leave a warehouse with more empty blocks than full ones, so that it is worth a copy."""
+    with warehouse.connect(read_only=False) as connection:
+        connection.execute("create table gone as select range, random() as noise from range(200000)")
+        connection.execute("checkpoint")
+        connection.execute("drop table gone")
+
+
 @pytest.mark.parametrize("kills", KILLS)
 def test_a_killed_compaction_changes_no_row(tmp_path: Path, kills: int) -> None:
     warehouse = Warehouse(tmp_path / "warehouse.duckdb")
@@ -178,11 +186,13 @@ def test_a_killed_compaction_changes_no_row(tmp_path: Path, kills: int) -> None:
     def work() -> None:
         compact(warehouse, paths)
 
+    loosened(warehouse)
     killer = Killer(work)
     for number in range(kills):
         rows = 1_000 + number
         for path in paths:
             emptied(path, kept_rows=rows)
+        loosened(warehouse)
         killer.lets(work)
         for path in paths:
             with closing(sqlite3.connect(path)) as database:

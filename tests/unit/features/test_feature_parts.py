@@ -1,3 +1,6 @@
+from datetime import date
+from pathlib import Path
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -80,3 +83,84 @@ def test_line_cut_short_by_a_crash_is_no_line(tmp_path):
     index = tmp_path / PRICE_FEATURES / "parts.jsonl"
     index.write_bytes(index.read_bytes()[:-9])
     assert parts.sessions(PRICE_FEATURES) == frozenset()
+
+
+JANUARY = (date(2024, 1, 29), date(2024, 1, 30), date(2024, 1, 31))
+FEBRUARY = (date(2024, 2, 1), date(2024, 2, 2))
+
+
+def served(parts, last=FEBRUARY[-1]):
+    """Return each session's rows as a reader gets them."""
+    found = {}
+    for part in parts.in_force(PRICE_FEATURES, schema=SCHEMA, last=last)[1:]:
+        table = pq.read_table(part.path).to_pylist()
+        found[part.session] = [row for row in table if row["session"] == part.session]
+    return found
+
+
+def of_two_months(root):
+    parts = FeatureParts(root)
+    for number, session in enumerate((*JANUARY, *FEBRUARY)):
+        parts.write(PRICE_FEATURES, rows((session, float(number)), (session, -1.0)), [session])
+    parts.write(PRICE_FEATURES, SCHEMA.empty_table(), [JANUARY[1]])
+    return parts
+
+
+def files(root):
+    return sorted(path.stem for path in (root / PRICE_FEATURES).glob("2*.parquet"))
+
+
+def test_a_whole_month_becomes_one_part_that_serves_the_same_rows(tmp_path):
+    parts = of_two_months(tmp_path)
+    before = served(parts)
+    assert parts.merge(before=FEBRUARY[-1]) == 3
+    assert served(parts) == before
+    assert before[JANUARY[1]] == []
+    assert len({part for session, part in in_force(parts, FEBRUARY[-1]).items() if session in JANUARY}) == 1
+    assert len([name for name in files(tmp_path) if name.startswith("2024-01-29_2024-01-31_")]) == 1
+
+
+def test_a_merged_month_is_not_merged_again_and_its_bytes_stay(tmp_path):
+    parts = of_two_months(tmp_path)
+    parts.merge(before=FEBRUARY[-1])
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    assert parts.merge(before=FEBRUARY[-1]) == 0
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
+
+
+def test_a_session_computed_again_after_its_month_was_merged_is_served_anew(tmp_path):
+    parts = of_two_months(tmp_path)
+    parts.merge(before=FEBRUARY[-1])
+    parts.write(PRICE_FEATURES, rows((JANUARY[0], 99.0)), [JANUARY[0]])
+    assert served(parts)[JANUARY[0]] == [{"session": JANUARY[0], "x": 99.0}]
+    before = served(parts)
+    assert parts.merge(before=FEBRUARY[-1]) == 2
+    assert served(parts) == before
+
+
+def test_a_part_that_serves_another_month_too_is_left_alone(tmp_path):
+    parts = FeatureParts(tmp_path)
+    long = parts.write(PRICE_FEATURES, rows((JANUARY[0], 1.0), (FEBRUARY[0], 2.0)), [JANUARY[0], FEBRUARY[0]])
+    parts.write(PRICE_FEATURES, rows((JANUARY[1], 3.0)), [JANUARY[1]])
+    assert parts.merge(before=date(2024, 3, 1)) == 0
+    assert long in files(tmp_path)
+
+
+def test_parts_of_other_columns_are_left_alone(tmp_path):
+    parts = of_two_months(tmp_path)
+    wider = rows((FEBRUARY[0], 1.0)).append_column("y", pa.array([2.0]))
+    parts.write(PRICE_FEATURES, wider, [FEBRUARY[0]])
+    assert parts.merge(before=FEBRUARY[-1]) == 0
+
+
+def test_a_merging_killed_before_it_removed_anything_serves_the_same_rows(tmp_path, monkeypatch):
+    parts = of_two_months(tmp_path)
+    before = served(parts)
+
+    def die(*_arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "unlink", die)
+    with pytest.raises(KeyboardInterrupt):
+        parts.merge(before=FEBRUARY[-1])
+    assert served(parts) == before

@@ -87,6 +87,7 @@ def night(
         health=lambda: health,
         health_policy=HealthPolicy(),
         home_bytes=lambda: 1_234,
+        merge_parts=lambda session: session.day,
     )
     warehouse = Warehouse(root / "absent.duckdb")
     resources = {"upkeep": upkeep, "keeper": keeper or FakeKeeper(), "warehouse": warehouse}
@@ -156,6 +157,12 @@ def test_a_night_tells_rows_and_bytes_of_each_table_before_and_after(tmp_path: P
     told = {name: value.value for name, value in made.metadata.items()}
     assert (told["rows_before"], told["rows_after"], told["bytes_before"], told["bytes_after"]) == (1, 0, 40, 0)
     assert "| run_history | 1 | 0 | 40 | 0 |" in str(told["tables"])
+
+
+def test_a_night_merges_the_parts_of_the_months_before(tmp_path: Path) -> None:
+    result = night(tmp_path, GREEN, THURSDAY)
+    (made,) = result.asset_materializations_for_node("upkeep__compaction")
+    assert made.metadata["parts_merged"].value == THURSDAY.day
 
 
 def test_a_night_that_is_told_only_to_look_removes_nothing(tmp_path: Path) -> None:
