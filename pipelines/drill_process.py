@@ -1,8 +1,9 @@
 """The child of a restore drill: a process that knows a store of backups and an empty place, and nothing of the home.
 
-It is started with an empty environment in another folder; what it may know comes on its standard input. It restores the
-newest backup, compares the ledger with an anchor that was written before the backup and kept elsewhere, folds every
-table again, lets nothing out, and makes the newest decision again from the batch it was made of.
+It is started with an empty environment in another folder; what it may know comes on its standard input, and what it may
+read the kernel bounds, where it can. It restores the newest backup, compares the ledger with an anchor that was written
+before the backup and kept elsewhere, folds every table again, lets nothing out, and makes the newest decision again
+from the batch it was made of.
 """
 
 import json
@@ -33,6 +34,7 @@ from pipelines.ledger_opening import open_ledger
 from pipelines.replay_analysis import replay_analysis
 from pipelines.settings import load_settings
 from pipelines.trading_adapters import is_clock_told, open_desk
+from pipelines.upkeep.confinement import confine_reading
 from pipelines.upkeep.restore import Restored, public_key, restore_home
 
 _CIRCUMSTANCES = frozenset({"code", "settings", "limits"})
@@ -47,6 +49,7 @@ class DrillOrder(BaseModel):
         place: an empty place.
         anchors: lines of the ledger's anchors, kept outside of the backup.
         is_from_raw: whether the decision is made again from its raw parts, not only from its batch.
+        readable: all that may be read from here on; the home is not among it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,12 +59,13 @@ class DrillOrder(BaseModel):
     place: Path
     anchors: tuple[str, ...]
     is_from_raw: bool
+    readable: tuple[Path, ...]
 
 
 def drill(order: DrillOrder) -> DrillReport:
     """Restore, compare, repeat, and return what was found; a failure is a red report, not an error."""
     started = time.monotonic()
-    seen: dict[str, object] = {}
+    seen: dict[str, object] = {"confined": confine_reading(order.readable)}
     try:
         store = order.policy.store(order.folder)
         sealing = open_store(store, order.policy.secret)

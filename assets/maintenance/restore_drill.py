@@ -18,6 +18,7 @@ class DrillReport:
         restore_seconds: from the empty place to a verified home in recovery.
         total_seconds: with the process's own start and the decision made again.
         decision: which one was made again, or why none.
+        confined: whether the kernel kept the process from reading anything of the home but its backups.
         steps: how many of its hashes were compared.
     """
 
@@ -31,6 +32,7 @@ class DrillReport:
     restore_seconds: float = 0.0
     total_seconds: float = 0.0
     decision: str = ""
+    confined: bool = False
     steps: int = 0
 
     @property

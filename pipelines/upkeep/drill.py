@@ -1,4 +1,4 @@
-"""Start a restore drill in a process of its own: empty environment, another folder, no word of where the home is."""
+"""Start a restore drill in a process of its own: empty environment, another folder, a kernel that hides the home."""
 
 import os
 import subprocess
@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from assets.maintenance.backup_policy import BackupPolicy
 from assets.maintenance.restore_drill import DrillReport
+from pipelines.code_hash import SOURCE_FOLDERS, checkout_root
 from pipelines.home import HOME_VARIABLE, Home
 from pipelines.ledger_opening import anchoring_of, has_ledger
 from pipelines.settings import Settings
@@ -25,6 +26,7 @@ _DEADLINE_SECONDS: Final = 900
 _KEYS_OF_NOBODY: Final = {
     f"{ENVIRONMENT_PREFIX}BROKER_KEYS__{name}": "opens-nothing" for name in ("KEY_ID", "SECRET_KEY")
 }
+_SYSTEM: Final = ("/usr", "/lib", "/lib64", "/bin", "/etc", "/dev", "/proc", "/sys", "/opt")
 _ANCHORS: Final = 200
 """Newest lines of each sink that are handed on: years of days between two drills."""
 
@@ -46,6 +48,7 @@ def run_drill(settings: Settings, home: Home, *, is_from_raw: bool = False) -> D
             "place": str(place),
             "anchors": _anchor_lines(settings, home),
             "is_from_raw": is_from_raw,
+            "readable": [str(path) for path in _readable(settings, home, Path(folder))],
         }
         try:
             done = subprocess.run(
@@ -53,7 +56,7 @@ def run_drill(settings: Settings, home: Home, *, is_from_raw: bool = False) -> D
                 input=orjson.dumps(told),
                 capture_output=True,
                 cwd=folder,
-                env=_environment(settings, place),
+                env=_environment(settings, place) | {"HOME": folder, "TMPDIR": folder},
                 timeout=_DEADLINE_SECONDS,
                 check=False,
             )
@@ -73,6 +76,14 @@ def _environment(settings: Settings, place: Path) -> dict[str, str]:
     if settings.mode == "live":
         bare[LIVE_VARIABLE] = settings.account
     return bare if is_clock_told(settings.mode) else bare | _KEYS_OF_NOBODY
+
+
+def _readable(settings: Settings, home: Home, folder: Path) -> tuple[Path, ...]:
+    """Return what the child may read: program, system, its own folder and the store; nothing that holds the home."""
+    program = [checkout_root() / name for name in SOURCE_FOLDERS]
+    store = home.backups if settings.backup.folder is None else settings.backup.folder.expanduser().absolute()
+    places = (Path(sys.prefix), Path(sys.base_prefix), *program, *map(Path, _SYSTEM), folder, store)
+    return tuple(place for place in places if not home.root.is_relative_to(place))
 
 
 def _revealed(policy: BackupPolicy) -> dict[str, Any]:

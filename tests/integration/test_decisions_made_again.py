@@ -47,6 +47,8 @@ from pipelines.settings import Settings, load_settings
 from pipelines.trading import build_definitions as trading_definitions
 from pipelines.trading import run_config
 from pipelines.trading_adapters import open_desk
+from pipelines.upkeep.backup import make_backup
+from pipelines.upkeep.drill import run_drill
 from pipelines.upkeep.retention import Retention
 
 CALENDAR = TradingCalendar.shipped()
@@ -151,8 +153,10 @@ def test_the_oldest_kept_decision_comes_out_bit_for_bit_after_all_that_is_old_ha
         (RUNS, FEATURES, NEWS_KIND, SCORES, AUDIT), True
     )
     assert {session for _, session in plan.held} == {SECOND}
-    page = replay_page(settings, home, SECOND.isoformat(), tell=lambda _line: None)
-    assert page.endswith(f"the decision of {SECOND} came out bit for bit")
+    # From raw parts, in a process that can read nothing but a backup of what is left.
+    make_backup(settings, home)
+    report = run_drill(settings, home, is_from_raw=True)
+    assert (report.reason, report.decision) == ("", f"{SECOND}: {report.steps} steps, bit for bit")
     archived = Archive(home.archive)
     bodies = [
         row["body"]
@@ -213,6 +217,15 @@ def test_a_differing_step_is_named_with_the_table(
     monkeypatch.setattr("pipelines.cli.replay_page.replay_analysis", lambda *_arguments, **_named: steps)
     with pytest.raises(ReplayDiffers, match=f"decision of {SECOND} differs at code, features"):
         replay_page(settings, lived, SECOND.isoformat(), tell=lambda _line: None)
+
+
+def test_a_decision_with_positions_and_stops_is_told_to_have_come_out_bit_for_bit(
+    settings: Settings, lived: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = (Step("features", "c" * 64, "c" * 64),)
+    monkeypatch.setattr("pipelines.cli.replay_page.replay_analysis", lambda *_arguments, **_named: steps)
+    page = replay_page(settings, lived, SECOND.isoformat(), tell=lambda _line: None)
+    assert page.endswith(f"the decision of {SECOND} came out bit for bit")
 
 
 def test_a_decision_is_found_by_any_of_its_orders(book: Book) -> None:

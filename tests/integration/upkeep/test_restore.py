@@ -2,6 +2,8 @@
 
 import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +20,7 @@ from pipelines.cli.resume import confirm, look
 from pipelines.home import Home
 from pipelines.settings import load_settings
 from pipelines.upkeep.backup import make_backup
-from pipelines.upkeep.drill import run_drill
+from pipelines.upkeep.drill import _readable, run_drill
 from tests.builders.trading_days import FIRST, SESSIONS
 from tests.integration.upkeep.traded_home import TradedHome
 
@@ -116,6 +118,50 @@ def test_a_drill_is_green_where_the_home_is_gone_and_only_its_anchors_are_known(
     assert report.decision.startswith(f"{FIRST}: ")
     assert report.decision.endswith("bit for bit")
     assert 0 < report.restore_seconds < 60
+    assert report.confined is can_confine()
+
+
+def can_confine() -> bool:
+    """Whether this kernel has such a rule; asked in a process that ends with it."""
+    asked = "from pipelines.upkeep.confinement import confine_reading; print(confine_reading([]))"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    return done.stdout.strip() == "True"
+
+
+READER = """
+import sys
+from pathlib import Path
+from pipelines.upkeep.confinement import confine_reading
+given, hidden = Path(sys.argv[1]), Path(sys.argv[2])
+assert confine_reading([given, given / "absent"])
+print((given / "a").read_text(), sorted(path.name for path in given.iterdir()))
+for look in (lambda: (hidden / "a").read_text(), lambda: list(hidden.iterdir())):
+    try:
+        print("seen", look())
+    except PermissionError:
+        print("hidden")
+(hidden / "b").write_text("written")
+"""
+
+
+def test_a_confined_process_reads_what_it_was_given_and_nothing_beside_it(tmp_path: Path) -> None:
+    if not can_confine():
+        pytest.skip("this kernel has no Landlock")
+    given, hidden = tmp_path / "given", tmp_path / "hidden"
+    for folder in (given, hidden):
+        folder.mkdir()
+        (folder / "a").write_text(folder.name)
+    command = [sys.executable, "-c", READER, str(given), str(hidden)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["given ['a']", "hidden", "hidden"]
+
+
+def test_nothing_a_drill_may_read_holds_the_home(traded: TradedHome, tmp_path: Path) -> None:
+    readable = _readable(traded.settings, traded.home, tmp_path)
+    assert traded.folder / "store" in readable
+    assert not any(traded.home.root.is_relative_to(place) for place in readable)
+    inside = traded.settings.model_copy(update={"backup": traded.settings.backup.model_copy(update={"folder": None})})
+    assert traded.home.backups in _readable(inside, traded.home, tmp_path)
 
 
 def test_a_drill_of_a_paper_account_needs_no_key_and_repeats_nothing(tmp_path: Path) -> None:
