@@ -192,7 +192,10 @@ class _Told:
 
     def _add(self, row: _Row, known_at: datetime) -> None:
         period_end, metric, value, months, tag = row
-        form: Literal["10-Q", "10-K"] = "10-K" if months == 12 or period_end in self._year_ends else "10-Q"
+        # A balance first told as a comparative, before its year was known to end there, stays the fact it was.
+        is_balance_of_quarter = months == 0 and ("10-Q", period_end, metric) in self._last
+        is_year = months == 12 or (period_end in self._year_ends and not is_balance_of_quarter)
+        form: Literal["10-Q", "10-K"] = "10-K" if is_year else "10-Q"
         key = (form, period_end, metric)
         before = self._last.get(key)
         # A comparative repeats what was told; of two values in one filing the first is believed.

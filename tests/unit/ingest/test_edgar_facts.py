@@ -131,6 +131,17 @@ def test_of_several_names_for_revenue_in_one_filing_the_widest_is_taken_and_name
     assert (figure.metric, figure.value, figure.tag) == ("revenue", 80, "SalesRevenueNet")
 
 
+def test_case_61_a_balance_told_before_its_year_was_known_to_end_there_is_one_fact_with_two_versions() -> None:
+    rows = of_tags(
+        {
+            "Assets": [fact("q1", 5, "2022-09-30"), fact("year", 6, "2022-09-30")],
+            "NetIncomeLoss": [fact("year", 1, "2022-09-30", "2021-10-01")],
+        }
+    )
+    balances = [row for row in rows if row.metric == "assets"]
+    assert values(balances) == [("10-Q", "2022-09-30", 5, 0), ("10-Q", "2022-09-30", 6, 0)]
+
+
 def test_case_61_a_switch_of_names_between_filings_keeps_the_figure_one_series() -> None:
     rows = of_tags(
         {
