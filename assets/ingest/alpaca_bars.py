@@ -2,7 +2,8 @@
 
 One feed per home: every row names it, and a home that began with one refuses another. A session without a single bar is
 no session yet: nothing of it is taken in until the provider has it. A symbol that misses a session between two others
-is asked for again by itself before the hole is believed.
+is asked for again by itself before the hole is believed; one that trades and missed any of the three sessions before is
+asked for once more, and what comes late is known from then.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +21,7 @@ from assets import schemas
 from assets.ingest import alpaca_parsing as parsing
 from assets.ingest.alpaca_pages import SOURCE, AlpacaPages
 from assets.ingest.alpaca_settings import AlpacaDataSettings
-from assets.ingest.columns import contract_rows, day_numbers, days, micros
+from assets.ingest.columns import contract_rows, day_numbers, days, instants, micros
 from assets.ingest.prices import bars_known_at, keep_to_feed
 from execution.domain.errors import VenueUnavailable
 from execution.ports import Clock
@@ -29,6 +30,7 @@ from execution.trading_calendar import TradingCalendar
 _NEW_YORK: Final = ZoneInfo("America/New_York")
 _PATH: Final = "/v2/stocks/bars"
 _PER_PAGE: Final = "10000"
+_LOOKED_BACK_SESSIONS: Final = 3
 
 
 class AlpacaBars:
@@ -84,6 +86,34 @@ class AlpacaBars:
         tables = [self._chunk(chunk, symbols) for chunk in self._chunks(sessions)]
         return pa.concat_tables([schemas.DAILY_BARS.schema.empty_table(), *tables])
 
+    def late(self, sessions: Sequence[date], symbols: Sequence[str], *, is_whole_past: bool) -> pa.Table:
+        """Return bars that were not there yet when their session was read, known with the session that missed them.
+
+        Args:
+            sessions: as they were read by `rows`.
+            symbols: as they were read.
+            is_whole_past: nothing before the sessions was read.
+        """
+        singly = [chunk[0] for chunk in self._chunks(sessions) if len(chunk) == 1]
+        tables = [schemas.DAILY_BARS.schema.empty_table()]
+        found: set[tuple[str, date]] = set()
+        for session in singly:
+            last = self._calendar.index(session)
+            first = max(self._calendar.index(self.first_session), last - _LOOKED_BACK_SESSIONS)
+            traded = _symbols(self._read(session, session, symbols))
+            for day in self._calendar.sessions[first:last]:
+                if is_whole_past and day not in singly:
+                    continue
+                had = _symbols(self._read(day, day, symbols))
+                missing = [symbol for symbol in sorted(traded - had) if (symbol, day) not in found]
+                if missing:
+                    rows = self._read(day, day, missing, moment=session.isoformat())
+                    found |= {(symbol, day) for symbol in _symbols(rows)}
+                    known = instants(np.repeat(self._known[last], rows.num_rows))
+                    place = rows.schema.get_field_index("known_at")
+                    tables.append(rows.set_column(place, rows.schema.field(place), known))
+        return pa.concat_tables(tables)
+
     def told(self, pages: Iterable[bytes]) -> pa.Table:
         """Return the bars that pages tell, as rows of the contract.
 
@@ -137,8 +167,8 @@ class AlpacaBars:
             rows = pa.concat_tables([rows, self._read(session, session, missing)])
         return rows
 
-    def _read(self, first: date, last: date, symbols: Sequence[str]) -> pa.Table:
-        return self.told(self._pages.asked(_PATH, self._questions(first, last, symbols)))
+    def _read(self, first: date, last: date, symbols: Sequence[str], *, moment: str = "") -> pa.Table:
+        return self.told(self._pages.asked(_PATH, self._questions(first, last, symbols), moment=moment))
 
     def _questions(self, first: date, last: date, symbols: Sequence[str]) -> list[dict[str, str]]:
         return [
@@ -154,6 +184,10 @@ class AlpacaBars:
             }
             for batch in self._pages.batches(symbols)
         ]
+
+
+def _symbols(rows: pa.Table) -> set[str]:
+    return set(pc.unique(rows.column("symbol")).to_pylist())
 
 
 def _holes(rows: pa.Table, sessions: Sequence[date]) -> dict[date, list[str]]:

@@ -89,8 +89,10 @@ class AlpacaData:
             VenueUnavailable: the provider has no bar at all of a session that has closed.
             SettingsRefused: this home began with another feed.
         """
-        rows = self._bars.rows(self._bars.sessions(after, upto), self.symbols())
-        return known_between(rows, after=after, upto=upto)
+        sessions, symbols = self._bars.sessions(after, upto), self.symbols()
+        rows = self._bars.rows(sessions, symbols)
+        late = self._bars.late(sessions, symbols, is_whole_past=after is None)
+        return known_between(pa.concat_tables([rows, late]), after=after, upto=upto)
 
     def corporate_actions(self, *, after: datetime | None, upto: datetime) -> pa.Table:
         """Return splits and dividends whose ex-session opened in (after, upto]."""

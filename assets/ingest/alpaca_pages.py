@@ -35,14 +35,21 @@ class AlpacaPages:
         for begin in range(0, len(symbols), self._symbols_per_request):
             yield symbols[begin : begin + self._symbols_per_request]
 
-    def asked(self, path: str, questions: Sequence[dict[str, str]]) -> list[bytes]:
-        """Return the pages of questions about the past, in the questions' order; kept ones are not asked again."""
+    def asked(self, path: str, questions: Sequence[dict[str, str]], *, moment: str = "") -> list[bytes]:
+        """Return the pages of questions about the past, in the questions' order; kept ones are not asked again.
+
+        Args:
+            path: of the market data API.
+            questions: query fields.
+            moment: answers of one moment are kept apart from those of another, where the same may be asked again.
+        """
 
         def pages(question: dict[str, str]) -> list[bytes]:
             def ask(token: str | None) -> bytes:
                 return self._reader.read(path, question if token is None else {**question, "page_token": token})
 
-            return list(self._store.pages({"path": path, **question}, ask=ask, next_token=next_token))
+            kept_as = {"path": path, **question, **({"moment": moment} if moment else {})}
+            return list(self._store.pages(kept_as, ask=ask, next_token=next_token))
 
         with ThreadPoolExecutor(max_workers=self._concurrent_requests) as pool:
             return [page for pages_of_one in pool.map(pages, questions) for page in pages_of_one]

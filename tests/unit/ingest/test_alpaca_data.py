@@ -6,7 +6,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from assets.ingest.alpaca_data import AlpacaData
+from assets.ingest.alpaca_data import AlpacaData, alpaca_sources
+from assets.ingest.collect import take_in
+from assets.raw_store import RawStore
+from assets.schemas import DAILY_BARS
 from execution.brokers.memory_tape import MemoryTape
 from execution.brokers.tape import TapeRow
 from execution.domain.errors import AccessDenied, DataError, SettingsRefused, VenueUnavailable
@@ -51,6 +54,13 @@ def adapter(venue: TellingVenue, folder: Path, clock: ManualClock, **changes: An
 
 def had(bars: pa.Table) -> set[tuple[str, date]]:
     return set(zip(bars.column("symbol").to_pylist(), bars.column("session").to_pylist(), strict=True))
+
+
+def taken(read: AlpacaData, store: RawStore, session: date) -> int:
+    """Take a session's bars in and return how many rows were new."""
+    at = CALENDAR.as_of(session)
+    intake = take_in(alpaca_sources(read), store, DAILY_BARS, session=session, recorded_at=at, calendar=CALENDAR)
+    return intake.new_rows
 
 
 EVERYTHING = {(symbol, session) for symbol in ("AAA", "BBB") for session in SESSIONS}
@@ -130,6 +140,33 @@ def test_a_hole_that_stays_one_is_believed_after_one_more_question(tmp_path: Pat
         bars = adapter(venue, tmp_path, clock).bars(after=None, upto=CALENDAR.as_of(date(2024, 1, 31)))
         assert venue.faults.wire()[f"GET {BARS}"] == 2
     assert ("BBB", SILENT) not in had(bars)
+
+
+def test_a_bar_that_comes_days_late_is_found_and_known_from_then(tmp_path: Path, clock: ManualClock) -> None:
+    tape = MemoryTape(without("BBB", {SILENT}))
+    store, following = RawStore(tmp_path / "raw"), CALENDAR.next(SILENT)
+    with telling(tape, clock) as venue:
+        read = adapter(venue, tmp_path, clock, symbols=("AAA", "BBB"))
+        taken(read, store, SILENT)
+        tape._sessions[SILENT]["BBB"] = a_bar(SILENT, "BBB")
+        taken(read, store, following)
+        questions = venue.faults.wire()[f"GET {BARS}"]
+        assert taken(read, store, following) == 0
+        assert venue.faults.wire()[f"GET {BARS}"] == questions
+    by_session = {as_of: had(store.read(DAILY_BARS, as_of=CALENDAR.as_of(as_of))) for as_of in (SILENT, following)}
+    assert ("BBB", SILENT) not in by_session[SILENT]
+    assert ("BBB", SILENT) in by_session[following]
+
+
+def test_a_bar_that_is_still_missing_after_three_sessions_is_given_up(tmp_path: Path, clock: ManualClock) -> None:
+    tape, store = MemoryTape(without("BBB", {SILENT})), RawStore(tmp_path / "raw")
+    with telling(tape, clock) as venue:
+        read = adapter(venue, tmp_path, clock, symbols=("AAA", "BBB"))
+        for session in SESSIONS[5:9]:
+            taken(read, store, session)
+        tape._sessions[SILENT]["BBB"] = a_bar(SILENT, "BBB")
+        taken(read, store, SESSIONS[9])
+    assert ("BBB", SILENT) not in had(store.read(DAILY_BARS, as_of=CALENDAR.as_of(LAST)))
 
 
 def test_a_session_whose_close_has_not_come_is_not_asked_for(
