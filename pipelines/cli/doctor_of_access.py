@@ -6,6 +6,7 @@ Nothing here asks anybody anything; the account itself is looked at by `paper_sm
 import sqlite3
 import stat
 from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +37,15 @@ def keys(settings: Settings) -> Finding:
     """Say which keys are there, never what they are."""
     if is_clock_told(settings.mode):
         return Finding("keys", "ok", f"mode {settings.mode} needs none")
+    if settings.yahoo.use != "never" and find_spec("yfinance") is None:
+        return Finding("keys", "failed", "Yahoo is to be read and yfinance is not there: install the extra `yahoo`")
+    if settings.yahoo.use == "prices":
+        return Finding(
+            "keys",
+            "warning",
+            "those of the account are there; prices come from Yahoo without keys and without a promise, headlines and "
+            "filings from nobody: a paper account's own keys read Alpaca's data too",
+        )
     if not (settings.alpaca_data.key_id and settings.alpaca_data.secret_key):
         return Finding(
             "keys",

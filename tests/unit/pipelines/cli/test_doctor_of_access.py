@@ -5,6 +5,7 @@ import pytest
 from execution.clock import SystemClock
 from execution.domain.errors import VenueUnavailable
 from execution.trade_updates import TradeUpdates
+from pipelines.cli import doctor_of_access
 from pipelines.cli.doctor_of_access import keys, listener, permissions, requests, unknown_blocks
 from pipelines.home import Home
 from pipelines.provider_limits import breaker_of, budget_of
@@ -51,6 +52,20 @@ def test_missing_keys_are_named_and_none_is_told(given: dict[str, str], verdict:
     found = keys(paper(**given))
     assert found.verdict == verdict
     assert SECRET not in found.detail
+
+
+YAHOO = {"TOUCHSTONE__YAHOO__USE": "prices", "TOUCHSTONE__YAHOO__SYMBOLS": '["AAPL"]'}
+
+
+def test_a_home_that_reads_from_yahoo_needs_no_keys_for_data_and_is_told_what_it_lacks() -> None:
+    found = keys(paper(**YAHOO))
+    assert found.verdict == "warning"
+    assert "without a promise" in found.detail
+
+
+def test_a_home_that_reads_from_yahoo_without_the_extra_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor_of_access, "find_spec", lambda _: None)
+    assert keys(paper(**YAHOO)).verdict == "failed"
 
 
 def test_limits_that_would_block_every_entry_are_named() -> None:
