@@ -77,6 +77,7 @@ def capabilities_of(answer_seconds: float) -> BrokerCapabilities:
         order_types=frozenset({"limit", "market", "stop", "stop_limit", "trailing_stop"}),
         times_in_force=frozenset({"day", "gtc", "ioc", "fok", "opg", "cls"}),
         order_classes=frozenset({"simple", "bracket", "oco"}),
+        links_wait_for_whole=True,
         has_extended_hours=True,
         # Its description says market, its guide limit too; a limit it did not take would be refused, and that is told.
         fractional_sizes=FractionalSizes(

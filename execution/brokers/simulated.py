@@ -101,7 +101,7 @@ class SimulatedBroker:
         self._clock = clock
         self._calendar = calendar
         self._costs = costs
-        self._links_wait_for_whole = links_wait_for_whole
+        self._capabilities = replace(_CAPABILITIES, links_wait_for_whole=links_wait_for_whole)
         self._store = MemoryVenueStore() if path == ":memory:" else VenueStore(path)
         self._lock = threading.RLock()
         with self._store.transaction():
@@ -118,7 +118,7 @@ class SimulatedBroker:
     @property
     def capabilities(self) -> BrokerCapabilities:
         """Return what this venue promises: an accepted id is used up for ever."""
-        return _CAPABILITIES
+        return self._capabilities
 
     def close(self) -> None:
         """Close the venue's file."""
@@ -280,7 +280,8 @@ class SimulatedBroker:
 
     def _day(self, session: date) -> VenueDay:
         rows = self._tape.rows(session)
-        return VenueDay(self._store, session, rows, self._costs, links_wait_for_whole=self._links_wait_for_whole)
+        waits = self._capabilities.links_wait_for_whole
+        return VenueDay(self._store, session, rows, self._costs, links_wait_for_whole=waits)
 
     def _running_session(self, now: datetime) -> date | None:
         index = bisect_right(self._calendar.opens, now) - 1

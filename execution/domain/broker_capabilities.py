@@ -50,6 +50,8 @@ class BrokerCapabilities:
         times_in_force: times in force it takes.
         has_extended_hours: whether orders may trade outside of the regular session.
         order_classes: how orders may be linked.
+        links_wait_for_whole: whether what is attached to a buy works only once that has filled whole; else from its
+            first share on.
         fractional_sizes: which orders may be for a part of a share; None where every size is whole.
         refuses_opposing_orders: whether a sale is refused while a purchase of the same symbol works, and the other way
             round, as a possible wash trade.
@@ -63,6 +65,7 @@ class BrokerCapabilities:
     times_in_force: frozenset[TimeInForce]
     has_extended_hours: bool
     order_classes: frozenset[OrderClass] = frozenset({"simple"})
+    links_wait_for_whole: bool = False
     fractional_sizes: FractionalSizes | None = None
     refuses_opposing_orders: bool = False
 

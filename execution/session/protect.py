@@ -18,6 +18,17 @@ def unprotected(book: Book) -> tuple[str, ...]:
     return tuple(symbol for symbol in book.held_shares if symbol not in foreign and uncovered_shares(book, symbol) >= 1)
 
 
+def held_back(desk: Desk, book: Book) -> tuple[str, ...]:
+    """Return symbols of which an entry bought a part while its venue holds the attached stop back for the rest, sorted.
+
+    No other stop can be sent there meanwhile; the deadline ends the rest, and with it the attached one.
+    """
+    if not desk.broker.capabilities.links_wait_for_whole:
+        return ()
+    entries = [record for record in book.unproven_orders if record.order.order_class == "bracket"]
+    return tuple(sorted({record.order.symbol for record in entries if record.filled_shares and record.exposed_shares}))
+
+
 def bare_parts(book: Book) -> dict[str, Shares]:
     """Return the part of a share of each symbol that no open exit sells: a stop stays, a part is taken for a day only.
 

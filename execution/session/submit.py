@@ -28,7 +28,7 @@ from execution.session.day_orders import (
 )
 from execution.session.desk import Desk
 from execution.session.lease_of_act import BUSY, leased
-from execution.session.protect import bare_parts, next_stop, oversold_stops, unprotected
+from execution.session.protect import bare_parts, held_back, next_stop, oversold_stops, unprotected
 from execution.session.reconcile import Reconciled, reconcile
 from execution.session.release import refuse_unreleased
 from execution.session.reservation import SendView, view_at_send
@@ -51,7 +51,7 @@ class SubmitReport:
         unknown: orders nobody knows the outcome of.
         voided: orders that were never sent and never will be.
         filled: orders filled in whole.
-        unprotected: symbols held without a stop for every whole share.
+        unprotected: symbols held without a stop at work for every whole share.
         bare_parts: symbol to the part of a share held that no stop can cover.
     """
 
@@ -257,6 +257,6 @@ def _report(desk: Desk, session: date, status: SubmitStatus, reason: str) -> Sub
         unknown=sum(state in ("in_flight", "unknown", "missed") for state in states),
         voided=states.count("voided"),
         filled=states.count("filled"),
-        unprotected=unprotected(book),
+        unprotected=tuple(sorted({*unprotected(book), *held_back(desk, book)})),
         bare_parts=bare_parts(book),
     )
