@@ -47,6 +47,10 @@ class Calibration:
         """Return the probability that a name with this standardised score beats the equal-weight market."""
         return float(np.interp(z, self.score_knots, self.probability_knots))
 
+    def probabilities_up(self, z: Floats) -> Floats:
+        """Return the same of many standardised scores."""
+        return np.interp(z, self.score_knots, self.probability_knots)
+
     def expected_return_bps(self, z: float, *, volatility_20d: float | None) -> float | None:
         """Return the expected return over the horizon, net of the market, in basis points; None without a volatility.
 

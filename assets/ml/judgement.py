@@ -12,7 +12,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from assets.ml.calibration import Calibration
 from assets.ml.dataset import Floats
 from assets.ml.walk_forward import daily_ics, day_slices
 
@@ -43,6 +42,7 @@ class HorizonJudgement:
         ic: mean daily correlation of score and return.
         rank_ic: mean daily rank correlation.
         rank_ic_ir: mean over standard deviation of the daily rank IC; 0 when it does not vary.
+        rank_ic_ir_interval: the same with its interval; None on a card from before it was told.
     """
 
     horizon_sessions: int
@@ -50,6 +50,7 @@ class HorizonJudgement:
     ic: Estimate
     rank_ic: Estimate
     rank_ic_ir: float
+    rank_ic_ir_interval: Estimate | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +94,10 @@ class Judgement:
         by_sector: rank IC within each sector, on days with at least five of its names.
         calibration: promise against event in the last fold, by a calibration of the folds before it.
         calibration_error: mean distance of promise and event over the bins, weighed by rows.
+        fifths_bps: each fifth's mean net return with its interval, lowest scores first.
+        turnover: `top_turnover` with its interval.
+        coverage: share of a day's names with enough features to be scored.
+        calibration_error_interval: `calibration_error` with its interval. These four are absent on older cards.
     """
 
     horizons: tuple[HorizonJudgement, ...]
@@ -105,6 +110,10 @@ class Judgement:
     by_sector: Mapping[str, Estimate]
     calibration: tuple[CalibrationBin, ...]
     calibration_error: float
+    fifths_bps: tuple[Estimate, ...] = ()
+    turnover: Estimate | None = None
+    coverage: Estimate | None = None
+    calibration_error_interval: Estimate | None = None
 
 
 def estimate(daily: Floats, *, block_sessions: int, seed: int) -> Estimate:
@@ -137,8 +146,36 @@ def estimate_ratio(daily: Floats, *, block_sessions: int, seed: int) -> Estimate
     return Estimate(value=float(daily.mean() / daily.std(ddof=1)), low=float(low), high=float(high))
 
 
+def estimate_calibration_error(
+    sessions: Days, promised: Floats, net_return: Floats, *, block_sessions: int, seed: int
+) -> Estimate:
+    """Return `calibration_error` of promised probabilities with its 95 % interval, days drawn again whole.
+
+    Args:
+        sessions: (n,) ascending days.
+        promised: (n,) probabilities to beat the market.
+        net_return: (n,) what followed.
+        block_sessions: days drawn together.
+        seed: the same seed, the same interval.
+    """
+    if len(promised) == 0:
+        return Estimate(value=0.0, low=0.0, high=0.0)
+    days, day = np.unique(sessions, return_inverse=True)
+    place = np.empty(len(promised), dtype=np.int64)
+    for number, part in enumerate(_equal_parts(promised)):
+        place[part] = number
+    cells = len(days) * QUANTILES
+    excess = np.bincount(day * QUANTILES + place, weights=promised - (net_return > 0), minlength=cells)
+    rows = np.bincount(day).astype(np.float64)
+    told = np.column_stack([excess.reshape(-1, QUANTILES), rows])
+    drawn = _drawn_again(told, block_sessions, seed).sum(axis=1)
+    low, high = np.quantile(np.abs(drawn[:, :-1]).sum(axis=1) / drawn[:, -1], _ENDS)
+    error = calibration_error(bins_of_promises(promised, net_return))
+    return Estimate(value=error, low=float(low), high=float(high))
+
+
 def _drawn_again(daily: Floats, block_sessions: int, seed: int) -> Floats:
-    """Return (n_resamples, n) the figures in stretches drawn again, the end joined to the beginning."""
+    """Return (n_resamples, n, ...) each day's figures in stretches drawn again, the end joined to the beginning."""
     count, block = len(daily), min(block_sessions, len(daily))
     starts = np.random.default_rng(seed).integers(0, count, size=(_RESAMPLES, -(-count // block)))
     places = (starts[:, :, np.newaxis] + np.arange(block)).reshape(_RESAMPLES, -1)[:, :count] % count
@@ -167,6 +204,7 @@ def judge_horizon(
         ic=estimate(plain, block_sessions=horizon_sessions, seed=seed),
         rank_ic=estimate(ranked, block_sessions=horizon_sessions, seed=seed),
         rank_ic_ir=float(ranked.mean()) / spread if spread > 0 else 0.0,
+        rank_ic_ir_interval=estimate_ratio(ranked, block_sessions=horizon_sessions, seed=seed),
     )
 
 
@@ -197,14 +235,13 @@ def sharpe_record(daily: Floats) -> SharpeRecord:
     )
 
 
-def top_turnover(sessions: Days, symbols: npt.NDArray[np.object_], scores: Floats) -> float:
-    """Return the mean share of the highest fifth that is new from one day to the next; 0 with fewer than two days."""
+def daily_turnover(sessions: Days, symbols: npt.NDArray[np.object_], scores: Floats) -> Floats:
+    """Return the share of the highest fifth that is new from one day to the next; none with fewer than two days."""
     tops = []
     for rows in day_slices(sessions):
         best = np.argsort(scores[rows], kind="stable")[::-1][: max(1, (rows.stop - rows.start) // QUANTILES)]
         tops.append(set(symbols[rows][best].tolist()))
-    new = [len(after - before) / len(after) for before, after in pairwise(tops)]
-    return float(np.mean(new)) if new else 0.0
+    return np.array([len(after - before) / len(after) for before, after in pairwise(tops)])
 
 
 def daily_hit_rates(sessions: Days, scores: Floats, net_return: Floats) -> Floats:
@@ -238,21 +275,19 @@ def rank_ic_within(
     return found
 
 
-def calibration_bins(calibration: Calibration, z: Floats, net_return: Floats) -> tuple[CalibrationBin, ...]:
-    """Return promise and event in five bins of equal count, of scores the calibration was not fitted on."""
-    return bins_of_promises(np.array([calibration.probability_up(score) for score in z.tolist()]), net_return)
-
-
 def bins_of_promises(promised: Floats, net_return: Floats) -> tuple[CalibrationBin, ...]:
     """Return promise and event in five bins of equal count of promised probabilities; none without any."""
-    order = np.argsort(promised, kind="stable")
     return tuple(
         CalibrationBin(
             promised=float(promised[part].mean()), happened=float((net_return[part] > 0).mean()), rows=len(part)
         )
-        for part in np.array_split(order, QUANTILES)
-        if len(part)
+        for part in _equal_parts(promised)
     )
+
+
+def _equal_parts(promised: Floats) -> list[npt.NDArray[np.int64]]:
+    order = np.argsort(promised, kind="stable")
+    return [part for part in np.array_split(order, QUANTILES) if len(part)]
 
 
 def calibration_error(bins: tuple[CalibrationBin, ...]) -> float:

@@ -9,23 +9,30 @@ from assets.ml.calibration import fit_calibration
 from assets.ml.dataset import JUDGED_HORIZONS, Floats, TrainingSet
 from assets.ml.forward_returns import ENTRY_LAG_SESSIONS
 from assets.ml.judgement import (
-    CalibrationBin,
     Days,
     Estimate,
     Judgement,
     SharpeRecord,
-    calibration_bins,
+    bins_of_promises,
     calibration_error,
     daily_hit_rates,
+    daily_turnover,
     estimate,
+    estimate_calibration_error,
     judge_horizon,
     quantile_returns,
     rank_ic_within,
     sharpe_record,
-    top_turnover,
 )
 from assets.ml.policy import LearningPolicy
-from assets.ml.walk_forward import Fold, FoldMetrics, mean_rank_ic, standardised_by_day, unsealed_days
+from assets.ml.walk_forward import (
+    Fold,
+    FoldMetrics,
+    day_slices,
+    mean_rank_ic,
+    standardised_by_day,
+    unsealed_days,
+)
 
 _REGIMES = {"regime_is_bull": ("bull", "bear"), "regime_is_volatile": ("volatile", "calm")}
 
@@ -36,6 +43,7 @@ def judged(
     fold_scores: Sequence[Floats],
     metrics: Sequence[FoldMetrics],
     *,
+    is_covered: npt.NDArray[np.bool_],
     policy: LearningPolicy,
 ) -> Judgement:
     """Return every measure of the folds' scores.
@@ -45,6 +53,7 @@ def judged(
         folds: oldest first.
         fold_scores: (n_test,) scores of each fold's test rows.
         metrics: the folds' own measures.
+        is_covered: (n_test,) of all folds' test rows in order: whether a row has enough features to be scored.
         policy: the sealed share, the calibration's bins and the seed.
     """
     rows = np.concatenate([fold.test for fold in folds])
@@ -52,7 +61,11 @@ def judged(
     scores = standardised_by_day(sessions, np.concatenate(fold_scores))
     horizon, seed = training_set.horizon_sessions, policy.seed
     fifths = quantile_returns(sessions, scores, net)
-    bins = _last_fold_bins(training_set, folds, fold_scores, metrics, policy)
+    last = folds[-1].test
+    promised = _last_fold_promises(training_set, folds, fold_scores, metrics, policy)
+    bins = bins_of_promises(promised, training_set.net_return[last])
+    replaced = daily_turnover(sessions, training_set.symbols[rows], scores)
+    covered = np.array([is_covered[part].mean() for part in day_slices(sessions)])
     forward = unsealed_returns(training_set, policy)[rows]
     return Judgement(
         horizons=tuple(
@@ -62,12 +75,18 @@ def judged(
         quantile_returns_bps=tuple(fifths.mean(axis=0).tolist()) if len(fifths) else (),
         spread_bps=estimate(fifths[:, -1] - fifths[:, 0], block_sessions=horizon, seed=seed),
         spread_record=_spread_record(sessions, scores, forward[:, 0]),
-        top_turnover=top_turnover(sessions, training_set.symbols[rows], scores),
+        top_turnover=float(replaced.mean()) if len(replaced) else 0.0,
         hit_rate=estimate(daily_hit_rates(sessions, scores, net), block_sessions=horizon, seed=seed),
         by_regime=_by_regime(training_set, rows, scores, seed),
         by_sector=rank_ic_within(sessions, training_set.sectors[rows], scores, net, block_sessions=horizon, seed=seed),
         calibration=bins,
         calibration_error=calibration_error(bins),
+        fifths_bps=tuple(estimate(fifth, block_sessions=horizon, seed=seed) for fifth in fifths.T),
+        turnover=estimate(replaced, block_sessions=horizon, seed=seed),
+        coverage=estimate(covered, block_sessions=horizon, seed=seed),
+        calibration_error_interval=estimate_calibration_error(
+            training_set.sessions[last], promised, training_set.net_return[last], block_sessions=horizon, seed=seed
+        ),
     )
 
 
@@ -86,13 +105,14 @@ def unsealed_returns(training_set: TrainingSet, policy: LearningPolicy) -> Float
     return np.where(day[:, np.newaxis] + spans <= last, training_set.forward_returns, np.nan)
 
 
-def _last_fold_bins(
+def _last_fold_promises(
     training_set: TrainingSet,
     folds: Sequence[Fold],
     fold_scores: Sequence[Floats],
     metrics: Sequence[FoldMetrics],
     policy: LearningPolicy,
-) -> tuple[CalibrationBin, ...]:
+) -> Floats:
+    """Return (n_test,) the last fold's probabilities by a calibration of the folds before it: a later slice."""
     before = np.concatenate([fold.test for fold in folds[:-1]])
     earlier = fit_calibration(
         z=standardised_by_day(training_set.sessions[before], np.concatenate(fold_scores[:-1])),
@@ -102,9 +122,8 @@ def _last_fold_bins(
         horizon_sessions=training_set.horizon_sessions,
         bins=policy.calibration_bins,
     )
-    last = folds[-1].test
-    z = standardised_by_day(training_set.sessions[last], fold_scores[-1])
-    return calibration_bins(earlier, z, training_set.net_return[last])
+    z = standardised_by_day(training_set.sessions[folds[-1].test], fold_scores[-1])
+    return earlier.probabilities_up(z)
 
 
 def _by_regime(

@@ -15,9 +15,9 @@ from assets.ml.judgement import (
     Estimate,
     HorizonJudgement,
     bins_of_promises,
-    calibration_error,
     daily_hit_rates,
     estimate,
+    estimate_calibration_error,
     judge_horizon,
 )
 from assets.warehouse import Warehouse
@@ -46,7 +46,7 @@ class LiveJudgement:
     ranking: HorizonJudgement
     hit_rate: Estimate
     calibration: tuple[CalibrationBin, ...]
-    calibration_error: float
+    calibration_error: Estimate
     bought: int
     bought_net_bps: Estimate
     bought_hit_rate: Estimate
@@ -139,7 +139,13 @@ def judge_live(rows: LiveRows, *, horizon_sessions: int, seed: int) -> LiveJudge
         ),
         hit_rate=over_days(daily_hit_rates(rows.sessions, rows.scores, rows.net_return)),
         calibration=bins,
-        calibration_error=calibration_error(bins),
+        calibration_error=estimate_calibration_error(
+            rows.sessions[is_told],
+            rows.promised[is_told],
+            rows.net_return[is_told],
+            block_sessions=horizon_sessions,
+            seed=seed,
+        ),
         bought=int(got.sum()),
         bought_net_bps=over_days(1e4 * np.array([day.mean() for day in bought])),
         bought_hit_rate=over_days(np.array([(day > 0).mean() for day in bought])),

@@ -42,7 +42,7 @@ def horizon_table(judgement: Judgement) -> str:
     lines = ["| sessions | days | IC | rank IC | ICIR |", "|---|---|---|---|---|"]
     lines += [
         f"| {one.horizon_sessions} | {one.days} | {_told(one.ic, '+.4f')} | {_told(one.rank_ic, '+.4f')} "
-        f"| {one.rank_ic_ir:+.2f} |"
+        f"| {f'{one.rank_ic_ir:+.2f}' if one.rank_ic_ir_interval is None else _told(one.rank_ic_ir_interval, '+.2f')} |"
         for one in judgement.horizons
     ]
     return "\n".join(lines)
@@ -59,18 +59,25 @@ def group_table(judgement: Judgement) -> str:
 
 def worth_table(judgement: Judgement) -> str:
     """Return fifths, spread, turnover, hit rate and calibration as a Markdown table."""
-    fifths = ", ".join(f"{value:+.1f}" for value in judgement.quantile_returns_bps)
+    fifths = ", ".join(_told(fifth, "+.1f") for fifth in judgement.fifths_bps) or ", ".join(
+        f"{value:+.1f}" for value in judgement.quantile_returns_bps
+    )
+    turnover = f"{judgement.top_turnover:.1%}" if judgement.turnover is None else _told(judgement.turnover, ".1%")
+    interval = judgement.calibration_error_interval
+    error = f"{judgement.calibration_error:.4f}" if interval is None else _told(interval, ".4f")
     bins = ", ".join(f"{one.promised:.3f} became {one.happened:.3f}" for one in judgement.calibration)
     lines = [
         "| measure | out of fold |",
         "|---|---|",
         f"| net return of each fifth, bps, lowest scores first | {fifths} |",
         f"| highest less lowest fifth, bps | {_told(judgement.spread_bps, '+.1f')} |",
-        f"| names new in the highest fifth, a day | {judgement.top_turnover:.1%} |",
+        f"| names new in the highest fifth, a day | {turnover} |",
         f"| hit rate | {_told(judgement.hit_rate, '.4f')} |",
         f"| probability to beat the market, last fold | {bins} |",
-        f"| its mean error | {judgement.calibration_error:.4f} |",
+        f"| its mean error | {error} |",
     ]
+    if judgement.coverage is not None:
+        lines.append(f"| names with enough features, a day | {_told(judgement.coverage, '.1%')} |")
     return "\n".join(lines)
 
 

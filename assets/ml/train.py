@@ -10,6 +10,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from assets.ml.calibration import Calibration, fit_calibration
 from assets.ml.dataset import Floats, Singles, TrainingSet
@@ -107,11 +108,10 @@ def train(
         raise DataError(f"found no feature that varies among {len(dropped)}, expected at least one: check the marts")
     made = folds(training_set, policy)
     fold_scores = [out_of_fold(training_set, used, fold, policy) for fold in made]
+    covered = [_is_covered(chosen_features(training_set, used, fold.test), policy) for fold in made]
     metrics = tuple(
-        fold_metrics(
-            training_set, fold, scores, coverage=_coverage(chosen_features(training_set, used, fold.test), policy)
-        )
-        for fold, scores in zip(made, fold_scores, strict=True)
+        fold_metrics(training_set, fold, scores, coverage=float(is_covered.mean()))
+        for fold, scores, is_covered in zip(made, fold_scores, covered, strict=True)
     )
     tested = np.concatenate([fold.test for fold in made])
     rank_ic = mean_rank_ic(metrics)
@@ -141,7 +141,7 @@ def train(
         rank_ic=rank_ic,
         sealed_first=sealed[0].item() if len(sealed) else None,
         params=told_params(policy),
-        judgement=judged(training_set, made, fold_scores, metrics, policy=policy),
+        judgement=judged(training_set, made, fold_scores, metrics, is_covered=np.concatenate(covered), policy=policy),
     )
     everything = np.arange(len(training_set.label))
     booster = _fit(training_set, used, everything, policy)
@@ -174,5 +174,6 @@ def _fit(training_set: TrainingSet, names: tuple[str, ...], rows: Rows, policy: 
     return taught(binned(training_set, names, rows, policy), rows, policy)
 
 
-def _coverage(features: Singles, policy: LearningPolicy) -> float:
-    return float((np.isfinite(features).mean(axis=1) >= policy.min_feature_share).mean())
+def _is_covered(features: Singles, policy: LearningPolicy) -> npt.NDArray[np.bool_]:
+    covered: npt.NDArray[np.bool_] = np.isfinite(features).mean(axis=1) >= policy.min_feature_share
+    return covered

@@ -36,7 +36,7 @@ def live_table(found: LookedBack) -> str:
             f"| rank IC | {_told(live.ranking.rank_ic, '+.4f')} |",
             f"| hit rate | {_told(live.hit_rate, '.4f')} |",
             f"| probability to beat the market | {bins or 'none was promised'} |",
-            f"| its mean error | {live.calibration_error:.4f} |",
+            f"| its mean error | {_told(live.calibration_error, '.4f')} |",
             f"| net return of {live.bought} entries, bps over the horizon | {_told(live.bought_net_bps, '+.1f')} |",
             f"| entries that beat the market | {_told(live.bought_hit_rate, '.4f')} |",
         ]

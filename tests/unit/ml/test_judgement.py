@@ -8,14 +8,16 @@ from assets.ml.calibration import Calibration
 from assets.ml.dataset import JUDGED_HORIZONS
 from assets.ml.judgement import (
     CalibrationBin,
-    calibration_bins,
+    bins_of_promises,
     calibration_error,
     daily_hit_rates,
+    daily_turnover,
     estimate,
+    estimate_calibration_error,
+    estimate_ratio,
     judge_horizon,
     quantile_returns,
     rank_ic_within,
-    top_turnover,
 )
 from assets.ml.model_registry import ModelRegistry
 from assets.ml.train import train
@@ -77,7 +79,7 @@ def test_turnover_is_the_share_of_the_best_fifth_that_is_new():
     second[[8, 0]] = second[[0, 8]]
     third[[8, 0]] = third[[0, 8]]
     # The best two are S8 and S9, then S9 and S0, then the same again.
-    assert top_turnover(days(3, 10), names, np.concatenate([first, second, third])) == pytest.approx(0.25)
+    assert daily_turnover(days(3, 10), names, np.concatenate([first, second, third])).tolist() == [0.5, 0.0]
 
 
 def test_the_hit_rate_is_told_by_day():
@@ -100,9 +102,49 @@ def test_calibration_is_told_as_promise_and_event():
     )
     z = np.array([-1.0] * 5 + [1.0] * 20)
     net = np.array([-1.0] * 5 + [1.0] * 20)
-    bins = calibration_bins(promise, z, net)
+    bins = bins_of_promises(promise.probabilities_up(z), net)
     assert bins[0] == CalibrationBin(promised=pytest.approx(0.2), happened=0.0, rows=5)
     assert calibration_error(bins) == pytest.approx(0.2)
+
+
+def test_an_error_of_calibration_is_told_with_what_chance_alone_would_explain():
+    random = np.random.default_rng(9)
+    promised = random.uniform(0.3, 0.7, 2000)
+    sessions = days(40, 50)
+    honest = np.where(random.uniform(size=2000) < promised, 1.0, -1.0)
+    boastful = np.where(random.uniform(size=2000) < 0.2, 1.0, -1.0)
+    told, false = (
+        estimate_calibration_error(sessions, promised, net, block_sessions=5, seed=1) for net in (honest, boastful)
+    )
+    assert told.value == pytest.approx(calibration_error(bins_of_promises(promised, honest)))
+    assert told.low < told.value < 0.06
+    assert false.low > 0.2
+    assert false.low < false.value < false.high
+
+
+def test_a_ratio_of_mean_to_deviation_has_an_interval_that_holds_it():
+    daily = np.random.default_rng(10).normal(0.1, 1.0, 400)
+    told = estimate_ratio(daily, block_sessions=1, seed=1)
+    assert told.value == pytest.approx(daily.mean() / daily.std(ddof=1))
+    assert told.low < told.value < told.high
+    assert estimate_ratio(np.ones(9), block_sessions=1, seed=1) == estimate_ratio(np.ones(1), block_sessions=1, seed=1)
+
+
+def test_no_figure_of_a_card_stands_without_an_interval():
+    told = carded(signal=0.2).card.judgement
+    every = [
+        *(found for one in told.horizons for found in (one.ic, one.rank_ic, one.rank_ic_ir_interval)),
+        *told.fifths_bps,
+        told.spread_bps,
+        told.turnover,
+        told.hit_rate,
+        told.calibration_error_interval,
+        *told.by_sector.values(),
+    ]
+    assert all(one.low < one.high for one in every)
+    assert [one.value for one in told.fifths_bps] == pytest.approx(told.quantile_returns_bps)
+    assert told.turnover.value == pytest.approx(told.top_turnover)
+    assert (told.coverage.low, told.coverage.high) == (1.0, 1.0)
 
 
 def test_a_model_card_tells_what_its_scores_were_worth_on_every_horizon():

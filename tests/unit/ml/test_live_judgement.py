@@ -71,7 +71,9 @@ def test_what_was_bought_is_judged_apart(warehouse):
 
 def test_promises_are_held_against_what_happened(warehouse):
     live = judged(rows(warehouse, published(5, 45, probability_up=0.9)))
-    assert live.calibration_error == pytest.approx(abs(0.9 - np.mean([b.happened for b in live.calibration])), abs=0.02)
+    assert live.calibration_error.value == pytest.approx(
+        abs(0.9 - np.mean([b.happened for b in live.calibration])), abs=0.02
+    )
 
 
 def test_a_rule_promises_nothing(warehouse):
