@@ -14,6 +14,7 @@ from assets.certificates import Certificates
 from assets.identity import RunIdentity
 from assets.ml.backtest_market import RecordedBatches, RetaughtModels, Scorer, recorded_tape
 from assets.ml.policy import LearningPolicy
+from assets.ml.rule_strategies import MOMENTUM, rule_named
 from assets.performance import SESSIONS_PER_YEAR, Performance, performance
 from assets.raw_store import RawStore
 from assets.warehouse import Warehouse
@@ -33,7 +34,7 @@ class Trial:
     Attributes:
         first: first decision session.
         last: last decision session; its orders trade in the session after it.
-        scorer: the rule, or models taught on the way.
+        scorer: a rule by its name, or models taught on the way.
         every_sessions: sessions from one publication of scores to the next; positions are managed in all of them.
         retrain_sessions: sessions from one training to the next.
         cost_multiples: how many times the settings' costs, one desk each.
@@ -155,6 +156,7 @@ def live_through(
         models=RetaughtModels(warehouse, policy, identity, calendar, trial.retrain_sessions, taught)
         if trial.scorer == "model"
         else None,
+        rule=MOMENTUM if trial.scorer == "model" else rule_named(trial.scorer),
         decided=frozenset(sessions[:: trial.every_sessions]),
     )
     tape = recorded_tape(raw, first=sessions[0], last=calendar.next(sessions[-1]), calendar=calendar)

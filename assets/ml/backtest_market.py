@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,6 +23,7 @@ from assets.judged_rows import judged_features_hash, judged_rows
 from assets.ml.dataset import build_training_set, offered_features
 from assets.ml.model_registry import ModelRecord
 from assets.ml.policy import LearningPolicy
+from assets.ml.rule_strategies import MOMENTUM, Rule
 from assets.ml.score_store import ScoringNote
 from assets.ml.scores import score_session
 from assets.ml.signal_batch import build_signal_batch
@@ -34,10 +35,10 @@ from execution.brokers.tape import TapeRow
 from execution.domain.canonical import content_hash
 from execution.domain.errors import DataError
 from execution.domain.provenance import CheckOutcome, GateCertificate
-from execution.domain.signals import SignalBatch
+from execution.domain.signals import DecisionSource, SignalBatch
 from execution.trading_calendar import TradingCalendar
 
-Scorer = Literal["momentum_12_1", "model"]
+Scorer = DecisionSource
 _NO_SPLIT: Final = Decimal(1)
 _NO_DIVIDEND: Final = Decimal(0)
 
@@ -151,6 +152,7 @@ class RecordedBatches:
     Attributes:
         gate: where certificates of lived sessions were published.
         models: None lets the rule score.
+        rule: who scores without models.
         decided: sessions on which scores are published; on all others positions are only managed.
     """
 
@@ -162,6 +164,7 @@ class RecordedBatches:
     gate: Certificates
     models: RetaughtModels | None
     decided: frozenset[date]
+    rule: Rule = MOMENTUM
 
     def of(self, session: date) -> SignalBatch | None:
         """Return the batch of a session; None when none is published, as after a red gate.
@@ -178,7 +181,12 @@ class RecordedBatches:
         model = self.models.at(session) if self.models else None
         features_hash = certificate.features_hash or ""
         scores = score_session(
-            self.warehouse, session=session, model=model, features_hash=features_hash, policy=self.policy
+            self.warehouse,
+            session=session,
+            model=model,
+            features_hash=features_hash,
+            policy=self.policy,
+            rule=self.rule,
         )
         note = ScoringNote(
             session=session,

@@ -6,7 +6,7 @@ Learning and scoring ask for the gate certificate themselves, so a red gate hold
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import dagster as dg
 
@@ -15,6 +15,7 @@ from assets.identity import RunIdentity
 from assets.ml import backtest_pages, pages, promotion_pages
 from assets.ml.backtest import FOLDER, Trial, live_through, multiples_of, summed_up
 from assets.ml.backtest_files import store_report
+from assets.ml.backtest_market import Scorer
 from assets.ml.challenge import challenger, judge
 from assets.ml.dataset import build_training_set, offered_features, training_cut_off
 from assets.ml.foresight import earlier_moment, label_differences
@@ -251,8 +252,8 @@ class TrialConfig(dg.Config):
     """First decision session, as 2023-01-04."""
     last: str
     """Last decision session; the session after it must be stored too."""
-    scorer: Literal["momentum_12_1", "model"] = "momentum_12_1"
-    """The rule, or models taught on the way, each on the past alone."""
+    scorer: Scorer = "momentum_12_1"
+    """A rule by its name, or models taught on the way, each on the past alone."""
     every_sessions: int = 1
     """Sessions from one publication of scores to the next."""
     retrain_sessions: int = 63

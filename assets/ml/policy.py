@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from execution.domain.signals import RuleName
+
 
 class PromotionPolicy(BaseModel):
     """What a model must show before it decides. Every condition must hold; each can be loosened on its own."""
@@ -194,6 +196,10 @@ class LearningPolicy(BaseModel):
     )
     max_model_age_days: int = Field(
         default=30, ge=1, le=366, description="Days after the end of its training data at which a model is stale."
+    )
+    fallback_rule: RuleName = Field(
+        default="momentum_12_1",
+        description="The rule that decides where there is no champion, in modes simulated and files.",
     )
     promotion: PromotionPolicy = Field(
         default=PromotionPolicy(),

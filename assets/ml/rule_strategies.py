@@ -1,4 +1,4 @@
-"""Rules that score without learning: baselines every model is held against, and what stands in for one.
+"""Rules that score without learning: baselines every model is held against, and what stands in for one by settings.
 
 A rule reads one feature. Where the feature is not known, the rule is silent.
 """
@@ -9,6 +9,8 @@ from typing import Final
 import numpy as np
 
 from assets.ml.dataset import Floats, Singles
+from execution.domain.errors import SettingsRefused
+from execution.domain.signals import RuleName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +24,7 @@ class Rule:
         description: one sentence.
     """
 
-    name: str
+    name: RuleName
     feature: str
     sign: int
     description: str
@@ -66,3 +68,15 @@ RULES: Final = (
         description="What is near its highest close of a year breaks out (George and Hwang, 2004).",
     ),
 )
+
+
+def rule_named(name: str) -> Rule:
+    """Return the rule of a name.
+
+    Raises:
+        SettingsRefused: there is none.
+    """
+    for rule in RULES:
+        if rule.name == name:
+            return rule
+    raise SettingsRefused(f"there is no rule {name}: expected one of {', '.join(rule.name for rule in RULES)}")

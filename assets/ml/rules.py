@@ -6,9 +6,9 @@ from typing import Final, Literal
 
 from assets.ml.model_registry import ModelRecord, PromotionEntry
 from assets.ml.policy import LearningPolicy
-from execution.domain.signals import Mode
+from execution.domain.signals import DecisionSource, Mode
 
-Source = Literal["model", "momentum_12_1", "hold"]
+Source = Literal[DecisionSource, "hold"]
 _CALLED: Final = {"promoted": "promoted", "kept": "not promoted", "demoted": "demoted", "refused": "refused"}
 
 
@@ -38,7 +38,7 @@ def decide_source(
         mode: the mode the run is in.
         champion: the champion that knows nothing after the session's cut-off; None when there is none.
         now: the clock's instant, in UTC.
-        policy: the greatest age.
+        policy: the greatest age, and the rule that stands in.
         newest: the newest verdict on anything taught up to the cut-off: why there is no champion.
     """
     # The reason is part of the batch, so it names instants that stay and never the age at this moment.
@@ -57,5 +57,5 @@ def decide_source(
         else:
             return Decision("model", f"{known}, is at most {policy.max_model_age_days} days old")
     if mode in ("simulated", "files"):
-        return Decision("momentum_12_1", f"{lack}; the rule decides in {mode} mode")
+        return Decision(policy.fallback_rule, f"{lack}; the rule decides in {mode} mode")
     return Decision("hold", f"{lack}; {mode} mode holds until a model is trained and promoted")

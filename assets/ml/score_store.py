@@ -47,7 +47,7 @@ class ScoringNote:
 
     Attributes:
         session: the decision session.
-        source: `model`, `momentum_12_1`, or `hold` when nobody scored.
+        source: `model`, the rule by its name, or `hold` when nobody scored.
         reason: why, one sentence.
         features_hash: the judged rows.
         model_hash: the champion; None unless the model decided.

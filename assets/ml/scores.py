@@ -15,7 +15,7 @@ import pyarrow as pa
 from assets.ml.dataset import Floats, Singles, feature_matrix
 from assets.ml.model_registry import ModelRecord
 from assets.ml.policy import LearningPolicy
-from assets.ml.rule_strategies import MOMENTUM
+from assets.ml.rule_strategies import MOMENTUM, Rule
 from assets.ml.walk_forward import standardised
 from assets.warehouse import Warehouse
 from execution.domain.signals import DecisionSource
@@ -80,6 +80,7 @@ def score_session(
     model: ModelRecord | None,
     features_hash: str,
     policy: LearningPolicy,
+    rule: Rule = MOMENTUM,
 ) -> SessionScores:
     """Return the scores of a session's universe members.
 
@@ -89,16 +90,17 @@ def score_session(
         model: the champion; None lets the rule score.
         features_hash: hash of the judged rows, as the gate certificate names them.
         policy: the share of features a name needs.
+        rule: who scores without a model.
 
     Raises:
         DataError: the model reads a feature that the marts no longer have.
     """
     rows = warehouse.read(_members_sql(), {"session": session})
-    scored = _by_rule(rows) if model is None else _by_model(rows, model, policy)
+    scored = _by_rule(rows, rule) if model is None else _by_model(rows, model, policy)
     base_value, scores = scored
     return SessionScores(
         session=session,
-        source="momentum_12_1" if model is None else "model",
+        source=rule.name if model is None else "model",
         model_hash=None if model is None else model.model_hash,
         features_hash=features_hash,
         base_value=base_value,
@@ -162,18 +164,16 @@ def _predicted(booster: "lightgbm.Booster", features: Singles) -> tuple[Floats, 
     return scores, parts
 
 
-def _by_rule(rows: pa.Table) -> tuple[float, tuple[SymbolScore, ...]]:
+def _by_rule(rows: pa.Table, rule: Rule) -> tuple[float, tuple[SymbolScore, ...]]:
     made = []
-    for symbol, momentum in zip(
-        rows.column("symbol").to_pylist(), rows.column(MOMENTUM.feature).to_pylist(), strict=True
-    ):
-        if momentum is None or not np.isfinite(momentum):
-            reason = f"{MOMENTUM.feature} is not known: its history is too short or it has no bar"
+    values = rows.column(rule.feature).to_pylist()
+    for symbol, value in zip(rows.column("symbol").to_pylist(), values, strict=True):
+        if value is None or not np.isfinite(value):
+            reason = f"{rule.feature} is not known: its history is too short or it has no bar"
             made.append(SymbolScore(symbol=symbol, score=None, contributions={}, missing_reason=reason))
         else:
-            made.append(
-                SymbolScore(symbol=symbol, score=float(momentum), contributions={MOMENTUM.feature: float(momentum)})
-            )
+            score = rule.sign * float(value)
+            made.append(SymbolScore(symbol=symbol, score=score, contributions={rule.feature: score}))
     return 0.0, tuple(made)
 
 

@@ -8,6 +8,7 @@ from assets.certificates import Certificates, require_green
 from assets.judged_rows import judged_features_hash, judged_rows
 from assets.ml.model_registry import ModelRegistry
 from assets.ml.policy import LearningPolicy
+from assets.ml.rule_strategies import rule_named
 from assets.ml.rules import decide_source
 from assets.ml.score_store import Question, ScoreStore, ScoringNote
 from assets.ml.scores import SessionScores, score_session
@@ -84,7 +85,14 @@ def score(
         )
         scores_hash, scores = store.answer(
             question,
-            lambda: score_session(warehouse, session=session, model=model, features_hash=features_hash, policy=policy),
+            lambda: score_session(
+                warehouse,
+                session=session,
+                model=model,
+                features_hash=features_hash,
+                policy=policy,
+                rule=rule_named(policy.fallback_rule),
+            ),
         )
     note = ScoringNote(
         session=session,

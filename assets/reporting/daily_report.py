@@ -106,7 +106,7 @@ def _content(day: Day, identity: RunIdentity) -> dict[str, Any]:
         "best": best,
         "worst": worst,
         "most": max(pushes, default=0.0) or 1.0,
-        "source": "the model" if day.batch and day.batch.decision_source == "model" else "the rule momentum 12-1",
+        "source": _decider(day),
         "judged": judged,
         "shown_checks": _telling_checks(judged, lines=GATE_ROWS - len(judged)),
         "stages": stages[:SHOWN_ENDINGS],
@@ -120,6 +120,12 @@ def _content(day: Day, identity: RunIdentity) -> dict[str, Any]:
         "totals_line": _totals_line(day.totals),
         "origins": _origins(day, identity),
     }
+
+
+def _decider(day: Day) -> str:
+    if day.batch is None:
+        return "nobody"
+    return "the model" if day.batch.decision_source == "model" else f"the rule {day.batch.decision_source}"
 
 
 def tiles(day: Day) -> tuple[Tile, ...]:

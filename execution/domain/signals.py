@@ -14,7 +14,8 @@ from execution.domain.canonical import content_hash
 from execution.domain.provenance import GateCertificate
 
 Mode = Literal["simulated", "files", "paper", "live"]
-DecisionSource = Literal["model", "momentum_12_1"]
+RuleName = Literal["momentum_12_1", "reversal_5d", "range_bound", "level_high_252d"]
+DecisionSource = Literal["model", RuleName]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,7 +77,10 @@ def backtest(  # noqa: PLR0917 - typer passes each option by its name
         typer.Option(formats=["%Y-%m-%d"], help="Last decision session; by default the newest that can be traded."),
     ] = None,
     scores: Annotated[
-        str, typer.Option(help="momentum_12_1, or model: taught on the way, on the past alone.")
+        str,
+        typer.Option(
+            help="A rule (momentum_12_1, reversal_5d, range_bound, level_high_252d), or model: taught on the way."
+        ),
     ] = "momentum_12_1",
     every: Annotated[int, typer.Option(min=1, help="Sessions from one publication of scores to the next.")] = 1,
     retrain: Annotated[int, typer.Option(min=1, help="Sessions from one training to the next.")] = 63,

@@ -4,6 +4,7 @@ from datetime import timedelta
 import pytest
 
 from assets.ml.model_registry import ModelRecord, ModelRegistry
+from assets.ml.rule_strategies import RULES
 from assets.ml.rules import decide_source
 from tests.unit.ml.marts_builder import CALENDAR, a_policy
 from tests.unit.ml.test_model_registry import AS_OF, a_model
@@ -67,3 +68,9 @@ def test_the_reason_does_not_change_while_the_champion_stays_fresh(champion):
 def test_what_a_simulated_market_taught_decides_in_no_other(champion, mode, source):
     synthetic = replace(champion, card=replace(champion.card, is_synthetic=True))
     assert decide_source(mode=mode, champion=synthetic, now=AS_OF, policy=POLICY).source == source
+
+
+@pytest.mark.parametrize("rule", [rule.name for rule in RULES])
+def test_the_rule_that_stands_in_is_a_setting(rule):
+    decision = decide_source(mode="files", champion=None, now=AS_OF, policy=a_policy(fallback_rule=rule))
+    assert decision.source == rule

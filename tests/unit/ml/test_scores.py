@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from assets.ml.rule_strategies import RULES
 from assets.ml.scores import SessionScores, SymbolScore, score_session
 from tests.unit.ml.marts_builder import a_policy
 
@@ -64,6 +65,25 @@ def test_the_rule_scores_by_its_feature_alone(learned):
     assert score.contributions == {"momentum_12_1": expected}
     assert score.expected_return_bps is None
     assert score.probability_up is None
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_every_rule_scores_a_session_as_it_scores_the_past(learned, rule):
+    made = score_session(
+        learned.warehouse, session=learned.session, model=None, features_hash=HASH, policy=a_policy(), rule=rule
+    )
+    assert made.source == rule.name
+    told = learned.warehouse.read(
+        f"select symbol, {rule.feature} as told from marts.fct_features where session = $session",  # noqa: S608 - ours
+        {"session": learned.session},
+    )
+    rows = np.array([[value] for value in told.column("told").to_pylist()], dtype=np.float64)
+    past = dict(zip(told.column("symbol").to_pylist(), rule.scores(rows, (rule.feature,)).tolist(), strict=True))
+    for score in made.scored:
+        assert score.score == past[score.symbol]
+        assert score.contributions == {rule.feature: score.score}
+    silent = [score for score in made.scores if score.score is None]
+    assert all(f"{rule.feature} is not known" in str(score.missing_reason) for score in silent)
 
 
 def test_the_rule_needs_its_feature(learned):
