@@ -8,7 +8,7 @@ What is known to have traded after a trigger is the whole bar when the open was 
 """
 
 from dataclasses import dataclass
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 
 from execution.brokers.tape import TapeRow
 from execution.domain.orders import STOP_TYPES, OrderType, Side
@@ -50,8 +50,7 @@ def available_shares(row: TapeRow | None, *, filled_shares: Shares, costs: CostM
     """
     if row is None or row.is_halted:
         return 0
-    cap = int((costs.volume_share_max * row.volume_shares).to_integral_value(rounding=ROUND_DOWN))
-    return max(0, cap - filled_shares)
+    return max(0, int(costs.volume_share_max * row.volume_shares) - filled_shares)
 
 
 def fill_at_open(order: WorkingOrder, row: TapeRow, *, available: Shares, costs: CostModel) -> Fill | None:

@@ -114,7 +114,7 @@ class VenueDay:
 
     def _trail(self, order: VenueOrder, row: TapeRow, price_usd: Decimal) -> None:
         trailed = order if row.is_halted or not order.remaining_shares else order.trailed(price_usd)
-        if trailed != order:
+        if trailed is not order and trailed != order:
             self.store.update_order(trailed)
 
     def _newest(self, order: VenueOrder) -> VenueOrder | None:
