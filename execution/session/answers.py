@@ -7,9 +7,11 @@ called has sent nothing yet, or has written down that it does not know.
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, Final, get_args
 
 from execution.domain.errors import BrokerAnswerRefused
+from execution.domain.events import FillBooked
 from execution.domain.orders import (
     SYMBOL,
     Accepted,
@@ -60,22 +62,45 @@ def order_told(desk: Desk, order: OrderRequest) -> OrderState | None:
     return state
 
 
-def open_orders_told(desk: Desk) -> tuple[OrderState, ...]:
-    """Return every working order of the account; raise BrokerAnswerRefused when one cannot be true."""
+def open_orders_told(desk: Desk, *, believed: Iterable[OrderState | None] = ()) -> tuple[OrderState, ...]:
+    """Return every working order of the account.
+
+    Args:
+        desk: the desk whose venue is asked.
+        believed: what was looked up a moment ago; a venue in this process may show the very same values again.
+
+    Raises:
+        BrokerAnswerRefused: one cannot be true.
+    """
     states = desk.broker.open_orders()
     _refuse_no_list("open orders", states, OrderState)
+    known = set(map(id, believed))
     for state in states:
-        _refuse("open order", _order_faults(state))
+        if id(state) not in known:
+            _refuse("open order", _order_faults(state))
     return states
 
 
-def fills_told(desk: Desk, *, since: datetime) -> tuple[BrokerFill, ...]:
-    """Return executions since an instant; raise BrokerAnswerRefused when one cannot be true."""
+def fills_told(
+    desk: Desk, *, since: datetime, booked: Mapping[str, FillBooked] = MappingProxyType({})
+) -> tuple[BrokerFill, ...]:
+    """Return executions since an instant.
+
+    Args:
+        desk: the desk whose venue is asked.
+        since: the instant.
+        booked: executions of the ledger; a venue in this process may tell the very same values again.
+
+    Raises:
+        BrokerAnswerRefused: one cannot be true.
+    """
     fills = desk.broker.fills(since=since)
     _refuse_no_list("fills", fills, BrokerFill)
     latest = desk.clock.now() + _AHEAD
     for fill in fills:
-        _refuse("fill", _fill_faults(fill, latest))
+        known = booked.get(fill.execution_id) if isinstance(fill.execution_id, str) else None
+        if known is None or known.fill is not fill:
+            _refuse("fill", _fill_faults(fill, latest))
     return fills
 
 

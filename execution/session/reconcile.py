@@ -96,7 +96,7 @@ def reconcile(desk: Desk) -> Reconciled:
         apart = found_apart(book, account, desk.quotes)
         if apart == Apart():
             break
-    open_orders = open_orders_told(desk)
+    open_orders = open_orders_told(desk, believed=seen.states.values())
     suspected = suspects(book, apart, open_orders, seen.states, now=desk.clock.now())
     if suspected:
         desk.ledger.record(lambda newest: [event for event in suspected if event.symbol not in newest.quarantined])
@@ -114,7 +114,7 @@ def _seen(desk: Desk, book: Book) -> _Seen:
     # Orders before fills: an end that the venue told is then covered by fills fetched later, never the other way round.
     states = {record.order.client_order_id: order_told(desk, record.order) for record in book.unproven_orders}
     since = _since(book)
-    return _Seen(states, fills_told(desk, since=since), actions_told(desk, since=since))
+    return _Seen(states, fills_told(desk, since=since, booked=book.fills), actions_told(desk, since=since))
 
 
 def _since(book: Book) -> datetime:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from execution.domain.errors import BrokerAnswerRefused
+from execution.domain.events import FillBooked
 from execution.domain.orders import Accepted, AccountSnapshot, OrderState, Refused, Unknown
 from execution.session.answers import (
     account_told,
@@ -220,6 +221,28 @@ def test_a_fill_at_the_edge_of_what_is_possible_is_believed(changes: dict[str, A
 def test_a_reversal_gives_back_no_more_than_any_fee() -> None:
     fill = a_fill(reverses="x0", fee_usd=Decimal(-LEAST_FEE - 1))
     assert "fee_usd" in faults_of(lambda: fills_told(a_desk((fill,)), since=BEGINNING), "fill")
+
+
+def test_a_fill_that_is_booked_as_this_very_value_was_believed_before() -> None:
+    wrong = a_fill(fee_usd=Decimal(-1))
+    booked = {wrong.execution_id: FillBooked(at=AT, fill=wrong)}
+    assert fills_told(a_desk((wrong,)), since=BEGINNING, booked=booked) == (wrong,)
+    again = replace(wrong)
+    assert "fee_usd" in faults_of(lambda: fills_told(a_desk((again,)), since=BEGINNING, booked=booked), "fill")
+
+
+@pytest.mark.parametrize("execution_id", [None, ["x1"]])
+def test_a_fill_whose_id_is_no_text_is_refused_whatever_is_booked(execution_id: Any) -> None:
+    told = (replace(a_fill(), execution_id=execution_id),)
+    found = faults_of(lambda: fills_told(a_desk(told), since=BEGINNING, booked={}), "fill")
+    assert found.startswith("execution_id")
+
+
+def test_an_open_order_is_believed_as_the_very_value_that_was_looked_up_and_no_other() -> None:
+    wrong = a_state(filled_shares=11)
+    assert open_orders_told(a_desk((wrong,)), believed=(None, wrong)) == (wrong,)
+    again = replace(wrong)
+    assert faults_of(lambda: open_orders_told(a_desk((again,)), believed=(wrong,)), "open order")
 
 
 FIRST_DAY = AT.date() - timedelta(days=400)
