@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from execution.artifact_files import FileArtifacts
+from execution.brokers.memory_tape import MemoryTape
 from execution.brokers.simulated import SimulatedBroker
 from execution.brokers.tape import Tape, TapeRow, write_tape
 from execution.domain.signals import SignalBatch
+from execution.ledger.memory_ledger import MemoryLedger
 from execution.ledger.sqlite_ledger import SqliteLedger
 from execution.portfolio.cost_model import CostModel
 from execution.portfolio.sizing_policy import SizingPolicy
@@ -55,13 +57,19 @@ def a_day_of(symbol: str, session: date, **changes: Any) -> TapeRow:
 
 @dataclass
 class TradingDays:
-    """Sessions in which three of six symbols may be bought; bars are plain but for those given."""
+    """Sessions in which three of six symbols may be bought; bars are plain but for those given.
+
+    Attributes:
+        is_in_memory: whether tape, venue and ledger live in memory, for tests that are run very often; a day then costs
+            a third, and a restart keeps venue and ledger, as a crash keeps files.
+    """
 
     folder: Path
     bars: Iterable[TapeRow] = ()
     desk_changes: Mapping[str, Any] = field(default_factory=dict)
     wrap_broker: Callable[[Any], Any] | None = None
     wrap_ledger: Callable[[Any], Any] | None = None
+    is_in_memory: bool = False
 
     def __post_init__(self) -> None:
         given = {(bar.session, bar.symbol): bar for bar in self.bars}
@@ -70,7 +78,8 @@ class TradingDays:
             for session in SESSIONS
             for symbol in SYMBOLS
         }
-        if not (self.folder / "tape").exists():
+        self._kept: tuple[SimulatedBroker, MemoryLedger] | None = None
+        if not self.is_in_memory and not (self.folder / "tape").exists():
             for session in SESSIONS:
                 write_tape(self.folder / "tape", session, [self.world[session, symbol] for symbol in SYMBOLS])
         self.clock = ManualClock(CALENDAR.as_of(FIRST))
@@ -86,8 +95,7 @@ class TradingDays:
 
     def restarted(self) -> Desk:
         """Return a desk of new objects on the same files, as after a crash."""
-        venue = SimulatedBroker(self.folder / "venue.db", Tape(self.folder / "tape"), self.clock, CALENDAR, COSTS, CASH)
-        ledger = SqliteLedger(self.folder / "ledger.db")
+        venue, ledger = self._in_memory() if self.is_in_memory else self._on_files()
         self.venue = venue
         fields: dict[str, Any] = {
             "account": "paper-1",
@@ -109,6 +117,17 @@ class TradingDays:
         }
         self.desk = Desk(**{**fields, **self.desk_changes})
         return self.desk
+
+    def _on_files(self) -> tuple[SimulatedBroker, SqliteLedger]:
+        tape = Tape(self.folder / "tape")
+        venue = SimulatedBroker(self.folder / "venue.db", tape, self.clock, CALENDAR, COSTS, CASH)
+        return venue, SqliteLedger(self.folder / "ledger.db")
+
+    def _in_memory(self) -> tuple[SimulatedBroker, MemoryLedger]:
+        if self._kept is None:
+            tape = MemoryTape({day: [self.world[day, symbol] for symbol in SYMBOLS] for day in SESSIONS})
+            self._kept = SimulatedBroker(":memory:", tape, self.clock, CALENDAR, COSTS, CASH), MemoryLedger()
+        return self._kept
 
     def a_batch(self, session: date = FIRST, *, best: Iterable[str] = SYMBOLS, **changes: Any) -> SignalBatch:
         """Return a green batch that likes symbols in the order given; those not named have no score."""

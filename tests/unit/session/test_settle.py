@@ -21,7 +21,7 @@ SECOND = SESSIONS[1]
 
 @pytest.fixture
 def days(tmp_path: Path) -> TradingDays:
-    return TradingDays(tmp_path)
+    return TradingDays(tmp_path, is_in_memory=True)
 
 
 def finished(days: TradingDays, report: run_session.SettleReport) -> dict[str, WhyRow]:
@@ -75,7 +75,9 @@ def test_a_day_settles_though_its_orders_were_never_sent(days: TradingDays) -> N
 
 
 def test_a_day_is_not_settled_before_the_venue_has_ended_its_orders(tmp_path: Path) -> None:
-    days = TradingDays(tmp_path, bars=[a_day_of("AAA", SECOND, volume_shares=400)], wrap_broker=ScriptedBroker)
+    days = TradingDays(
+        tmp_path, bars=[a_day_of("AAA", SECOND, volume_shares=400)], wrap_broker=ScriptedBroker, is_in_memory=True
+    )
     days.plan()
     days.submit()
     days.desk.broker.never_ends = True
@@ -87,7 +89,7 @@ def test_a_day_is_not_settled_before_the_venue_has_ended_its_orders(tmp_path: Pa
 
 
 def test_of_two_processes_that_settle_at_once_one_is_told_to_ask_again(tmp_path: Path) -> None:
-    days = TradingDays(tmp_path, wrap_ledger=OvertakenLedger)
+    days = TradingDays(tmp_path, wrap_ledger=OvertakenLedger, is_in_memory=True)
     days.plan()
     days.submit()
     rival, desk = replace(days.restarted(), run_id="rival"), days.restarted()
@@ -110,7 +112,7 @@ def test_bought_rows_carry_their_fills(days: TradingDays) -> None:
 
 
 def test_a_part_filled_row_says_what_is_missing(tmp_path: Path) -> None:
-    days = TradingDays(tmp_path, bars=[a_day_of("AAA", SECOND, volume_shares=400)])
+    days = TradingDays(tmp_path, bars=[a_day_of("AAA", SECOND, volume_shares=400)], is_in_memory=True)
     row = finished(days, days.live())["AAA"]
     assert row.filled_shares == 20
     assert row.not_filled_reason is not None
@@ -118,7 +120,9 @@ def test_a_part_filled_row_says_what_is_missing(tmp_path: Path) -> None:
 
 
 def test_a_position_sold_by_its_stop_says_so(tmp_path: Path) -> None:
-    days = TradingDays(tmp_path, bars=[a_day_of("BBB", SESSIONS[2], low_usd="35.00", close_usd="36.00")])
+    days = TradingDays(
+        tmp_path, bars=[a_day_of("BBB", SESSIONS[2], low_usd="35.00", close_usd="36.00")], is_in_memory=True
+    )
     days.live()
     row = finished(days, days.live(SECOND))["BBB"]
     assert row.outcome == "sold"
@@ -149,7 +153,7 @@ def test_a_halted_holding_is_marked_at_its_last_close(tmp_path: Path) -> None:
             is_halted = symbol == "AAA" and session >= SESSIONS[2]
             return None if is_halted else self._days.venue.close_usd(symbol, session)
 
-    days = TradingDays(tmp_path)
+    days = TradingDays(tmp_path, is_in_memory=True)
     days.live()
     days.desk_changes = {"quotes": HaltedQuotes(days)}
     days.restarted()
@@ -165,7 +169,7 @@ def test_a_holding_without_any_price_is_named(tmp_path: Path) -> None:
         def close_usd(self, symbol: str, session: object) -> None:
             return None
 
-    days = TradingDays(tmp_path)
+    days = TradingDays(tmp_path, is_in_memory=True)
     days.plan()
     days.submit()
     days.desk_changes = {"quotes": NoQuotes()}
@@ -179,7 +183,7 @@ def test_a_split_and_a_dividend_reach_position_stop_and_cash(tmp_path: Path) -> 
     halved = {"open_usd": "20.25", "high_usd": "20.75", "low_usd": "20.00", "close_usd": "20.50"}
     split = a_day_of("AAA", SESSIONS[2], split_ratio=Decimal(2), dividend_usd="0.10", **halved)
     after = a_day_of("AAA", SESSIONS[3], **halved)
-    days = TradingDays(tmp_path, bars=[split, after])
+    days = TradingDays(tmp_path, bars=[split, after], is_in_memory=True)
     days.live()
     bought = days.desk.ledger.book().held_shares["AAA"]
     stop_before = next(r for r in days.desk.ledger.book().orders.values() if (r.order.symbol, r.leg) == ("AAA", "stop"))
@@ -196,7 +200,7 @@ def test_a_split_and_a_dividend_reach_position_stop_and_cash(tmp_path: Path) -> 
 
 
 def test_a_delisted_holding_is_paid_out_and_gone(tmp_path: Path) -> None:
-    days = TradingDays(tmp_path, bars=[a_day_of("AAA", SESSIONS[2], is_last_session=True)])
+    days = TradingDays(tmp_path, bars=[a_day_of("AAA", SESSIONS[2], is_last_session=True)], is_in_memory=True)
     days.live()
     days.live(SECOND)
     report = days.live(SESSIONS[2], days.a_batch(SESSIONS[2], best=SYMBOLS[1:]))
@@ -213,7 +217,7 @@ def test_a_day_without_batch_still_marks_what_is_held(days: TradingDays) -> None
 
 
 def test_holdings_without_a_batch_are_sold_when_their_horizon_is_over(tmp_path: Path) -> None:
-    days = TradingDays(tmp_path)
+    days = TradingDays(tmp_path, is_in_memory=True)
     days.live()
     for session in SESSIONS[1:5]:
         run_session.plan(days.evening(session), session=session, batch_hash=None)

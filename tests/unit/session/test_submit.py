@@ -3,13 +3,18 @@
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from execution.domain.errors import Halted, LedgerError
-from execution.domain.orders import OrderRequest
+from execution.domain.errors import ChainBroken, Halted, LedgerError
+from execution.domain.events import CancelRequested, ControlChanged, Event, SubmitFinished
+from execution.domain.orders import BrokerFill, OrderRequest
+from execution.ledger.memory_ledger import MemoryLedger
+from execution.ledger.order_record import OrderRecord
 from execution.risk.kill_switch import KillSwitch
 from execution.session import run_session
+from execution.session.lease_of_act import ACT_LEASE, BUSY
 from execution.session.protect import unprotected
 from execution.session.reconcile import reconcile
 from execution.session.reservation import view_at_send
@@ -22,7 +27,7 @@ TRADED = SESSIONS[1]
 
 @pytest.fixture
 def days(tmp_path: Path) -> TradingDays:
-    return TradingDays(tmp_path, wrap_broker=ScriptedBroker)
+    return TradingDays(tmp_path, wrap_broker=ScriptedBroker, is_in_memory=True)
 
 
 def wire(days: TradingDays) -> ScriptedBroker:
@@ -117,7 +122,8 @@ def test_a_kill_file_that_appears_while_sending_stops_the_rest(days: TradingDays
 
 def test_a_kill_file_nobody_can_read_stops_everything(tmp_path: Path) -> None:
     (tmp_path / "home").touch()
-    days = TradingDays(tmp_path, desk_changes={"kill_switch": KillSwitch(tmp_path / "home" / "KILL")})
+    switch = KillSwitch(tmp_path / "home" / "KILL")
+    days = TradingDays(tmp_path, desk_changes={"kill_switch": switch}, is_in_memory=True)
     days.plan()
     with pytest.raises(Halted, match="cannot be read"):
         days.submit()
@@ -176,7 +182,7 @@ def test_a_missed_order_that_turns_up_after_all_is_booked(days: TradingDays) -> 
 
 def test_the_unfilled_rest_is_cancelled_at_the_deadline(tmp_path: Path) -> None:
     thin = a_day_of("AAA", TRADED, volume_shares=400)
-    days = TradingDays(tmp_path, bars=[thin])
+    days = TradingDays(tmp_path, bars=[thin], is_in_memory=True)
     days.plan()
     days.submit()
     assert FIRST in days.facts.open_entries
@@ -292,7 +298,7 @@ def test_open_sells_never_exceed_what_is_held(days: TradingDays) -> None:
 
 def test_an_exit_that_did_not_fill_gets_its_stop_back(tmp_path: Path) -> None:
     crashed = a_day_of("AAA", SESSIONS[2], open_usd="20.00", high_usd="21.00", low_usd="19.00", close_usd="20.00")
-    days = TradingDays(tmp_path, bars=[crashed], wrap_broker=ScriptedBroker)
+    days = TradingDays(tmp_path, bars=[crashed], wrap_broker=ScriptedBroker, is_in_memory=True)
     hold_then_sell(days)
     days.submit(TRADED)
     days.cancel_rest(TRADED)
@@ -336,3 +342,166 @@ def test_nothing_is_sent_while_cash_differs_and_no_symbol_explains_it(days: Trad
     with pytest.raises(LedgerError, match=r"cash is 100000 USD in the ledger, 99987\.66 at the venue"):
         days.submit()
     assert wire(days).submitted == []
+
+
+# What is told, word by word.
+
+
+def states(days: TradingDays, leg: str) -> dict[str, str]:
+    orders = days.desk.ledger.book().orders.values()
+    return {record.order.symbol: record.state for record in orders if record.leg == leg}
+
+
+def order_of(days: TradingDays, symbol: str, leg: str) -> OrderRecord:
+    orders = days.desk.ledger.book().orders.values()
+    return next(r for r in reversed(list(orders)) if (r.order.symbol, r.leg) == (symbol, leg))
+
+
+def written(days: TradingDays, kind: type[Event]) -> list[Any]:
+    return [recorded.event for recorded in days.desk.ledger.events() if isinstance(recorded.event, kind)]
+
+
+def test_a_report_counts_what_became_of_each_order(days: TradingDays) -> None:
+    days.plan()
+    wire(days).faults = {("AAA", "entry"): "refuse", ("BBB", "entry"): "lose_request", ("CCC", "stop"): "refuse"}
+    report = days.submit()
+    assert (report.session, report.status, report.reason) == (FIRST, "submitted", "")
+    counts = (report.accepted, report.refused, report.unknown, report.voided, report.filled)
+    assert counts == (1, 2, 1, 0, 1)
+    assert (report.unprotected, report.bare_parts) == (("CCC",), {})
+    late = days.cancel_rest()
+    assert (late.accepted, late.refused, late.unknown, late.filled) == (1, 2, 1, 1)
+
+
+def test_what_was_never_sent_is_counted_as_voided(days: TradingDays) -> None:
+    days.plan()
+    report = days.cancel_rest()
+    assert (report.session, report.status, report.reason) == (FIRST, "rest_cancelled", "")
+    assert (report.accepted, report.voided, report.filled) == (0, 3, 0)
+    assert {record.note for record in days.desk.ledger.book().orders.values()} == {"not filled before the deadline"}
+
+
+def test_while_another_process_acts_both_halves_of_the_morning_ask_to_be_asked_again(days: TradingDays) -> None:
+    days.plan()
+    days.desk.ledger.take_lease(ACT_LEASE, holder="another", ttl_seconds=600)
+    for report in (days.submit(), days.cancel_rest()):
+        assert (report.session, report.status, report.reason) == (FIRST, "busy", BUSY)
+        assert report.voided == 0
+    assert wire(days).submitted == []
+
+
+def test_a_refusal_names_what_is_missing(days: TradingDays) -> None:
+    assert days.submit().reason == f"session {FIRST} has no plan"
+    early = run_session.cancel_rest(days.desk, session=FIRST)
+    assert (early.status, early.reason) == ("refused", f"the deadline of {FIRST} has not come")
+    late = days.cancel_rest()
+    assert (late.status, late.reason) == ("refused", f"session {FIRST} has no plan")
+
+
+def test_a_refusal_outside_of_the_window_tells_the_window(days: TradingDays) -> None:
+    days.plan()
+    opens, closes = CALENDAR.submit_window(FIRST)
+    report = run_session.submit(days.evening(FIRST), session=FIRST)
+    assert (report.status, report.reason) == (
+        "refused",
+        f"outside the submit window of {FIRST}: {opens.isoformat()} to {closes.isoformat()}",
+    )
+
+
+def test_a_missed_session_says_why_it_was_missed(days: TradingDays) -> None:
+    days.deadline(FIRST)
+    missed = run_session.plan(days.desk, session=FIRST, batch_hash=None)
+    assert missed.status == "missed"
+    report = run_session.submit(days.desk, session=FIRST)
+    assert (report.status, report.reason) == ("refused", f"session {FIRST} was missed: {missed.reason}")
+
+
+def test_a_settled_session_is_left_as_it_is(days: TradingDays) -> None:
+    days.live()
+    head = days.desk.ledger.head()
+    report = run_session.cancel_rest(days.desk, session=FIRST)
+    assert (report.status, report.reason) == ("rest_cancelled", f"session {FIRST} is settled")
+    assert (days.desk.ledger.head(), report.filled) == (head, 3)
+
+
+def test_an_exit_that_waits_for_its_stop_says_so_and_the_act_is_not_over(days: TradingDays) -> None:
+    hold_then_sell(days)
+    wire(days).ignores_cancel = lambda _: True
+    report = days.submit(TRADED)
+    assert (report.status, report.reason) == ("pending", "an exit waits until the venue has ended its stop")
+    assert [event.session for event in written(days, SubmitFinished)] == [FIRST]
+    exit_id = order_of(days, "AAA", "exit").order.client_order_id
+    assert [event.reason for event in written(days, CancelRequested)] == [f"its position is sold by {exit_id}"]
+
+
+def test_an_entry_that_waits_says_so_and_the_act_is_not_over(days: TradingDays) -> None:
+    days.plan()
+    days.desk.ledger.append(ControlChanged(at=days.clock.now(), state="reducing", actor="ann", reason="a bad week"))
+    report = days.submit()
+    assert (report.status, report.reason) == (
+        "pending",
+        "an entry waits: nothing may add to a position now, or not so fast",
+    )
+    assert written(days, SubmitFinished) == []
+    assert days.cancel_rest().voided == 3
+    assert [event.session for event in written(days, SubmitFinished)] == [FIRST]
+    days.cancel_rest()
+    assert len(written(days, SubmitFinished)) == 1
+
+
+def test_the_end_of_an_act_is_written_with_its_cycle(days: TradingDays) -> None:
+    days.plan()
+    days.submit()
+    [finished] = written(days, SubmitFinished)
+    assert finished == SubmitFinished(at=days.clock.now(), cycle_id=days.desk.cycle_id(FIRST), session=FIRST)
+
+
+def test_a_halt_at_the_deadline_cancels_the_rest_books_what_filled_and_sends_no_stop(tmp_path: Path) -> None:
+    thin = a_day_of("AAA", TRADED, volume_shares=400)
+    days = TradingDays(tmp_path, bars=[thin], wrap_broker=ScriptedBroker, is_in_memory=True)
+    days.plan()
+    wire(days).hides_fills = True
+    days.submit()
+    wire(days).hides_fills = False
+    (days.folder / "KILL").touch()
+    report = days.cancel_rest()
+    assert report.status == "rest_cancelled"
+    assert report.reason.startswith("the kill file KILL exists: nothing is sent")
+    assert (states(days, "entry")["AAA"], report.unprotected) == ("cancelled", ("AAA", "BBB", "CCC"))
+    assert {order.leg for order in wire(days).submitted} == {"entry"}
+    assert [event.reason for event in written(days, CancelRequested)] == ["not filled before the deadline"]
+
+
+def test_no_act_goes_on_over_a_broken_chain(days: TradingDays, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: object) -> None:
+        raise ChainBroken("row 3 was changed")
+
+    days.plan()
+    monkeypatch.setattr(MemoryLedger, "verify_chain", broken)
+    for act in (days.submit, days.cancel_rest):
+        with pytest.raises(ChainBroken):
+            act()
+    assert wire(days).submitted == []
+
+
+def test_a_stop_for_shares_that_are_gone_is_cancelled_with_its_reason(days: TradingDays) -> None:
+    days.plan()
+    days.submit()
+    bought = order_of(days, "AAA", "entry").filled_shares
+    wire(days).adds_fills = (
+        BrokerFill(
+            execution_id="by-hand",
+            client_order_id="by-hand",
+            symbol="AAA",
+            side="sell",
+            quantity_shares=bought,
+            price_usd=Decimal("40.00"),
+            fee_usd=Decimal(0),
+            filled_at=days.clock.now(),
+        ),
+    )
+    wire(days).positions_apart = {"AAA": -bought}
+    wire(days).cash_apart_usd = bought * Decimal("40.00")
+    days.submit()
+    assert [event.reason for event in written(days, CancelRequested)] == ["it would sell more than is held"]
+    assert order_of(days, "AAA", "stop").state == "cancelled"
