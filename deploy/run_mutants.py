@@ -57,7 +57,11 @@ MODULES: Final[dict[str, tuple[str, ...]]] = {
     "session/reservation": ("tests/unit/session/test_reservation.py",),
     "session/send": ("tests/unit/session/test_one_order_out.py",),
     "session/settle": ("tests/unit/session/test_settle.py",),
-    "session/submit": ("tests/unit/session/test_submit.py", "tests/unit/session/test_send.py"),
+    "session/submit": (
+        "tests/unit/session/test_selling_beside_a_stop.py",
+        "tests/unit/session/test_submit.py",
+        "tests/unit/session/test_send.py",
+    ),
     "session/trading_state": ("tests/unit/session/test_trading_state.py",),
 }
 """Modules with tests of their own on values in memory: asked of those alone, a change takes a tenth of a second."""

@@ -1,6 +1,6 @@
 """One look at a venue, on a ledger in memory: what is asked, what is written of the answers, and what is left open."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -24,7 +24,7 @@ from execution.domain.events import (
     SettleFinished,
     SymbolQuarantined,
 )
-from execution.domain.orders import AccountSnapshot, BrokerFill, CorporateActionEntry, OrderRequest, OrderState
+from execution.domain.orders import BrokerFill, OrderRequest
 from execution.domain.positions import cash_flow_usd
 from execution.ledger.memory_ledger import MemoryLedger
 from execution.session.reconcile import Reconciled, reconcile
@@ -43,66 +43,20 @@ from tests.builders.orders import (
     plan_recorded,
     sent,
 )
+from tests.fakes.telling_venue import CASH, TellingVenue, at_venue
 
 CALENDAR = TradingCalendar.shipped()
 CLOSE = CALENDAR.closes_at(CALENDAR.next(SESSION))
 NOW = AT + timedelta(minutes=2)
-CASH = Decimal(100_000)
 ORDER = an_order()
 ID = ORDER.client_order_id
-
-
-class Venue:
-    """Tells what a test lays down; its account is what its fills and actions come to, unless a test says otherwise."""
-
-    def __init__(self) -> None:
-        self.orders: dict[str, OrderState] = {}
-        self.strangers: tuple[OrderState, ...] = ()
-        self.executions: list[BrokerFill] = []
-        self.actions: list[CorporateActionEntry] = []
-        self.cash_apart_usd = Decimal(0)
-        self.shares_apart: dict[str, int] = {}
-        self.asked: list[tuple[str, Any]] = []
-        self.while_asked: Callable[[str], object] = lambda _: None
-
-    def order(self, client_order_id: str) -> OrderState | None:
-        self._told("order", client_order_id)
-        return self.orders.get(client_order_id)
-
-    def fills(self, *, since: datetime) -> tuple[BrokerFill, ...]:
-        self._told("fills", since)
-        return tuple(self.executions)
-
-    def corporate_actions(self, *, since: datetime) -> tuple[CorporateActionEntry, ...]:
-        self._told("actions", since)
-        return tuple(self.actions)
-
-    def account(self) -> AccountSnapshot:
-        self._told("account", None)
-        shares: dict[str, Any] = dict(self.shares_apart)
-        for fill in self.executions:
-            signed = fill.quantity_shares if fill.side == "buy" else -fill.quantity_shares
-            shares[fill.symbol] = shares.get(fill.symbol, 0) + signed
-        cash = CASH + self.cash_apart_usd + sum((cash_flow_usd(fill) for fill in self.executions), Decimal(0))
-        cash += sum((entry.cash_usd for entry in self.actions), Decimal(0))
-        return AccountSnapshot(
-            cash_usd=cash, positions_shares={symbol: held for symbol, held in shares.items() if held}
-        )
-
-    def open_orders(self) -> tuple[OrderState, ...]:
-        self._told("open orders", None)
-        return (*(state for state in self.orders.values() if state.status == "open"), *self.strangers)
-
-    def _told(self, what: str, of: Any) -> None:
-        self.asked.append((what, of))
-        self.while_asked(what)
 
 
 class Morning:
     """A desk of one cycle, and what a reconcile writes on it."""
 
     def __init__(self, *events: Event, at: datetime = NOW) -> None:
-        self.venue, self.clock, self.ledger = Venue(), MovedClock(at), MemoryLedger()
+        self.venue, self.clock, self.ledger = TellingVenue(), MovedClock(at), MemoryLedger()
         self.ledger.append(account_opened(), plan_recorded(), *events)
         self.desk = a_memory_desk(at, broker=self.venue, clock=self.clock, ledger=self.ledger)
 
@@ -114,22 +68,6 @@ class Morning:
 
     def written(self) -> list[Event]:
         return self.reconciled()[0]
-
-
-def at_venue(order: OrderRequest = ORDER, **changes: Any) -> OrderState:
-    fields: dict[str, Any] = {
-        "client_order_id": order.client_order_id,
-        "broker_order_id": "v-1",
-        "symbol": order.symbol,
-        "side": order.side,
-        "quantity_shares": order.quantity_shares,
-        "filled_shares": 0,
-        "status": "open",
-        "order_type": order.order_type,
-        "limit_usd": order.limit_usd,
-        "stop_usd": order.stop_usd,
-    }
-    return OrderState(**{**fields, **changes})
 
 
 def an_order_out(order: OrderRequest = ORDER) -> tuple[Event, ...]:
