@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from execution.domain.decisions import WhyRow
-from execution.domain.errors import MissingQuote
-from execution.domain.events import SettleFinished
+from execution.domain.errors import ChainBroken, LedgerError, MissingQuote
+from execution.domain.events import CancelRequested, SettleFinished
+from execution.ledger.memory_ledger import MemoryLedger
 from execution.ledger.why_rows import read_why_rows, why_table
 from execution.session import run_session
+from execution.session.lease_of_act import ACT_LEASE, BUSY
 from tests.builders.trading_days import CALENDAR, CASH, FIRST, SESSIONS, SYMBOLS, TradingDays, a_day_of
 from tests.fakes.overtaken_ledger import OvertakenLedger
 from tests.fakes.scripted_broker import ScriptedBroker
@@ -265,3 +267,129 @@ def test_two_homes_that_live_the_same_days_have_the_same_trading_hash(tmp_path: 
         days.live(SECOND)
     run_session.plan(second.evening(SESSIONS[2]), session=FIRST, batch_hash="0" * 64)
     assert first.desk.ledger.trading_hash() == second.desk.ledger.trading_hash()
+
+
+# What is told, word by word.
+
+
+def at_close(days: TradingDays, off: timedelta = timedelta(0)) -> run_session.SettleReport:
+    days.clock.move_to(CALENDAR.closes_at(SECOND) + off)
+    return run_session.settle(days.desk, session=FIRST)
+
+
+def test_a_session_is_settled_from_the_close_on_and_not_a_microsecond_earlier(days: TradingDays) -> None:
+    days.plan()
+    days.submit()
+    early = at_close(days, -timedelta(microseconds=1))
+    assert (early.status, early.reason) == ("too_early", f"session {SECOND} has not closed")
+    assert at_close(days).status == "settled"
+
+
+def test_what_is_not_settled_yet_is_told_as_the_book_has_it(days: TradingDays) -> None:
+    days.plan()
+    days.submit()
+    early = at_close(days, -timedelta(hours=1))
+    book = days.desk.ledger.book()
+    assert (early.session, early.marked_session, early.equity_usd, early.unrealised_usd) == (FIRST, None, None, None)
+    assert (early.cash_usd, early.realised_usd, early.positions) == (book.cash_usd, book.realised_usd, 3)
+    assert (early.fills, early.why_rows_hash) == (3, None)
+
+
+def test_a_session_without_a_plan_says_so_and_tells_the_account(days: TradingDays) -> None:
+    report = days.settle()
+    assert report.reason == f"session {FIRST} has no plan"
+    assert (report.fills, report.positions, report.why_rows_hash) == (0, 0, None)
+
+
+def test_while_another_process_acts_a_settle_asks_to_be_asked_again(days: TradingDays) -> None:
+    days.plan()
+    days.desk.ledger.take_lease(ACT_LEASE, holder="another", ttl_seconds=600)
+    report = days.settle()
+    assert (report.session, report.status, report.reason) == (FIRST, "busy", BUSY)
+    assert days.desk.ledger.book().marks == ()
+
+
+def test_what_the_venue_has_not_ended_is_named(tmp_path: Path) -> None:
+    thin = [a_day_of(symbol, SECOND, volume_shares=400) for symbol in ("AAA", "BBB")]
+    days = TradingDays(tmp_path, bars=thin, wrap_broker=ScriptedBroker, is_in_memory=True)
+    days.plan()
+    days.submit()
+    days.desk.broker.never_ends = True  # type: ignore[attr-defined] # of the scripted one
+    report = days.settle()
+    assert report.reason == "the venue has not ended the day's orders in AAA, BBB"
+    reasons = [r.event.reason for r in days.desk.ledger.events() if isinstance(r.event, CancelRequested)]
+    assert reasons == ["its session is over", "its session is over"]
+
+
+def test_what_was_never_sent_ends_with_its_session(days: TradingDays) -> None:
+    days.plan()
+    days.settle()
+    assert {record.note for record in days.desk.ledger.book().orders.values()} == {"its session is over"}
+
+
+def test_a_mark_holds_every_position_at_its_close(days: TradingDays) -> None:
+    report = days.live()
+    book = days.desk.ledger.book()
+    [mark] = book.marks
+    assert (mark.at, mark.cycle_id, mark.marked_session) == (days.clock.now(), days.desk.cycle_id(FIRST), SECOND)
+    assert [position.symbol for position in mark.positions] == ["AAA", "BBB", "CCC"]
+    for told in mark.positions:
+        held = book.positions[told.symbol]
+        assert (told.shares, told.cost_usd, told.realised_usd) == (held.shares, held.cost_usd, held.realised_usd)
+        assert (told.close_usd, told.closed_session) == (days.world[SECOND, told.symbol].close_usd, SECOND)
+    value = sum(told.shares * told.close_usd for told in mark.positions)
+    cost = sum(told.cost_usd for told in mark.positions)
+    assert (mark.cash_usd, mark.equity_usd, mark.unrealised_usd) == (book.cash_usd, book.cash_usd + value, value - cost)
+    assert (report.equity_usd, report.unrealised_usd, report.positions) == (mark.equity_usd, mark.unrealised_usd, 3)
+
+
+def test_a_settle_is_written_down_once_with_its_cycle(days: TradingDays) -> None:
+    days.live()
+    run_session.settle(days.desk, session=FIRST)
+    finished_events = [r.event for r in days.desk.ledger.events() if isinstance(r.event, SettleFinished)]
+    assert finished_events == [SettleFinished(at=days.clock.now(), cycle_id=days.desk.cycle_id(FIRST), session=FIRST)]
+
+
+def test_an_earlier_session_keeps_its_own_figures(days: TradingDays) -> None:
+    first = days.live()
+    second = days.live(SECOND)
+    again = run_session.settle(days.desk, session=FIRST)
+    assert replace(again, status=first.status) == first
+    assert (again.status, again.reason) == ("already_settled", "")
+    assert second.marked_session == SESSIONS[2]
+
+
+def test_nothing_is_marked_while_cash_differs(tmp_path: Path) -> None:
+    days = TradingDays(tmp_path, wrap_broker=ScriptedBroker, is_in_memory=True)
+    days.plan()
+    days.submit()
+    days.desk.broker.cash_apart_usd = Decimal("-5.00")  # type: ignore[attr-defined] # of the scripted one
+    with pytest.raises(LedgerError, match="ledger and venue differ"):
+        days.settle()
+    cycle = days.desk.ledger.book().cycles[days.desk.cycle_id(FIRST)]
+    assert (cycle.settled, days.desk.ledger.book().marks) == (None, ())
+
+
+def test_nothing_is_settled_on_a_broken_chain(days: TradingDays, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: object) -> None:
+        raise ChainBroken("row 3 was changed")
+
+    days.plan()
+    monkeypatch.setattr(MemoryLedger, "verify_chain", broken)
+    with pytest.raises(ChainBroken):
+        days.settle()
+    assert days.desk.ledger.book().marks == ()
+
+
+def test_a_session_that_moved_on_after_its_close_is_not_marked_at_it(days: TradingDays) -> None:
+    # Nobody settled the first session before the second traded: its close would value what was bought later.
+    days.plan()
+    days.submit()
+    days.cancel_rest()
+    days.plan(SECOND, days.a_batch(SECOND, best=("DDD", "EEE", "FFF", "CCC", "BBB", "AAA")))
+    days.submit(SECOND)
+    days.cancel_rest(SECOND)
+    days.next_close(SECOND)
+    late = run_session.settle(days.desk, session=FIRST)
+    assert (late.status, late.marked_session) == ("settled", None)
+    assert days.settle(SECOND).marked_session == SESSIONS[2]
