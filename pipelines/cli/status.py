@@ -11,7 +11,6 @@ from execution.clock import SystemClock
 from execution.domain.errors import ChainBroken
 from execution.domain.events import PlanRecorded
 from execution.ledger.book import Book
-from execution.ledger.sql_ledger import SqlLedger
 from execution.session.control import control_sentence
 from execution.session.limits_used import limits_used
 from execution.trading_calendar import TradingCalendar
@@ -44,7 +43,12 @@ def status_page(settings: TradingSettings, home: Home) -> str:
     if not has_ledger(settings, home):
         return "\n".join([*parts, "ledger        none yet; `make demo` lives a first day"])
     ledger = open_ledger(settings, home)
-    parts.append(_chain_line(ledger))
+    try:
+        parts.append(f"chain         holds, {ledger.verify_chain().sequence} rows")
+    except ChainBroken as broken:
+        # What a changed row says of orders and positions must not be believed, if it can be read at all.
+        told = "trading       not told from a broken ledger: docs/runbooks/broken-chain.md"
+        return "\n".join([*parts, f"chain         BROKEN: {broken}", told])
     book = ledger.book()
     parts += _trading_lines(settings, book)
     return "\n".join(parts) + f"\n\n{cycles_page(book)}\n\n{positions_page(book)}"
@@ -57,14 +61,6 @@ def _data_lines(settings: TradingSettings, home: Home) -> list[str]:
     late = data_age(TradingCalendar.shipped(), newest_bars=newest, now=clock_of(settings.mode, home).now())
     told = f"LATE: {late} sessions past their cut-off have no bars" if late else "none late"
     return [f"data          bars up to {newest}, {told}"]
-
-
-def _chain_line(ledger: SqlLedger) -> str:
-    try:
-        head = ledger.verify_chain()
-    except ChainBroken as broken:
-        return f"chain         BROKEN: {broken}"
-    return f"chain         holds, {head.sequence} rows"
 
 
 def _trading_lines(settings: TradingSettings, book: Book) -> list[str]:

@@ -260,17 +260,29 @@ def test_whatever_stands_under_the_switchs_name_is_told(traded: TradedHome) -> N
     assert heard(watch, channel) == ["[critical] the kill switch is on"]
 
 
-def test_a_broken_chain_is_told_once_an_act_found_it(traded: TradedHome) -> None:
-    traded.days.live(FIRST)
-    watch, channel = watch_over(traded)
+def break_ledger(traded: TradedHome) -> None:
     with closing(sqlite3.connect(traded.home.ledger)) as ledger:
         ledger.execute("drop trigger event_refuses_update")
         ledger.execute("update event set body = replace(body, 'paper-1', 'paper-2')")
         ledger.commit()
+
+
+def test_a_broken_chain_is_told_once_an_act_found_it(traded: TradedHome) -> None:
+    traded.days.live(FIRST)
+    watch, channel = watch_over(traded)
+    break_ledger(traded)
     with pytest.raises(ChainBroken):
         traded.days.plan(SESSIONS[1])
     told = heard(watch, channel)
     assert "[critical] the ledger's chain is broken: nothing is sent" in told
+
+
+def test_the_status_of_a_broken_ledger_says_so_and_stops_there(traded: TradedHome) -> None:
+    traded.days.live(FIRST)
+    break_ledger(traded)
+    page = status_page(traded.settings, traded.home)
+    assert "chain         BROKEN: ledger chain: row " in page
+    assert page.endswith("trading       not told from a broken ledger: docs/runbooks/broken-chain.md")
 
 
 def test_an_entry_that_works_after_its_session_is_stuck(traded: TradedHome, monkeypatch: pytest.MonkeyPatch) -> None:
