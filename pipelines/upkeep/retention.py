@@ -31,7 +31,6 @@ from assets.raw_store import RawStore
 from assets.schemas import NEWS as NEWS_TABLE
 from execution.clock import SystemClock
 from execution.domain.errors import DataError
-from pipelines.due_trading import book_of
 from pipelines.home import Home
 from pipelines.ledger_opening import has_ledger, ledger_driver
 from pipelines.settings import Settings
@@ -124,16 +123,17 @@ class Retention:
         return freed
 
     def pinned(self) -> Mapping[date, Collection[str]]:
-        """Return by decision session inside the horizon the raw parts and scores it stands on, by their path."""
+        """Return by decision session inside the horizon the raw parts and scores it stands on, by their path.
+
+        Every cycle that pinned its data counts: one that ended a moment ago may be planned in the next.
+        """
         scored = ScoreStore(self.home.artifacts / SCORES_FOLDER).sessions()
-        decided = sorted(cycle.session for cycle in book_of(self.settings, self.home).cycles.values())
         found: dict[date, Collection[str]] = {}
-        for session in decided[-self.settings.retention.replay_horizon_sessions :]:
-            path = self.home.snapshots / f"{session.isoformat()}.json"
-            if path.exists():
-                parts = orjson.loads(path.read_bytes())["snapshot"]["parts"]
-                names = {f"raw/{table}/{part}.parquet" for table, hashes in parts for part in hashes}
-                found[session] = names | ({self._name(scored[session])} if session in scored else set())
+        for pin in sorted(self.home.snapshots.glob("*-*-*.json"))[-self.settings.retention.replay_horizon_sessions :]:
+            session = date.fromisoformat(pin.stem)
+            parts = orjson.loads(pin.read_bytes())["snapshot"]["parts"]
+            names = {f"raw/{table}/{part}.parquet" for table, hashes in parts for part in hashes}
+            found[session] = names | ({self._name(scored[session])} if session in scored else set())
         return found
 
     def _superseded_features(self) -> Iterator[Item]:

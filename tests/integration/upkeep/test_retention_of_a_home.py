@@ -169,6 +169,16 @@ def test_news_a_decision_stands_on_are_held_with_its_session_and_refused(
     assert len(store.parts(NEWS)) == 1
 
 
+def test_news_of_a_cycle_that_is_not_planned_yet_are_held(
+    home: Home, settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    store = with_news(home)
+    SnapshotStore(home.snapshots).pin(store.snapshot(session=FIRST, as_of=CALENDAR.as_of(FIRST)))
+    plan = Retention(settings=settings, home=home).plan(instance)
+    assert [session for _, session in plan.held] == [FIRST]
+    assert plan.leaving == ()
+
+
 def scored(home: Home, session: date) -> str:
     """Score a session as a cycle does, and return the hash of its scores."""
     store = ScoreStore(home.artifacts / SCORES_FOLDER)
