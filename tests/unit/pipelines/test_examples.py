@@ -4,6 +4,7 @@ import pytest
 
 from execution.risk.limits import RiskLimits
 from pipelines.settings import load_settings
+from tests.builders.trading_days import TradingDays
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 TREES = sorted(
@@ -29,3 +30,10 @@ def test_the_example_says_the_defaults_and_nothing_else():
 
 def test_the_strict_example_is_the_strict_profile():
     assert load_settings(EXAMPLES / "strict.yaml", {}).limits == RiskLimits.strict()
+
+
+def test_the_compliance_preset_has_the_strict_limits_and_lets_no_entry_go_without_a_person(tmp_path):
+    tree = load_settings(EXAMPLES / "compliance.yaml", {})
+    assert tree.limits == RiskLimits.strict()
+    days = TradingDays(tmp_path, desk_changes={"approval": tree.approval})
+    assert not days.plan().is_approved
