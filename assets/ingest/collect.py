@@ -32,6 +32,7 @@ class Intake:
         session: the session asked for.
         has_source: whether there is a source for the table at all.
         offered_rows: how many rows the source delivered.
+        told_by: the providers that told them, by name, sorted; more than one where one stood in for another.
         parts: the parts stored, oldest first; empty when nothing was new.
     """
 
@@ -39,6 +40,7 @@ class Intake:
     session: date
     has_source: bool
     offered_rows: int
+    told_by: tuple[str, ...]
     parts: tuple[Part, ...]
 
     @property
@@ -74,16 +76,22 @@ def take_in(
         if is_revised
         else _spans(calendar, first=sources.first_session, latest=latest, session=session)
     )
-    offered, parts = 0, []
+    offered, parts, told_by = 0, [], set[str]()
     for after, until in spans:
         rows = _asked(sources, table, after=after, upto=calendar.as_of(until))
         offered += rows.num_rows
+        told_by |= set(pc.unique(rows.column("source")).to_pylist())
         part = store.append(
             table, rows, session=until, recorded_at=recorded_at, revision=revision, is_whole_past=is_revised
         )
         parts += [part] if part is not None else []
     return Intake(
-        table=table.name, session=session, has_source=sources.has(table), offered_rows=offered, parts=tuple(parts)
+        table=table.name,
+        session=session,
+        has_source=sources.has(table),
+        offered_rows=offered,
+        told_by=tuple(sorted(told_by)),
+        parts=tuple(parts),
     )
 
 

@@ -88,7 +88,7 @@ def home(tmp_path: Path) -> Home:
 
 
 def test_the_second_is_not_heard_while_the_first_answers(home: Home) -> None:
-    home.takes(TUESDAY)
+    assert home.takes(TUESDAY).told_by == ()
     assert {source for *_, source in home.stored()} == {"first"}
 
 
@@ -97,7 +97,7 @@ def test_while_the_first_is_silent_the_seconds_newer_rows_are_taken_under_its_ow
 ) -> None:
     home.first.silence = VenueUnavailable("503")
     with caplog.at_level(logging.WARNING):
-        home.takes(TUESDAY)
+        assert home.takes(TUESDAY).told_by == ("second",)
     assert home.stored() == [("AAA", Decimal("0.10"), "first"), ("BBB", Decimal(2), "second")]
     assert "come from second, 1 rows: 503" in caplog.text
 
