@@ -117,7 +117,7 @@ class HttpVenue:
 
     def _working(self) -> list[dict[str, Any]]:
         orders: list[dict[str, Any]] = json.loads(self._call("GET", f"{self.orders_url}?status=open&limit=500"))
-        return [o for o in orders if not (self.keep_stops and o["side"] == "sell" and "stop" in o["type"])]
+        return [order for order in orders if not (self.keep_stops and _keeps_a_stop(order))]
 
     def _call(self, method: str, url: str) -> bytes:
         from http.client import HTTPException
@@ -138,6 +138,12 @@ class HttpVenue:
                 return bytes(answer.read())
         except HTTPException as error:
             raise OSError(f"{method} was answered with half a message: {error!r}") from error
+
+
+def _keeps_a_stop(order: dict[str, Any]) -> bool:
+    """Return whether an order is a protective stop, or sells for its target and would take its stop along."""
+    is_linked = order.get("order_class") not in (None, "", "simple")
+    return order["side"] == "sell" and ("stop" in order["type"] or is_linked)
 
 
 def halt(home: Path, *, reason: str, actor: str, keep_stops: bool = False) -> tuple[int, str]:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from execution.brokers.simulated import SimulatedBroker
 from execution.brokers.tape import Tape, TapeRow, write_tape
-from execution.domain.orders import OrderRequest
+from execution.domain.orders import OrderRequest, attached_order_id
 from execution.domain.quantities import Shares
 from execution.portfolio.cost_model import CostModel
 from execution.trading_calendar import TradingCalendar
@@ -150,3 +150,14 @@ def stop(quantity: int = 100, stop_usd: str = "49.00", **changes: Any) -> OrderR
         "stop_usd": usd(stop_usd),
     }
     return _order("sell", quantity, **{**fields, **changes})
+
+
+def bracket(quantity: int = 10, target_usd: str = "51.90", stop_usd: str = "45.00", **changes: Any) -> OrderRequest:
+    """Return an entry with its take-profit and its stop, under the ids an adapter finds them by."""
+    entry = buy(quantity, time_in_force="gtc", **changes)
+    legs = (
+        sell(quantity, leg="take_profit", time_in_force="gtc", limit_usd=usd(target_usd)),
+        stop(quantity, stop_usd),
+    )
+    named = [replace(leg, client_order_id=attached_order_id(entry.client_order_id, leg.leg)) for leg in legs]
+    return replace(entry, attached=tuple(named))

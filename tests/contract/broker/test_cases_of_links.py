@@ -9,25 +9,15 @@ from typing import Any
 
 import pytest
 
-from execution.domain.orders import Accepted, OrderRequest, Unknown, attached_order_id
+from execution.domain.orders import Accepted, OrderRequest, Unknown
 from tests.builders.alpaca_account import AlpacaAccount, alpaca_account
-from tests.builders.venue import TUESDAY, WEDNESDAY, a_bar, buy, sell, stop
+from tests.builders.venue import TUESDAY, WEDNESDAY, a_bar, bracket, buy, sell, stop
 from tests.contract.broker.rigs import RIGS, BrokerRig
 
 LONG = timedelta(days=5)
 ENTRY, TARGET, STOP = "buy-1", "buy-1.take_profit", "buy-1.stop"
 THIN = (a_bar(TUESDAY, volume_shares=1_000),)
 """A day of which 50 shares may be ours."""
-
-
-def bracket(quantity: int = 10, target: str = "51.90", stopped: str = "45.00", **changes: Any) -> OrderRequest:
-    entry = buy(quantity, time_in_force="gtc", **changes)
-    legs = (
-        sell(quantity, leg="take_profit", time_in_force="gtc", limit_usd=Decimal(target)),
-        stop(quantity, stopped),
-    )
-    named = [replace(leg, client_order_id=attached_order_id(entry.client_order_id, leg.leg)) for leg in legs]
-    return replace(entry, attached=tuple(named))
 
 
 def an_oco(quantity: int = 10) -> OrderRequest:

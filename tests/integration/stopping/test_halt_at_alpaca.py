@@ -9,7 +9,7 @@ from pipelines.home import Home
 from pipelines.stopping import prepare_stopping
 from tests.builders.alpaca_account import AlpacaAccount, alpaca_account
 from tests.builders.http_venue import KEY_ID, SECRET_KEY
-from tests.builders.venue import buy, stop
+from tests.builders.venue import bracket, buy, stop
 
 
 def stopped(account: AlpacaAccount, folder: Path, *, keep_stops: bool = False) -> tuple[int, str]:
@@ -32,6 +32,18 @@ def test_halt_cancels_at_the_venue(
         account.accepted(buy(10))
         account.accepted(stop(10, "40.00"))
         account.engine_submits(buy(5, client_order_id="resting", limit_usd=buy().limit_usd / 2))
+        code, said = stopped(account, tmp_path, keep_stops=keep_stops)
+        assert code == 0, said
+        assert [order.client_order_id for order in account.broker.open_orders()] == left
+
+
+@pytest.mark.parametrize(("keep_stops", "left"), [(False, []), (True, ["buy-1.stop", "buy-1.take_profit"])])
+def test_a_halt_that_keeps_stops_leaves_what_would_end_one_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, keep_stops: bool, left: list[str]
+) -> None:
+    with_keys(monkeypatch)
+    with alpaca_account(tmp_path) as account:
+        account.accepted(bracket(10))
         code, said = stopped(account, tmp_path, keep_stops=keep_stops)
         assert code == 0, said
         assert [order.client_order_id for order in account.broker.open_orders()] == left
