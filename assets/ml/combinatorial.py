@@ -8,6 +8,7 @@ Source:
     López de Prado (2018), Advances in Financial Machine Learning, chapter 12.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from assets.ml.dataset import Floats, TrainingSet
+from assets.ml.ensemble import Teacher, is_single, rule_scores, summed, teachers
 from assets.ml.forward_returns import ENTRY_LAG_SESSIONS
 from assets.ml.learner import binned, chosen_features, taught
 from assets.ml.policy import LearningPolicy
@@ -69,23 +71,37 @@ def combined_folds(training_set: TrainingSet, policy: LearningPolicy) -> tuple[C
 def path_scores(training_set: TrainingSet, names: tuple[str, ...], policy: LearningPolicy) -> tuple[Rows, Floats]:
     """Return the unsealed rows and (n_paths, n_rows) their out-of-fold scores.
 
-    The rows are binned once for all folds; bins are placed by features alone, and know no label.
-
     Args:
         training_set: the rows.
         names: features to learn from.
-        policy: groups, embargo and learner.
+        policy: groups, embargo, learner and members.
     """
     made = combined_folds(training_set, policy)
     rows = np.unique(np.concatenate([test for fold in made for test in fold.tests]))
+    members = teachers(training_set, policy)
+    if is_single(policy):
+        return rows, _member_scores(members[0], names, made, rows)
+    sessions = training_set.sessions[rows]
+    told = [(teacher.member.weight, _member_scores(teacher, names, made, rows)) for teacher in members]
+    paths = range(len(told[0][1]))
+    return rows, np.stack([summed(sessions, [(weight, scores[path]) for weight, scores in told]) for path in paths])
+
+
+def _member_scores(teacher: Teacher, names: tuple[str, ...], made: Sequence[CombinedFold], rows: Rows) -> Floats:
+    """Return (n_paths, n_rows) scores of one member; its rows are binned once for all folds."""
+    training_set, policy = teacher.training_set, teacher.policy
+    shape = (max(max(fold.paths) for fold in made) + 1, len(rows))
+    if teacher.member.rule is not None:
+        told = rule_scores(teacher.member, chosen_features(training_set, names, rows), names)
+        return np.broadcast_to(told, shape)
     data = binned(training_set, names, rows, policy)
-    scores = np.full((max(max(fold.paths) for fold in made) + 1, len(rows)), np.nan)
+    scores = np.full(shape, np.nan)
     for fold in made:
         booster = taught(data, fold.train, policy)
         for test, path in zip(fold.tests, fold.paths, strict=True):
             unseen = chosen_features(training_set, names, test)
             scores[path, np.searchsorted(rows, test)] = booster.predict(unseen, num_threads=policy.num_threads)
-    return rows, scores
+    return scores
 
 
 def _fold(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from assets.ml.dataset import Days, Singles, TrainingSet
-from assets.ml.policy import LearningPolicy
+from assets.ml.policy import EnsemblePolicy, LearningPolicy
 from assets.ml.walk_forward import Rows, day_slices
 from execution.domain.errors import DataError, SettingsRefused
 
@@ -53,6 +53,8 @@ def told_params(policy: LearningPolicy) -> dict[str, str]:
         told["monotone"] = sorted(policy.monotone.items())
     if policy.interactions:
         told["interactions"] = sorted(sorted(group) for group in policy.interactions)
+    if policy.ensemble != EnsemblePolicy():
+        told["ensemble"] = policy.ensemble.model_dump_json()
     return {name: str(value) for name, value in told.items()}
 
 

@@ -1,6 +1,6 @@
 """What learning may do: horizon, folds, trees, ages. One frozen value; the settings tree composes it."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -73,6 +73,20 @@ class DriftPolicy(BaseModel):
     )
     min_live_sessions: int = Field(
         default=40, ge=10, le=504, description="Judged live sessions below which a live rank IC demotes nobody."
+    )
+
+
+class EnsemblePolicy(BaseModel):
+    """What a model is made of beside one set of trees: each member's score is standardised within its day."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seeds: int = Field(default=1, ge=1, le=20, description="Sets of trees that differ by their seed alone.")
+    horizons: dict[int, Annotated[float, Field(gt=0.0, le=100.0)]] = Field(
+        default={}, description="Weight of trees by the sessions their labels span; none for the label's own alone."
+    )
+    rules: dict[RuleName, Annotated[float, Field(gt=0.0, le=100.0)]] = Field(
+        default={}, description="Weight of each rule beside the trees' own."
     )
 
 
@@ -204,6 +218,9 @@ class LearningPolicy(BaseModel):
     promotion: PromotionPolicy = Field(
         default=PromotionPolicy(),
         description="What a model must show before it decides; the shipped figures are strict.",
+    )
+    ensemble: EnsemblePolicy = Field(
+        default=EnsemblePolicy(), description="Members of a model: seeds, horizons and rules, with their weights."
     )
     search: SearchPolicy = Field(default=SearchPolicy(), description="What a search over the learner's settings tries.")
     drift: DriftPolicy = Field(

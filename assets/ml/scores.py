@@ -7,21 +7,18 @@ scores; `score_store` returns them without asking here again.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-from assets.ml.dataset import Floats, Singles, feature_matrix
+from assets.ml.dataset import feature_matrix
+from assets.ml.ensemble import explained
 from assets.ml.model_registry import ModelRecord
 from assets.ml.policy import LearningPolicy
 from assets.ml.rule_strategies import MOMENTUM, Rule
 from assets.ml.walk_forward import standardised
 from assets.warehouse import Warehouse
 from execution.domain.signals import DecisionSource
-
-if TYPE_CHECKING:
-    import lightgbm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,17 +106,15 @@ def score_session(
 
 
 def _by_model(rows: pa.Table, model: ModelRecord, policy: LearningPolicy) -> tuple[float, tuple[SymbolScore, ...]]:
-    import lightgbm  # noqa: PLC0415 - definitions import this module; the library loads when a model scores
-
     names = model.card.features
     features = feature_matrix(rows, names)
     known = np.isfinite(features).sum(axis=1)
     needed = int(np.ceil(policy.min_feature_share * len(names)))
     has_features = np.asarray(rows.column("has_features").to_pylist(), dtype=np.bool_)
     is_scored = has_features & (known >= needed)
-    booster = lightgbm.Booster(model_str=model.text)
-    scores, parts = _predicted(booster, features[is_scored])
+    scores, parts = explained(model.text, names, features[is_scored])
     z = standardised(scores)
+    probabilities = model.calibration.probabilities_up(z).tolist()
     symbols = rows.column("symbol").to_pylist()
     volatilities = rows.column("fact_volatility_20d").to_pylist()
     made: list[SymbolScore] = []
@@ -138,30 +133,12 @@ def _by_model(rows: pa.Table, model: ModelRecord, policy: LearningPolicy) -> tup
                 expected_return_bps=calibrated.expected_return_bps(
                     float(z[position]), volatility_20d=volatilities[row]
                 ),
-                probability_up=calibrated.probability_up(float(z[position])),
+                probability_up=probabilities[position],
                 contributions=dict(zip(names, parts[position, :-1].tolist(), strict=True)),
             )
         )
         position += 1
     return (float(parts[0, -1]) if len(parts) else 0.0), tuple(made)
-
-
-def predicted_scores(model: ModelRecord, features: Singles) -> Floats:
-    """Return (n_rows,) raw scores of rows whose columns are the model's features, in its order."""
-    import lightgbm  # noqa: PLC0415 - definitions import this module; the library loads when a model scores
-
-    if len(features) == 0:
-        return np.zeros(0)
-    return np.asarray(lightgbm.Booster(model_str=model.text).predict(features, num_threads=1), dtype=np.float64)
-
-
-def _predicted(booster: "lightgbm.Booster", features: Singles) -> tuple[Floats, Floats]:
-    if len(features) == 0:
-        return np.zeros(0), np.zeros((0, features.shape[1] + 1))
-    # One thread: on hundreds of rows a second one costs more than it brings, and under load twenty times as much.
-    parts = np.asarray(booster.predict(features, num_threads=1, pred_contrib=True), dtype=np.float64)
-    scores = np.asarray(booster.predict(features, num_threads=1), dtype=np.float64)
-    return scores, parts
 
 
 def _by_rule(rows: pa.Table, rule: Rule) -> tuple[float, tuple[SymbolScore, ...]]:

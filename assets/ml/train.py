@@ -5,15 +5,15 @@ histograms, sorted single-precision rows and one seed. No wall time enters the m
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from assets.ml.calibration import Calibration, fit_calibration
 from assets.ml.dataset import Floats, Singles, TrainingSet
+from assets.ml.ensemble import Teacher, is_single, predicted, stored, teachers
 from assets.ml.evidence import Evidence
 from assets.ml.judgement import Judgement
 from assets.ml.judging import judged
@@ -21,9 +21,6 @@ from assets.ml.learner import binned, chosen_features, taught, told_params
 from assets.ml.policy import LearningPolicy
 from assets.ml.walk_forward import Fold, FoldMetrics, Rows, fold_metrics, folds, mean_rank_ic, standardised_by_day
 from execution.domain.errors import DataError
-
-if TYPE_CHECKING:
-    import lightgbm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,17 +141,13 @@ def train(
         judgement=judged(training_set, made, fold_scores, metrics, is_covered=np.concatenate(covered), policy=policy),
     )
     everything = np.arange(len(training_set.label))
-    booster = _fit(training_set, used, everything, policy)
-    return TrainedModel(
-        text=booster.model_to_string(num_iteration=booster.num_trees()), calibration=calibration, card=card
-    )
+    return TrainedModel(text=_text(training_set, used, everything, policy), calibration=calibration, card=card)
 
 
 def out_of_fold(training_set: TrainingSet, names: tuple[str, ...], fold: Fold, policy: LearningPolicy) -> Floats:
     """Return (n_test,) scores of a fold's test rows by a model of its training rows."""
-    booster = _fit(training_set, names, fold.train, policy)
-    unseen = chosen_features(training_set, names, fold.test)
-    return np.asarray(booster.predict(unseen, num_threads=policy.num_threads), dtype=np.float64)
+    text = _text(training_set, names, fold.train, policy)
+    return predicted(text, names, training_set.sessions[fold.test], chosen_features(training_set, names, fold.test))
 
 
 def unusable_features(training_set: TrainingSet) -> dict[str, str]:
@@ -170,8 +163,18 @@ def unusable_features(training_set: TrainingSet) -> dict[str, str]:
     return reasons
 
 
-def _fit(training_set: TrainingSet, names: tuple[str, ...], rows: Rows, policy: LearningPolicy) -> "lightgbm.Booster":
-    return taught(binned(training_set, names, rows, policy), rows, policy)
+def _text(training_set: TrainingSet, names: tuple[str, ...], rows: Rows, policy: LearningPolicy) -> str:
+    """Return a model of some rows as text: LightGBM's own of one member, else the members with their weights."""
+    members = [
+        replace(teacher.member, text="" if teacher.member.rule else _trees(teacher, names, rows))
+        for teacher in teachers(training_set, policy)
+    ]
+    return members[0].text if is_single(policy) else stored(members)
+
+
+def _trees(teacher: Teacher, names: tuple[str, ...], rows: Rows) -> str:
+    booster = taught(binned(teacher.training_set, names, rows, teacher.policy), rows, teacher.policy)
+    return booster.model_to_string(num_iteration=booster.num_trees())
 
 
 def _is_covered(features: Singles, policy: LearningPolicy) -> npt.NDArray[np.bool_]:

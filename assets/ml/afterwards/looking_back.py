@@ -9,10 +9,10 @@ import numpy as np
 from assets.ledger_frames import load_export, newest_export
 from assets.ml.dataset import Floats, Singles, member_features, training_cut_off
 from assets.ml.drift import Drift, judge_drift
+from assets.ml.ensemble import predicted
 from assets.ml.live_judgement import LiveJudgement, judge_live, live_rows
 from assets.ml.model_registry import ModelRecord, ModelRegistry
 from assets.ml.policy import LearningPolicy
-from assets.ml.scores import predicted_scores
 from assets.ml.training_sets import TrainingSetStore
 from assets.ml.walk_forward import standardised_by_day
 from assets.warehouse import Warehouse
@@ -130,4 +130,4 @@ def _drift(
 def _scores(
     champion: ModelRecord, sessions: "np.ndarray[tuple[int], np.dtype[np.datetime64]]", rows: Singles
 ) -> Floats:
-    return standardised_by_day(sessions, predicted_scores(champion, rows))
+    return standardised_by_day(sessions, predicted(champion.text, champion.card.features, sessions, rows))
