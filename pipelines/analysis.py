@@ -26,7 +26,7 @@ from pipelines.logging_setup import configure_logging
 from pipelines.masked_errors import without_secrets
 from pipelines.settings import Settings, load_settings
 from pipelines.trading_adapters import clock_of
-from sensors.due_work import due_work_schedule, due_work_sensor
+from sensors.due_work import SECONDS_BETWEEN_SECOND_LOOKS, due_work_schedule, due_work_sensor
 from sensors.rules import Act, Work, analysis_due
 from sensors.session_clock import session_clock
 
@@ -39,9 +39,6 @@ _SENSORS = (
     ("daily_reports", (Act.REPORT,), "Writes the page of each settled session."),
     ("nightly_upkeep", (Act.UPKEEP,), "Has the home backed up, and its restore tried, after each settled session."),
 )
-
-
-_BEGUN_BY_THE_CLOCK = (Act.FIRST_CYCLE, Act.CYCLE, Act.INGEST)
 
 
 def build_definitions(settings: Settings, home: Home) -> dg.Definitions:
@@ -57,6 +54,8 @@ def build_definitions(settings: Settings, home: Home) -> dg.Definitions:
             due=due,
             run_config=lambda _work: {},
             starts_running=told,
+            # The clock asks for all of it; these are there for a clock that somebody has stopped.
+            seconds_between_ticks=SECONDS_BETWEEN_SECOND_LOOKS,
         )
         for name, acts, description in _SENSORS
     ]
@@ -113,7 +112,7 @@ def _clock_sensor(
             until=clock.until,
             advance_to=clock.advance_to,
             due=without_secrets(all_due_work(settings, home)),
-            jobs={act: jobs[act] for act in _BEGUN_BY_THE_CLOCK},
+            jobs=jobs,
             calendar=TradingCalendar.shipped(),
             starts_running=True,
         )

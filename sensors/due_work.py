@@ -12,6 +12,8 @@ from sensors import attempts
 from sensors.rules import Act, Work
 
 SECONDS_BETWEEN_TICKS: Final = 1
+SECONDS_BETWEEN_SECOND_LOOKS: Final = 30
+"""Where something else asks for the same work and looks every second."""
 
 
 def due_work_sensor(
@@ -22,6 +24,7 @@ def due_work_sensor(
     due: Callable[[], tuple[Work, ...]],
     run_config: Callable[[Work], Mapping[str, object]],
     starts_running: bool,
+    seconds_between_ticks: int = SECONDS_BETWEEN_TICKS,
 ) -> dg.SensorDefinition:
     """Return a sensor that requests the most urgent due work among its jobs, one piece at a time.
 
@@ -32,20 +35,21 @@ def due_work_sensor(
         due: facts and rule together; called once a tick.
         run_config: the run's configuration for a piece of work.
         starts_running: whether it ticks without being switched on.
+        seconds_between_ticks: least seconds from one tick to the next.
 
     Returns:
         A sensor whose ticks are safe to repeat: the same facts give the same run key.
     """
 
     def tick(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        return next_request(context.instance, due(), jobs, run_config)
+        return next_request(context, due(), jobs, run_config)
 
     return dg.SensorDefinition(
         name=name,
         description=description,
         evaluation_fn=tick,
         jobs=list(jobs.values()),
-        minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
+        minimum_interval_seconds=seconds_between_ticks,
         default_status=dg.DefaultSensorStatus.RUNNING if starts_running else dg.DefaultSensorStatus.STOPPED,
     )
 
@@ -75,7 +79,7 @@ def due_work_schedule(
     """
 
     def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        return next_request(context.instance, due(), {act: job}, lambda _work: {})
+        return next_request(context, due(), {act: job}, lambda _work: {})
 
     return dg.ScheduleDefinition(
         name=name,
@@ -89,7 +93,7 @@ def due_work_schedule(
 
 
 def next_request(
-    instance: dg.DagsterInstance,
+    context: dg.SensorEvaluationContext | dg.ScheduleEvaluationContext,
     due: tuple[Work, ...],
     jobs: Mapping[Act, UnresolvedAssetJobDefinition],
     run_config: Callable[[Work], Mapping[str, object]],
@@ -97,18 +101,18 @@ def next_request(
     """Return the request for the most urgent due work among some jobs, or why there is none.
 
     Args:
-        instance: where attempts are counted.
+        context: of the tick; its instance, where attempts are counted, is opened only when something is due.
         due: due work, most urgent first; acts without a job here are left to others.
         jobs: the job of each act that may be started.
         run_config: the run's configuration for a piece of work.
     """
     waiting = [work for work in due if work.act in jobs]
     for work in waiting:
-        if attempts.is_running(instance, work):
+        if attempts.is_running(context.instance, work):
             return dg.SkipReason(f"{work.name} is under way")
-        if not attempts.is_exhausted(instance, work):
+        if not attempts.is_exhausted(context.instance, work):
             job_name = jobs[work.act].name
-            return attempts.run_request(instance, work, job_name=job_name, run_config=run_config(work))
+            return attempts.run_request(context.instance, work, job_name=job_name, run_config=run_config(work))
     if waiting:
         names = ", ".join(work.name for work in waiting)
         return dg.SkipReason(f"given up: {names}; see their runs")

@@ -32,7 +32,7 @@ def _nothing() -> None:
     pass
 
 
-def tick(instance: dg.DagsterInstance, *due: Work) -> dg.RunRequest | dg.SkipReason:
+def tick(instance: dg.DagsterInstance | None, *due: Work) -> dg.RunRequest | dg.SkipReason:
     sensor = due_work_sensor(
         name="signal_batches",
         description="asks",
@@ -87,7 +87,7 @@ class TickingClock:
 
 
 def clock_tick(
-    instance: dg.DagsterInstance, clock: TickingClock, *due_from: tuple[datetime, Work]
+    instance: dg.DagsterInstance | None, clock: TickingClock, *due_from: tuple[datetime, Work]
 ) -> dg.RunRequest | dg.SkipReason:
     sensor = session_clock(
         now=lambda: clock.instant,
@@ -122,6 +122,32 @@ def test_work_the_clock_has_made_due_is_asked_for_in_the_same_tick(instance: dg.
     assert clock.instant == cut_off
     assert isinstance(request, dg.RunRequest)
     assert (request.job_name, request.run_key) == ("cycle", "cycle:2024-01-04:0")
+
+
+def test_work_that_was_due_before_the_clock_moved_is_asked_for_by_the_clock_too(instance: dg.DagsterInstance) -> None:
+    now = CALENDAR.as_of(SESSION)
+    clock = TickingClock(now, now + timedelta(days=9))
+    request = clock_tick(instance, clock, (now, Work(act=Act.CYCLE, session=SESSION)))
+    assert isinstance(request, dg.RunRequest)
+    assert (request.job_name, clock.instant) == ("cycle", now)
+
+
+def test_the_clock_asks_for_nothing_that_is_under_way(instance: dg.DagsterInstance) -> None:
+    work, now = Work(act=Act.CYCLE, session=SESSION), CALENDAR.as_of(SESSION)
+    instance.create_run_for_job(_nothing, tags={WORK_TAG: work.name}, status=dg.DagsterRunStatus.STARTED)
+    clock = TickingClock(now, now + timedelta(days=9))
+    assert isinstance(clock_tick(instance, clock, (now, work)), dg.SkipReason)
+    assert clock.instant == now
+
+
+def test_a_clock_with_nothing_to_do_opens_no_run_history() -> None:
+    clock = TickingClock(CALENDAR.as_of(SESSION), CALENDAR.as_of(SESSION))
+    # A context without an instance refuses to be asked for one.
+    assert isinstance(clock_tick(None, clock), dg.SkipReason)
+
+
+def test_a_sensor_with_nothing_due_opens_no_run_history() -> None:
+    assert isinstance(tick(None), dg.SkipReason)
 
 
 def test_work_of_the_other_location_is_left_to_its_own_sensors(instance: dg.DagsterInstance) -> None:
