@@ -1,10 +1,10 @@
-"""A backtest over stored history: what to try, the days it lived at each multiple of the costs, and what they came to.
+"""A backtest over stored history: what to try, the days each portfolio lived, and what they came to.
 
-Every multiple is a desk of its own; they live the same sessions side by side, so that a batch is made once for all.
+Portfolios live the same sessions side by side (`portfolios.py`), so that a batch is made once for all that score alike.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -13,18 +13,20 @@ from typing import Final
 from assets.certificates import Certificates
 from assets.identity import RunIdentity
 from assets.ml.backtest_market import RecordedBatches, RetaughtModels, Scorer, recorded_tape
-from assets.ml.policy import LearningPolicy
+from assets.ml.portfolios import Portfolio, Role
 from assets.ml.rule_strategies import MOMENTUM, rule_named
 from assets.performance import SESSIONS_PER_YEAR, Performance, performance
 from assets.raw_store import RawStore
 from assets.warehouse import Warehouse
-from execution.backtest import BacktestDay, Rules, backtest
+from execution.backtest import BacktestDay, backtest
 from execution.domain.canonical import canonical_bytes
 from execution.domain.errors import SettingsRefused
 from execution.domain.signals import SignalBatch
 from execution.trading_calendar import TradingCalendar
 
 FOLDER: Final = "backtests"
+
+BatchOf = Callable[[date], SignalBatch | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,8 @@ class Trial:
         scorer: a rule by its name, or models taught on the way.
         every_sessions: sessions from one publication of scores to the next; positions are managed in all of them.
         retrain_sessions: sessions from one training to the next.
-        cost_multiples: how many times the settings' costs, one desk each.
+        cost_multiples: how many times the settings' costs, one portfolio each.
+        capitals_usd: other opening cash, one portfolio each.
     """
 
     first: date
@@ -46,6 +49,7 @@ class Trial:
     every_sessions: int = 1
     retrain_sessions: int = 63
     cost_multiples: tuple[Decimal, ...] = (Decimal(1), Decimal(2), Decimal(3))
+    capitals_usd: tuple[Decimal, ...] = ()
 
     def sessions(self, calendar: TradingCalendar) -> tuple[date, ...]:
         """Return the decision sessions.
@@ -55,40 +59,48 @@ class Trial:
         """
         found = calendar.between(self.first, self.last)
         is_often_enough = min(self.every_sessions, self.retrain_sessions) > 0
-        if not (found and is_often_enough and min(self.cost_multiples, default=0) > 0):
+        is_some_money = min((*self.cost_multiples, *self.capitals_usd)) > 0 if self.cost_multiples else False
+        if not (found and is_often_enough and is_some_money):
             raise SettingsRefused(
                 f"a backtest from {self.first} to {self.last}, every {self.every_sessions} sessions, retrained every "
-                f"{self.retrain_sessions}, at {', '.join(map(str, self.cost_multiples)) or 'no'} times the costs: "
+                f"{self.retrain_sessions}, at {', '.join(map(str, self.cost_multiples)) or 'no'} times the costs"
+                f"{', with ' + ', '.join(map(str, self.capitals_usd)) + ' USD' if self.capitals_usd else ''}: "
                 "expected sessions of the exchange and numbers above zero"
             )
         return found
 
 
-def multiples_of(text: str) -> tuple[Decimal, ...]:
-    """Return multiples of the costs from what a person wrote: `1,2,3`.
+def numbers_of(text: str) -> tuple[Decimal, ...]:
+    """Return numbers from what a person wrote: `1,2,3`; none from nothing.
 
     Raises:
         SettingsRefused: a part is no number.
     """
     try:
-        return tuple(Decimal(part.strip()) for part in text.split(","))
+        return tuple(Decimal(part.strip()) for part in text.split(",")) if text.strip() else ()
     except InvalidOperation:
-        raise SettingsRefused(
-            f"multiples of the costs {text!r}: expected numbers with commas between, as 1,2,3"
-        ) from None
+        raise SettingsRefused(f"found {text!r}, expected numbers with commas between, as 1,2,3") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lived:
-    """The days of one desk.
+    """The days of one portfolio.
 
     Attributes:
+        name: of the portfolio.
+        role: of the portfolio, beside production.
+        scorer: who scored for it.
+        initial_cash_usd: equity before the first day.
         cost_multiple: how many times the settings' costs it paid.
         days: one per decision session.
         performance: of its equity, from the cash it began with.
         turnover_per_year: value traded in a year over the mean equity, buys and sales both counted.
     """
 
+    name: str
+    role: Role
+    scorer: Scorer
+    initial_cash_usd: Decimal
     cost_multiple: Decimal
     days: tuple[BacktestDay, ...]
     performance: Performance
@@ -123,12 +135,11 @@ def live_through(
     raw: RawStore,
     gate: Certificates,
     identity: RunIdentity,
-    policy: LearningPolicy,
-    rules: Rules,
+    portfolios: Sequence[Portfolio],
     calendar: TradingCalendar,
     taught: Callable[[date], object] = lambda _: None,
 ) -> Iterator[tuple[BacktestDay, ...]]:
-    """Live a trial's sessions one after the other and yield each session's days, one per multiple of the costs.
+    """Live a trial's sessions one after the other and yield each session's days, one per portfolio.
 
     Args:
         trial: what is tried.
@@ -136,8 +147,7 @@ def live_through(
         raw: the raw parts.
         gate: where certificates of lived sessions were published.
         identity: who is running.
-        policy: horizon and learner.
-        rules: what a desk trades by, at once the costs.
+        portfolios: who lives them.
         calendar: exchange sessions.
         taught: told of each session on which a model was taught.
 
@@ -146,34 +156,41 @@ def live_through(
         SettingsRefused: the trial makes no sense.
     """
     sessions = trial.sessions(calendar)
-    batches = RecordedBatches(
-        warehouse=warehouse,
-        identity=identity,
-        policy=policy,
-        calendar=calendar,
-        snapshot_hash=raw.snapshot(session=sessions[-1], as_of=calendar.as_of(sessions[-1])).hash,
-        gate=gate,
-        models=RetaughtModels(warehouse, policy, identity, calendar, trial.retrain_sessions, taught)
-        if trial.scorer == "model"
-        else None,
-        rule=MOMENTUM if trial.scorer == "model" else rule_named(trial.scorer),
-        decided=frozenset(sessions[:: trial.every_sessions]),
-    )
+    snapshot_hash = raw.snapshot(session=sessions[-1], as_of=calendar.as_of(sessions[-1])).hash
     tape = recorded_tape(raw, first=sessions[0], last=calendar.next(sessions[-1]), calendar=calendar)
-    batch_of, hash_of = lru_cache(maxsize=1)(batches.of), _HashedOnce()
+    published: dict[tuple[Scorer, str], tuple[BatchOf, _HashedOnce]] = {}
+    for one in portfolios:
+        batches = RecordedBatches(
+            warehouse=warehouse,
+            identity=identity,
+            policy=one.policy,
+            calendar=calendar,
+            snapshot_hash=snapshot_hash,
+            gate=gate,
+            models=RetaughtModels(warehouse, one.policy, identity, calendar, trial.retrain_sessions, taught)
+            if one.scorer == "model"
+            else None,
+            rule=MOMENTUM if one.scorer == "model" else rule_named(one.scorer),
+            decided=frozenset(sessions[:: trial.every_sessions]),
+        )
+        published.setdefault(_scored_by(one), (lru_cache(maxsize=1)(batches.of), _HashedOnce()))
     desks = [
         backtest(
-            replace(rules, costs=rules.costs.times(multiple)),
+            one.rules,
             sessions=sessions,
-            batch_of=batch_of,
-            hash_of=hash_of,
+            batch_of=published[_scored_by(one)][0],
+            hash_of=published[_scored_by(one)][1],
             tape=tape,
             calendar=calendar,
         )
-        for multiple in trial.cost_multiples
+        for one in portfolios
     ]
     with warehouse.kept_open():
         yield from zip(*desks, strict=True)
+
+
+def _scored_by(one: Portfolio) -> tuple[Scorer, str]:
+    return one.scorer, one.policy.model_dump_json()
 
 
 @dataclass(slots=True)
@@ -188,26 +205,27 @@ class _HashedOnce:
         return self._newest[1]
 
 
-def summed_up(trial: Trial, lived: Sequence[Sequence[BacktestDay]], *, initial_cash_usd: Decimal) -> tuple[Lived, ...]:
-    """Return what each desk's days came to.
+def summed_up(portfolios: Sequence[Portfolio], lived: Sequence[Sequence[BacktestDay]]) -> tuple[Lived, ...]:
+    """Return what each portfolio's days came to.
 
     Args:
-        trial: what was tried.
-        lived: days by session, then by multiple.
-        initial_cash_usd: equity before the first day.
+        portfolios: who lived.
+        lived: days by session, then by portfolio.
     """
-    return tuple(
-        _of_desk(multiple, tuple(session[number] for session in lived), initial_cash_usd)
-        for number, multiple in enumerate(trial.cost_multiples)
-    )
+    return tuple(_of_one(one, tuple(session[number] for session in lived)) for number, one in enumerate(portfolios))
 
 
-def _of_desk(multiple: Decimal, days: tuple[BacktestDay, ...], initial_cash_usd: Decimal) -> Lived:
-    equity = [initial_cash_usd, *(day.mark.equity_usd for day in days)]
+def _of_one(one: Portfolio, days: tuple[BacktestDay, ...]) -> Lived:
+    cash = one.rules.initial_cash_usd
+    equity = [cash, *(day.mark.equity_usd for day in days)]
     traded = sum((day.traded_usd for day in days), Decimal(0))
     mean = sum(equity, Decimal(0)) / len(equity)
     return Lived(
-        cost_multiple=multiple,
+        name=one.name,
+        role=one.role,
+        scorer=one.scorer,
+        initial_cash_usd=cash,
+        cost_multiple=one.cost_multiple,
         days=days,
         performance=performance(equity),
         turnover_per_year=float(traded / mean) * SESSIONS_PER_YEAR / len(days),

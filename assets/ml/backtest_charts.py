@@ -1,114 +1,87 @@
-"""A backtest's charts as SVG text.
+"""Charts that only a backtest has: equity beside benchmarks, trades on prices, size of the account."""
 
-The library numbers its clips by a counter of the process; they are numbered anew in each chart, so that the second
-drawing is the first, byte for byte.
-"""
-
-import re
 from collections.abc import Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Any, Final
 
-import numpy as np
-
 from assets.ml.backtest_facts import Facts, Floats
+from assets.ml.capacity import SizePoint
+from assets.ml.svg_charts import BAD, GOOD, HALF_WIDTH, INK, SOFT, growth_svg, inline, noon, svg
+from execution.domain.orders import BrokerFill
 
-_POINTS_MAX: Final = 600
-_WIDTH: Final = 940
-_HALF_WIDTH: Final = 430
-_NUMBERED: Final = re.compile(r"\b(clip|gradient_|gradient)(\d+)\b")
-_INK, _GOLD, _GOOD, _BAD, _SOFT = "#275d86", "#a87c1e", "#17694a", "#ad2418", "#8a94a1"
+_SESSIONS_AROUND: Final = 40
 
 
 def equity_svg(facts: Facts, benchmarks: Mapping[str, Floats], *, name: str) -> str:
     """Return equity over opening cash with its band of resampled days, beside benchmarks of the same sessions.
 
     Args:
-        facts: the desk's figures.
+        facts: the portfolio's figures.
         benchmarks: by name, growth since the beginning, per session.
-        name: what the desk is called.
+        name: what the portfolio is called.
+    """
+    curves = {name: facts.equity, **benchmarks}
+    return growth_svg(facts.sessions, curves, low=facts.low, high=facts.high, y_title="growth of 1 USD")
+
+
+def trade_svg(
+    closes: Mapping[date, Decimal], fills: Sequence[tuple[date, BrokerFill]], *, entered: date, ended: date
+) -> str:
+    """Return a symbol's closes around a round trip, with each purchase and sale at its price.
+
+    Args:
+        closes: by session, in dollars, not adjusted.
+        fills: executions of the trip with their sessions.
+        entered: session of the first purchase.
+        ended: session in which it ended.
     """
     import altair as alt  # noqa: PLC0415 - definitions import this module; the library loads when a page is drawn
 
-    places = _shown(len(facts.sessions))
-    band = [
-        {"session": _day(facts.sessions[at]), "low": float(facts.low[at]), "high": float(facts.high[at])}
-        for at in places
-    ]
-    lines = [
-        {"session": _day(facts.sessions[at]), "what": what, "growth": float(values[at])}
-        for what, values in {name: facts.equity, **benchmarks}.items()
-        for at in places
-    ]
+    sessions = sorted(closes)
+    first = max(0, sum(one < entered for one in sessions) - _SESSIONS_AROUND)
+    last = sum(one <= ended for one in sessions) + _SESSIONS_AROUND // 2
+    near = sessions[first:last]
+    marks = [{"session": noon(one), "price": float(fill.price_usd), "side": fill.side} for one, fill in fills]
     x: Any = alt.X("session:T", title=None)
-    shade = alt.Chart(_data(band)).mark_area(opacity=0.13, color=_INK).encode(x=x, y=alt.Y("low:Q"), y2="high:Q")
-    colours = alt.Scale(domain=[name, *benchmarks], range=[_INK, _GOLD, _SOFT, _GOOD][: 1 + len(benchmarks)])
-    curves = (
-        alt.Chart(_data(lines))
-        .mark_line(strokeWidth=1.6)
+    y: Any = alt.Y("close:Q", title="USD", scale=alt.Scale(zero=False))
+    path = alt.Chart(inline(_path(near, closes))).mark_line(color=SOFT, strokeWidth=1.2).encode(x=x, y=y)
+    held = (
+        alt.Chart(inline(_path([one for one in near if entered <= one <= ended], closes)))
+        .mark_line(color=INK, strokeWidth=2)
+        .encode(x=x, y=y)
+    )
+    points = (
+        alt.Chart(inline(marks))
+        .mark_point(size=70, filled=True, opacity=1)
         .encode(
             x=x,
-            y=alt.Y("growth:Q", title="growth of 1 USD", scale=alt.Scale(zero=False)),
-            color=alt.Color("what:N", scale=colours, legend=alt.Legend(title=None, orient="top")),
+            y=alt.Y("price:Q"),
+            color=alt.Color("side:N", scale=alt.Scale(domain=["buy", "sell"], range=[GOOD, BAD]), legend=None),
+            shape=alt.Shape(
+                "side:N", scale=alt.Scale(domain=["buy", "sell"], range=["triangle-up", "triangle-down"]), legend=None
+            ),
         )
     )
-    return _svg((shade + curves).properties(width=_WIDTH, height=260))
+    return svg((path + held + points).properties(width=HALF_WIDTH, height=130))
 
 
-def session_svg(facts: Facts, values: Floats, *, y_title: str, color: str = _BAD) -> str:
-    """Return one figure per session as a filled line, in percent."""
+def _path(sessions: Sequence[date], closes: Mapping[date, Decimal]) -> list[dict[str, Any]]:
+    return [{"session": noon(one), "close": float(closes[one])} for one in sessions]
+
+
+def size_svg(points: Sequence[SizePoint]) -> str:
+    """Return the Sharpe ratio at each size of the account, with its interval."""
     import altair as alt  # noqa: PLC0415 - as above
 
-    rows = [{"session": _day(facts.sessions[at]), "value": float(values[at])} for at in _shown(len(facts.sessions))]
-    chart = (
-        alt.Chart(_data(rows))
-        .mark_area(opacity=0.35, color=color, line={"color": color, "strokeWidth": 1.2})
-        .encode(x=alt.X("session:T", title=None), y=alt.Y("value:Q", title=y_title, axis=alt.Axis(format="%")))
+    rows = [
+        {"capital": one.capital_usd, "sharpe": one.sharpe.value, "low": one.sharpe.low, "high": one.sharpe.high}
+        for one in points
+    ]
+    x: Any = alt.X(
+        "capital:Q", title="opening cash, USD", scale=alt.Scale(type="log"), axis=alt.Axis(format="~s", tickCount=6)
     )
-    return _svg(chart.properties(width=_HALF_WIDTH, height=120))
-
-
-def amounts_svg(amounts: Mapping[str, float], *, x_title: str) -> str:
-    """Return named amounts as bars, the given order downwards; losses in another colour."""
-    import altair as alt  # noqa: PLC0415 - as above
-
-    rows = [{"name": name, "amount": float(amount)} for name, amount in amounts.items()]
-    chart = (
-        alt.Chart(_data(rows))
-        .mark_bar()
-        .encode(
-            x=alt.X("amount:Q", title=x_title, axis=alt.Axis(format="~s")),
-            y=alt.Y("name:N", title=None, sort=None),
-            color=alt.condition("datum.amount >= 0", alt.value(_GOOD), alt.value(_BAD)),
-        )
-    )
-    return _svg(chart.properties(width=230, height=15 * max(1, len(rows))))
-
-
-def _svg(chart: Any) -> str:
-    import vl_convert  # noqa: PLC0415 - as above
-
-    configured = (
-        chart.properties(padding=10)
-        .configure_axis(labelFontSize=10, titleFontSize=10, gridColor="#eceae4")
-        .configure_view(stroke=None)
-    )
-    drawn = str(vl_convert.vegalite_to_svg(configured.to_json()))
-    numbers: dict[str, int] = {}
-    return _NUMBERED.sub(lambda found: f"{found[1]}{numbers.setdefault(found[0], len(numbers))}", drawn)
-
-
-def _data(rows: list[dict[str, Any]]) -> Any:
-    import altair as alt  # noqa: PLC0415 - as above
-
-    return alt.InlineData(values=rows)
-
-
-def _shown(count: int) -> Sequence[int]:
-    """Return places spread over a series, its ends included."""
-    return sorted({int(at) for at in np.linspace(0, count - 1, min(count, _POINTS_MAX))})
-
-
-def _day(session: date) -> str:
-    # Noon, so that no zone moves a day.
-    return f"{session.isoformat()}T12:00:00"
+    y: Any = alt.Y("sharpe:Q", title="Sharpe ratio, yearly")
+    bar = alt.Chart(inline(rows)).mark_rule(color=SOFT).encode(x=x, y=alt.Y("low:Q"), y2="high:Q")
+    line = alt.Chart(inline(rows)).mark_line(color=INK, point=True).encode(x=x, y=y)
+    return svg((bar + line).properties(width=HALF_WIDTH, height=130))

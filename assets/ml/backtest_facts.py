@@ -25,7 +25,8 @@ BLOCK_SESSIONS: Final = 20
 OTHER: Final = "dividends and parts of shares"
 UNKNOWN: Final = "not known"
 _RESAMPLES: Final = 500
-_SEED: Final = 20
+_DRAWN_TRIPS: Final = 3
+SEED: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,14 +81,9 @@ class Facts:
     mean_return: Estimate
 
 
-def facts_of(desk: Lived, *, initial_cash_usd: Decimal) -> Facts:
-    """Return the figures of a desk's days.
-
-    Args:
-        desk: the days, at least one.
-        initial_cash_usd: equity before the first of them.
-    """
-    days = desk.days
+def facts_of(desk: Lived) -> Facts:
+    """Return the figures of a portfolio's days, at least one."""
+    days, initial_cash_usd = desk.days, desk.initial_cash_usd
     values = [initial_cash_usd, *(day.mark.equity_usd for day in days)]
     returns = np.array(one_session_returns(values))
     low, high = _band(returns)
@@ -104,20 +100,37 @@ def facts_of(desk: Lived, *, initial_cash_usd: Decimal) -> Facts:
         by_regime=by_regime,
         by_feature=by_feature,
         trips=tuple(_round_trips(days)),
-        mean_return=estimate(returns, block_sessions=BLOCK_SESSIONS, seed=_SEED),
+        mean_return=estimate(returns, block_sessions=BLOCK_SESSIONS, seed=SEED),
     )
 
 
-def difference(one: Lived, other: Lived, *, initial_cash_usd: Decimal) -> Estimate:
-    """Return by how much one desk earned more than another a year, in simple returns, with a 95 % interval.
+def daily_returns(desk: Lived) -> Floats:
+    """Return (n_days,) one-session returns of a portfolio."""
+    return np.array(one_session_returns([desk.initial_cash_usd, *(day.mark.equity_usd for day in desk.days)]))
+
+
+def growth_returns(growth: Floats) -> Floats:
+    """Return (n,) one-session returns of a dollar's growth since the beginning."""
+    found: Floats = growth / np.concatenate([[1.0], growth[:-1]]) - 1.0
+    return found
+
+
+def drawn_trips(facts: Facts) -> tuple[RoundTrip, ...]:
+    """Return the round trips worth drawing: those that earned most and those that lost most, best first."""
+    ordered = sorted(facts.trips, key=lambda trip: (-trip.earned_usd, trip.symbol, trip.entered))
+    return tuple(ordered[:_DRAWN_TRIPS] + ordered[_DRAWN_TRIPS:][-_DRAWN_TRIPS:])
+
+
+def difference(one: Floats, other: Floats) -> Estimate:
+    """Return by how much one earned more than another a year, in simple returns, with a 95 % interval.
 
     The days are resampled in pairs, so what both lived through alike does not widen the interval.
+
+    Args:
+        one: (n,) one-session returns.
+        other: (n,) those of the same sessions.
     """
-    paired = [
-        np.array(one_session_returns([initial_cash_usd, *(day.mark.equity_usd for day in desk.days)]))
-        for desk in (one, other)
-    ]
-    found = estimate(paired[0] - paired[1], block_sessions=BLOCK_SESSIONS, seed=_SEED)
+    found = estimate(one - other, block_sessions=BLOCK_SESSIONS, seed=SEED)
     year = SESSIONS_PER_YEAR
     return Estimate(value=found.value * year, low=found.low * year, high=found.high * year)
 
@@ -125,7 +138,7 @@ def difference(one: Lived, other: Lived, *, initial_cash_usd: Decimal) -> Estima
 def _band(returns: Floats) -> tuple[Floats, Floats]:
     """Return the 5 and 95 of 100 of resampled equity paths, per session."""
     count = len(returns)
-    drawn = np.random.default_rng(_SEED)
+    drawn = np.random.default_rng(SEED)
     blocks = -(-count // BLOCK_SESSIONS)
     starts = drawn.integers(0, count, (_RESAMPLES, blocks, 1))
     places = (starts + np.arange(BLOCK_SESSIONS)).reshape(_RESAMPLES, -1)[:, :count] % count

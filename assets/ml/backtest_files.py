@@ -4,7 +4,8 @@ What is wrong with the data is found, not asked: a market that was made, and a y
 the exchange, which only a list of survivors shows.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -16,7 +17,8 @@ import numpy as np
 from assets import schemas
 from assets.identity import RunIdentity
 from assets.ml.backtest import FOLDER, Lived, Trial
-from assets.ml.backtest_facts import Floats
+from assets.ml.backtest_factors import factor_returns
+from assets.ml.backtest_facts import Floats, drawn_trips, facts_of, growth_returns
 from assets.ml.backtest_report import Report, html_page, pdf_page
 from assets.ml.forward_returns import ForwardReturns
 from assets.ml.model_registry import MODELS
@@ -30,6 +32,7 @@ from execution.trading_calendar import TradingCalendar
 EVERY_STOCK: Final = "every stock alike"
 SYNTHETIC: Final = "synthetic market"
 SURVIVORS: Final = "survivorship biased"
+_VOLATILITY: Final = "vix"
 _HASH_SHOWN: Final = 12
 
 
@@ -45,7 +48,6 @@ def store_report(
     trial: Trial,
     desks: Sequence[Lived],
     *,
-    initial_cash_usd: Decimal,
     warehouse: Warehouse,
     raw: RawStore,
     artifacts_root: Path,
@@ -55,19 +57,21 @@ def store_report(
 
     Args:
         trial: what was tried.
-        desks: what came of it, the settings' own costs first.
-        initial_cash_usd: equity before the first day.
-        warehouse: for what the stocks themselves came to.
-        raw: for the list of securities.
+        desks: what came of it, production first.
+        warehouse: for what the stocks themselves came to, factors and closes.
+        raw: for the list of securities and the indices.
         artifacts_root: where the files go.
         identity: who ran.
     """
     sessions = [day.mark.marked_session for day in desks[0].days]
+    facts, alike = facts_of(desks[0]), every_stock(warehouse, sessions)
     report = Report(
         trial=trial,
         desks=desks,
-        initial_cash_usd=initial_cash_usd,
-        benchmarks={EVERY_STOCK: every_stock(warehouse, sessions)},
+        facts=facts,
+        benchmarks={EVERY_STOCK: alike, **indices(raw, sessions)},
+        factors=factor_returns(warehouse, sessions, growth_returns(alike)),
+        closes=closes_of(warehouse, {trip.symbol for trip in drawn_trips(facts)}),
         trainings=TrialLog(artifacts_root / MODELS).trials(),
         stamps=stamps_of(raw, sessions, is_synthetic=identity.is_synthetic),
         identity={
@@ -87,6 +91,38 @@ def store_report(
 def every_stock(warehouse: Warehouse, sessions: Sequence[date]) -> Floats:
     """Return the growth of one dollar in every stock, in equal parts each day and free of costs; no bar, no change."""
     return in_equal_parts(ForwardReturns.read(warehouse, grid=sessions).growth)
+
+
+def indices(raw: RawStore, sessions: Sequence[date]) -> dict[str, Floats]:
+    """Return the growth of one dollar in each index that has a close on every session; prices alone, no dividends.
+
+    A volatility index is left out: nobody holds it.
+    """
+    calendar = TradingCalendar.shipped()
+    before = calendar.previous(sessions[0])
+    told = raw.read(schemas.INDICES, as_of=calendar.as_of(sessions[-1])).sort_by("known_at").to_pylist()
+    closes: dict[str, dict[date, float]] = defaultdict(dict)
+    for row in told:
+        if not row["index_name"].startswith(_VOLATILITY):
+            closes[row["index_name"]][row["session"]] = row["close"]
+    return {
+        f"{name}, price only": np.array([by_session[session] / by_session[before] for session in sessions])
+        for name, by_session in sorted(closes.items())
+        if by_session.keys() >= {before, *sessions}
+    }
+
+
+def closes_of(warehouse: Warehouse, symbols: Collection[str]) -> dict[str, dict[date, Decimal]]:
+    """Return some symbols' closes by session, in dollars, not adjusted."""
+    rows = warehouse.read(
+        "select session, symbol, close_usd from marts.fct_trading_facts "
+        "where list_contains($symbols, symbol) order by symbol, session",
+        {"symbols": sorted(symbols)},
+    )
+    closes: dict[str, dict[date, Decimal]] = defaultdict(dict)
+    for row in rows.to_pylist():
+        closes[row["symbol"]][row["session"]] = row["close_usd"]
+    return dict(closes)
 
 
 def in_equal_parts(growth: Floats) -> Floats:

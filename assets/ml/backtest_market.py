@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, cast, get_args
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -33,7 +33,7 @@ from assets.warehouse import Warehouse
 from execution.brokers.memory_tape import MemoryTape
 from execution.brokers.tape import TapeRow
 from execution.domain.canonical import content_hash
-from execution.domain.errors import DataError
+from execution.domain.errors import DataError, SettingsRefused
 from execution.domain.provenance import CheckOutcome, GateCertificate
 from execution.domain.signals import DecisionSource, SignalBatch
 from execution.trading_calendar import TradingCalendar
@@ -41,6 +41,17 @@ from execution.trading_calendar import TradingCalendar
 Scorer = DecisionSource
 _NO_SPLIT: Final = Decimal(1)
 _NO_DIVIDEND: Final = Decimal(0)
+
+
+def scorer_named(text: str) -> Scorer:
+    """Return who scores, from what a person wrote.
+
+    Raises:
+        SettingsRefused: nobody of that name scores.
+    """
+    if text not in get_args(Scorer):
+        raise SettingsRefused(f"scores by {text!r}: expected one of {', '.join(get_args(Scorer))}")
+    return cast("Scorer", text)
 
 
 def recorded_tape(raw: RawStore, *, first: date, last: date, calendar: TradingCalendar) -> MemoryTape:

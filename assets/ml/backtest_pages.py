@@ -21,7 +21,7 @@ def figures(desk: Lived) -> Mapping[str, str | None]:
     past, days = desk.performance, desk.days
     states = [day.trading_state for day in days]
     return {
-        "costs": f"{desk.cost_multiple}x",
+        "portfolio": desk.name,
         "return %": f"{(past.total_return or 0) * 100:+.2f}",
         "volatility %": None if past.volatility is None else f"{past.volatility * 100:.1f}",
         "Sharpe": None if past.sharpe is None else f"{past.sharpe:+.2f}",

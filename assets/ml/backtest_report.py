@@ -6,20 +6,31 @@ was made, or symbols chosen because they survived, are said on every page.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
-from importlib.resources import files
 from typing import Any, Final
-
-import numpy as np
 
 from assets.ml import backtest_charts as charts
 from assets.ml.backtest import Lived, Trial
-from assets.ml.backtest_facts import Facts, Floats, difference, facts_of
+from assets.ml.backtest_factors import explained
+from assets.ml.backtest_facts import (
+    BLOCK_SESSIONS,
+    SEED,
+    Facts,
+    Floats,
+    daily_returns,
+    difference,
+    drawn_trips,
+    growth_returns,
+)
 from assets.ml.backtest_pages import figures, title
+from assets.ml.capacity import capacity_sentence, size_points
 from assets.ml.judgement import Estimate, sharpe_record
+from assets.ml.report_rendering import html_of, pdf_of
+from assets.ml.svg_charts import INK, amounts_svg, session_svg
 from assets.ml.trial_log import Trial as Training
 from assets.ml.trial_log import choices, deflated_sharpe
-from assets.performance import SESSIONS_PER_YEAR, one_session_returns
+from assets.performance import SESSIONS_PER_YEAR
 
 SHOWN_TRIPS: Final = 8
 SHOWN_FEATURES: Final = 12
@@ -32,9 +43,11 @@ class Report:
 
     Attributes:
         trial: what was tried.
-        desks: what came of it, one desk per multiple of the costs, the settings' own first.
-        initial_cash_usd: equity before the first day.
+        desks: what came of it, a portfolio each, production first.
+        facts: production's figures.
         benchmarks: by name, growth of one dollar since the beginning, per session of the days.
+        factors: by name, return per session of the days.
+        closes: by symbol whose trades are drawn, its closes by session.
         trainings: every training the home ever judged.
         stamps: what must be said of the data on every page, as `synthetic market`; none for data without a flaw.
         identity: names and hashes of what ran.
@@ -42,8 +55,10 @@ class Report:
 
     trial: Trial
     desks: Sequence[Lived]
-    initial_cash_usd: Decimal
+    facts: Facts
     benchmarks: Mapping[str, Floats]
+    factors: Mapping[str, Floats]
+    closes: Mapping[str, Mapping[date, Decimal]]
     trainings: Sequence[Training]
     stamps: Sequence[str]
     identity: Mapping[str, str]
@@ -51,38 +66,42 @@ class Report:
 
 def html_page(report: Report) -> str:
     """Return the report as one HTML text."""
-    return _rendered("backtest_report.html.j2", _content(report), autoescape=True)
+    return html_of("backtest_report.html.j2", _content(report))
 
 
 def pdf_page(report: Report) -> bytes:
     """Return the report as a PDF."""
-    import typst  # noqa: PLC0415 - definitions import this module; the typesetter loads when a page is set
-
-    content = _content(report)
-    source = _rendered("backtest_report.typ.j2", content, autoescape=False)
-    drawings = {f"{name}.svg": drawn.encode() for name, drawn in content["charts"].items()}
-    sources: Any = {"main.typ": source.encode(), **drawings}
-    compiled: bytes = typst.compile(sources, format="pdf", timestamp=0)
-    return compiled
+    return pdf_of("backtest_report.typ.j2", _content(report))
 
 
 def _content(report: Report) -> dict[str, Any]:
-    facts = facts_of(report.desks[0], initial_cash_usd=report.initial_cash_usd)
+    facts, production = report.facts, report.desks[0]
     trips = sorted(facts.trips, key=lambda trip: (-trip.earned_usd, trip.symbol))
+    alike = [desk for desk in report.desks if desk.role in {"production", "dearer"}]
+    beside = [production, *(desk for desk in report.desks if desk.role == "beside")]
+    points = size_points([desk for desk in report.desks if desk.role == "size"])
+    trades = _trades(report)
+    drawn = _charts(report) | {f"trade_{number}": drawn for number, (_, drawn) in enumerate(trades)}
     return {
         "title": title(report.trial, is_synthetic=False).replace(" on recorded history", ""),
         "stamps": report.stamps,
         "identity": report.identity,
-        "tiles": _tiles(report, facts),
-        "charts": _charts(report, facts),
+        "tiles": _tiles(report),
+        "charts": drawn | ({"capacity": charts.size_svg(points)} if points else {}),
+        "against": [
+            (f"production less {name}", _percent(difference(daily_returns(production), growth_returns(growth))))
+            for name, growth in report.benchmarks.items()
+        ],
         "months": [(year, [months.get(month) for month in range(1, 13)]) for year, months in facts.months.items()],
         "month_names": MONTHS,
-        "costs": [figures(desk) for desk in report.desks],
-        "pairs": [
-            (f"{one.cost_multiple}x costs less {other.cost_multiple}x", difference_text(report, one, other))
-            for number, one in enumerate(report.desks)
-            for other in report.desks[number + 1 :]
-        ],
+        "costs": [figures(desk) for desk in alike],
+        "pairs": _pairs(alike),
+        "beside": [figures(desk) for desk in beside] if len(beside) > 1 else [],
+        "beside_pairs": _pairs(beside),
+        "factors": _factor_rows(report),
+        "capacity": [(f"{one.capital_usd:,.0f}", _plain(one.sharpe), f"{one.invested * 100:.0f}") for one in points],
+        "capacity_says": capacity_sentence(points) if points else "",
+        "trades": [(f"trade_{number}", told) for number, (told, _) in enumerate(trades)],
         "best": trips[:SHOWN_TRIPS],
         "worst": trips[::-1][:SHOWN_TRIPS],
         "trips": len(trips),
@@ -91,29 +110,60 @@ def _content(report: Report) -> dict[str, Any]:
     }
 
 
-def difference_text(report: Report, one: Lived, other: Lived) -> str:
-    """Return what one desk earned over another a year, as percent with its interval."""
-    return _percent(difference(one, other, initial_cash_usd=report.initial_cash_usd))
+def _pairs(desks: Sequence[Lived]) -> list[tuple[str, str]]:
+    """Return what each portfolio earned over each later one a year, as percent with its interval."""
+    return [
+        (f"{one.name} less {other.name}", _percent(difference(daily_returns(one), daily_returns(other))))
+        for number, one in enumerate(desks)
+        for other in desks[number + 1 :]
+    ]
 
 
-def _charts(report: Report, facts: Facts) -> dict[str, str]:
+def _factor_rows(report: Report) -> list[tuple[str, str, str]]:
+    if not report.factors or len(report.facts.sessions) <= BLOCK_SESSIONS:
+        return []
+    parts = explained(daily_returns(report.desks[0]), report.factors, block_sessions=BLOCK_SESSIONS, seed=SEED)
+    return [
+        (name, "" if part.exposure is None else _plain(part.exposure), _percent(part.a_year))
+        for name, part in parts.items()
+    ]
+
+
+def _trades(report: Report) -> list[tuple[str, str]]:
+    """Return a sentence and a drawing of each round trip that is drawn and whose closes are known."""
+    found = []
+    for trip in drawn_trips(report.facts):
+        closes = report.closes.get(trip.symbol, {})
+        fills = [
+            (day.mark.marked_session, fill)
+            for day in report.desks[0].days
+            for fill in day.executions
+            if fill.symbol == trip.symbol and trip.entered <= day.mark.marked_session <= trip.ended
+        ]
+        if closes:
+            told = f"{trip.symbol}, {trip.entered} to {trip.ended}: {trip.earned_usd:+,.0f} USD"
+            found.append((told, charts.trade_svg(closes, fills, entered=trip.entered, ended=trip.ended)))
+    return found
+
+
+def _charts(report: Report) -> dict[str, str]:
+    facts = report.facts
     features = dict(list(facts.by_feature.items())[:SHOWN_FEATURES])
     drawn = {
-        "equity": charts.equity_svg(facts, report.benchmarks, name=f"{report.trial.scorer}, 1x costs"),
-        "drawdown": charts.session_svg(facts, facts.drawdown, y_title="below the highest"),
-        "exposure": charts.session_svg(facts, facts.exposure, y_title="held of equity", color="#275d86"),
-        "sectors": charts.amounts_svg(facts.by_sector, x_title="earned, USD"),
-        "regimes": charts.amounts_svg(facts.by_regime, x_title="earned, USD"),
+        "equity": charts.equity_svg(facts, report.benchmarks, name=f"{report.trial.scorer}, {report.desks[0].name}"),
+        "drawdown": session_svg(facts.sessions, facts.drawdown, y_title="below the highest"),
+        "exposure": session_svg(facts.sessions, facts.exposure, y_title="held of equity", color=INK),
+        "sectors": amounts_svg(facts.by_sector, x_title="earned, USD"),
+        "regimes": amounts_svg(facts.by_regime, x_title="earned, USD"),
     }
-    return drawn | ({"features": charts.amounts_svg(features, x_title="earned, USD")} if features else {})
+    return drawn | ({"features": amounts_svg(features, x_title="earned, USD")} if features else {})
 
 
-def _tiles(report: Report, facts: Facts) -> list[tuple[str, str, str]]:
+def _tiles(report: Report) -> list[tuple[str, str, str]]:
     desk = report.desks[0]
-    past, values = desk.performance, [report.initial_cash_usd, *(day.mark.equity_usd for day in desk.days)]
-    record = sharpe_record(np.array(one_session_returns(values)))
-    year = SESSIONS_PER_YEAR
-    mean = facts.mean_return
+    past, year = desk.performance, SESSIONS_PER_YEAR
+    record = sharpe_record(daily_returns(desk))
+    mean = report.facts.mean_return
     yearly = Estimate(value=mean.value * year, low=mean.low * year, high=mean.high * year)
     tried = choices(report.trainings)
     deflated = deflated_sharpe(record, report.trainings)
@@ -135,23 +185,5 @@ def _percent(found: Estimate) -> str:
     return f"{found.value * 100:+.1f} % ({found.low * 100:+.1f} to {found.high * 100:+.1f})"
 
 
-def _rendered(name: str, content: Mapping[str, Any], *, autoescape: bool) -> str:
-    import jinja2  # noqa: PLC0415 - definitions import this module; the library loads when a page is drawn
-
-    environment = jinja2.Environment(
-        autoescape=autoescape,  # noqa: S701 - the page escapes; a typeset source is no markup, its texts are quoted
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["percent"] = lambda value: "" if value is None else f"{value * 100:+.1f}"
-    environment.filters["usd"] = lambda value: f"{value:,.0f}"
-    environment.filters["typ"] = _typst_text
-    template = (files("assets.ml") / name).read_text(encoding="utf-8")
-    return environment.from_string(template).render(content)
-
-
-def _typst_text(value: object) -> str:
-    """Return text that stands in a typeset source as itself."""
-    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
-    return f'#"{escaped}"'
+def _plain(found: Estimate) -> str:
+    return f"{found.value:+.2f} ({found.low:+.2f} to {found.high:+.2f})"

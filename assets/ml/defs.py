@@ -3,24 +3,28 @@
 Learning and scoring ask for the gate certificate themselves, so a red gate holds in a later run too.
 """
 
+import time
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
 import dagster as dg
+from pydantic import Field
 
 from assets import keys
 from assets.identity import RunIdentity
 from assets.ml import backtest_pages, pages, promotion_pages
-from assets.ml.backtest import FOLDER, Trial, live_through, multiples_of, summed_up
+from assets.ml.backtest import FOLDER, Trial, live_through, numbers_of, summed_up
 from assets.ml.backtest_files import store_report
-from assets.ml.backtest_market import Scorer
+from assets.ml.backtest_market import Scorer, scorer_named
+from assets.ml.backtest_progress import Progress
 from assets.ml.challenge import challenger, judge
 from assets.ml.dataset import build_training_set, offered_features, training_cut_off
 from assets.ml.foresight import earlier_moment, label_differences
 from assets.ml.model_registry import MODELS, ModelRegistry
 from assets.ml.policy import LearningPolicy
+from assets.ml.portfolios import Variant, side_by_side
 from assets.ml.score_store import SCORES, ScoreStore
 from assets.ml.scoring import proven, score
 from assets.ml.signal_batch import build_signal_batch
@@ -40,7 +44,6 @@ from execution.trading_calendar import TradingCalendar
 TRAINING_SETS: Final = "training_sets"
 PROMOTION_GATE: Final = "promotion_gate"
 LABELS_HOLD: Final = "labels_know_no_future"
-SESSIONS_TOLD: Final = 21
 _READ_MARTS: Final = (
     keys.FEATURES_MART,
     keys.FEATURES_UNIVERSE,
@@ -259,7 +262,11 @@ class TrialConfig(dg.Config):
     retrain_sessions: int = 63
     """Sessions from one training to the next."""
     cost_multiples: str = "1,2,3"
-    """How many times the settings' costs, one desk each, with commas between."""
+    """How many times the settings' costs, one portfolio each, with commas between."""
+    beside: list[str] = Field(default=[])
+    """Other ways to score that live the same sessions beside production, each a portfolio of its own."""
+    capitals_usd: str = ""
+    """Other opening cash, one portfolio each, with commas between: how much money this bears."""
 
     def trial(self) -> Trial:
         """Return it as the value that is lived."""
@@ -269,7 +276,8 @@ class TrialConfig(dg.Config):
             scorer=self.scorer,
             every_sessions=self.every_sessions,
             retrain_sessions=self.retrain_sessions,
-            cost_multiples=multiples_of(self.cost_multiples),
+            cost_multiples=numbers_of(self.cost_multiples),
+            capitals_usd=numbers_of(self.capitals_usd),
         )
 
 
@@ -292,28 +300,37 @@ def backtest(
     artifacts_root: dg.ResourceParam[Path],
 ) -> dg.MaterializeResult[None]:
     """Stored history traded again by the live session's own acts, at several multiples of the costs."""
-    trial = config.trial()
-    lived = []
+    trial, calendar = config.trial(), TradingCalendar.shipped()
+    portfolios = side_by_side(
+        desk_rules,
+        scorer=trial.scorer,
+        policy=learning_policy,
+        cost_multiples=trial.cost_multiples,
+        variants=[
+            Variant(name=one, rules=desk_rules, scorer=scorer_named(one), policy=learning_policy)
+            for one in config.beside
+        ],
+        capitals_usd=trial.capitals_usd,
+    )
+    progress, lived = Progress(len(trial.sessions(calendar)), now_seconds=time.monotonic), []
     for days in live_through(
         trial,
         warehouse=warehouse,
         raw=raw_store,
         gate=batches,
         identity=identity,
-        policy=learning_policy,
-        rules=desk_rules,
-        calendar=TradingCalendar.shipped(),
+        portfolios=portfolios,
+        calendar=calendar,
     ):
         lived.append(days)
-        if len(lived) % SESSIONS_TOLD == 0:
-            context.log.info(f"{days[0].session}: equity {days[0].mark.equity_usd:,.2f} USD")
-    desks = summed_up(trial, lived, initial_cash_usd=desk_rules.initial_cash_usd)
+        if told := progress.told(days[0]):
+            context.log.info(told)
+    desks = summed_up(portfolios, lived)
     hashes = [write_by_hash(artifacts_root / FOLDER, desk.content, suffix=".json") for desk in desks]
     heading = backtest_pages.title(trial, is_synthetic=identity.is_synthetic)
     report = store_report(
         trial,
         desks,
-        initial_cash_usd=desk_rules.initial_cash_usd,
         warehouse=warehouse,
         raw=raw_store,
         artifacts_root=artifacts_root,

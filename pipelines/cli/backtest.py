@@ -1,14 +1,17 @@
 """`touchstone backtest`: stored history traded again by the live session, with progress and a table at the end."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
-from typing import Final, cast, get_args
+from pathlib import Path
+from typing import get_args
 
-from assets.ml.backtest import FOLDER, Trial, live_through, multiples_of, summed_up
+from assets.ml.backtest import FOLDER, Trial, live_through, numbers_of, summed_up
 from assets.ml.backtest_files import store_report
-from assets.ml.backtest_market import Scorer
+from assets.ml.backtest_market import Scorer, scorer_named
 from assets.ml.backtest_pages import figures, title
+from assets.ml.backtest_progress import Progress
+from assets.ml.portfolios import Variant, side_by_side
 from assets.raw_store import RawStore
 from assets.schemas import DAILY_BARS
 from assets.warehouse import Warehouse
@@ -19,54 +22,58 @@ from execution.trading_calendar import TradingCalendar
 from pipelines.analysis_adapters import desk_rules_of, identity_of
 from pipelines.cli.text_table import text_table
 from pipelines.home import Home
-from pipelines.settings import Settings
+from pipelines.settings import Settings, load_settings
 from pipelines.trading_adapters import batches_of
 
-_PROGRESS_SECONDS: Final = 5.0
 
-
-def run_backtest(settings: Settings, home: Home, trial: Trial, *, tell: Callable[[str], object]) -> str:
+def run_backtest(
+    settings: Settings, home: Home, trial: Trial, *, tell: Callable[[str], object], beside: Sequence[str] = ()
+) -> str:
     """Live a trial and return a table of what it came to; the days are stored under their hashes.
 
     Args:
-        settings: the whole tree; a desk of the trial gets what a live one would.
+        settings: the whole tree; production's desk gets what a live one would.
         home: whose history is traded again; only artifacts are added.
         trial: what is tried.
         tell: prints one line.
+        beside: variants, each a settings file or another way to score.
 
     Raises:
         DataError: the home lacks bars or rows of a session.
-        SettingsRefused: the trial makes no sense.
+        SettingsRefused: the trial makes no sense, or a variant is neither.
     """
     identity = identity_of(settings)
     calendar = TradingCalendar.shipped()
-    sessions = trial.sessions(calendar)
+    rules = desk_rules_of(settings)
+    portfolios = side_by_side(
+        rules,
+        scorer=trial.scorer,
+        policy=settings.learning,
+        cost_multiples=trial.cost_multiples,
+        variants=[_variant(one, settings, trial.scorer) for one in beside],
+        capitals_usd=trial.capitals_usd,
+    )
     lived: list[tuple[BacktestDay, ...]] = []
-    began = said = time.monotonic()
+    progress = Progress(len(trial.sessions(calendar)), now_seconds=time.monotonic)
     days = live_through(
         trial,
         warehouse=Warehouse(home.warehouse),
         raw=RawStore(home.raw),
         gate=batches_of(home.artifacts),
         identity=identity,
-        policy=settings.learning,
-        rules=desk_rules_of(settings),
+        portfolios=portfolios,
         calendar=calendar,
         taught=lambda session: tell(f"{session}  a model was taught on what was known by then"),
     )
     for day in days:
         lived.append(day)
-        now = time.monotonic()
-        if now - said >= _PROGRESS_SECONDS:
-            said = now
-            left = (now - began) / len(lived) * (len(sessions) - len(lived))
-            tell(f"{day[0].session}  equity {day[0].mark.equity_usd:,.2f} USD, about {left:.0f} s left")
-    desks = summed_up(trial, lived, initial_cash_usd=settings.initial_cash_usd)
+        if told := progress.told(day[0]):
+            tell(told)
+    desks = summed_up(portfolios, lived)
     stored = [write_by_hash(home.artifacts / FOLDER, desk.content, suffix=".json") for desk in desks]
     report = store_report(
         trial,
         desks,
-        initial_cash_usd=settings.initial_cash_usd,
         warehouse=Warehouse(home.warehouse),
         raw=RawStore(home.raw),
         artifacts_root=home.artifacts,
@@ -74,8 +81,27 @@ def run_backtest(settings: Settings, home: Home, trial: Trial, *, tell: Callable
     )
     rows = [(*figures(desk).values(), digest[:12]) for desk, digest in zip(desks, stored, strict=True)]
     table = text_table((*figures(desks[0]), "days"), rows)
-    told = f"report: {FOLDER}/{report.html_hash}.html and {report.pdf_hash}.pdf among the artifacts"
-    return f"{title(trial, is_synthetic=identity.is_synthetic)}\n\n{table}\n\n{told}"
+    where = f"report: {FOLDER}/{report.html_hash}.html and {report.pdf_hash}.pdf among the artifacts"
+    return f"{title(trial, is_synthetic=identity.is_synthetic)}\n\n{table}\n\n{where}"
+
+
+def _variant(named: str, settings: Settings, scorer: Scorer) -> Variant:
+    """Return the variant a person named: another way to score by the same settings, or other settings.
+
+    Raises:
+        SettingsRefused: it is neither, or the other settings are of another mode.
+    """
+    if named in get_args(Scorer):
+        return Variant(name=named, rules=desk_rules_of(settings), scorer=scorer_named(named), policy=settings.learning)
+    path = Path(named)
+    if not path.is_file():
+        raise SettingsRefused(f"--beside {named}: expected a settings file, or one of {', '.join(get_args(Scorer))}")
+    other = load_settings(path)
+    if other.mode != settings.mode:
+        raise SettingsRefused(
+            f"--beside {named} is of mode {other.mode}, production of {settings.mode}: expected the same world to trade"
+        )
+    return Variant(name=path.stem, rules=desk_rules_of(other), scorer=scorer, policy=other.learning)
 
 
 def stored_sessions(home: Home, *, first: date | None, last: date | None, sessions: int) -> tuple[date, date]:
@@ -92,19 +118,18 @@ def stored_sessions(home: Home, *, first: date | None, last: date | None, sessio
     return first or calendar.offset(chosen, 1 - sessions), chosen
 
 
-def trial_of(span: tuple[date, date], *, scores: str, every: int, retrain: int, costs: str) -> Trial:
+def trial_of(span: tuple[date, date], *, scores: str, every: int, retrain: int, costs: str, capital: str = "") -> Trial:
     """Return the trial a person asked for.
 
     Raises:
         SettingsRefused: nobody of that name scores, or a multiple is no number.
     """
-    if scores not in get_args(Scorer):
-        raise SettingsRefused(f"--scores {scores}: expected one of {', '.join(get_args(Scorer))}")
     return Trial(
         first=span[0],
         last=span[1],
-        scorer=cast("Scorer", scores),
+        scorer=scorer_named(scores),
         every_sessions=every,
         retrain_sessions=retrain,
-        cost_multiples=multiples_of(costs),
+        cost_multiples=numbers_of(costs),
+        capitals_usd=numbers_of(capital),
     )

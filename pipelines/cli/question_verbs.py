@@ -84,7 +84,12 @@ def backtest(  # noqa: PLR0917 - typer passes each option by its name
     ] = "momentum_12_1",
     every: Annotated[int, typer.Option(min=1, help="Sessions from one publication of scores to the next.")] = 1,
     retrain: Annotated[int, typer.Option(min=1, help="Sessions from one training to the next.")] = 63,
-    costs: Annotated[str, typer.Option(help="Multiples of the settings' costs, one desk each.")] = "1,2,3",
+    costs: Annotated[str, typer.Option(help="Multiples of the settings' costs, one portfolio each.")] = "1,2,3",
+    beside: Annotated[
+        Optional[list[str]],  # noqa: UP045 - typer reads this annotation at run time
+        typer.Option(help="Settings file or way to score that lives the same days beside production; repeatable."),
+    ] = None,
+    capital: Annotated[str, typer.Option(help="Other opening cash in USD, one portfolio each: its capacity.")] = "",
     settings: SettingsFile = None,
 ) -> None:
     """Trade stored history again with the live session's own sizing, checks and ledger."""
@@ -94,8 +99,8 @@ def backtest(  # noqa: PLR0917 - typer passes each option by its name
 
     home = Home.from_environment()
     span = stored_sessions(home, first=first and first.date(), last=last and last.date(), sessions=252)
-    trial = trial_of(span, scores=scores, every=every, retrain=retrain, costs=costs)
-    print(run_backtest(load_settings(settings), home, trial, tell=print))
+    trial = trial_of(span, scores=scores, every=every, retrain=retrain, costs=costs, capital=capital)
+    print(run_backtest(load_settings(settings), home, trial, tell=print, beside=beside or ()))
 
 
 @app.command()

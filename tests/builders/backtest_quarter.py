@@ -63,8 +63,8 @@ def batch_of(session: date) -> SignalBatch | None:
     return a_batch(signals, session=session)
 
 
-def lived(costs: CostModel) -> list[BacktestDay]:
-    rules = Rules(
+def rules_of(costs: CostModel) -> Rules:
+    return Rules(
         account="paper-1",
         strategy="momentum",
         mode="simulated",
@@ -74,5 +74,8 @@ def lived(costs: CostModel) -> list[BacktestDay]:
         settings_hash="5" * 64,
         code_hash="c" * 64,
     )
+
+
+def lived(costs: CostModel) -> list[BacktestDay]:
     tape = MemoryTape({session: [bar(session, name) for name in NAMES] for session in SESSIONS})
-    return list(backtest(rules, sessions=SESSIONS[:-1], batch_of=batch_of, tape=tape, calendar=CALENDAR))
+    return list(backtest(rules_of(costs), sessions=SESSIONS[:-1], batch_of=batch_of, tape=tape, calendar=CALENDAR))

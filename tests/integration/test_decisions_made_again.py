@@ -20,6 +20,7 @@ from assets.maintenance.retention import NEWS as NEWS_KIND
 from assets.maintenance.retention_policy import RetentionPolicy
 from assets.ml.backtest import Trial, live_through
 from assets.ml.backtest_market import RecordedBatches, RetaughtModels
+from assets.ml.portfolios import side_by_side
 from assets.raw_store import RawStore
 from assets.schemas import NEWS
 from assets.warehouse import Warehouse
@@ -274,8 +275,7 @@ def tried_again(settings: Settings, home: Home, trial: Trial) -> list[tuple[Back
             raw=RawStore(home.raw),
             gate=SignalBatchStore(home.artifacts),
             identity=identity_of(settings),
-            policy=settings.learning,
-            rules=desk_rules_of(settings),
+            portfolios=side_by_side(desk_rules_of(settings), scorer=trial.scorer, policy=settings.learning),
             calendar=CALENDAR,
         )
     )
@@ -329,6 +329,32 @@ def test_a_backtest_by_the_rule_trades_and_says_so(settings: Settings, lived: Ho
     assert len(list((lived.artifacts / "backtests").glob("*.json"))) == 2
 
 
+def test_a_variant_lives_beside_production_and_changes_nothing_of_it(
+    settings: Settings, lived: Home, tmp_path: Path
+) -> None:
+    few = tmp_path / "few_names.yaml"
+    few.write_text("limits: {names_max: 2}\n", encoding="utf-8")
+    span = (CALENDAR.offset(FIRST, -20), CALENDAR.previous(FIRST))
+    trial = trial_of(span, scores="momentum_12_1", every=5, retrain=63, costs="1", capital="1000000")
+    alone = run_backtest(
+        settings, lived, trial_of(span, scores="momentum_12_1", every=5, retrain=63, costs="1"), tell=len
+    )
+    page = run_backtest(settings, lived, trial, tell=len, beside=[str(few)])
+    rows = {line[: line.index("  ")]: line.split()[-1] for line in page.splitlines() if "  " in line}
+    assert len({rows[name] for name in ("1x costs", "few_names", "1,000,000 USD")}) == 3
+    assert rows["1x costs"] in alone
+
+
+@pytest.mark.parametrize("named", ["nobody", "other_mode.yaml"])
+def test_a_variant_of_nothing_or_of_another_world_is_refused(
+    settings: Settings, lived: Home, tmp_path: Path, named: str
+) -> None:
+    (tmp_path / "other_mode.yaml").write_text("mode: files\n", encoding="utf-8")
+    trial = trial_of((FIRST, FIRST), scores="momentum_12_1", every=5, retrain=63, costs="1")
+    with pytest.raises(SettingsRefused, match=r"expected (a settings file|the same world)"):
+        run_backtest(settings, lived, trial, tell=len, beside=[str(tmp_path / named)])
+
+
 def test_a_backtest_is_an_asset_with_its_table_and_its_chart(settings: Settings, lived: Home) -> None:
     config = {"first": str(CALENDAR.offset(FIRST, -10)), "last": str(CALENDAR.offset(FIRST, -2)), "every_sessions": 2}
     definitions = analysis_definitions(settings, lived)
@@ -340,7 +366,7 @@ def test_a_backtest_is_an_asset_with_its_table_and_its_chart(settings: Settings,
         )
     (event,) = result.asset_materializations_for_node("ml__backtest")
     table = str(event.metadata["results"].value).splitlines()
-    assert [line.split("|")[1].strip() for line in table] == ["costs", "---", "1x", "2x", "3x"]
+    assert [line.split("|")[1].strip() for line in table] == ["portfolio", "---", "1x costs", "2x costs", "3x costs"]
     assert str(event.metadata["equity"].value).startswith("![equity](data:image/png;base64,")
 
 

@@ -8,32 +8,49 @@ import numpy as np
 import pytest
 
 from assets.ml.backtest import Lived, Trial, summed_up
-from assets.ml.backtest_facts import BLOCK_SESSIONS, UNKNOWN, Facts, difference, facts_of
+from assets.ml.backtest_facts import BLOCK_SESSIONS, UNKNOWN, Facts, daily_returns, difference, drawn_trips, facts_of
 from assets.ml.backtest_files import in_equal_parts
 from assets.ml.backtest_report import Report, html_page, pdf_page
-from tests.builders.backtest_quarter import CASH, DEAR, FREE, SESSIONS, lived
+from assets.ml.policy import LearningPolicy
+from assets.ml.portfolios import Variant, side_by_side
+from tests.builders.backtest_quarter import CASH, DEAR, FREE, PRICES, SESSIONS, lived, rules_of
 
+POLICY = LearningPolicy()
 TRIAL = Trial(first=SESSIONS[0], last=SESSIONS[-2], every_sessions=5, cost_multiples=(Decimal(1), Decimal(2)))
 
 
 @pytest.fixture(scope="module")
 def desks() -> tuple[Lived, ...]:
-    days = zip(lived(FREE), lived(DEAR), strict=True)
-    return summed_up(TRIAL, list(days), initial_cash_usd=CASH)
+    """Production and the same at twice the costs, a variant that is as dear, and two sizes of the account."""
+    free, dear = lived(FREE), lived(DEAR)
+    portfolios = side_by_side(
+        rules_of(FREE),
+        scorer="momentum_12_1",
+        policy=POLICY,
+        cost_multiples=(Decimal(1), Decimal(2)),
+        variants=[Variant(name="dear <one>", rules=rules_of(DEAR), scorer="model", policy=POLICY)],
+        capitals_usd=(CASH, 10 * CASH),
+    )
+    return summed_up(portfolios, list(zip(free, dear, dear, free, dear, strict=True)))
 
 
 @pytest.fixture(scope="module")
 def facts(desks: tuple[Lived, ...]) -> Facts:
-    return facts_of(desks[1], initial_cash_usd=CASH)
+    return facts_of(desks[1])
 
 
 @pytest.fixture(scope="module")
 def report(desks: tuple[Lived, ...]) -> Report:
+    facts, random = facts_of(desks[0]), np.random.default_rng(1)
     return Report(
         trial=TRIAL,
         desks=desks,
-        initial_cash_usd=CASH,
+        facts=facts,
         benchmarks={"every stock alike": np.linspace(1.0, 1.1, len(desks[0].days))},
+        factors={name: 0.01 * random.standard_normal(len(facts.sessions)) for name in ("market", "momentum")},
+        closes={
+            trip.symbol: {session: PRICES[session][trip.symbol] for session in SESSIONS} for trip in drawn_trips(facts)
+        },
         trainings=(),
         stamps=("survivorship biased",),
         identity={"settings": "5" * 12, "code": "c<o>de"},
@@ -71,9 +88,10 @@ def test_a_band_holds_the_middle_of_what_days_drawn_again_come_to(facts: Facts) 
 
 
 def test_a_desk_differs_from_itself_by_nothing_and_dearer_trading_costs(desks: tuple[Lived, ...]) -> None:
-    itself = difference(desks[0], desks[0], initial_cash_usd=CASH)
+    free, dear = daily_returns(desks[0]), daily_returns(desks[1])
+    itself = difference(free, free)
     assert (itself.value, itself.low, itself.high) == (0.0, 0.0, 0.0)
-    assert difference(desks[0], desks[1], initial_cash_usd=CASH).value > 0
+    assert difference(free, dear).value > 0
 
 
 def test_a_page_is_the_same_twice_and_fetches_nothing(report: Report) -> None:
@@ -96,6 +114,32 @@ def test_a_flaw_of_the_data_is_stamped_at_head_foot_and_every_printed_page(repor
     page = html_page(report)
     assert page.count('<span class="stamp">survivorship biased</span>') == 3
     assert "<title>[survivorship biased]" in page
+
+
+def test_a_variant_is_told_beside_production_with_the_interval_of_their_difference(report: Report) -> None:
+    page = html_page(report)
+    assert "Variants beside production" in page
+    assert re.search(r"1x costs less dear &lt;one&gt;: [+-][\d.]+ % \([+-][\d.]+ to [+-][\d.]+\) a year", page)
+
+
+def test_trades_are_drawn_on_their_prices_with_each_purchase_and_sale(report: Report) -> None:
+    page = html_page(report)
+    trips = drawn_trips(report.facts)
+    assert len(trips) == 6
+    assert trips[0].earned_usd > 0 > trips[-1].earned_usd
+    assert all(f"{trip.symbol}, {trip.entered} to {trip.ended}" in page for trip in trips)
+
+
+def test_factors_and_what_none_explains_are_told_with_intervals(report: Report) -> None:
+    page = html_page(report)
+    assert page.index("<td>market</td>") < page.index("<td>momentum</td>") < page.index("<td>what none explains</td>")
+
+
+def test_size_of_the_account_and_what_it_bears_are_told(report: Report) -> None:
+    page = html_page(report)
+    assert "<td>100,000</td>" in page
+    assert "<td>1,000,000</td>" in page
+    assert "invested, percent" in page
 
 
 def test_the_pdf_is_the_same_twice(report: Report) -> None:

@@ -1,0 +1,130 @@
+"""What known factors explain of a portfolio's days: the market, and returns of ranks that everybody can buy.
+
+A factor's return of a session is the mean total return of the third of members that rank highest by one feature, as it
+was known at the close before, less that of the lowest third. A portfolio's exposures are the slopes of its daily
+returns on all factors at once; what no slope explains is the constant.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+import numpy as np
+
+from assets.ml.dataset import Floats
+from assets.ml.judgement import Estimate
+from assets.performance import SESSIONS_PER_YEAR
+from assets.warehouse import Warehouse
+
+MARKET: Final = "market"
+UNEXPLAINED: Final = "what none explains"
+_FACTORS: Final[Mapping[str, tuple[str, int]]] = {
+    "momentum": ("momentum_12_1", 1),
+    "reversal": ("return_5d", -1),
+    "low volatility": ("volatility_60d", -1),
+    "size by dollar volume": ("rank_dollar_volume_20d", -1),
+    "value": ("book_to_price", 1),
+}
+_NAMES_MIN: Final = 9
+_KNOWN_SHARE_MIN: Final = 0.9
+_RESAMPLES: Final = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactorPart:
+    """A factor's part in a portfolio.
+
+    Attributes:
+        exposure: slope of the daily return on the factor's; None for what none explains.
+        a_year: what that earned in a year, in simple returns: exposure times the factor's mean.
+    """
+
+    exposure: Estimate | None
+    a_year: Estimate
+
+
+def factor_returns(warehouse: Warehouse, sessions: Sequence[date], market: Floats) -> dict[str, Floats]:
+    """Return (n_sessions,) returns of the market and of each factor whose feature is known on most sessions.
+
+    Args:
+        warehouse: the marts.
+        sessions: consecutive sessions, ascending.
+        market: (n_sessions,) returns of every stock alike.
+    """
+    columns = ", ".join(f'f."{feature}"' for feature, _ in _FACTORS.values())
+    rows = warehouse.read(
+        f"select r.session, r.total_return, {columns} from marts.fct_total_returns as r "  # noqa: S608 - names are above
+        "inner join (select f.*, u.is_member, lead(f.session) over (partition by f.symbol order by f.session) as next "
+        "from marts.fct_features as f inner join marts.fct_universe as u using (session, symbol) "
+        "where f.session between $before and $last) as f on f.symbol = r.symbol and f.next = r.session "
+        "where f.is_member and r.session between $first and $last and r.total_return is not null "
+        "order by r.session, r.symbol",
+        {"before": date.fromordinal(sessions[0].toordinal() - 10), "first": sessions[0], "last": sessions[-1]},
+    )
+    day = np.searchsorted(np.array(sessions, dtype="datetime64[D]"), rows["session"].to_numpy().astype("datetime64[D]"))
+    returns = np.asarray(rows["total_return"].to_numpy(), dtype=np.float64)
+    found = {MARKET: market}
+    for name, (feature, sign) in _FACTORS.items():
+        told = thirds_apart(day, sign * np.asarray(rows[feature].to_numpy(), dtype=np.float64), returns, len(sessions))
+        is_known = np.isfinite(told)
+        if is_known.mean() >= _KNOWN_SHARE_MIN:
+            found[name] = np.where(is_known, told, 0.0)
+    return found
+
+
+def thirds_apart(day: np.ndarray, values: Floats, returns: Floats, n_days: int) -> Floats:
+    """Return (n_days,) mean return of the highest third by value less the lowest; NaN on days of fewer than nine names.
+
+    Args:
+        day: (n,) ascending places of days.
+        values: (n,) what is ranked; NaN is left out.
+        returns: (n,) what followed.
+        n_days: number of days.
+    """
+    found = np.full(n_days, np.nan)
+    starts = np.searchsorted(day, np.arange(n_days + 1))
+    for place in range(n_days):
+        part = slice(starts[place], starts[place + 1])
+        is_known = np.isfinite(values[part])
+        if is_known.sum() >= _NAMES_MIN:
+            order = np.argsort(values[part][is_known], kind="stable")
+            earned, third = returns[part][is_known][order], int(is_known.sum()) // 3
+            found[place] = earned[-third:].mean() - earned[:third].mean()
+    return found
+
+
+def explained(
+    returns: Floats, factors: Mapping[str, Floats], *, block_sessions: int, seed: int
+) -> dict[str, FactorPart]:
+    """Return each factor's part and, last, what none explains; each with a 95 % interval from days drawn again.
+
+    The parts of all add up to the mean return of a year.
+
+    Args:
+        returns: (n,) daily returns.
+        factors: by name, (n,) daily returns of the same sessions.
+        block_sessions: days resampled together.
+        seed: the same seed, the same intervals.
+    """
+    known = np.column_stack([np.ones(len(returns)), *factors.values()])
+    count = len(returns)
+    starts = np.random.default_rng(seed).integers(0, count, size=(_RESAMPLES, -(-count // block_sessions)))
+    places = (starts[:, :, np.newaxis] + np.arange(block_sessions)).reshape(_RESAMPLES, -1)[:, :count] % count
+    whole = _slopes_and_parts(known, returns)
+    drawn = np.array([_slopes_and_parts(known[rows], returns[rows]) for rows in places])
+    low, high = np.quantile(drawn, (0.025, 0.975), axis=0)
+
+    def told(row: int, place: int) -> Estimate:
+        return Estimate(value=float(whole[row, place]), low=float(low[row, place]), high=float(high[row, place]))
+
+    parts = {
+        name: FactorPart(exposure=told(0, place), a_year=told(1, place)) for place, name in enumerate(factors, start=1)
+    }
+    return parts | {UNEXPLAINED: FactorPart(exposure=None, a_year=told(1, 0))}
+
+
+def _slopes_and_parts(known: Floats, returns: Floats) -> Floats:
+    """Return (2, n) slopes, the constant's first, and what each earned in a year."""
+    slopes = np.linalg.lstsq(known, returns, rcond=None)[0]
+    return np.array([slopes, slopes * known.mean(axis=0) * SESSIONS_PER_YEAR])

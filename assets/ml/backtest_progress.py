@@ -1,0 +1,42 @@
+"""How far a backtest is and how long it will take, told every few seconds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from execution.backtest import BacktestDay
+
+_SECONDS_BETWEEN: Final = 5.0
+
+
+@dataclass(slots=True)
+class Progress:
+    """Counts sessions and estimates what is left by the mean of those that are over.
+
+    Attributes:
+        sessions: how many there are in all.
+        now_seconds: a clock that only goes forward; it decides what is told, and nothing else.
+    """
+
+    sessions: int
+    now_seconds: Callable[[], float]
+    _began: float = field(init=False)
+    _said: float = field(init=False)
+    _lived: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        """Begin to count."""
+        self._began = self._said = self.now_seconds()
+
+    def told(self, day: BacktestDay) -> str:
+        """Count a session and return a line to tell; empty while the last one is fresh."""
+        self._lived += 1
+        now = self.now_seconds()
+        if now - self._said < _SECONDS_BETWEEN:
+            return ""
+        self._said = now
+        left = (now - self._began) / self._lived * (self.sessions - self._lived)
+        return (
+            f"{day.session}  {self._lived} of {self.sessions} sessions, equity {day.mark.equity_usd:,.2f} USD, "
+            f"about {left:.0f} s left"
+        )
