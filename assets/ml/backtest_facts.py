@@ -86,7 +86,7 @@ def facts_of(desk: Lived) -> Facts:
     days, initial_cash_usd = desk.days, desk.initial_cash_usd
     values = [initial_cash_usd, *(day.mark.equity_usd for day in days)]
     returns = np.array(one_session_returns(values))
-    low, high = _band(returns)
+    low, high = resampled_band(returns)
     by_sector, by_regime, by_feature = _shared_out(days, initial_cash_usd)
     return Facts(
         sessions=tuple(day.mark.marked_session for day in days),
@@ -135,7 +135,7 @@ def difference(one: Floats, other: Floats) -> Estimate:
     return Estimate(value=found.value * year, low=found.low * year, high=found.high * year)
 
 
-def _band(returns: Floats) -> tuple[Floats, Floats]:
+def resampled_band(returns: Floats) -> tuple[Floats, Floats]:
     """Return the 5 and 95 of 100 of resampled equity paths, per session."""
     count = len(returns)
     drawn = np.random.default_rng(SEED)

@@ -5,12 +5,14 @@ from datetime import datetime
 
 from assets.ml.dataset import TrainingSet
 from assets.ml.evidence import DailyRecord, gathered
+from assets.ml.family_worth import family_worth
 from assets.ml.model_registry import ModelRegistry
 from assets.ml.policy import LearningPolicy
 from assets.ml.promotion import Promotion, settle_promotion
-from assets.ml.train import TrainedModel, train
+from assets.ml.train import TrainedModel, out_of_fold, train
 from assets.ml.trial_log import TrialLog
 from assets.ml.trials import Tried, note_trial
+from assets.ml.walk_forward import folds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +56,16 @@ def challenger(
         training_set, policy=policy, trained_as_of=trained_as_of, code_hash=code_hash, is_synthetic=is_synthetic
     )
     evidence, record = gathered(training_set, trained.card.features, policy=policy)
-    return Challenger(model=replace(trained, card=replace(trained.card, evidence=evidence)), record=record)
+    newest = folds(training_set, policy)[-1]
+    families = family_worth(
+        training_set,
+        trained.card.features,
+        newest,
+        score=lambda names: out_of_fold(training_set, names, newest, policy),
+        seed=policy.seed,
+    )
+    card = replace(trained.card, evidence=evidence, families=families)
+    return Challenger(model=replace(trained, card=card), record=record)
 
 
 def judge(

@@ -10,19 +10,22 @@ from pathlib import Path
 from typing import Any, Final
 
 import dagster as dg
+import numpy as np
 from pydantic import Field
 
 from assets import keys
 from assets.identity import RunIdentity
 from assets.ml import backtest_pages, pages, promotion_pages
 from assets.ml.backtest import FOLDER, Trial, live_through, numbers_of, summed_up
-from assets.ml.backtest_files import store_report
+from assets.ml.backtest_facts import resampled_band
+from assets.ml.backtest_files import stamps_of, store_report
 from assets.ml.backtest_market import Scorer, scorer_named
 from assets.ml.backtest_progress import Progress
 from assets.ml.challenge import challenger, judge
 from assets.ml.dataset import build_training_set, offered_features, training_cut_off
 from assets.ml.foresight import earlier_moment, label_differences
 from assets.ml.model_registry import MODELS, ModelRegistry
+from assets.ml.model_report import ModelReport, store_model_report
 from assets.ml.policy import LearningPolicy
 from assets.ml.portfolios import Variant, side_by_side
 from assets.ml.score_store import SCORES, ScoreStore
@@ -132,6 +135,7 @@ def model(
     models: dg.ResourceParam[ModelRegistry],
     learning_policy: dg.ResourceParam[LearningPolicy],
     identity: dg.ResourceParam[RunIdentity],
+    raw_store: dg.ResourceParam[RawStore],
     artifacts_root: dg.ResourceParam[Path],
 ) -> Iterator[dg.MaterializeResult[None]]:
     """LightGBM taught by the newest training set, judged by walk-forward, stored by hash, promoted or not."""
@@ -152,9 +156,21 @@ def model(
     log = TrialLog(artifacts_root / MODELS)
     judged = judge(made, registry=models, log=log, policy=learning_policy, at=clock.now())
     card, gate = made.model.card, promotion_pages.condition_table(judged.verdict.conditions)
+    report = ModelReport(
+        model_hash=judged.model_hash,
+        card=card,
+        record=made.record,
+        tried=judged.tried,
+        verdict=judged.verdict,
+        band=np.array(resampled_band(np.array(made.record.model))),
+        stamps=stamps_of(
+            raw_store, calendar.between(card.train_first, card.train_last), is_synthetic=card.is_synthetic
+        ),
+    )
     yield dg.MaterializeResult(
         metadata=pages.model_facts(card, model_hash=judged.model_hash, verdict=judged.verdict)
         | promotion_pages.tried_facts(judged.tried)
+        | store_model_report(report, artifacts_root)
         | _markdown(promotion_gate=gate, **pages.model_pages(card), **promotion_pages.evidence_pages(card)),
         check_results=[
             dg.AssetCheckResult(

@@ -4,6 +4,7 @@ from typing import Final
 
 from assets.charts import bars, histogram, png_markdown
 from assets.ml.dataset import TrainingSet
+from assets.ml.family_worth import family_table
 from assets.ml.judgement import Estimate, Judgement
 from assets.ml.promotion import Promotion
 from assets.ml.scores import SessionScores
@@ -172,6 +173,8 @@ def model_facts(card: ModelCard, *, model_hash: str, verdict: Promotion) -> Fact
 def model_pages(card: ModelCard) -> dict[str, str]:
     """Return a model's tables and charts, each Markdown, by name."""
     pages = {"folds": fold_table(card), "rank_ic_by_fold": rank_ic_chart(card), "not_used": dropped_table(card)}
+    if card.families is not None:
+        pages["families"] = family_table(card.families)
     if card.judgement is None:
         return pages
     return pages | {

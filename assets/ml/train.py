@@ -15,6 +15,7 @@ from assets.ml.calibration import Calibration, fit_calibration
 from assets.ml.dataset import Floats, Singles, TrainingSet
 from assets.ml.ensemble import Teacher, is_single, predicted, stored, teachers
 from assets.ml.evidence import Evidence
+from assets.ml.family_worth import FamilyWorth
 from assets.ml.judgement import Judgement
 from assets.ml.judging import judged
 from assets.ml.learner import binned, chosen_features, taught, told_params
@@ -45,6 +46,7 @@ class ModelCard:
         params: every setting of the learner, as text.
         judgement: everything told about the out-of-fold scores; None on a card from before it was told.
         evidence: what holding its best fifth earned beside rules and luck; None where it never stood for promotion.
+        families: what each family of features adds, also when it is nothing; None where nobody asked.
     """
 
     dataset_hash: str
@@ -64,6 +66,7 @@ class ModelCard:
     params: Mapping[str, str]
     judgement: Judgement | None = None
     evidence: Evidence | None = None
+    families: Mapping[str, FamilyWorth] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

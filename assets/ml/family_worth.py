@@ -1,0 +1,106 @@
+"""Does a family of features earn its place? The rank IC out of fold with it, less the rank IC without it.
+
+Asked of the newest walk-forward fold alone, the one closest to what will be decided: a family costs one more training.
+A family that adds nothing says so, and one whose source is silent adds exactly 0.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from assets.feature_catalogue import FEATURES
+from assets.ml.dataset import Floats, TrainingSet
+from assets.ml.judgement import Estimate, estimate
+from assets.ml.walk_forward import Fold, daily_ics, day_slices
+
+LIBRARY = "library"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FamilyWorth:
+    """What a family added.
+
+    Attributes:
+        offered: its features that were offered.
+        used: of those, how many were ever known and varied.
+        added_rank_ic: mean daily rank IC with all families less that without this one, on the same days.
+        without_rank_ic: mean daily rank IC without it.
+    """
+
+    offered: int
+    used: int
+    added_rank_ic: Estimate
+    without_rank_ic: float
+
+
+def families_of(offered: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return offered features by family, in the catalogue's order; what it does not know is the library's."""
+    known = {feature.name: feature.family for feature in FEATURES}
+    found: dict[str, list[str]] = {}
+    for name in offered:
+        found.setdefault(known.get(name, LIBRARY), []).append(name)
+    return {family: tuple(names) for family, names in found.items()}
+
+
+def family_worth(
+    training_set: TrainingSet,
+    used: tuple[str, ...],
+    fold: Fold,
+    *,
+    score: Callable[[tuple[str, ...]], Floats],
+    seed: int,
+) -> dict[str, FamilyWorth]:
+    """Return what each family added to a fold.
+
+    Args:
+        training_set: the rows.
+        used: features that teach anything.
+        fold: what is learned from and judged.
+        score: returns (n_test,) scores of a learner that is offered these features alone.
+        seed: of the resampling.
+    """
+    with_all = _daily_rank_ic(training_set, fold, score(used))
+    worth = {}
+    for family, offered in families_of(training_set.feature_names).items():
+        rest = tuple(name for name in used if name not in offered)
+        has_part = len(rest) < len(used)
+        scores = score(rest) if has_part and rest else None
+        without = with_all if not has_part else _daily_rank_ic(training_set, fold, scores)
+        worth[family] = FamilyWorth(
+            offered=len(offered),
+            used=len(used) - len(rest),
+            added_rank_ic=estimate(with_all - without, block_sessions=training_set.horizon_sessions, seed=seed),
+            without_rank_ic=float(without.mean()),
+        )
+    return worth
+
+
+def family_table(worth: Mapping[str, FamilyWorth]) -> str:
+    """Return what each family added as a Markdown table."""
+    lines = ["| family | features used | rank IC it adds | rank IC without it |", "|---|---|---|---|"]
+    return "\n".join(lines + [f"| {' | '.join(row)} |" for row in family_rows(worth)])
+
+
+def family_rows(worth: Mapping[str, FamilyWorth]) -> list[tuple[str, str, str, str]]:
+    """Return a line of text per family: its name, features used, what it adds with its interval, and the rest."""
+    return [
+        (
+            family,
+            f"{one.used} of {one.offered}",
+            f"{one.added_rank_ic.value:+.4f} ({one.added_rank_ic.low:+.4f} to {one.added_rank_ic.high:+.4f})",
+            f"{one.without_rank_ic:+.4f}",
+        )
+        for family, one in worth.items()
+    ]
+
+
+def _daily_rank_ic(training_set: TrainingSet, fold: Fold, scores: Floats | None) -> Floats:
+    """Return (n_days,) rank ICs of a fold's test days; 0 on a day that ranks nothing, or where nothing scores."""
+    sessions, net = training_set.sessions[fold.test], training_set.net_return[fold.test]
+    told = np.zeros(len(np.unique(sessions)))
+    if scores is not None:
+        for place, rows in enumerate(day_slices(sessions)):
+            _, ranked = daily_ics(sessions[rows], scores[rows], net[rows])
+            told[place] = ranked[0] if len(ranked) else 0.0
+    return told

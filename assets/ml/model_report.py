@@ -1,0 +1,165 @@
+"""A model as one self-contained page and as a PDF: equal bytes for equal inputs, no clock, no outside resource.
+
+On the first page stand how often something was tried and what that leaves of its Sharpe ratio, before anything that
+could please. A market that was made, or symbols chosen because they survived, are said on every page.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from assets.ml.dataset import Floats
+from assets.ml.evidence import DailyRecord
+from assets.ml.family_worth import family_rows
+from assets.ml.judgement import Estimate, Judgement
+from assets.ml.promotion import Promotion
+from assets.ml.report_rendering import html_of, pdf_of
+from assets.ml.svg_charts import amounts_svg, growth_svg
+from assets.ml.train import ModelCard
+from assets.ml.trials import Tried
+from execution.artifact_files import write_by_hash
+from execution.domain.errors import DataError
+
+FOLDER: Final = "model_reports"
+_SHOWN_RULES: Final = 3
+_HASH_SHOWN: Final = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelReport:
+    """What a report is made of.
+
+    Attributes:
+        model_hash: the model.
+        card: its card, judged and with evidence.
+        record: daily returns over the market of the model and of each rule.
+        tried: its standing among all trials.
+        verdict: whether it decides from now on, and why.
+        band: (2, n_days) where growth of resampled days ends up, lower and upper.
+        stamps: what must be said of the data on every page.
+    """
+
+    model_hash: str
+    card: ModelCard
+    record: DailyRecord
+    tried: Tried
+    verdict: Promotion
+    band: Floats
+    stamps: Sequence[str]
+
+
+def html_page(report: ModelReport) -> str:
+    """Return the report as one HTML text.
+
+    Raises:
+        DataError: the card was never judged.
+    """
+    return html_of("model_report.html.j2", _content(report))
+
+
+def pdf_page(report: ModelReport) -> bytes:
+    """Return the report as a PDF.
+
+    Raises:
+        DataError: the card was never judged.
+    """
+    return pdf_of("model_report.typ.j2", _content(report))
+
+
+def store_model_report(report: ModelReport, artifacts_root: Path) -> dict[str, str]:
+    """Write page and PDF under the hashes of their content and return those, as an asset's metadata."""
+    folder = artifacts_root / FOLDER
+    return {
+        "report_hash": write_by_hash(folder, html_page(report).encode(), suffix=".html"),
+        "report_pdf_hash": write_by_hash(folder, pdf_page(report), suffix=".pdf"),
+    }
+
+
+def _content(report: ModelReport) -> dict[str, Any]:
+    card, judgement = report.card, report.card.judgement
+    if judgement is None or card.evidence is None:
+        raise DataError(f"model {report.model_hash} was never judged, expected judgement and evidence: train it again")
+    return {
+        "title": f"Model {report.model_hash[:_HASH_SHOWN]}, learned from {card.train_first} to {card.train_last}",
+        "verdict": report.verdict.reason,
+        "is_promoted": report.verdict.is_promoted,
+        "stamps": report.stamps,
+        "identity": {
+            "model": report.model_hash[:_HASH_SHOWN],
+            "rows": card.dataset_hash[:_HASH_SHOWN],
+            "code": card.code_hash[:_HASH_SHOWN],
+            "taught up to": f"{card.trained_as_of:%Y-%m-%d %H:%M} UTC",
+        },
+        "tiles": _tiles(report, judgement),
+        "charts": _charts(report, judgement),
+        "conditions": [
+            (one.name, f"{one.found:.4f}", one.asked, "met" if one.is_met else "not met")
+            for one in report.verdict.conditions
+        ],
+        "horizons": [
+            (str(one.horizon_sessions), str(one.days), _told(one.ic), _told(one.rank_ic), f"{one.rank_ic_ir:+.2f}")
+            for one in judgement.horizons
+        ],
+        "folds": [
+            (
+                f"{one.test_first} to {one.test_last}",
+                f"{one.rank_ic:+.4f}",
+                f"{one.rank_ic_ir:+.2f}",
+                f"{one.rank_ic_t:+.1f}",
+            )
+            for one in card.folds
+        ],
+        "families": family_rows(card.families or {}),
+        "groups": [(name, _told(one)) for name, one in {**judgement.by_regime, **judgement.by_sector}.items()],
+        "calibration": [(f"{one.promised:.3f}", f"{one.happened:.3f}", str(one.rows)) for one in judgement.calibration],
+        "rules": [
+            (name, str(one.days), f"{one.net_bps:+.2f}", _told(one.model_less_rule_bps, "+.2f"))
+            for name, one in sorted(card.evidence.rules.items())
+        ],
+        "dropped": len(card.dropped_features),
+        "used": len(card.features),
+        "turnover": f"{judgement.top_turnover:.0%}",
+        "hit_rate": _told(judgement.hit_rate),
+    }
+
+
+def _tiles(report: ModelReport, judgement: Judgement) -> list[tuple[str, str, str]]:
+    own = next(one for one in judgement.horizons if one.days)
+    for one in judgement.horizons:
+        own = one if one.horizon_sessions == report.card.horizon_sessions else own
+    evidence, tried = report.card.evidence, report.tried
+    net = evidence.net_bps if evidence else Estimate(value=0.0, low=0.0, high=0.0)
+    return [
+        ("choices tried", str(tried.choices), f"in {tried.trials} trainings of this home"),
+        ("deflated Sharpe", f"{tried.deflated_sharpe:.3f}", "probability of an edge after all choices"),
+        ("overfitting", f"{tried.overfitting_probability:.2f}", "probability that the best choice fails elsewhere"),
+        ("rank IC", f"{own.rank_ic.value:+.4f}", f"{own.rank_ic.low:+.4f} to {own.rank_ic.high:+.4f}, out of fold"),
+        ("over the market", f"{net.value:+.2f} bps", f"a day after costs, {net.low:+.2f} to {net.high:+.2f}"),
+        ("turnover", f"{evidence.turnover if evidence else 0:.0%}", "of the money bought plus sold a day"),
+    ]
+
+
+def _charts(report: ModelReport, judgement: Judgement) -> dict[str, str]:
+    record = report.record
+    rules = dict(sorted(record.rules.items())[:_SHOWN_RULES])
+    curves: dict[str, Floats] = {
+        name: np.asarray(np.cumprod(1.0 + np.array(values)), dtype=np.float64)
+        for name, values in {"model": record.model, **rules}.items()
+    }
+    fifths = {
+        f"{place} of {len(judgement.quantile_returns_bps)}": value
+        for place, value in enumerate(judgement.quantile_returns_bps, start=1)
+    }
+    return {
+        "growth": growth_svg(
+            record.days, curves, low=report.band[0], high=report.band[1], y_title="growth over the market"
+        ),
+        "fifths": amounts_svg(fifths, x_title="net return over the horizon, bps", form=".0f"),
+    }
+
+
+def _told(found: Estimate, form: str = "+.4f") -> str:
+    return f"{found.value:{form}} ({found.low:{form}} to {found.high:{form}})"

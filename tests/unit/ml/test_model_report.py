@@ -1,0 +1,103 @@
+"""A model's report says what its card says, the same way twice; each family of features is told what it adds."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from assets.ml.backtest_facts import resampled_band
+from assets.ml.challenge import challenger, judge
+from assets.ml.family_worth import families_of, family_table, family_worth
+from assets.ml.model_registry import ModelRegistry
+from assets.ml.model_report import ModelReport, html_page, pdf_page, store_model_report
+from assets.ml.pages import model_pages
+from assets.ml.train import out_of_fold
+from assets.ml.trial_log import TrialLog
+from assets.ml.walk_forward import folds
+from execution.domain.errors import DataError
+from tests.builders.learning_panels import a_panel
+from tests.unit.ml.marts_builder import a_policy
+
+POLICY = a_policy(num_trees=15, min_history_sessions=60)
+AT = datetime(2020, 1, 2, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> ModelReport:
+    """A model of a market in which the first feature, which the catalogue does not know, tells of returns."""
+    root: Path = tmp_path_factory.mktemp("models")
+    panel = a_panel(seed=4, symbols=40, sessions=260, signal=0.15, noise_features=2)
+    silent = np.full((len(panel.label), 1), np.nan, dtype=np.float32)
+    panel = replace(
+        panel,
+        feature_names=(*panel.feature_names, "news_sentiment_5d"),
+        features=np.column_stack([panel.features, silent]),
+    )
+    made = challenger(panel, policy=POLICY, trained_as_of=AT, code_hash="c" * 64, is_synthetic=True)
+    judged = judge(made, registry=ModelRegistry(root), log=TrialLog(root), policy=POLICY, at=AT)
+    return ModelReport(
+        model_hash=judged.model_hash,
+        card=made.model.card,
+        record=made.record,
+        tried=judged.tried,
+        verdict=judged.verdict,
+        band=np.array(resampled_band(np.array(made.record.model))),
+        stamps=("synthetic <market>",),
+    )
+
+
+def test_the_family_that_tells_adds_and_the_silent_one_adds_exactly_nothing(report: ModelReport) -> None:
+    worth = report.card.families
+    assert worth is not None
+    assert set(worth) == {"library", "price", "news"}
+    assert worth["library"].added_rank_ic.low > 0
+    assert worth["price"].added_rank_ic.low < 0.01
+    news = worth["news"]
+    assert (news.offered, news.used) == (1, 0)
+    assert (news.added_rank_ic.value, news.added_rank_ic.low, news.added_rank_ic.high) == (0.0, 0.0, 0.0)
+
+
+def test_what_a_family_adds_is_the_fold_with_it_less_the_fold_without_it(report: ModelReport) -> None:
+    panel = a_panel(seed=4, symbols=40, sessions=260, signal=0.15, noise_features=2)
+    newest = folds(panel, POLICY)[-1]
+
+    def score(names: tuple[str, ...]) -> np.ndarray:
+        return out_of_fold(panel, names, newest, POLICY)
+
+    worth = family_worth(panel, panel.feature_names, newest, score=score, seed=1)
+    for one in worth.values():
+        assert report.card.folds[-1].rank_ic == pytest.approx(one.added_rank_ic.value + one.without_rank_ic)
+
+
+def test_a_feature_nobody_catalogued_is_of_the_library() -> None:
+    assert families_of(["rsi_14", "KMID", "return_5d"]) == {
+        "indicator": ("rsi_14",),
+        "library": ("KMID",),
+        "price": ("return_5d",),
+    }
+
+
+def test_the_card_says_what_families_add_also_when_it_is_nothing(report: ModelReport) -> None:
+    page = model_pages(report.card)["families"]
+    assert page == family_table(report.card.families or {})
+    assert "| news | 0 of 1 | +0.0000 (+0.0000 to +0.0000) |" in page
+
+
+def test_the_first_page_tells_choices_and_deflated_ratio_before_anything_that_could_please(report: ModelReport) -> None:
+    page = html_page(report)
+    assert page.index("choices tried") < page.index("deflated Sharpe") < page.index("rank IC") < page.index("<svg")
+    assert page.count("synthetic &lt;market&gt;") == 4
+    assert "<script" not in page
+
+
+def test_page_and_pdf_are_the_same_twice_and_stored_under_their_hashes(report: ModelReport, tmp_path: Path) -> None:
+    assert pdf_page(report).startswith(b"%PDF")
+    assert store_model_report(report, tmp_path) == store_model_report(report, tmp_path)
+    assert sorted(path.suffix for path in (tmp_path / "model_reports").iterdir()) == [".html", ".pdf"]
+
+
+def test_a_model_nobody_judged_has_no_report(report: ModelReport) -> None:
+    with pytest.raises(DataError, match="never judged"):
+        html_page(replace(report, card=replace(report.card, evidence=None)))
