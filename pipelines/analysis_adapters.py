@@ -9,6 +9,8 @@ import pyarrow as pa
 from assets.features.dbt_bridge import DbtProject
 from assets.features.feature_library import FeatureLibrary, switched_on
 from assets.features.feature_parts import FeatureParts
+from assets.features.policy import FeaturePolicy
+from assets.features.scorer_choice import scorer_of
 from assets.identity import RunIdentity
 from assets.ingest.files_source import FilesSource
 from assets.ingest.simulated_market import SimulatedMarket
@@ -132,7 +134,8 @@ def resources_of(settings: Settings, home: Home) -> dict[str, Any]:
         "dbt": DbtProject(checkout_root() / "dbt_project", home.root),
         "feature_parts": FeatureParts(home.features),
         "feature_library": library,
-        "recompute_features": _recomputed(RawStore(home.raw), library),
+        "feature_policy": settings.features,
+        "recompute_features": _recomputed(RawStore(home.raw), library, settings.features),
         "models": ModelRegistry(home.artifacts),
         "clock": clock_of(settings.mode, home),
         "universe_policy": settings.universe,
@@ -147,14 +150,23 @@ def resources_of(settings: Settings, home: Home) -> dict[str, Any]:
     }
 
 
-def _recomputed(raw_store: RawStore, library: FeatureLibrary) -> Callable[[date, Sequence[str]], pa.Table]:
+def _recomputed(
+    raw_store: RawStore, library: FeatureLibrary, policy: FeaturePolicy
+) -> Callable[[date, Sequence[str]], pa.Table]:
     """Return how the leakage check computes a session's features again, from what its cut-off knew and nothing else."""
 
     def rows(session: date, symbols: Sequence[str]) -> pa.Table:
         from assets.features.recompute import recompute  # noqa: PLC0415 - numba loads only when a gate asks
 
         as_of = TradingCalendar.shipped().as_of(session)
-        return recompute(raw_store=raw_store, session=session, as_of=as_of, symbols=symbols, library=library)
+        return recompute(
+            raw_store=raw_store,
+            session=session,
+            as_of=as_of,
+            symbols=symbols,
+            library=library,
+            scorer=scorer_of(policy),
+        )
 
     return rows
 

@@ -11,6 +11,7 @@ from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from assets import schemas
 from assets.features.dbt_bridge import BuildRequest, write_request
@@ -28,7 +29,7 @@ from assets.features.price_features import (
     read_past,
 )
 from assets.features.price_panel import ACTION_COLUMNS, BAR_COLUMNS, MEMBERSHIP_COLUMNS
-from assets.features.sentiment import Lexicon
+from assets.features.sentiment import HeadlineScorer
 from assets.features.written import Written
 from assets.raw_store import RawStore
 from assets.snapshots import DataSnapshot
@@ -107,7 +108,7 @@ def write_news_sentiment(
     snapshot: DataSnapshot,
     feature_parts: FeatureParts,
     calendar: TradingCalendar,
-    lexicon: Lexicon,
+    scorer: HeadlineScorer,
 ) -> Written:
     """Score and store the headlines of the session and of every earlier one that is missing.
 
@@ -118,8 +119,11 @@ def write_news_sentiment(
     first = snapshot.session
     if news.num_rows:
         first = calendar.sessions[int(usable_positions(news, calendar).min())]
-    wanted = _missing(feature_parts, NEWS_SENTIMENT, calendar.between(first, snapshot.session))
-    rows = scored_headlines(news, sessions=wanted, calendar=calendar, lexicon=lexicon)
+    sessions = calendar.between(first, snapshot.session)
+    # Scores of two scorers do not belong into one history: another scorer scores it anew.
+    is_same = _scored_by(feature_parts, snapshot.session) in {None, scorer.hash}
+    wanted = _missing(feature_parts, NEWS_SENTIMENT, sessions) if is_same else tuple(sessions)
+    rows = scored_headlines(news, sessions=wanted, calendar=calendar, scorer=scorer)
     part = feature_parts.write(NEWS_SENTIMENT, rows, wanted)
     return Written(wanted, rows.num_rows, _count(rows, snapshot.session), (part,))
 
@@ -175,6 +179,15 @@ def _first_bar_session(raw_store: RawStore, snapshot: DataSnapshot) -> date | No
 def _missing(feature_parts: FeatureParts, kind: str, sessions: Sequence[date]) -> tuple[date, ...]:
     stored = feature_parts.sessions(kind)
     return tuple(session for session in sessions if session not in stored or session == sessions[-1])
+
+
+def _scored_by(feature_parts: FeatureParts, last: date) -> str | None:
+    """Return the hash of what the newest stored headlines were scored by; None where none is stored."""
+    for part in reversed(feature_parts.in_force(NEWS_SENTIMENT, schema=SCORE_SCHEMA, last=last)):
+        told = pq.read_table(part.path, columns=["lexicon_hash"], use_threads=False).column("lexicon_hash")
+        if len(told):
+            return str(told[0].as_py())
+    return None
 
 
 def _chunks(sessions: Sequence[date]) -> Iterator[Sequence[date]]:

@@ -16,6 +16,8 @@ from assets.features.dbt_manifest import BuildPlan, DbtModel, build_plan, read_m
 from assets.features.feature_library import FeatureLibrary
 from assets.features.feature_parts import FeatureParts
 from assets.features.model_sources import is_built_from, note_built, source_hash
+from assets.features.policy import FeaturePolicy
+from assets.features.scorer_choice import scorer_facts, scorer_of
 from assets.features.told import feature_facts, model_facts, refusals, written_facts
 from assets.partitions import SESSIONS
 from assets.raw_store import RawStore
@@ -57,6 +59,7 @@ def dbt_assets(plan: BuildPlan, *, name: str, after: Sequence[keys.Key] = ()) ->
         warehouse: dg.ResourceParam[Warehouse],
         feature_parts: dg.ResourceParam[FeatureParts],
         feature_library: dg.ResourceParam[FeatureLibrary],
+        feature_policy: dg.ResourceParam[FeaturePolicy],
         universe_policy: dg.ResourceParam[UniversePolicy],
     ) -> Iterator[Outcome]:
         from assets.features.build import request_build  # noqa: PLC0415 - numba loads when a session is built
@@ -71,7 +74,8 @@ def dbt_assets(plan: BuildPlan, *, name: str, after: Sequence[keys.Key] = ()) ->
             policy=universe_policy,
             calendar=TradingCalendar.shipped(),
         )
-        source = source_hash(dbt.project_dir, library=feature_library.fingerprint)
+        scored_by = scorer_of(feature_policy).hash
+        source = source_hash(dbt.project_dir, library=f"{feature_library.fingerprint} {scored_by}")
         is_known = is_built_from(warehouse, step=name, source=source)
         told = dbt.build(plan.names, log=context.log.warning, is_full_refresh=not is_known)
         results = results_of(plan.nodes, told)
@@ -127,20 +131,20 @@ def news_sentiment(
     snapshots: dg.ResourceParam[SnapshotStore],
     warehouse: dg.ResourceParam[Warehouse],
     feature_parts: dg.ResourceParam[FeatureParts],
+    feature_policy: dg.ResourceParam[FeaturePolicy],
 ) -> dg.MaterializeResult[None]:
-    """Headlines that became known, each with the sentiment its direction words tell."""
+    """Headlines that became known, each with the sentiment its words tell."""
     from assets.features.build import write_news_sentiment  # noqa: PLC0415 - numba loads when a session is built
-    from assets.features.sentiment import Lexicon  # noqa: PLC0415 - as above
 
-    lexicon = Lexicon.shipped()
+    scorer = scorer_of(feature_policy)
     written = write_news_sentiment(
         warehouse=warehouse,
         snapshot=snapshots.pinned(date.fromisoformat(context.partition_key)),
         feature_parts=feature_parts,
         calendar=TradingCalendar.shipped(),
-        lexicon=lexicon,
+        scorer=scorer,
     )
-    return dg.MaterializeResult(metadata={**written_facts(written), "lexicon_hash": lexicon.hash})
+    return dg.MaterializeResult(metadata={**written_facts(written), **scorer_facts(scorer)})
 
 
 def feature_definitions(manifest: Mapping[str, Any]) -> dg.Definitions:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from assets.features.sentiment import Lexicon, sentiment_milli
+from assets.features.sentiment import HeadlineScorer
 from assets.schemas import INSTANT
 from execution.trading_calendar import TradingCalendar
 
@@ -23,6 +23,7 @@ SCORE_SCHEMA: Final = pa.schema(
         # Calendar position of the session that could first use any version of the headline: its age is counted from it.
         pa.field("first_position", pa.int32(), nullable=False),
         pa.field("sentiment_milli", pa.int32(), nullable=False),
+        # Of whatever scored it, a word list or a model.
         pa.field("lexicon_hash", pa.string(), nullable=False),
     ]
 )
@@ -36,7 +37,7 @@ def usable_positions(news: pa.Table, calendar: TradingCalendar) -> npt.NDArray[n
 
 
 def scored_headlines(
-    news: pa.Table, *, sessions: Sequence[date], calendar: TradingCalendar, lexicon: Lexicon
+    news: pa.Table, *, sessions: Sequence[date], calendar: TradingCalendar, scorer: HeadlineScorer
 ) -> pa.Table:
     """Return a scored row per version of a headline that became usable in one of the sessions.
 
@@ -44,7 +45,7 @@ def scored_headlines(
         news: columns `HEADLINE_COLUMNS`, every version known so far, any order.
         sessions: sessions wanted.
         calendar: the exchange calendar.
-        lexicon: the words of the rule.
+        scorer: makes a number of each.
 
     Returns:
         Schema `SCORE_SCHEMA`, ordered by session, symbol, id and instant.
@@ -64,8 +65,8 @@ def scored_headlines(
             chosen.column("news_id"),
             chosen.column("known_at").cast(INSTANT),
             pa.array([first[ids[row]] for row in rows.tolist()], pa.int32()),
-            pa.array([sentiment_milli(text, lexicon) for text in chosen.column("headline").to_pylist()], pa.int32()),
-            pa.repeat(lexicon.hash, len(rows)),
+            pa.array([scorer.milli(text) for text in chosen.column("headline").to_pylist()], pa.int32()),
+            pa.repeat(scorer.hash, len(rows)),
         ],
         schema=SCORE_SCHEMA,
     )

@@ -1,5 +1,7 @@
 """Which sets of the feature library are computed. One frozen value; the settings tree composes it."""
 
+from pathlib import Path
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -12,4 +14,8 @@ class FeaturePolicy(BaseModel):
         default=(),
         max_length=50,
         description="Sets of the feature library that are switched on, alpha158 for one; the model learns from all.",
+    )
+    labelled_sentences_file: Path | None = Field(
+        default=None,
+        description="Your own sentences with labels, which teach how headlines are scored; none for the word list.",
     )

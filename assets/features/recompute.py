@@ -18,7 +18,7 @@ from assets.features.feature_library import FeatureLibrary
 from assets.features.headline_scores import HEADLINE_COLUMNS, usable_positions
 from assets.features.price_features import FAMILIES, PricePast, feature_rows, library_rows, read_past
 from assets.features.price_panel import ACTION_COLUMNS, BAR_COLUMNS, MEMBERSHIP_COLUMNS
-from assets.features.sentiment import Lexicon, sentiment_milli
+from assets.features.sentiment import HeadlineScorer, Lexicon
 from assets.raw_store import RawStore
 from execution.trading_calendar import TradingCalendar
 
@@ -35,6 +35,7 @@ def recompute(
     as_of: datetime,
     symbols: Sequence[str],
     library: FeatureLibrary,
+    scorer: HeadlineScorer | None = None,
     calendar: TradingCalendar | None = None,
 ) -> pa.Table:
     """Return a session's feature rows computed from raw rows known at an instant.
@@ -45,6 +46,7 @@ def recompute(
         as_of: the cut-off; rows known later do not exist.
         symbols: symbols wanted; those not listed or without a bar have no row.
         library: the sets that are switched on.
+        scorer: makes a number of a headline; the shipped word list when None.
         calendar: the exchange calendar; the shipped one when None.
 
     Returns:
@@ -60,7 +62,7 @@ def recompute(
     for rows in (feature_rows(past, [session], listed), library_rows(past, library, [session], listed)):
         # Symbols whose history has not begun have a row of nulls, as in the mart.
         joined = joined.join(rows.drop_columns(["session"]), keys="symbol", join_type="left outer").sort_by("symbol")
-    headlines = _news_columns(raw_store, session, as_of, listed, calendar)
+    headlines = _news_columns(raw_store, session, as_of, listed, calendar=calendar, scorer=scorer or Lexicon.shipped())
     columns = {name: joined.column(name) for name in _KERNEL} | headlines
     # A check asks for several moments; what one of them read must not stand beside the next.
     pa.default_memory_pool().release_unused()
@@ -108,13 +110,18 @@ def _price_past(
 
 
 def _news_columns(
-    raw_store: RawStore, session: date, as_of: datetime, symbols: Sequence[str], calendar: TradingCalendar
+    raw_store: RawStore,
+    session: date,
+    as_of: datetime,
+    symbols: Sequence[str],
+    *,
+    calendar: TradingCalendar,
+    scorer: HeadlineScorer,
 ) -> dict[str, pa.Array]:
     news = raw_store.read(schemas.NEWS, as_of=as_of, columns=HEADLINE_COLUMNS)
     positions = usable_positions(news, calendar)
     now = calendar.index(session)
     began = int(positions.min()) if positions.size else None
-    lexicon = Lexicon.shipped()
     is_wanted = pc.is_in(news.column("symbol"), value_set=pa.array(symbols, pa.string())).to_numpy()
     # Headlines a month old or more count in no window, but their feed's beginning does.
     rows_wanted = np.flatnonzero(is_wanted & (positions > now - 40) & (positions <= now))
@@ -129,7 +136,7 @@ def _news_columns(
     told: dict[str, list[tuple[int, int]]] = {symbol: [] for symbol in symbols}
     for key, (_, headline) in newest.items():
         if first[key] > now - 20:
-            told[key[0]].append((now - first[key], sentiment_milli(headline, lexicon)))
+            told[key[0]].append((now - first[key], scorer.milli(headline)))
     ages = None if began is None else now - began + 1
     rows = [_news_values(told[symbol], ages) for symbol in symbols]
     return {name: pa.array([row[name] for row in rows], pa.float64()) for name in _NEWS}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from hashlib import sha256
 from importlib.resources import files
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
 import yaml
 
@@ -18,6 +18,19 @@ from execution.domain.errors import DataError
 
 _WORD: Final = re.compile(r"[a-z]+(?:'[a-z]+)?|n't")
 _LISTS: Final = ("up", "down", "adverse", "good", "bad", "negations")
+
+
+class HeadlineScorer(Protocol):
+    """Whatever makes a number of a headline: the shipped word list, or a model a user's sentences taught."""
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of what it scores by: another hash, other scores."""
+        ...
+
+    def milli(self, headline: str) -> int:
+        """Return a headline's sentiment in thousandths, -1000 to 1000."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +73,10 @@ class Lexicon:
         patterns = tuple((name, _pattern(told[name])) for name in _LISTS)
         starts = frozenset(word.split()[0] for name in _LISTS for word in told[name] if " " in word)
         return cls(sha256(body).hexdigest(), reach, starts, patterns)
+
+    def milli(self, headline: str) -> int:
+        """Return a headline's sentiment in thousandths, by `sentiment_milli`."""
+        return sentiment_milli(headline, self)
 
     def kinds(self, words: Sequence[str]) -> list[frozenset[str]]:
         """Return per word the lists it, or it and the word after it, stands in."""

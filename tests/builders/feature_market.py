@@ -16,6 +16,7 @@ from assets import schemas
 from assets.features.dbt_bridge import DbtProject
 from assets.features.feature_library import FeatureLibrary
 from assets.features.feature_parts import FeatureParts
+from assets.features.policy import FeaturePolicy
 from assets.raw_store import RawStore
 from assets.snapshots import SnapshotStore
 from assets.universe_policy import UniversePolicy
@@ -63,6 +64,7 @@ class FeatureHome:
             "warehouse": self.warehouse,
             "feature_parts": self.feature_parts,
             "feature_library": self.library,
+            "feature_policy": FeaturePolicy(),
             "universe_policy": policy or UniversePolicy(min_adv20_shares=10_000),
         }
 

@@ -15,7 +15,7 @@ def headline(known_at, *, news_id="n1", text="Acme shares rise"):
 
 def scored(*records, sessions=(FIRST, SECOND, THIRD)):
     news = raw_rows.rows(NEWS, records)
-    return scored_headlines(news, sessions=sessions, calendar=CALENDAR, lexicon=Lexicon.shipped())
+    return scored_headlines(news, sessions=sessions, calendar=CALENDAR, scorer=Lexicon.shipped())
 
 
 def test_headline_belongs_to_the_first_session_whose_cut_off_knows_it():
