@@ -77,7 +77,7 @@ class HomeMetrics(Collector):
             yield _gauge(
                 "alerts_watched_seconds", "When somebody last looked for alerts, Unix time.", watched_at.timestamp()
             )
-        missed = 1.0 if missed_session(self.settings, self.home) else 0.0
+        missed = 1.0 if missed_session(self.settings, self.home, book) else 0.0
         yield _gauge("missed_session", "1 when the newest tradable session has no plan.", missed)
         yield _gauge("disk_free_bytes", "Free bytes on the home's disk.", shutil.disk_usage(self.home.root).free)
 

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from assets.maintenance.health import data_age
@@ -14,7 +14,6 @@ from execution.ledger.book import Book
 from execution.session.limits_used import limits_used
 from execution.trading_calendar import TradingCalendar
 from pipelines.alerting.missed_sessions import missed_session
-from pipelines.due_trading import book_of
 from pipelines.home import Home
 from pipelines.trading_adapters import clock_of, is_clock_told
 from pipelines.trading_settings import TradingSettings
@@ -24,8 +23,14 @@ _WARNING: Final[Severity] = "warning"
 _BROKEN: Final = "the ledger's chain is broken"
 
 
-def levels_of(settings: TradingSettings, home: Home) -> Iterator[Alert]:
-    """Yield an alert for each thing that is so now; of files first, for a broken ledger cannot be read."""
+def levels_of(settings: TradingSettings, home: Home, book_now: Callable[[], Book]) -> Iterator[Alert]:
+    """Yield an alert for each thing that is so now; of files first, for a broken ledger cannot be read.
+
+    Args:
+        settings: the trading half of the tree.
+        home: the home to look at.
+        book_now: folds the ledger up to its newest row.
+    """
     yield from _switch(home)
     free = shutil.disk_usage(home.root).free
     if free < settings.alerts.disk_free_min_bytes:
@@ -36,7 +41,7 @@ def levels_of(settings: TradingSettings, home: Home) -> Iterator[Alert]:
         title = f"the backup of session {night['session']} could not be restored"
         yield Alert(cause="failed_drill", severity=_CRITICAL, title=title, detail=str(night["refusal"]))
     yield from _lateness(settings, home)
-    book = book_of(settings, home)
+    book = book_now()
     yield from _stuck(settings, home, book)
     for used in limits_used(book, settings.limits, mode=settings.mode):
         if used.is_near:
@@ -44,7 +49,7 @@ def levels_of(settings: TradingSettings, home: Home) -> Iterator[Alert]:
             title = f"the limit {used.name} is {word}: {used.share:.0%} of it are used"
             detail = "at the newest close; entries shrink or end by themselves; see `touchstone status`"
             yield Alert(cause=f"limit_{word}:{used.name}", severity=severity, title=title, detail=detail)
-    missed = missed_session(settings, home)
+    missed = missed_session(settings, home, book)
     if missed:
         detail = "its submit window is over and the ledger has no plan of it; see `touchstone status`"
         title = f"session {missed} was missed"

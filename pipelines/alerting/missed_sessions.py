@@ -5,7 +5,6 @@ from datetime import date
 from execution.domain.events import PlanMissed
 from execution.ledger.book import Book
 from execution.trading_calendar import TradingCalendar
-from pipelines.due_trading import book_of
 from pipelines.home import Home
 from pipelines.trading_adapters import batches_of, clock_of
 from pipelines.trading_settings import TradingSettings
@@ -16,14 +15,14 @@ def planned_sessions(book: Book) -> dict[date, bool]:
     return {cycle.session: not isinstance(cycle.plan, PlanMissed) for cycle in book.cycles.values()}
 
 
-def missed_session(settings: TradingSettings, home: Home) -> str:
+def missed_session(settings: TradingSettings, home: Home, book: Book) -> str:
     """Return the newest session that went by without a plan since the home began to trade; empty when there is none."""
     judged = batches_of(home.artifacts).sessions()
     if not judged:
         return ""
     calendar, now = TradingCalendar.shipped(), clock_of(settings.mode, home).now()
     newest = calendar.last_closed(now)
-    planned = {cycle.session for cycle in book_of(settings, home).cycles.values()}
+    planned = {cycle.session for cycle in book.cycles.values()}
     while newest is not None and newest >= judged[0]:
         if calendar.submit_window(newest)[1] <= now:
             return "" if newest in planned else newest.isoformat()

@@ -14,7 +14,9 @@ from execution.alert_outbox import Alert, AlertOutbox
 from execution.alert_sender import Channel, channels_of, deliver
 from execution.clock import SystemClock
 from execution.domain.errors import TouchstoneError
+from execution.ledger.book import Book
 from execution.ledger.event_codec import decoded
+from execution.ledger.sql_ledger import SqlLedger
 from execution.ledger_alerts import alert_of
 from execution.trading_calendar import TradingCalendar
 from execution.uptime_log import UptimeLog, is_in_session
@@ -23,7 +25,7 @@ from pipelines.alerting.levels import levels_of
 from pipelines.alerting.outbox import outbox_of
 from pipelines.dagster_instance import is_daemon_alive, prepare_instance
 from pipelines.home import Home
-from pipelines.ledger_opening import has_ledger, ledger_driver
+from pipelines.ledger_opening import has_ledger, ledger_driver, open_ledger
 from pipelines.trading_settings import TradingSettings
 
 _LEDGER: Final = "ledger"
@@ -48,6 +50,7 @@ class AlertWatch:
     channels: tuple[Channel, ...]
     now: Callable[[], datetime] = field(default_factory=lambda: SystemClock().now)
     _standing: set[str] = field(default_factory=set)
+    _kept: SqlLedger | None = None
 
     @classmethod
     def of(cls, settings: TradingSettings, home: Home) -> "AlertWatch":
@@ -75,6 +78,13 @@ class AlertWatch:
         """Send what waits and return how many alerts a channel took."""
         outbox = outbox_of(self.settings, self.home)
         return deliver(outbox, self.channels, at=self.now(), retry_seconds=self.settings.alerts.retry_seconds)
+
+    def _book(self) -> Book:
+        """Return the fold of the ledger; the watch keeps it, so that a look costs its new rows alone."""
+        if not has_ledger(self.settings, self.home):
+            return Book()
+        self._kept = self._kept or open_ledger(self.settings, self.home)
+        return self._kept.book()
 
     def _ledger_events(self, outbox: AlertOutbox) -> Iterator[Alert]:
         if not has_ledger(self.settings, self.home):
@@ -118,7 +128,7 @@ class AlertWatch:
         del outbox
         found: set[str] = set()
         try:
-            for alert in levels_of(self.settings, self.home):
+            for alert in levels_of(self.settings, self.home, self._book):
                 found.add(alert.cause)
                 if alert.cause not in self._standing:
                     yield alert

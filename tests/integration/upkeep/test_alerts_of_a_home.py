@@ -22,6 +22,7 @@ from execution.alert_sender import AlertPolicy, channels_of
 from execution.clock import FileClock
 from execution.domain.errors import ChainBroken
 from execution.domain.events import ControlChanged
+from execution.ledger.event_codec import decoded
 from pipelines.alerting.watch import AlertWatch
 from pipelines.cli.alerts import try_channels
 from pipelines.cli.status import status_page
@@ -291,9 +292,20 @@ def test_an_entry_that_works_after_its_session_is_stuck(traded: TradedHome, monk
     name, entry = next((name, one) for name, one in book.orders.items() if one.leg == "entry")
     working = replace(book, orders={**book.orders, name: replace(entry, state="open", filled_shares=Decimal(0))})
     watch, channel = watch_over(traded)
-    monkeypatch.setattr("pipelines.alerting.levels.book_of", lambda *_: working)
+    monkeypatch.setattr(watch, "_book", lambda: working)
     FileClock(traded.home.clock).advance_to(CALENDAR.bars_known_at(SESSIONS[1]))
     assert f"[critical] the entry in {entry.order.symbol} works after its session" in heard(watch, channel)
+
+
+def test_a_look_folds_only_the_rows_that_are_new(traded: TradedHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    traded.days.live(FIRST)
+    watch, channel = watch_over(traded)
+    folded: list[object] = []
+    monkeypatch.setattr("execution.ledger.sql_ledger.decoded", lambda body: folded.append(body) or decoded(body))
+    halt(traded)
+    folded.clear()
+    assert "[critical] trading is halted" in heard(watch, channel)
+    assert len(folded) == 1
 
 
 def test_that_nobody_watches_is_seen(traded: TradedHome) -> None:
