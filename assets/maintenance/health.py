@@ -31,7 +31,7 @@ class HealthPolicy(BaseModel):
         default=100_000_000,
         ge=1,
         le=2**50,
-        description="Bytes by which a home, without its backups, may grow from one night to the next.",
+        description="Bytes by which a home, without backups and logs, may grow from one night to the next.",
     )
     max_data_age_sessions: int = Field(
         default=0, ge=0, le=20, description="Sessions past their cut-off that may lack stored bars."

@@ -27,7 +27,7 @@ class Upkeep:
         root: folder of these files.
         health: how well the home has run.
         health_policy: what it promises.
-        home_bytes: what the home takes on its disk, without its backups.
+        home_bytes: what the home takes on its disk, without backups and logs.
         merge_parts: writes the small parts of whole months before a session's as one each, and returns how many went.
         databases: SQLite files that may be vacuumed; never the ledger.
         postgres: addresses of Postgres databases that may be vacuumed, asked for when a night begins.

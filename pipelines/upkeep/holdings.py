@@ -21,8 +21,10 @@ def holdings_of(settings: Settings, home: Home, instance: dg.DagsterInstance) ->
 
 
 def bytes_of(home: Home) -> int:
-    """Return what a home takes on its disk, without its backups, which have a policy of their own."""
-    return sum(_size(path) for path in home.root.rglob("*") if not path.is_relative_to(home.backups))
+    """Return what a home takes on its disk, without backups and logs, which have ages of their own."""
+    left_out = (home.backups, home.logs)
+    files = (path for path in home.root.rglob("*") if not any(path.is_relative_to(folder) for folder in left_out))
+    return sum(_size(path) for path in files)
 
 
 def _holdings(settings: Settings, home: Home, instance: dg.DagsterInstance) -> Iterator[tuple[str, Holding]]:
