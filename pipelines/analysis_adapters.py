@@ -102,6 +102,7 @@ def analysis_facts_of(settings: Settings, home: Home, sources: MarketSources) ->
         settled=frozenset(settled_sessions(book_of(settings, home))),
         reported=frozenset(date.fromisoformat(page.stem) for page in home.reports.glob("*-*-*.html")),
         upkept=upkept_sessions(home.upkeep) if settings.backup.is_scheduled else None,
+        is_demoted=bool(models) and models[-1].verdict == "demoted",
     )
 
 

@@ -68,6 +68,7 @@ class AnalysisFacts:
         settled: sessions the ledger has settled.
         reported: sessions with a written report.
         upkept: sessions after which the home was backed up and its restore tried; None where nobody asks for it.
+        is_demoted: whether the champion was demoted and nothing was taught since.
     """
 
     first_session: date
@@ -79,6 +80,7 @@ class AnalysisFacts:
     settled: frozenset[date]
     reported: frozenset[date]
     upkept: frozenset[date] | None = None
+    is_demoted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +112,8 @@ def analysis_due(*, now: datetime, calendar: TradingCalendar, facts: AnalysisFac
     """Return the data side's due work, most urgent first.
 
     Missed sessions are caught up in order. A cycle never trains, except the first of a home, which has no model to
-    score with. Training is due once a week, after the cycle of the week's last session, if its data passed.
+    score with. Training is due once a week, after the cycle of the week's last session, if its data passed; after a
+    demotion it waits for no week's end.
     """
     newest = calendar.last_closed(now)
     if newest is None:
@@ -131,9 +134,9 @@ def analysis_due(*, now: datetime, calendar: TradingCalendar, facts: AnalysisFac
         if facts.ingested is not None and facts.ingested >= min(calendar.next(session), facts.last_session or date.max)
     )
     if facts.judged_as_of is not None and not due:
-        week_end = _last_session_of_a_week(last, calendar)
-        if week_end in facts.scored and facts.judged_as_of < calendar.as_of(week_end):
-            due.append(Work(act=Act.TRAIN, session=week_end))
+        upto = last if facts.is_demoted else _last_session_of_a_week(last, calendar)
+        if upto in facts.scored and facts.judged_as_of < calendar.as_of(upto):
+            due.append(Work(act=Act.TRAIN, session=upto))
     if facts.upkept is not None and not due:
         # In the evening after a settled day, when the next cycle is over: nobody waits for it, and a day has one.
         nights = [session for session in facts.settled if calendar.as_of(calendar.next(session)) <= now]

@@ -10,6 +10,7 @@ from pipelines.settings import Settings
 from pipelines.trading_adapters import batches_of
 from sensors.rules import Act, analysis_due
 from tests.builders.batches import a_certificate
+from tests.unit.ml.test_model_registry import AS_OF, a_model
 
 CALENDAR = TradingCalendar.shipped()
 
@@ -53,3 +54,18 @@ def test_a_refused_training_is_not_asked_for_again_in_its_week(tmp_path):
     refused_at = CALENDAR.as_of(session)
     ModelRegistry(home.artifacts).refuse(trained_as_of=refused_at, reason="too little history", at=refused_at)
     assert due_after(home) == set()
+
+
+def test_a_demotion_is_a_fact_until_something_was_taught_after_it(tmp_path):
+    home, registry = Home(tmp_path).create(), ModelRegistry(tmp_path / "artifacts")
+
+    def is_demoted() -> bool:
+        return analysis_facts_of(Settings(first_cycle_session=a_friday()), home, Sources()).is_demoted
+
+    champion = registry.publish(a_model())
+    registry.promote(champion, reason="first", at=AS_OF)
+    assert not is_demoted()
+    registry.demote(champion, reason="features moved", at=AS_OF)
+    assert is_demoted()
+    registry.keep(registry.publish(a_model(code_hash="newer")), reason="not enough", at=AS_OF)
+    assert not is_demoted()

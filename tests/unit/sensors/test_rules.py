@@ -101,6 +101,16 @@ def test_training_is_due_once_a_week_after_its_last_cycle() -> None:
     assert analysis_at(friday, **done, judged_as_of=friday) == ()
 
 
+def test_after_a_demotion_training_waits_for_no_end_of_a_week() -> None:
+    days = frozenset({TUESDAY, WEDNESDAY})
+    tuesday, wednesday = CALENDAR.as_of(TUESDAY), CALENDAR.as_of(WEDNESDAY)
+    done = {"decided": days, "scored": days}
+    assert analysis_at(wednesday, **done, judged_as_of=tuesday) == ()
+    due = analysis_at(wednesday, **done, judged_as_of=tuesday, is_demoted=True)
+    assert due == (Work(act=Act.TRAIN, session=WEDNESDAY),)
+    assert analysis_at(wednesday, **done, judged_as_of=wednesday, is_demoted=True) == ()
+
+
 def test_nothing_is_learned_from_a_week_whose_last_data_were_refused() -> None:
     week = frozenset(CALENDAR.between(TUESDAY, FRIDAY))
     due = analysis_at(
