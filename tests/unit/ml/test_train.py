@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from assets.ml.calibration import fit_calibration
 from assets.ml.model_registry import ModelRegistry
 from assets.ml.train import train, unusable_features
 from execution.domain.errors import DataError
@@ -102,6 +103,21 @@ def test_the_probability_never_falls_with_the_score_and_stays_inside_its_bounds(
     values = [calibration.probability_up(z) for z in np.linspace(-4, 4, 50)]
     assert values == sorted(values)
     assert 0.0 <= values[0] < 0.5 < values[-1] <= 1.0
+
+
+@pytest.mark.parametrize(("outcome", "promise"), [(-0.01, 0.0), (0.01, 1.0)])
+def test_outcomes_of_one_class_promise_that_class_and_no_more(outcome, promise):
+    z = np.random.default_rng(1).normal(size=500)
+    calibration = fit_calibration(
+        z=z,
+        net_return=np.full(500, outcome),
+        volatility_20d=np.full(500, 0.02),
+        rank_ic=0.0,
+        horizon_sessions=5,
+        bins=20,
+    )
+    assert {calibration.probability_up(score) for score in (-3.0, 0.0, 3.0)} == {promise}
+    assert calibration.expected_return_bps(3.0, volatility_20d=0.02) == 0.0
 
 
 def test_expected_return_is_skill_times_volatility_times_score():
