@@ -171,6 +171,18 @@ def test_terms_the_venue_changed_are_taken_over_once(change: dict[str, Any]) -> 
     assert morning.written() == []
 
 
+def test_every_order_gets_its_own_news() -> None:
+    second, third = an_order("BBB"), an_order("CCC")
+    morning = Morning(*an_order_out(), *an_order_out(second), *an_order_out(third))
+    morning.venue.orders = {order.client_order_id: at_venue(order) for order in (ORDER, third)}
+    told = {(type(event), getattr(event, "client_order_id", "")) for event in morning.written()}
+    assert told == {
+        (OrderAccepted, ID),
+        (OutcomeUnknown, second.client_order_id),
+        (OrderAccepted, third.client_order_id),
+    }
+
+
 # Fills and ends.
 
 
@@ -222,7 +234,7 @@ def test_what_happened_is_booked_in_the_order_of_time_and_an_action_before_a_fil
     morning = Morning(*an_order_out(), accepted(ORDER))
     morning.venue.orders[ID] = at_venue(filled_shares=3)
     morning.venue.executions = [late, same, early]
-    action = an_action("c1", booked_at=AT)
+    action = an_action("z1", booked_at=AT)
     morning.venue.actions = [action]
     assert morning.written() == [
         FillBooked(at=NOW, fill=early),
