@@ -16,11 +16,12 @@ from execution.ledger.book import Book
 from execution.ledger.order_record import OrderRecord
 from execution.risk.limits import RiskLimits
 from execution.session import run_session
+from execution.session.lease_of_act import ACT_LEASE
 from execution.session.reconcile import reconcile
 from execution.session.reservation import view_at_send
 from execution.session.send import send
 from execution.session.send_policy import SendPolicy
-from tests.builders.trading_days import CALENDAR, FIRST, TradingDays
+from tests.builders.trading_days import CALENDAR, FIRST, SESSIONS, TradingDays
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.scripted_broker import ScriptedBroker
 
@@ -293,3 +294,34 @@ def test_where_the_clock_runs_submit_ends_at_the_deadline(tmp_path: Path) -> Non
 def test_a_day_on_which_everything_filled_at_once_is_looked_at_once(tmp_path: Path) -> None:
     days, clock = running_days(tmp_path)
     assert (run_session.submit(days.desk, session=FIRST).status, clock.waits) == ("submitted", 0)
+
+
+def test_where_the_clock_runs_a_desk_that_is_busy_is_asked_again(tmp_path: Path) -> None:
+    days, clock = running_days(tmp_path)
+    lease = days.desk.ledger.take_lease(ACT_LEASE, holder="another", ttl_seconds=600)
+    assert lease is not None
+    clock.on_wait = lambda: days.desk.ledger.release_lease(lease) if clock.waits == 2 else None
+    assert run_session.submit(days.desk, session=FIRST).status == "submitted"
+    assert clock.waits == 2
+
+
+def test_where_the_clock_runs_a_desk_that_stays_busy_says_so_at_the_deadline(tmp_path: Path) -> None:
+    days, clock = running_days(tmp_path)
+    days.desk.ledger.take_lease(ACT_LEASE, holder="another", ttl_seconds=6_000)
+    desk = replace(days.desk, sending=SendPolicy(poll_seconds=60.0))
+    assert run_session.submit(desk, session=FIRST).status == "busy"
+    assert clock.now() >= CALENDAR.submit_window(FIRST)[1]
+
+
+def test_where_the_clock_runs_what_has_no_stop_is_looked_at_again(tmp_path: Path) -> None:
+    days, clock = running_days(tmp_path)
+    wire(days).faults["AAA", "stop"] = "refuse"
+    desk = replace(days.desk, sending=SendPolicy(poll_seconds=60.0))
+    report = run_session.submit(desk, session=FIRST)
+    assert (report.unprotected, clock.now() >= CALENDAR.submit_window(FIRST)[1]) == (("AAA",), True)
+
+
+def test_where_the_clock_runs_a_refusal_is_not_asked_for_again(tmp_path: Path) -> None:
+    days, clock = running_days(tmp_path)
+    assert run_session.submit(days.desk, session=SESSIONS[1]).status == "refused"
+    assert clock.waits == 0
