@@ -121,6 +121,21 @@ def drawn_trips(facts: Facts) -> tuple[RoundTrip, ...]:
     return tuple(ordered[:_DRAWN_TRIPS] + ordered[_DRAWN_TRIPS:][-_DRAWN_TRIPS:])
 
 
+def trips_sentence(trips: Sequence[RoundTrip]) -> str:
+    """Return how many round trips earned something, and by how much what they earned exceeds what the rest lost.
+
+    The profit factor is dollars earned over dollars lost; trips that came out even count as neither.
+    """
+    earned = [trip.earned_usd for trip in trips if trip.earned_usd > 0]
+    lost = [-trip.earned_usd for trip in trips if trip.earned_usd < 0]
+    told = f"{len(trips)} round trips, {len(earned)} of them earned something"
+    if earned:
+        told += f", {sum(earned) / len(earned):,.0f} USD on average"
+    if lost:
+        told += f"; {len(lost)} lost {sum(lost) / len(lost):,.0f} USD on average"
+    return f"{told}; profit factor {sum(earned) / sum(lost):.2f}." if earned and lost else f"{told}."
+
+
 def difference(one: Floats, other: Floats) -> Estimate:
     """Return by how much one earned more than another a year, in simple returns, with a 95 % interval.
 

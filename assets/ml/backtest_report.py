@@ -22,6 +22,7 @@ from assets.ml.backtest_facts import (
     difference,
     drawn_trips,
     growth_returns,
+    trips_sentence,
 )
 from assets.ml.backtest_pages import figures, title
 from assets.ml.capacity import capacity_sentence, size_points
@@ -104,8 +105,7 @@ def _content(report: Report) -> dict[str, Any]:
         "trades": [(f"trade_{number}", told) for number, (told, _) in enumerate(trades)],
         "best": trips[:SHOWN_TRIPS],
         "worst": trips[::-1][:SHOWN_TRIPS],
-        "trips": len(trips),
-        "won": sum(trip.earned_usd > 0 for trip in trips),
+        "trips": trips_sentence(trips),
         "has_features": bool(facts.by_feature),
     }
 

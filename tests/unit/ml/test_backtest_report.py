@@ -1,6 +1,7 @@
 """A backtest's report says what the days say, the same way twice, and stamps what is wrong with its data."""
 
 import re
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -8,7 +9,16 @@ import numpy as np
 import pytest
 
 from assets.ml.backtest import Lived, Trial, summed_up
-from assets.ml.backtest_facts import BLOCK_SESSIONS, UNKNOWN, Facts, daily_returns, difference, drawn_trips, facts_of
+from assets.ml.backtest_facts import (
+    BLOCK_SESSIONS,
+    UNKNOWN,
+    Facts,
+    daily_returns,
+    difference,
+    drawn_trips,
+    facts_of,
+    trips_sentence,
+)
 from assets.ml.backtest_files import in_equal_parts
 from assets.ml.backtest_report import Report, html_page, pdf_page
 from assets.ml.policy import LearningPolicy
@@ -156,3 +166,13 @@ def test_a_stock_without_a_return_on_its_first_day_leaves_the_others_their_mean(
 def test_trips_that_last_to_the_end_are_told_as_open(facts: Facts) -> None:
     assert {trip.ended for trip in facts.trips if trip.is_open} <= {date(2024, 4, 10)}
     assert any(not trip.is_open for trip in facts.trips)
+
+
+def test_round_trips_are_told_with_what_winners_and_losers_came_to(facts: Facts) -> None:
+    trip = facts.trips[0]
+    told = [replace(trip, earned_usd=Decimal(usd)) for usd in (300, 100, -100, 0)]
+    assert trips_sentence(told) == (
+        "4 round trips, 2 of them earned something, 200 USD on average; 1 lost 100 USD on average; profit factor 4.00."
+    )
+    assert trips_sentence(told[:2]) == "2 round trips, 2 of them earned something, 200 USD on average."
+    assert trips_sentence(()) == "0 round trips, 0 of them earned something."
