@@ -1,0 +1,135 @@
+"""A code location as a server on this machine, whose runs start warm.
+
+Dagster gives every run an interpreter of its own, and a new one spends more seconds on imports than most acts of a day
+take. Here a run is a fork of a process that has imported what runs need and has done nothing else. All the rest is
+Dagster's own server. It lives as long as its standard input is open, so it never outlives whoever started it.
+"""
+
+import logging
+import multiprocessing
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from multiprocessing import forkserver
+from pathlib import Path
+from typing import IO, Any, Final
+
+# Dagster has no public way to serve a location from Python; `pyproject.toml` pins the version this is written for.
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._core.utils import FuturesAwareThreadPoolExecutor
+from dagster._grpc.server import DagsterApiServer, DagsterGrpcServer
+
+from pipelines.code_hash import checkout_root, code_hash
+
+SECONDS_TO_STOP: Final = 20
+_DAGSTERS_OWN: Final = (
+    *("pipelines.code_server", "pipelines.kept_event_log", "pipelines.masked_compute_logs", "dagster._utils.test"),
+    *("dagster._core.workspace.context", "dagster._daemon", "upath", "pyarrow.dataset", "pandas"),
+)
+_IMPORTED_BEFORE_RUNS: Final[Mapping[str, tuple[str, ...]]] = {
+    # What a session's runs import late, so that definitions load quickly. Training's own libraries wait for the week.
+    "analysis": (
+        *(
+            "pipelines.analysis",
+            *_DAGSTERS_OWN,
+            "great_expectations",
+            "dbt.cli.main",
+            "dbt.adapters.duckdb.connections",
+        ),
+        *("duckdb", "lightgbm", "altair", "vl_convert", "jinja2", "assets.features.build", "assets.features.recompute"),
+    ),
+    "trading": ("pipelines.trading", *_DAGSTERS_OWN),
+}
+LOCATIONS: Final = tuple(_IMPORTED_BEFORE_RUNS)
+
+
+class _WarmServer(DagsterApiServer):
+    """Dagster's server, with processes for runs made by forking the warm one.
+
+    A run writes down the hash of the code on disk. When that is no longer the code that was imported, runs get a new
+    interpreter, as Dagster gives it.
+    """
+
+    def __init__(self, *, imported: str, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._imported = imported
+
+    def StartRun(self, request: Any, _context: Any) -> Any:  # noqa: N802 - the name of the remote call
+        """Start a run, warm if the code is still the one that was imported."""
+        way = "forkserver" if code_hash(checkout_root()) == self._imported else "spawn"
+        self._mp_ctx = multiprocessing.get_context(way)  # type: ignore[assignment] # typed as one of the two
+        return super().StartRun(request, _context)
+
+
+def serve(location: str, socket: Path, until: IO[bytes]) -> None:
+    """Serve a location until a stream ends and the runs under way are over.
+
+    Args:
+        location: `analysis` or `trading`.
+        socket: where it listens, in a folder of this account alone.
+        until: a stream whose other end whoever started it holds.
+    """
+    multiprocessing.set_forkserver_preload(list(_IMPORTED_BEFORE_RUNS[location]))
+    # Before anything is imported for runs: what changes on disk after this is noticed.
+    imported = code_hash(checkout_root())
+    # It imports while this process loads the definitions.
+    forkserver.ensure_running()
+    over, workers = threading.Event(), FuturesAwareThreadPoolExecutor()
+    logger = logging.getLogger("dagster.code_server")
+    server = DagsterGrpcServer(
+        server_termination_event=over,
+        dagster_api_servicer=_WarmServer(
+            imported=imported,
+            server_termination_event=over,
+            logger=logger,
+            server_threadpool_executor=workers,
+            loadable_target_origin=LoadableTargetOrigin(
+                executable_path=sys.executable, module_name=f"pipelines.{location}", working_directory=str(Path.cwd())
+            ),
+            # A location that does not load is told to the daemon, with its error, instead of ending this process.
+            lazy_load_user_code=True,
+            location_name=location,
+        ),
+        logger=logger,
+        threadpool_executor=workers,
+        socket=str(socket),
+    )
+    threading.Thread(target=_end_with, args=(until, over), name="end-with-starter", daemon=True).start()
+    server.serve()  # type: ignore[no-untyped-call] # Dagster gives it no types
+
+
+def _end_with(stream: IO[bytes], over: threading.Event) -> None:
+    stream.read()
+    over.set()
+
+
+@contextmanager
+def running_server(location: str, socket: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the server of a location as a child process until the block ends; it may not answer yet when this returns.
+
+    Args:
+        location: `analysis` or `trading`.
+        socket: where it will listen; sockets have short names, at most about 100 characters.
+
+    Yields:
+        The child; `poll()` tells whether it has ended.
+    """
+    command = [sys.executable, "-m", "pipelines.code_server", location, str(socket)]
+    child = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603 - the command is our own
+    assert child.stdin is not None  # noqa: S101 - asked for above; its type cannot say so
+    try:
+        yield child
+    finally:
+        child.stdin.close()
+        try:
+            child.wait(timeout=SECONDS_TO_STOP)
+        except subprocess.TimeoutExpired:
+            # A run that goes on is a process of its own and ends by itself.
+            child.kill()
+            child.wait()
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1], Path(sys.argv[2]), sys.stdin.buffer)
