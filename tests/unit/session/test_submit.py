@@ -65,7 +65,8 @@ def test_submitting_again_sends_nothing(days: TradingDays) -> None:
     days.plan()
     days.submit()
     sent, head = len(wire(days).submitted), days.desk.ledger.verify_chain()
-    assert days.submit().status == "already_submitted"
+    again = days.submit()
+    assert (again.status, again.reason) == ("already_submitted", "")
     assert (len(wire(days).submitted), days.desk.ledger.verify_chain()) == (sent, head)
 
 
@@ -505,3 +506,11 @@ def test_a_stop_for_shares_that_are_gone_is_cancelled_with_its_reason(days: Trad
     days.submit()
     assert [event.reason for event in written(days, CancelRequested)] == ["it would sell more than is held"]
     assert order_of(days, "AAA", "stop").state == "cancelled"
+
+
+def test_an_order_that_was_missed_is_still_counted_as_unknown(days: TradingDays) -> None:
+    wire(days).faults["BBB", "entry"] = "lose_request"
+    days.live()
+    report = run_session.submit(days.desk, session=FIRST)
+    assert (report.status, report.unknown) == ("refused", 1)
+    assert states(days, "entry")["BBB"] == "missed"
