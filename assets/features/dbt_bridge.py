@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from assets.features.feature_parts import FeaturePart
+from assets.features.model_sources import project_hash
 from assets.schemas import INSTANT, PRICE_USD
 from assets.snapshots import DataSnapshot
 from assets.universe_policy import UniversePolicy
@@ -87,13 +88,19 @@ class DbtProject:
     home: Path
 
     def build(
-        self, nodes: Sequence[str], *, log: Callable[[str], None], is_full_refresh: bool = False
+        self,
+        nodes: Sequence[str],
+        *,
+        log: Callable[[str], None],
+        sent: Callable[[str, str], None] = lambda _node, _statement: None,
+        is_full_refresh: bool = False,
     ) -> tuple[NodeResult, ...]:
         """Build models and run tests, in the order of the graph, and return a result for each asked node.
 
         Args:
             nodes: names of models and data tests.
             log: called with each warning and error dbt tells.
+            sent: called with each statement dbt sends for a node: the node's unique id and the SQL.
             is_full_refresh: drop what the models hold and build every session again.
 
         Raises:
@@ -107,9 +114,13 @@ class DbtProject:
         # What earlier steps of this process have freed, Arrow keeps for itself; the build needs room of its own.
         pa.default_memory_pool().release_unused()
         told: list[str] = []
+        hear = _listener(told, log, sent)
         try:
             with _environment(HOME_VARIABLE, str(self.home.resolve())), _quiet_loggers():
-                outcome = dbtRunner(callbacks=[_listener(told, log)]).invoke(self._arguments(nodes, is_full_refresh))
+                outcome = self._parsed(hear)
+                if outcome.success:
+                    runner = dbtRunner(manifest=outcome.result, callbacks=[hear])
+                    outcome = runner.invoke(self._arguments("build", *_build_options(nodes, is_full_refresh)))
         finally:
             # The adapter keeps its handle on the class: the next connection of this process would be refused.
             DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]  # dbt's own, untyped
@@ -119,17 +130,37 @@ class DbtProject:
         told_of: Any = outcome.result  # the runner's type is a union over every command; build gives run results
         return tuple(_node_result(result) for result in told_of.results)
 
-    def _arguments(self, nodes: Sequence[str], is_full_refresh: bool) -> list[str]:  # noqa: FBT001 - private, named at its one call
+    def _parsed(self, hear: Callable[[Any], None]) -> Any:
+        """Return dbt's answer to `parse`, asked again only when a file of the project changed since this process asked.
+
+        A build that is given no manifest reads and checks the whole project first, which takes as long as four models.
+        """
+        from dbt.cli.main import dbtRunner  # noqa: PLC0415 - as in `build`
+
+        text = project_hash(self.project_dir)
+        if text not in _PARSED:
+            outcome = dbtRunner(callbacks=[hear]).invoke(self._arguments("parse"))
+            if not outcome.success:
+                return outcome
+            _PARSED.clear()
+            _PARSED[text] = outcome
+        return _PARSED[text]
+
+    def _arguments(self, command: str, *options: str) -> list[str]:
         work = self.home.resolve() / "dbt"
         return [
-            "--quiet",
+            # What matters arrives through the listener; without a level dbt writes no line of its own.
+            "--log-level",
+            "none",
+            "--log-level-file",
+            "none",
             "--no-use-colors",
             "--no-version-check",
             "--no-send-anonymous-usage-stats",
             "--no-write-json",
-            "--log-level-file",
-            "none",
-            "build",
+            # The schemas of the nodes asked for hold all that they ask the catalog about.
+            "--cache-selected-only",
+            command,
             "--project-dir",
             str(self.project_dir),
             "--profiles-dir",
@@ -138,14 +169,24 @@ class DbtProject:
             str(work),
             "--log-path",
             str(work),
-            "--exclude-resource-type",
-            "unit_test",
-            "--indirect-selection",
-            "empty",
-            *(["--full-refresh"] if is_full_refresh else []),
-            "--select",
-            *nodes,
+            *options,
         ]
+
+
+# What this process has parsed: dbt's answer by the hash of the project's text. It names no home, so homes share it.
+_PARSED: Final[dict[str, Any]] = {}
+
+
+def _build_options(nodes: Sequence[str], is_full_refresh: bool) -> list[str]:  # noqa: FBT001 - private, named at its one call
+    return [
+        "--exclude-resource-type",
+        "unit_test",
+        "--indirect-selection",
+        "empty",
+        *(["--full-refresh"] if is_full_refresh else []),
+        "--select",
+        *nodes,
+    ]
 
 
 def results_of(asked: Sequence[str], results: Sequence[NodeResult]) -> dict[str, NodeResult]:
@@ -202,11 +243,12 @@ def _raw_parts(request: BuildRequest) -> pa.Table:
 def _feature_parts(request: BuildRequest, calendar: TradingCalendar) -> pa.Table:
     parts = request.feature_parts
     positions = [None if part.session is None else calendar.index(part.session) for part in parts]
+    places = {path: str(path.absolute()) for path in {part.path for part in parts}}
     return pa.table(
         {
             "kind": pa.array([part.kind for part in parts], pa.string()),
             "part": pa.array([part.part for part in parts], pa.string()),
-            "path": pa.array([str(part.path.absolute()) for part in parts], pa.string()),
+            "path": pa.array([places[part.path] for part in parts], pa.string()),
             "session": pa.array([part.session for part in parts], pa.date32()),
             "position": pa.array(positions, pa.int32()),
         }
@@ -239,8 +281,10 @@ def _node_result(result: Any) -> NodeResult:
     )
 
 
-def _listener(told: list[str], log: Callable[[str], None]) -> Callable[[Any], None]:
+def _listener(told: list[str], log: Callable[[str], None], sent: Callable[[str, str], None]) -> Callable[[Any], None]:
     def hear(event: Any) -> None:
+        if event.info.name == "SQLQuery" and event.data.node_info.unique_id:
+            sent(event.data.node_info.unique_id, event.data.sql)
         if event.info.level in {"warn", "error"}:
             told.append(str(event.info.msg).strip())
             log(f"dbt: {told[-1]}")

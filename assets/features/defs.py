@@ -3,7 +3,7 @@
 The models are read from `manifest.json`, which `make manifest` writes; dbt itself is imported when a build runs.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +12,7 @@ import dagster as dg
 
 from assets import keys
 from assets.features.dbt_bridge import DbtProject, NodeResult, results_of
+from assets.features.dbt_increments import NotedIncrement
 from assets.features.dbt_manifest import BuildPlan, DbtModel, build_plan, read_manifest
 from assets.features.feature_library import FeatureLibrary
 from assets.features.feature_parts import FeatureParts
@@ -76,11 +77,15 @@ def dbt_assets(plan: BuildPlan, *, name: str, after: Sequence[keys.Key] = ()) ->
         )
         scored_by = scorer_of(feature_policy).hash
         source = source_hash(dbt.project_dir, library=f"{feature_library.fingerprint} {scored_by}")
-        is_known = is_built_from(warehouse, step=name, source=source)
-        told = dbt.build(plan.names, log=context.log.warning, is_full_refresh=not is_known)
-        results = results_of(plan.nodes, told)
-        if not is_known and all(results[model.unique_id].is_good for model in plan.models):
-            note_built(warehouse, step=name, source=source)
+        if is_built_from(warehouse, step=name, source=source):
+            increment = NotedIncrement.of(
+                project_dir=dbt.project_dir, library=feature_library.fingerprint, work=dbt.home / "dbt", step=name
+            )
+            results = _incremented(plan, increment, dbt, warehouse, context.log.warning)
+        else:
+            results = results_of(plan.nodes, dbt.build(plan.names, log=context.log.warning, is_full_refresh=True))
+            if all(results[model.unique_id].is_good for model in plan.models):
+                note_built(warehouse, step=name, source=source)
         yield from _told(plan, results, warehouse, snapshot.session)
 
     return build
@@ -159,6 +164,21 @@ def feature_definitions(manifest: Mapping[str, Any]) -> dg.Definitions:
             dbt_assets(marts, name="dbt_marts", after=[model.key for model in base.models]),
         ]
     )
+
+
+def _incremented(
+    plan: BuildPlan, increment: NotedIncrement, dbt: DbtProject, warehouse: Warehouse, log: Callable[[str], None]
+) -> Mapping[str, NodeResult]:
+    """Return the results of an increment: its noted statements sent again, or dbt's own build, which is noted."""
+    repeated = increment.repeat(warehouse, plan.nodes)
+    if repeated is not None:
+        return results_of(plan.nodes, repeated)
+    sent: dict[str, list[str]] = {}
+    told = dbt.build(plan.names, log=log, sent=lambda node, sql: sent.setdefault(node, []).append(sql))
+    results = results_of(plan.nodes, told)
+    if all(result.status in {"success", "pass"} for result in results.values()):
+        increment.note(sent)
+    return results
 
 
 def _spec(model: DbtModel, after: Sequence[keys.Key]) -> dg.AssetSpec:

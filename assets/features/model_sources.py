@@ -6,6 +6,7 @@ which by design gives every session the bytes it had.
 """
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,8 +22,17 @@ def source_hash(project_dir: Path, *, library: str) -> str:
         project_dir: the dbt project.
         library: fingerprint of the feature library that is switched on: other sets are other columns.
     """
-    files = sorted(path for pattern in _SOURCES for path in project_dir.glob(pattern) if path.is_file())
-    total = hashlib.sha256(f"{library}\n".encode())
+    return _text_hash(project_dir, _SOURCES, beside=library)
+
+
+def project_hash(project_dir: Path) -> str:
+    """Return one hash over all that dbt reads when it parses a project: the models' text, and that of the tests."""
+    return _text_hash(project_dir, (*_SOURCES, "tests/**/*", "profiles.yml"), beside=str(project_dir.resolve()))
+
+
+def _text_hash(project_dir: Path, patterns: Sequence[str], *, beside: str) -> str:
+    files = sorted(path for pattern in patterns for path in project_dir.glob(pattern) if path.is_file())
+    total = hashlib.sha256(f"{beside}\n".encode())
     for path in files:
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         total.update(f"{content}  {path.relative_to(project_dir).as_posix()}\n".encode())

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from assets.feature_catalogue import NAMES
+from assets.features.dbt_bridge import DbtProject
 from assets.features.defs import feature_definitions
 from assets.features.feature_library import switched_on
 from assets.features.model_sources import is_built_from, note_built, source_hash
@@ -39,7 +40,7 @@ def cycle(home, assets, place):
 @pytest.fixture(scope="module")
 def homes(tmp_path_factory):
     root = tmp_path_factory.mktemp("homes")
-    store = RawStore(root / "raw")
+    store = RawStore(root / "lived" / "raw")
     lived = FeatureHome(root / "lived", store, PROJECT, LIBRARY)
     whole = FeatureHome(root / "whole", store, PROJECT, LIBRARY)
     assets = feature_definitions(parsed(PROJECT, lived.root)).assets
@@ -71,6 +72,44 @@ def test_every_session_has_the_hash_it_had_when_it_was_lived(homes):
         session = DAYS[place]
         left, right = (judged_features_hash(judged_rows(home.warehouse.read, session)) for home in (lived, whole))
         assert left == right
+
+
+@pytest.fixture
+def copied(homes, tmp_path):
+    lived, _, _ = homes
+    root = shutil.copytree(lived.root, tmp_path / "copy")
+    return FeatureHome(root, RawStore(root / "raw"), PROJECT, LIBRARY)
+
+
+def test_session_is_built_again_without_dbt_and_has_the_same_bytes(homes, copied, monkeypatch):
+    lived, _, _ = homes
+
+    def refuse(*_arguments, **_options):
+        raise AssertionError("dbt was asked although every statement is noted and every test passes")
+
+    monkeypatch.setattr(DbtProject, "build", refuse)
+    cycle(copied, feature_definitions(parsed(PROJECT, copied.root)).assets, STEPS[-1])
+    for mart, name in JUDGED_MARTS.items():
+        query = f"select * from marts.{mart} order by session, {name}"  # noqa: S608 - constants
+        assert copied.warehouse.read(query).equals(lived.warehouse.read(query))
+
+
+def test_increment_that_finds_a_fault_is_judged_by_dbt(copied):
+    with copied.warehouse.connect(read_only=False) as connection:
+        twice = "intermediate.int_fundamentals__by_filing"
+        connection.execute(f"insert into {twice} from {twice} limit 1")
+    session = DAYS[STEPS[-1]]
+    result = dg.materialize(
+        feature_definitions(parsed(PROJECT, copied.root)).assets,
+        partition_key=session.isoformat(),
+        resources=copied.resources(),
+        raise_on_error=False,
+    )
+    assert not result.success
+    refused = {check.check_name: check for check in result.get_asset_check_evaluations() if not check.passed}
+    assert refused.keys() == {"known_facts_are_unique"}
+    # The words are dbt's own.
+    assert refused["known_facts_are_unique"].metadata["message"].value.startswith("Got 1 result")
 
 
 def test_models_that_read_otherwise_than_before_are_built_whole_with_the_same_bytes(homes, tmp_path):
