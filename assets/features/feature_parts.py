@@ -84,9 +84,11 @@ class FeatureParts:
         """Return the zero-row file, so that no list is empty, then the part of every session up to a last one."""
         folder = self._folder(kind, schema)
         served = sorted((session, part) for session, part in self._in_force(kind).items() if session <= last)
+        # Years of sessions are served by few parts: a path is made once for each.
+        paths = {part: folder / f"{part}.parquet" for part in {SCHEMA_PART, *(part for _, part in served)}}
         return (
-            FeaturePart(kind, SCHEMA_PART, folder / f"{SCHEMA_PART}.parquet", None),
-            *(FeaturePart(kind, part, folder / f"{part}.parquet", session) for session, part in served),
+            FeaturePart(kind, SCHEMA_PART, paths[SCHEMA_PART], None),
+            *(FeaturePart(kind, part, paths[part], session) for session, part in served),
         )
 
     def merge(self, *, before: date) -> int:
