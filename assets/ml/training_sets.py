@@ -76,6 +76,9 @@ def _parquet(training_set: TrainingSet) -> bytes:
         writer.write_table(first)
         for begin in range(_ROWS_PER_GROUP, len(training_set.label), _ROWS_PER_GROUP):
             writer.write_table(_rows(training_set, slice(begin, begin + _ROWS_PER_GROUP)))
+    # Arrow keeps what it no longer needs, and training, which comes next in the same process, needs it more.
+    del first, writer
+    pa.default_memory_pool().release_unused()
     return sink.getvalue()
 
 
