@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from execution.domain.canonical import canonical_bytes, canonical_text, content_hash
@@ -59,6 +59,7 @@ def test_each_kind_of_value_has_one_form(value: Any, expected: bytes) -> None:
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False)))
+@settings(deadline=None)
 def test_floats_in_a_row_are_written_as_each_of_them_is(values: list[float]) -> None:
     expected = orjson.dumps([repr(value) for value in values])
     assert canonical_bytes(values) == canonical_bytes(tuple(values)) == expected
