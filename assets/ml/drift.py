@@ -62,6 +62,8 @@ def judge_drift(
     scores_now: Floats,
     rank_ic: Estimate,
     sessions: int,
+    entries_net_bps: Estimate,
+    entry_sessions: int,
     policy: DriftPolicy,
 ) -> Drift:
     """Return what moved and the reasons against the champion.
@@ -74,6 +76,8 @@ def judge_drift(
         scores_now: those of the latter.
         rank_ic: of the champion's live scores over the newest sessions.
         sessions: live sessions behind it.
+        entries_net_bps: what its entries that were really bought earned over the market, before costs.
+        entry_sessions: sessions with such entries whose horizon is over.
         policy: the bounds.
     """
     found = {name: stability_index(features_then[:, at], features_now[:, at]) for at, name in enumerate(names)}
@@ -88,6 +92,11 @@ def judge_drift(
         reasons.append(
             f"its live rank IC over {sessions} sessions is {rank_ic.value:+.4f} "
             f"({rank_ic.low:+.4f} to {rank_ic.high:+.4f}), expected an interval that reaches 0"
+        )
+    if entry_sessions >= policy.min_live_sessions and entries_net_bps.high < 0:
+        reasons.append(
+            f"what it bought in {entry_sessions} sessions earned {entries_net_bps.value:+.1f} bps over the market "
+            f"({entries_net_bps.low:+.1f} to {entries_net_bps.high:+.1f}), expected an interval that reaches 0"
         )
     return Drift(features=found, scores=scores, moved=moved, reasons=tuple(reasons))
 

@@ -37,6 +37,7 @@ class LiveJudgement:
         calibration: promised probability against event; none where the rule scored.
         calibration_error: mean distance of the two.
         bought: entries judged.
+        bought_sessions: sessions they were decided in.
         bought_net_bps: mean net return of a session's entries over the horizon, before costs.
         bought_hit_rate: share of entries that beat the market, by session.
     """
@@ -48,6 +49,7 @@ class LiveJudgement:
     calibration: tuple[CalibrationBin, ...]
     calibration_error: Estimate
     bought: int
+    bought_sessions: int
     bought_net_bps: Estimate
     bought_hit_rate: Estimate
 
@@ -147,6 +149,7 @@ def judge_live(rows: LiveRows, *, horizon_sessions: int, seed: int) -> LiveJudge
             seed=seed,
         ),
         bought=int(got.sum()),
+        bought_sessions=len(bought),
         bought_net_bps=over_days(1e4 * np.array([day.mean() for day in bought])),
         bought_hit_rate=over_days(np.array([(day > 0).mean() for day in bought])),
     )

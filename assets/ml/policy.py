@@ -72,7 +72,10 @@ class DriftPolicy(BaseModel):
         default=0.8, ge=0.0, le=1.0, description="Share of features that may have moved before the champion is demoted."
     )
     min_live_sessions: int = Field(
-        default=40, ge=10, le=504, description="Judged live sessions below which a live rank IC demotes nobody."
+        default=40,
+        ge=10,
+        le=504,
+        description="Judged live sessions below which a live rank IC, or what was bought, demotes nobody.",
     )
 
 

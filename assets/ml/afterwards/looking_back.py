@@ -57,13 +57,14 @@ def look_back(
     """
     upto = training_cut_off(warehouse, now=now, calendar=calendar)
     published = [batches.load(found[0]) for day in batches.sessions() if (found := batches.published(day))]
-    rows = live_rows(warehouse, published, _bought(artifacts_root), calendar=calendar, upto=upto)
+    bought = _bought(artifacts_root)
+    rows = live_rows(warehouse, published, bought, calendar=calendar, upto=upto)
     live = judge_live(rows, horizon_sessions=policy.horizon_sessions, seed=policy.seed)
     champion = models.champion(as_of=now)
     drift = None
     if champion is not None:
         own = [batch for batch in published if batch.model_hash == champion.model_hash]
-        theirs = live_rows(warehouse, own, {}, calendar=calendar, upto=upto)
+        theirs = live_rows(warehouse, own, bought, calendar=calendar, upto=upto)
         judged = judge_live(theirs, horizon_sessions=policy.horizon_sessions, seed=policy.seed)
         drift = _drift(
             champion=champion,
@@ -123,6 +124,8 @@ def _drift(
         scores_now=_scores(champion, days, now),
         rank_ic=judged.ranking.rank_ic,
         sessions=judged.ranking.days,
+        entries_net_bps=judged.bought_net_bps,
+        entry_sessions=judged.bought_sessions,
         policy=policy.drift,
     )
 

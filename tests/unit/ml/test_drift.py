@@ -10,7 +10,9 @@ THEN, NOW = RANDOM.standard_normal((5000, 4)).astype(np.float32), RANDOM.standar
 GOOD = Estimate(value=0.02, low=-0.01, high=0.05)
 
 
-def a_drift(*, features_now=NOW, scores_now=NOW[:, 0], rank_ic=GOOD, sessions=60, **policy):
+def a_drift(
+    *, features_now=NOW, scores_now=NOW[:, 0], rank_ic=GOOD, sessions=60, entries=GOOD, entry_sessions=60, **policy
+):
     return judge_drift(
         features_then=THEN,
         features_now=features_now,
@@ -19,6 +21,8 @@ def a_drift(*, features_now=NOW, scores_now=NOW[:, 0], rank_ic=GOOD, sessions=60
         scores_now=scores_now.astype(np.float64),
         rank_ic=rank_ic,
         sessions=sessions,
+        entries_net_bps=entries,
+        entry_sessions=entry_sessions,
         policy=DriftPolicy(**policy),
     )
 
@@ -64,3 +68,10 @@ def test_live_ranking_clearly_below_chance_demotes_once_there_is_enough_of_it():
     assert "live rank IC over 60 sessions is -0.0400" in a_drift(rank_ic=bad).reasons[0]
     assert a_drift(rank_ic=bad, sessions=39).reasons == ()
     assert a_drift(rank_ic=Estimate(value=-0.02, low=-0.05, high=0.01)).reasons == ()
+
+
+def test_what_was_really_bought_and_lost_demotes_once_there_is_enough_of_it():
+    lost = Estimate(value=-30.0, low=-50.0, high=-5.0)
+    assert "what it bought in 60 sessions earned -30.0 bps" in a_drift(entries=lost).reasons[0]
+    assert a_drift(entries=lost, entry_sessions=39).reasons == ()
+    assert a_drift(entries=Estimate(value=-3.0, low=-20.0, high=9.0)).reasons == ()
