@@ -295,7 +295,8 @@ def test_case_45_an_order_good_till_cancelled_works_on_the_next_day(rig: BrokerR
 
 def test_kinds_that_are_not_declared_are_not_sent(account: AlpacaAccount) -> None:
     account.accepted(buy(10))
-    trail = stop(10, client_order_id="target.stop", order_type="trailing_stop", stop_usd=None, trail_usd=Decimal(2))
+    kind: dict[str, Any] = {"leg": "stop", "order_type": "trailing_stop", "limit_usd": None, "trail_usd": Decimal(2)}
+    trail = sell(10, client_order_id="target.stop", time_in_force="gtc", **kind)
     target = sell(10, client_order_id="target", time_in_force="gtc", limit_usd=Decimal("60.00"))
     assert "found trailing_stop" in account.refused(replace(target, attached=(trail,)))
     assert len(account.venue.accepted) == 1
