@@ -32,6 +32,7 @@ _LEDGER: Final = "ledger"
 _RUNS: Final = "runs"
 _PAGE_ROWS: Final = 1_000
 _ENDED: Final = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+Source = Callable[[AlertOutbox], Iterator[Alert]]
 
 
 @dataclass
@@ -59,15 +60,27 @@ class AlertWatch:
 
     def look(self) -> int:
         """Raise an alert for whatever is new, and return how many; one source that fails does not hide the others."""
+        return sum(self._raised(source) for source in self._sources())
+
+    def look_and_tell(self) -> None:
+        """Look at each source and tell at once what it had: a halt waits for no other. Then tell what still waits."""
+        for source in self._sources():
+            if self._raised(source):
+                self.tell()
+        self.tell()
+
+    def _sources(self) -> tuple[Source, ...]:
+        return (self._ledger_events, self._ended_runs, self._new_levels)
+
+    def _raised(self, source: Source) -> int:
         outbox, at, raised = outbox_of(self.settings, self.home), self.now(), 0
-        for source in (self._ledger_events, self._ended_runs, self._new_levels):
-            try:
-                for alert in source(outbox):
-                    raised += outbox.raise_alert(alert, at=at)
-            except TouchstoneError as error:
-                cause = f"unreadable:{source.__name__.strip('_')}"
-                told = Alert(cause=cause, severity="critical", title="the home cannot be watched", detail=str(error))
-                raised += outbox.raise_alert(told, at=at)
+        try:
+            for alert in source(outbox):
+                raised += outbox.raise_alert(alert, at=at)
+        except TouchstoneError as error:
+            cause = f"unreadable:{source.__name__.strip('_')}"
+            told = Alert(cause=cause, severity="critical", title="the home cannot be watched", detail=str(error))
+            raised += outbox.raise_alert(told, at=at)
         return raised
 
     def beat(self) -> None:

@@ -23,8 +23,7 @@ def run_alerts(settings: TradingSettings, home: Home) -> int:
     _log.info("alerts_started", channels=[channel.name for channel in watch.channels] or ["log"])
     while not over.is_set():
         try:
-            watch.look()
-            watch.tell()
+            watch.look_and_tell()
             watch.beat()
         except (TouchstoneError, OSError) as error:
             _log.error("alerts_failed", detail=str(error))

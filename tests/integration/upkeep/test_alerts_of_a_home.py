@@ -18,6 +18,7 @@ import pytest
 from assets.maintenance.nights import record_night
 from assets.raw_store import RawStore
 from assets.schemas import DAILY_BARS
+from execution.alert_outbox import Alert
 from execution.alert_sender import AlertPolicy, channels_of
 from execution.clock import FileClock
 from execution.domain.errors import ChainBroken
@@ -306,6 +307,23 @@ def test_a_look_folds_only_the_rows_that_are_new(traded: TradedHome, monkeypatch
     folded.clear()
     assert "[critical] trading is halted" in heard(watch, channel)
     assert len(folded) == 1
+
+
+def test_what_the_ledger_says_is_told_before_other_sources_are_looked_at(
+    traded: TradedHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch, channel = watch_over(traded)
+    told_by_then: list[int] = []
+
+    def levels(*_arguments: object) -> Iterator[Alert]:
+        told_by_then.append(len(channel.told))
+        yield Alert(cause="low_disk", severity="critical", title="the disk is full", detail="")
+
+    monkeypatch.setattr("pipelines.alerting.watch.levels_of", levels)
+    halt(traded)
+    watch.look_and_tell()
+    assert told_by_then == [1]
+    assert [title for title, _ in channel.told] == ["[critical] trading is halted", "[critical] the disk is full"]
 
 
 def test_that_nobody_watches_is_seen(traded: TradedHome) -> None:
