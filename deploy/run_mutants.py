@@ -56,7 +56,7 @@ MODULES: Final[dict[str, tuple[str, ...]]] = {
     "session/reconcile": ("tests/unit/session/test_what_the_venue_told.py",),
     "session/reservation": ("tests/unit/session/test_reservation.py",),
     "session/send": ("tests/unit/session/test_one_order_out.py",),
-    "session/settle": ("tests/unit/session/test_settle.py",),
+    "session/settle": ("tests/unit/session/test_settle.py", "tests/unit/session/test_bracket.py"),
     "session/submit": (
         "tests/unit/session/test_selling_beside_a_stop.py",
         "tests/unit/session/test_submit.py",

@@ -393,3 +393,17 @@ def test_a_session_that_moved_on_after_its_close_is_not_marked_at_it(days: Tradi
     late = run_session.settle(days.desk, session=FIRST)
     assert (late.status, late.marked_session) == ("settled", None)
     assert days.settle(SECOND).marked_session == SESSIONS[2]
+
+
+def test_a_single_share_that_may_still_trade_keeps_the_day_open(tmp_path: Path) -> None:
+    plain = TradingDays(tmp_path / "plain", is_in_memory=True)
+    plain.plan()
+    wanted = next(r.order.quantity_shares for r in plain.desk.ledger.book().orders.values() if r.order.symbol == "AAA")
+    # A twentieth of the volume fills.
+    thin = a_day_of("AAA", SECOND, volume_shares=20 * (int(wanted) - 1))
+    days = TradingDays(tmp_path / "thin", bars=[thin], wrap_broker=ScriptedBroker, is_in_memory=True)
+    days.plan()
+    days.submit()
+    days.desk.broker.never_ends = True  # type: ignore[attr-defined] # of the scripted one
+    report = days.settle()
+    assert (report.status, report.reason) == ("pending", "the venue has not ended the day's orders in AAA")
