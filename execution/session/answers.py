@@ -74,9 +74,10 @@ def open_orders_told(desk: Desk, *, believed: Iterable[OrderState | None] = ()) 
     """
     states = desk.broker.open_orders()
     _refuse_no_list("open orders", states, OrderState)
-    known = set(map(id, believed))
+    known = {state.client_order_id: state for state in believed if state is not None}
     for state in states:
-        if id(state) not in known:
+        is_believed = isinstance(state.client_order_id, str) and known.get(state.client_order_id) is state
+        if not is_believed:
             _refuse("open order", _order_faults(state))
     return states
 

@@ -192,7 +192,8 @@ def _with_weights(
     decisions: Mapping[str, SymbolDecision], weights: Mapping[str, Decimal], verdicts: Sequence[Verdict]
 ) -> Decisions:
     weighted = dict(sorted(decisions.items()))
-    for symbol in weights.keys() & decisions.keys():
-        weighted[symbol] = replace(decisions[symbol], target_weight=weights[symbol])
+    for symbol, weight in weights.items():
+        if symbol in decisions:
+            weighted[symbol] = replace(decisions[symbol], target_weight=weight)
     orders = tuple(weighted[v.order.symbol] for v in verdicts if not isinstance(v, Blocked))
     return Decisions(orders, weighted)
