@@ -52,7 +52,7 @@ def prepare_instance(home: Home) -> Path:
     """
     home.create()
     if not (home.dagster / "dagster.yaml").exists():
-        write_instance(home.dagster, place="postgres" if names_postgres() else "home")
+        write_instance(home.dagster, place="postgres" if postgres_url() else "home")
     return home.dagster
 
 
@@ -76,6 +76,6 @@ def is_in_postgres(folder: Path) -> bool:
     return "run_storage" in told
 
 
-def names_postgres() -> bool:
-    """Return whether this process was told of a database for an instance."""
-    return bool(os.environ.get(POSTGRES_VARIABLE))
+def postgres_url() -> str:
+    """Return the address of the database this process was told of for an instance, a secret; empty for none."""
+    return os.environ.get(POSTGRES_VARIABLE, "")

@@ -14,7 +14,7 @@ from execution.ledger.sqlite_ledger import SqliteDriver
 from pipelines.dagster_instance import (
     POSTGRES_VARIABLE,
     is_in_postgres,
-    names_postgres,
+    postgres_url,
     prepare_instance,
     write_instance,
 )
@@ -85,7 +85,7 @@ def _set_aside(file: Path, driver: SqlDriver, head: ChainHead) -> None:
 def _copied_history(home: Home, *, to: Place) -> str:
     if is_in_postgres(home.dagster) == (to == "postgres"):
         return f"run history   in {to} already"
-    if not names_postgres():
+    if not postgres_url():
         return f"run history   stays where it is: {POSTGRES_VARIABLE} names no database"
     copied = _history_to_postgres(home) if to == "postgres" else _history_to_home(home)
     return f"run history   {copied.runs} runs with {copied.events} events"

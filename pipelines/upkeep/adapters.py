@@ -1,11 +1,10 @@
 """Settings to what the upkeep faces call."""
 
-import os
 from typing import Any
 
 from assets.features.feature_parts import FeatureParts
 from assets.maintenance.nights import Upkeep
-from pipelines.dagster_instance import POSTGRES_VARIABLE, is_in_postgres, names_postgres, prepare_instance
+from pipelines.dagster_instance import is_in_postgres, postgres_url, prepare_instance
 from pipelines.home import Home
 from pipelines.settings import Settings
 from pipelines.upkeep.backup import make_backup
@@ -25,8 +24,8 @@ def postgres_of(settings: Settings, home: Home) -> dict[str, str]:
     found = {}
     if settings.ledger.postgres_dsn is not None:
         found["postgres_ledger"] = settings.ledger.postgres_dsn.get_secret_value()
-    if names_postgres() and is_in_postgres(prepare_instance(home)):
-        found["postgres_history"] = os.environ[POSTGRES_VARIABLE]
+    if postgres_url() and is_in_postgres(prepare_instance(home)):
+        found["postgres_history"] = postgres_url()
     return found
 
 
