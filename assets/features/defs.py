@@ -75,12 +75,11 @@ def dbt_assets(plan: BuildPlan, *, name: str, after: Sequence[keys.Key] = ()) ->
             policy=universe_policy,
             calendar=TradingCalendar.shipped(),
         )
-        scored_by = scorer_of(feature_policy).hash
-        source = source_hash(dbt.project_dir, library=f"{feature_library.fingerprint} {scored_by}")
+        library = f"{feature_library.fingerprint} {scorer_of(feature_policy).hash}"
+        source = source_hash(dbt.project_dir, library=library)
         if is_built_from(warehouse, step=name, source=source):
-            increment = NotedIncrement.of(
-                project_dir=dbt.project_dir, library=feature_library.fingerprint, work=dbt.home / "dbt", step=name
-            )
+            work = dbt.home / "dbt"
+            increment = NotedIncrement.of(project_dir=dbt.project_dir, library=library, work=work, step=name)
             results = _incremented(plan, increment, dbt, warehouse, context.log.warning)
         else:
             results = results_of(plan.nodes, dbt.build(plan.names, log=context.log.warning, is_full_refresh=True))

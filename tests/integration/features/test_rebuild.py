@@ -13,6 +13,7 @@ from assets.features.defs import feature_definitions
 from assets.features.feature_library import switched_on
 from assets.features.model_sources import is_built_from, note_built, source_hash
 from assets.features.recompute import recompute
+from assets.features.sentiment import Lexicon
 from assets.judged_rows import JUDGED_MARTS, judged_features_hash, judged_rows
 from assets.raw_store import RawStore
 from tests.builders import raw_rows
@@ -124,7 +125,8 @@ def test_models_that_read_otherwise_than_before_are_built_whole_with_the_same_by
     for mart, name in JUDGED_MARTS.items():
         query = f"select * from marts.{mart} order by session, {name}"  # noqa: S608 - constants
         assert changed.warehouse.read(query).equals(lived.warehouse.read(query))
-    assert is_built_from(changed.warehouse, step="dbt_marts", source=source_hash(PROJECT, library=LIBRARY.fingerprint))
+    library = f"{LIBRARY.fingerprint} {Lexicon.shipped().hash}"
+    assert is_built_from(changed.warehouse, step="dbt_marts", source=source_hash(PROJECT, library=library))
 
 
 def test_the_mart_holds_the_catalogue_then_the_library(homes):
