@@ -6,6 +6,7 @@ every second instead of four: a look costs the daemon some hundredths of a secon
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Final
 
 import dagster as dg
 
@@ -16,6 +17,9 @@ from execution.trading_calendar import TradingCalendar
 from sensors import attempts
 from sensors.due_work import SECONDS_BETWEEN_TICKS, next_request
 from sensors.rules import Act, Work, next_instant
+
+_AFTER_TRADING: Final = frozenset({Act.TRAIN, Act.REPORT, Act.UPKEEP})
+"""Nobody waits for these; started beside a plan, they would only make it late."""
 
 
 def session_clock(
@@ -41,8 +45,8 @@ def session_clock(
     """
 
     def tick(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        def outstanding() -> list[str]:
-            return [work.name for work in due() if not attempts.is_exhausted(context.instance, work)]
+        def outstanding() -> tuple[Work, ...]:
+            return tuple(work for work in due() if not attempts.is_exhausted(context.instance, work))
 
         told = ""
         # Events at which nothing falls due are passed in the same tick: a tick is a second of somebody's life.
@@ -54,8 +58,16 @@ def session_clock(
                 return dg.SkipReason("waiting for a run to end")
             advance_to(instant)
             told = f"moved to {instant.isoformat()}; "
-        begun = next_request(context, due(), jobs, lambda _work: {})
-        return begun if isinstance(begun, dg.RunRequest) else dg.SkipReason(f"{told}waiting for {', '.join(waiting)}")
+        trades_first = any(work.act not in jobs for work in waiting)
+        begun = next_request(
+            context,
+            tuple(work for work in waiting if not (trades_first and work.act in _AFTER_TRADING)),
+            jobs,
+            lambda _work: {},
+        )
+        if isinstance(begun, dg.RunRequest):
+            return begun
+        return dg.SkipReason(f"{told}waiting for {', '.join(work.name for work in waiting)}")
 
     return dg.SensorDefinition(
         name="session_clock",

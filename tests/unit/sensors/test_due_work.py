@@ -94,7 +94,7 @@ def clock_tick(
         until=lambda: clock.limit,
         advance_to=clock.advance_to,
         due=lambda: tuple(work for begins, work in due_from if begins <= clock.instant),
-        jobs={Act.CYCLE: job_definitions("analysis")[Act.CYCLE]},
+        jobs=job_definitions("analysis"),
         calendar=CALENDAR,
         starts_running=True,
     )
@@ -130,6 +130,24 @@ def test_work_that_was_due_before_the_clock_moved_is_asked_for_by_the_clock_too(
     request = clock_tick(instance, clock, (now, Work(act=Act.CYCLE, session=SESSION)))
     assert isinstance(request, dg.RunRequest)
     assert (request.job_name, clock.instant) == ("cycle", now)
+
+
+def test_the_nights_work_waits_for_a_plan_that_is_due(instance: dg.DagsterInstance) -> None:
+    now, night = CALENDAR.as_of(SESSION), Work(act=Act.UPKEEP, session=CALENDAR.previous(SESSION))
+    clock = TickingClock(now, now + timedelta(days=9))
+    assert isinstance(clock_tick(instance, clock, (now, night), (now, PLAN)), dg.SkipReason)
+    request = clock_tick(instance, clock, (now, night))
+    assert isinstance(request, dg.RunRequest)
+    assert request.job_name == "upkeep"
+
+
+def test_bars_are_taken_in_beside_a_settle_that_waits_for_them(instance: dg.DagsterInstance) -> None:
+    now = CALENDAR.bars_known_at(SESSION)
+    settle = Work(act=Act.SETTLE, session=CALENDAR.previous(SESSION))
+    clock = TickingClock(now, now + timedelta(days=9))
+    request = clock_tick(instance, clock, (now, settle), (now, Work(act=Act.INGEST, session=SESSION)))
+    assert isinstance(request, dg.RunRequest)
+    assert request.job_name == "ingest"
 
 
 def test_the_clock_asks_for_nothing_that_is_under_way(instance: dg.DagsterInstance) -> None:
