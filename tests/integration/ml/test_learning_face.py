@@ -19,6 +19,7 @@ from assets.ml.policy import DriftPolicy, LearningPolicy, PromotionPolicy, Searc
 from assets.ml.score_store import ScoreStore
 from assets.ml.tuning import defs as tuning
 from assets.partitions import SESSIONS
+from assets.raw_store import RawStore
 from assets.snapshots import DataSnapshot, SnapshotStore
 from assets.warehouse import POOL, Warehouse
 from execution.domain.errors import CertificateRefused, CorruptArtifact, DataError, SettingsRefused
@@ -80,6 +81,7 @@ class Home:
             "models": self.models,
             "clock": StoppedClock(CALENDAR.as_of(self.session) + self.now_after),
             "learning_policy": self.policy,
+            "raw_store": RawStore(self.root / "raw"),
             "identity": self.identity,
             "artifacts_root": self.root / "artifacts",
         }
@@ -108,6 +110,8 @@ def test_training_stores_a_champion_and_shows_its_folds(home):
     champion = home.models.champion()
     assert champion is not None
     assert champion.model_hash == shown["model_hash"]
+    for name, suffix in (("report_hash", "html"), ("report_pdf_hash", "pdf")):
+        assert (home.root / "artifacts" / "model_reports" / f"{shown[name]}.{suffix}").exists()
     assert champion.card.dataset_hash == seen(result, keys.ML_TRAINING_SET)["dataset_hash"]
     assert champion.card.trained_as_of == CALENDAR.as_of(home.session)
     assert shown["verdict"] == "promoted"
