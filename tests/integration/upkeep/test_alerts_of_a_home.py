@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -14,6 +14,7 @@ from pathlib import Path
 import dagster as dg
 import pyarrow as pa
 import pytest
+import time_machine
 
 from assets.maintenance.nights import record_night
 from assets.raw_store import RawStore
@@ -329,8 +330,10 @@ def test_what_the_ledger_says_is_told_before_other_sources_are_looked_at(
 def test_that_nobody_watches_is_seen(traded: TradedHome) -> None:
     assert "NOBODY ever watched: start `touchstone alerts`" in status_page(traded.settings, traded.home)
     watch, _ = watch_over(traded)
+    at = datetime(2024, 1, 4, 15, tzinfo=UTC)
+    watch.now = lambda: at
     watch.beat()
-    assert "watched 0 s ago" in status_page(traded.settings, traded.home)
-    watch.now = lambda: datetime(2024, 1, 4, tzinfo=UTC)
-    watch.beat()
-    assert "NOBODY watches since 2024-01-04T00:00:00+00:00" in status_page(traded.settings, traded.home)
+    with time_machine.travel(at + timedelta(seconds=90), tick=False):
+        assert "watched 90 s ago" in status_page(traded.settings, traded.home)
+    with time_machine.travel(at + timedelta(seconds=121), tick=False):
+        assert f"NOBODY watches since {at.isoformat()}" in status_page(traded.settings, traded.home)
