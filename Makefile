@@ -10,7 +10,7 @@ export DO_NOT_TRACK := 1
 RUN := .venv/touchstone-run.stamp
 DEV := .venv/touchstone-dev.stamp
 # The environment for tests holds all that the demo needs: where it exists or is asked for, the other is never made.
-FOR_TESTS := test check bench campaign coverage mutants calendar sbom audit
+FOR_TESTS := test check bench campaign coverage mutants calendar sbom audit $(DEV)
 ENVIRONMENT := $(if $(wildcard $(DEV))$(filter $(FOR_TESTS),$(MAKECMDGOALS)),$(DEV),$(RUN))
 LOCKS := pyproject.toml requirements-build.lock deploy/make_environment.sh
 BIN := .venv/bin
