@@ -36,8 +36,6 @@ def running_daemon(*, environment: Mapping[str, str], log_file: Path) -> Iterato
     """
     command = [sys.executable, "-m", "pipelines.daemon"]
     log_file.parent.mkdir(parents=True, exist_ok=True)
-    # There from the start: whoever looks into it may be quicker than the thread that writes it.
-    log_file.touch()
     child = subprocess.Popen(  # noqa: S603 - the command is our own
         command,
         env=dict(environment),
