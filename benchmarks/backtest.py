@@ -2,12 +2,14 @@
 
 Ours goes through the real sizing, guards, venue and ledger, stops at the venue included; `bt` sets weights. So the two
 do not do the same work, and the table says what ours does besides. The making of the batches is not counted: `bt` is
-given its weights too. A second run of ours with every limit wide open says whether the guards saved it any work.
+given its weights too. Two more runs of ours say what the limits did to the work: one with all of them wide open, and
+one with those that ship, whose caps in dollars are meant for the account it begins with, not for one twice as large.
 """
 
 import argparse
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -35,6 +37,14 @@ WARM_UP: Final = 60
 NAMES: Final = 20
 CASH: Final = Decimal(100_000)
 FREE: Final = CostModel(slippage_bps=Decimal(0), sell_fee_bps=Decimal(0))
+GROWN: Final = RiskLimits(
+    order_notional_max_usd=Decimal(100_000),
+    basket_notional_max_usd=Decimal(1_000_000),
+    daily_loss_max_usd=Decimal(15_000),
+    losses_in_a_row_max=10,
+    drawdown_max_fraction=Decimal("0.10"),
+)
+"""The limits that ship, with room for an account that grows and draws down; all others are the shipped ones."""
 WIDE_OPEN: Final = RiskLimits(
     order_notional_max_usd=Decimal(10_000_000),
     basket_notional_max_usd=Decimal(100_000_000),
@@ -98,30 +108,41 @@ class Panel:
 
 
 class PanelTape(Tape):
-    """The panel as a tape that makes a row only when somebody looks at it."""
+    """The panel as a tape that makes a row when somebody first looks at it, and keeps it."""
 
     def __init__(self, panel: Panel) -> None:
         super().__init__(Path("nowhere"))
         self.panel = panel
         self.places = {session: number for number, session in enumerate(panel.sessions)}
         self.columns = {symbol: number for number, symbol in enumerate(panel.symbols)}
+        self._rows = {session: _Rows(self, session) for session in panel.sessions}
 
     def has(self, session: date) -> bool:
         return session in self.places
 
     def rows(self, session: date) -> Mapping[str, TapeRow]:
-        return _Rows(self, session)
+        return self._rows[session]
 
     def row(self, session: date, symbol: str) -> TapeRow | None:
-        return self.rows(session).get(symbol)
+        return self._rows[session].get(symbol)
 
 
 class _Rows(Mapping[str, TapeRow]):
     def __init__(self, tape: PanelTape, session: date) -> None:
         self._panel, self._session = tape.panel, session
         self._index, self._column = tape.places[session], tape.columns
+        self._seen: dict[str, TapeRow] = {}
 
     def __getitem__(self, symbol: str) -> TapeRow:
+        row = self._seen.get(symbol)
+        if row is None:
+            row = self._seen[symbol] = self._made(symbol)
+        return row
+
+    def __contains__(self, symbol: object) -> bool:
+        return symbol in self._column
+
+    def _made(self, symbol: str) -> TapeRow:
         column = self._column[symbol]
         opens, closes = (float(prices[self._index, column]) for prices in (self._panel.opens, self._panel.closes))
         low, high = round(min(opens, closes) * 0.998, 2), round(max(opens, closes) * 1.002, 2)
@@ -244,6 +265,8 @@ def ours(panel: Panel, limits: RiskLimits) -> dict[str, Any]:
 
 def _told(days: list[BacktestDay], usage: Any, making_cpu_seconds: float) -> dict[str, Any]:
     states = [day.trading_state for day in days]
+    stages: Counter[str] = sum((Counter(day.stages) for day in days), Counter())
+    cut = Counter(check.split(":")[0] for day in days for row in day.bought for check in row.checks)
     return {
         "usage": replace(usage, cpu_seconds=usage.cpu_seconds - making_cpu_seconds),
         "making_cpu_seconds": making_cpu_seconds,
@@ -251,8 +274,14 @@ def _told(days: list[BacktestDay], usage: Any, making_cpu_seconds: float) -> dic
         "fills": sum(day.fills for day in days),
         "days_reducing": states.count("reducing"),
         "days_halted": states.count("halted"),
+        "blocked_by": {name.removeprefix("guard:"): n for name, n in stages.items() if name.startswith("guard:")},
+        "cut_by": {name: n for name, n in cut.items() if name != "all"},
         "equity_usd": float(days[-1].mark.equity_usd),
     }
+
+
+def _counts(found: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {n:,}" for name, n in sorted(found.items(), key=lambda each: -each[1])) or "-"
 
 
 def of_bt(panel: Panel) -> dict[str, Any]:
@@ -283,10 +312,15 @@ def main() -> None:
     parser.add_argument("--growth", help="more sizes as symbols:sessions with commas between, our engine alone")
     arguments = parser.parse_args()
     panel = Panel.made(arguments.symbols, arguments.sessions)
-    runs = {"ours": ours(panel, RiskLimits()), "bt": of_bt(panel), "ours, limits wide open": ours(panel, WIDE_OPEN)}
+    runs = {
+        "ours": ours(panel, GROWN),
+        "bt": of_bt(panel),
+        "ours, limits wide open": ours(panel, WIDE_OPEN),
+        "ours, limits as shipped": ours(panel, RiskLimits()),
+    }
     for size in filter(None, (arguments.growth or "").split(",")):
         symbols, sessions = map(int, size.split(":"))
-        runs[f"ours, {symbols} symbols, {sessions} sessions"] = ours(Panel.made(symbols, sessions), RiskLimits())
+        runs[f"ours, {symbols} symbols, {sessions} sessions"] = ours(Panel.made(symbols, sessions), GROWN)
     shown = ("orders", "fills", "days_reducing", "days_halted")
     print_table(
         f"{arguments.symbols} symbols, {arguments.sessions} sessions, decided every {EVERY}, no costs",
@@ -301,6 +335,21 @@ def main() -> None:
                 f"{run['equity_usd']:,.2f}",
             )
             for name, run in runs.items()
+        ],
+    )
+    unguarded = runs["ours, limits wide open"]["orders"]
+    print_table(
+        "what the limits did",
+        ("engine", "orders against wide open", "entries blocked", "entries cut"),
+        [
+            (
+                name,
+                f"{100 * (run['orders'] / unguarded - 1):+.1f} %",
+                _counts(run["blocked_by"]),
+                _counts(run["cut_by"]),
+            )
+            for name, run in runs.items()
+            if "blocked_by" in run and "symbols" not in name
         ],
     )
     told = {"conditions": conditions(), "symbols": arguments.symbols, "sessions": arguments.sessions, "runs": runs}
