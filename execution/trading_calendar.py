@@ -108,6 +108,20 @@ class TradingCalendar:
         opens_at = self.opens_at(self.next(decision_session))
         return opens_at + SUBMIT_FROM_OPEN, opens_at + SUBMIT_UNTIL_OPEN
 
+    def trades_in(self, decision_session: date, sent_at: datetime | None) -> date:
+        """Return the session an order of a decision first trades in.
+
+        That is the session after the decision, or a later one for what was sent when that had closed.
+
+        Args:
+            decision_session: whose order it is.
+            sent_at: when it went out; None when it did not.
+        """
+        planned = self.next(decision_session)
+        if sent_at is None or sent_at < self.closes_at(planned):
+            return planned
+        return self.sessions[min(bisect_right(self.closes, sent_at), len(self.sessions) - 1)]
+
     def tradable_session(self, instant: datetime) -> date | None:
         """Return the one session a batch may be planned for at an instant; None between two of them.
 

@@ -179,7 +179,9 @@ def _of_absence(record: OrderRecord, *, now: datetime, calendar: TradingCalendar
     if record.state == "in_flight":
         reason = "no answer was recorded and the venue does not know the order"
         news.append(OutcomeUnknown(at=now, client_order_id=order_id, reason=reason))
-    if record.state in ("in_flight", "unknown") and now >= calendar.closes_at(calendar.next(record.session)):
+    # What was sent after a close may still be on its way to the next session: it is no reason to send another.
+    is_over = now >= calendar.closes_at(calendar.trades_in(record.session, record.sent_at))
+    if record.state in ("in_flight", "unknown") and is_over:
         reason = "its session is over and the venue does not know it; it is still looked up, never sent again"
         news.append(OrderMissed(at=now, client_order_id=order_id, reason=reason))
     return news

@@ -29,7 +29,7 @@ def write_off(desk: Desk, *, client_order_id: str, actor: str, reason: str) -> O
     if record is None or record.state not in ("in_flight", "unknown", "missed"):
         found = "no such order" if record is None else f"an order that is {record.state}"
         raise LedgerError(f"{client_order_id} is {found}: only one of unknown outcome is written off")
-    traded = desk.calendar.next(record.session)
+    traded = desk.calendar.trades_in(record.session, record.sent_at)
     statement_at = desk.calendar.closes_at(desk.calendar.next(traded))
     if desk.clock.now() < statement_at:
         raise LedgerError(

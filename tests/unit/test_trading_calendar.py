@@ -107,3 +107,11 @@ def test_what_is_known_at_the_cut_off_is_usable_and_a_moment_later_waits_a_sessi
     assert CALENDAR.first_usable(CALENDAR.as_of(session)) == session
     assert CALENDAR.first_usable(CALENDAR.as_of(session) + timedelta(microseconds=1)) == CALENDAR.next(session)
     assert CALENDAR.first_usable(CALENDAR.as_of(CALENDAR.sessions[-1]) + timedelta(days=1)) is None
+
+
+def test_an_order_trades_in_the_session_after_its_decision_or_the_first_to_close_after_it_was_sent():
+    thursday, friday, monday = date(2024, 3, 7), date(2024, 3, 8), date(2024, 3, 11)
+    close = CALENDAR.closes_at(friday)
+    assert CALENDAR.trades_in(thursday, None) == friday
+    assert CALENDAR.trades_in(thursday, close - timedelta(microseconds=1)) == friday
+    assert CALENDAR.trades_in(thursday, close) == monday

@@ -130,6 +130,16 @@ def test_an_order_nobody_knows_is_missed_when_its_session_closes_and_not_earlier
     assert ("order", ID) in morning.venue.asked
 
 
+def test_an_order_sent_after_its_session_closed_is_waited_for_through_the_next_one() -> None:
+    # A stop that a settle sends: missed at once, another would go out beside it while a slow venue has the first.
+    sent_late = replace(sent(ORDER), at=CLOSE + timedelta(minutes=20))
+    next_close = CALENDAR.closes_at(CALENDAR.next(CALENDAR.next(SESSION)))
+    early = Morning(intended(ORDER), sent_late, UNKNOWN, at=next_close - timedelta(microseconds=1))
+    assert not any(isinstance(event, OrderMissed) for event in early.written())
+    late = Morning(intended(ORDER), sent_late, UNKNOWN, at=next_close)
+    assert isinstance(late.written()[-1], OrderMissed)
+
+
 def test_whatever_was_sent_and_is_not_proven_ended_is_looked_up_and_nothing_else() -> None:
     cancelled, waiting, ended = an_order("BBB"), an_order("CCC"), an_order("DDD")
     wish = CancelRequested(at=AT, client_order_id=cancelled.client_order_id, reason="enough")
