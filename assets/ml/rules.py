@@ -39,12 +39,13 @@ def decide_source(
         champion: the champion that knows nothing after the session's cut-off; None when there is none.
         now: the clock's instant, in UTC.
         policy: the greatest age, and the rule that stands in.
-        newest: the newest verdict on anything taught up to the cut-off: why there is no champion.
+        newest: the newest verdict on anything taught up to the cut-off: why there is no champion, told where nobody
+            decides.
     """
-    # The reason is part of the batch, so it names instants that stay and never the age at this moment.
+    # The reason is part of the batch: it names instants that stay, never the age at this moment, and no verdict, since
+    # one that comes later would make another batch of the same decision.
     if champion is None:
-        why = "" if newest is None else f" (the newest training was {_CALLED[newest.verdict]}: {newest.reason})"
-        lack = f"there is no champion{why}"
+        lack = "there is no champion"
     else:
         known = f"champion {champion.model_hash[:12]}, taught up to {champion.card.trained_as_of.isoformat()}"
         age_days = champion.age_days(now)
@@ -58,4 +59,6 @@ def decide_source(
             return Decision("model", f"{known}, is at most {policy.max_model_age_days} days old")
     if mode in ("simulated", "files"):
         return Decision(policy.fallback_rule, f"{lack}; the rule decides in {mode} mode")
+    if champion is None and newest is not None:
+        lack += f" (the newest training was {_CALLED[newest.verdict]}: {newest.reason})"
     return Decision("hold", f"{lack}; {mode} mode holds until a model is trained and promoted")
