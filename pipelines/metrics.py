@@ -33,9 +33,9 @@ _WINDOW_SESSIONS = 20
 _STATES = ("active", "reducing", "halted")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class HomeMetrics(Collector):
-    """The figures of one home; floats only here, where nothing is decided."""
+    """The figures of one home; floats only here, where nothing is decided. A registry knows it as this one object."""
 
     settings: TradingSettings
     home: Home

@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from execution.domain import events
@@ -51,7 +52,9 @@ class Change:
             found = inspect.getattr_static(found, part)
         if event:
             return found.dispatcher.dispatch(getattr(events, event))
-        return inspect.unwrap(found.fget if isinstance(found, property) else found)
+        if isinstance(found, property):
+            found = found.fget
+        return inspect.unwrap(found.func if isinstance(found, cached_property) else found)
 
     def applied(self, source: str) -> str:
         assert self.old in source, f"{self.where} no longer says {self.old!r}: write the mutant anew"

@@ -104,9 +104,9 @@ def test_one_folder_for_anchors_is_refused(folders: tuple[str, ...]) -> None:
 
 
 def test_migrate_goes_down_and_up(settings: TradingSettings, home: Home) -> None:
-    assert migrated_page(settings, home, to=1) == "ledger schema 3 to 1"
-    assert migrated_page(settings, home, to=None) == "ledger schema 1 to 3"
-    assert migrated_page(settings, home, to=None) == "ledger schema 3 already"
+    assert migrated_page(settings, home, to=1) == "ledger schema 4 to 1"
+    assert migrated_page(settings, home, to=None) == "ledger schema 1 to 4"
+    assert migrated_page(settings, home, to=None) == "ledger schema 4 already"
     verified_page(settings, home)
 
 
