@@ -10,10 +10,11 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 
+import psycopg2
 import pytest
 
 _NUMBERS = itertools.count(1)
@@ -30,6 +31,16 @@ def postgres_dsn() -> str:
     if reason:
         pytest.skip(f"no Postgres server here: {reason}")
     return dsn
+
+
+def a_database() -> str:
+    """Return where an empty database of the server is; what uses the default schema there meets nobody else's rows."""
+    dsn, name = postgres_dsn(), f"home_{next(_NUMBERS)}"
+    with closing(psycopg2.connect(dsn)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(f"create database {name}")
+    return dsn.replace("/postgres?", f"/{name}?")
 
 
 @cache

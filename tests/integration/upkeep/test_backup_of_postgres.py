@@ -10,7 +10,7 @@ from execution.ledger.sqlite_ledger import SqliteDriver, SqliteLedger
 from execution.ledger.transplanting import transplant
 from pipelines.cli.restore import restored_page
 from pipelines.upkeep.backup import make_backup
-from tests.builders.postgres import a_schema, postgres_dsn
+from tests.builders.postgres import a_database, a_schema, postgres_dsn
 from tests.builders.trading_days import FIRST
 from tests.integration.upkeep.traded_home import TradedHome
 
@@ -29,7 +29,7 @@ def test_a_home_whose_ledger_is_in_postgres_is_backed_up_with_it(tmp_path: Path)
     traded.days.live(FIRST)
     traded.tell_the_clock()
     assert traded.days.desk.anchoring is not None
-    dsn = postgres_dsn()
+    dsn = a_database()
     head = transplant(SqliteDriver(traded.home.ledger), PostgresDriver(dsn, schema=DEFAULT_SCHEMA))
     traded.home.ledger.unlink()
     ledger = traded.settings.ledger.model_copy(update={"postgres_dsn": SecretStr(dsn)})

@@ -3,20 +3,18 @@
 from pathlib import Path
 
 import dagster as dg
-import psycopg2
 import pytest
 from pydantic import SecretStr
 
 from execution.domain.errors import DataError, LedgerError, SettingsRefused
 from execution.ledger.lease import Lease
-from execution.ledger.postgres_ledger import DEFAULT_SCHEMA
 from execution.ledger.sqlite_ledger import SqliteLedger
 from execution.session.lease_of_act import ACT_LEASE
 from pipelines.cli.migrate import migrated_home
 from pipelines.dagster_instance import POSTGRES_VARIABLE, prepare_instance
 from pipelines.ledger_opening import open_ledger
 from pipelines.settings import Settings
-from tests.builders.postgres import postgres_dsn
+from tests.builders.postgres import a_database
 from tests.builders.trading_days import FIRST
 from tests.integration.upkeep.traded_home import TradedHome
 
@@ -39,16 +37,8 @@ def traded(tmp_path: Path) -> TradedHome:
 
 @pytest.fixture
 def dsn(monkeypatch: pytest.MonkeyPatch) -> str:
-    """Return an empty database of the one server, of which the environment tells the orchestrator too."""
-    dsn = postgres_dsn()
-    connection = psycopg2.connect(dsn)
-    with connection.cursor() as cursor:
-        cursor.execute("select nspname from pg_namespace where nspname like %s", (f"{DEFAULT_SCHEMA}%",))
-        for (name,) in cursor.fetchall():
-            cursor.execute(f"drop schema {name} cascade")
-        cursor.execute("drop schema public cascade; create schema public")
-    connection.commit()
-    connection.close()
+    """Return an empty database, of which the environment tells the orchestrator too."""
+    dsn = a_database()
     monkeypatch.setenv(POSTGRES_VARIABLE, dsn)
     return dsn
 

@@ -15,7 +15,7 @@ from pipelines.ledger_opening import open_ledger
 from pipelines.settings import load_settings
 from pipelines.trading_settings import LedgerSettings, TradingSettings, load_trading_settings
 from tests.builders.orders import account_opened, plan_recorded
-from tests.builders.postgres import postgres_dsn
+from tests.builders.postgres import a_database
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_doctor_fails_a_ledger_that_lost_its_anchored_head(settings: TradingSett
 
 
 def test_a_ledger_in_postgres_is_opened_by_its_setting(tmp_path: Path) -> None:
-    settings = load_trading_settings(environ={"TOUCHSTONE__LEDGER__POSTGRES_DSN": postgres_dsn()})
+    settings = load_trading_settings(environ={"TOUCHSTONE__LEDGER__POSTGRES_DSN": a_database()})
     home = Home(tmp_path / "home")
     open_ledger(settings, home).append(account_opened())
     assert "the chain holds: 1 rows" in verified_page(settings, home)
