@@ -86,11 +86,21 @@ def summary(measured: Mapping[str, Any]) -> dict[str, Any]:
         },
         "batch_to_plan_seconds": typical(plans),
         "whole_day_seconds": typical(after - before for before, after in pairwise(ends[1:])),
+        "acts": _seconds_of_acts(lived["runs"], sessions),
         "day_0_seconds": ends[0],
         "start_seconds": fresh["start"]["wall_seconds"],
         "first_cycle_of_a_process": _ingest_to_batch(fresh["runs"], last),
         "empty_run_10_steps_seconds": lived["empty_run_10_steps"]["wall_seconds"],
     }
+
+
+def _seconds_of_acts(runs: list[dict[str, Any]], sessions: list[str]) -> dict[str, float]:
+    """Return what each act of a warm day takes a day: one may run more than once, or on some days only."""
+    taken: dict[str, float] = {}
+    for run in runs:
+        if run["session"] in sessions:
+            taken[run["act"]] = taken.get(run["act"], 0.0) + run["usage"]["wall_seconds"] / len(sessions)
+    return dict(sorted(taken.items(), key=lambda act: -act[1]))
 
 
 def _ingest_to_batch(runs: list[dict[str, Any]], session: str) -> dict[str, Any]:
@@ -132,6 +142,12 @@ def print_summaries(rows: list[dict[str, Any]]) -> None:
         "Seconds per step, warm",
         ("step", *(f"{row['symbols']:,}" for row in rows)),
         [(name.replace("__", "/"), *(f"{row['steps'].get(name, 0.0):.3f}" for row in rows)) for name in names],
+    )
+    acts = list(dict.fromkeys(act for row in rows for act in row["acts"]))
+    print_table(
+        "Seconds a day per act, warm, mean",
+        ("act", *(f"{row['symbols']:,}" for row in rows)),
+        [(act, *(f"{row['acts'].get(act, 0.0):.3f}" for row in rows)) for act in acts],
     )
     print_table(
         "The rest of the day in one process",
