@@ -1,10 +1,11 @@
 """One symbol, one cycle, and every way it can be cut down: a complete statement where random schedules give breadth.
 
-A process dies at every stop in turn, and at every pair of stops, under every way a submission can fare. Pairs over
-reads are a million; a sample of them is drawn from a seed.
+A process dies at every stop in turn, and at every pair of stops next to something it writes, under every way a
+submission can fare. A read leaves nothing behind (a test watches all that outlives a process), so dying at a read is
+dying after the write before it, a little later. Pairs over reads are a million; a sample of them is drawn from a seed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -13,10 +14,14 @@ from execution.simulation.faults import MODES, Faults
 from execution.simulation.hub import AT_WRITES
 from execution.simulation.market import SESSIONS
 from execution.simulation.plot import Plot
-from execution.simulation.schedule import Outcome, run_plot
+from execution.simulation.schedule import OnStop, Outcome, run_plot
 
 _SEED: Final = 1
 _QUIET: Final = Faults(switch=0.0, step_microseconds=500)
+WRITES: Final = (
+    AT_WRITES | {f"{call}{at}" for call in ("lease", "renew", "release", "artifact") for at in "<>"} | {"engage"}
+)
+"""Stops before, inside and after everything a process writes: ledger, leases, artifacts, kill switch, the wire."""
 _PLOT: Final = Plot(days=SESSIONS[:1], liked=(("AAA",),), healed_at=0)
 
 
@@ -25,23 +30,19 @@ def single_crashes(*, fate: str, only_writes: bool) -> Iterator[Outcome]:
 
     Args:
         fate: how every submission fares, one of `FATES`.
-        only_writes: leave out stops at reads; dying at a read is dying after the write before it.
+        only_writes: leave out stops at reads.
     """
-    whole: list[str] = []
-    yield _lived(fate, frozenset(), whole)
-    for stop in _chosen(whole, after=0, only_writes=only_writes):
-        yield _lived(fate, frozenset({stop}))
+    yield one_cycle(fate)
+    stops = _writes(fate) if only_writes else range(1, len(_stops(fate)) + 1)
+    for stop in stops:
+        yield one_cycle(fate, {stop})
 
 
-def paired_crashes(*, fate: str, only_writes: bool) -> Iterator[Outcome]:
-    """Yield what comes of dying at each pair of stops of a cycle; arguments as for `single_crashes`."""
-    whole: list[str] = []
-    _lived(fate, frozenset(), whole)
-    for first in _chosen(whole, after=0, only_writes=only_writes):
-        again: list[str] = []
-        _lived(fate, frozenset({first}), again)
-        for second in _chosen(again, after=first, only_writes=only_writes):
-            yield _lived(fate, frozenset({first, second}))
+def paired_crashes(*, fate: str) -> Iterator[Outcome]:
+    """Yield what comes of dying at each pair of a cycle's stops at writes, under a fate of every submission."""
+    for first in _writes(fate):
+        for second in _writes(fate, first):
+            yield one_cycle(fate, {first, second})
 
 
 def sampled_pairs(*, fate: str, firsts: int, seconds: int, seed: int) -> Iterator[Outcome]:
@@ -54,21 +55,27 @@ def sampled_pairs(*, fate: str, firsts: int, seconds: int, seed: int) -> Iterato
         seed: of the draws.
     """
     draws = Draws(seed, f"pairs:{fate}")
-    whole: list[str] = []
-    _lived(fate, frozenset(), whole)
+    whole = len(_stops(fate))
     for _ in range(firsts):
-        first = 1 + draws.below(len(whole))
-        again: list[str] = []
-        _lived(fate, frozenset({first}), again)
+        first = 1 + draws.below(whole)
+        again = len(_stops(fate, first))
         for _ in range(seconds):
-            yield _lived(fate, frozenset({first, first + 1 + draws.below(len(again) - first)}))
+            yield one_cycle(fate, {first, first + 1 + draws.below(again - first)})
 
 
-def _lived(fate: str, crash_at: frozenset[int], stop_names: list[str] | None = None) -> Outcome:
-    plot = replace(_PLOT, crash_at=crash_at, forced=fate)
-    return run_plot(_SEED, MODES["normal"], _QUIET, plot, stop_names=stop_names)
+def one_cycle(fate: str, crash_at: Collection[int] = (), *, on_stop: OnStop | None = None) -> Outcome:
+    """Return what comes of the cycle when its process dies at some stops, counted from 1."""
+    plot = replace(_PLOT, crash_at=frozenset(crash_at), forced=fate)
+    return run_plot(_SEED, MODES["normal"], _QUIET, plot, on_stop=on_stop)
 
 
-def _chosen(names: list[str], *, after: int, only_writes: bool) -> list[int]:
-    stops = range(after + 1, len(names) + 1)
-    return [stop for stop in stops if not only_writes or names[stop - 1] in AT_WRITES]
+def _stops(fate: str, *crash_at: int) -> list[str]:
+    names: list[str] = []
+    one_cycle(fate, set(crash_at), on_stop=lambda _, name: names.append(name))
+    return names
+
+
+def _writes(fate: str, *crash_at: int) -> list[int]:
+    """Return the stops at writes that come after the last death."""
+    after = max(crash_at, default=0)
+    return [stop for stop, name in enumerate(_stops(fate, *crash_at), start=1) if stop > after and name in WRITES]

@@ -62,6 +62,7 @@ class Hub:
         now: microseconds of virtual time since the schedule began.
         crash_at: stops, counted from 1 over mortal processes, at which the process dies whatever the rates say.
         is_healed: from here on nothing goes wrong any more.
+        on_stop: is told the name of every stop of a mortal process, before anything goes wrong there.
     """
 
     draws: Draws
@@ -72,7 +73,7 @@ class Hub:
     crashes: int = 0
     is_healed: bool = False
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=_TRACE_TAIL))
-    stop_names: list[str] | None = None
+    on_stop: Callable[[str], None] | None = None
     _steps: int = 0
     _trace: "hashlib._Hash" = field(default_factory=hashlib.sha256)
     _processes: list[VirtualProcess] = field(default_factory=list)
@@ -138,8 +139,8 @@ class Hub:
         self.now += int(draws.unit() * faults.step_microseconds)
         if process.is_mortal:
             self.stops += 1
-            if self.stop_names is not None:
-                self.stop_names.append(name)
+            if self.on_stop is not None:
+                self.on_stop(name)
             if self.stops in self.crash_at:
                 self._die(process)
             if not self.is_healed:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -22,6 +23,7 @@ from execution.simulation.stage import CASH_USD, LIMITS, Stage
 from execution.simulation.timeline import virtual_time
 from execution.simulation.venue import Venue
 
+OnStop = Callable[[Stage, str], None]
 _TIME_TO_END_SECONDS: Final = 3 * 3600
 """How long after the last settle is due everything must have come to its end."""
 
@@ -56,7 +58,7 @@ def run_seed(seed: int, mode: Mode) -> Outcome:
     return run_plot(seed, mode, faults, drawn_plot(options, faults))
 
 
-def run_plot(seed: int, mode: Mode, faults: Faults, plot: Plot, *, stop_names: list[str] | None = None) -> Outcome:
+def run_plot(seed: int, mode: Mode, faults: Faults, plot: Plot, *, on_stop: OnStop | None = None) -> Outcome:
     """Live a schedule whose faults and plot are given; the seed draws what is left.
 
     Args:
@@ -64,20 +66,23 @@ def run_plot(seed: int, mode: Mode, faults: Faults, plot: Plot, *, stop_names: l
         mode: the kind of venue, and where the ledger lives.
         faults: what goes wrong and how often.
         plot: what it is about.
-        stop_names: is given the name of every stop of a mortal process, in order.
+        on_stop: is told the name of every stop of a mortal process, with everything that outlives it.
     """
-    hub = Hub(Draws(seed, "schedule"), faults, plot.crash_at, stop_names=stop_names)
+    hub = Hub(Draws(seed, "schedule"), faults, plot.crash_at)
+
+    def lived(opened: Callable[[], LedgerStore]) -> Outcome:
+        stage = _staged(seed, hub, mode, plot, opened)
+        if on_stop is not None:
+            hub.on_stop = partial(on_stop, stage)
+        return _lived(seed, plot, stage)
+
     if mode.ledger == "memory":
         ledger = MemoryLedger(clock_seconds=lambda: hub.now / SECOND)
-        return _lived(seed, plot, _staged(seed, hub, mode, plot, lambda: ledger))
+        return lived(lambda: ledger)
     shared = Path("/dev/shm")  # noqa: S108 - only for speed, any folder will do
     with TemporaryDirectory(dir=shared if shared.is_dir() else None) as folder:
         path = Path(folder) / "ledger.db"
-        return _lived(
-            seed,
-            plot,
-            _staged(seed, hub, mode, plot, lambda: SqliteLedger(path, clock_seconds=lambda: hub.now / SECOND)),
-        )
+        return lived(lambda: SqliteLedger(path, clock_seconds=lambda: hub.now / SECOND))
 
 
 def _lived(seed: int, plot: Plot, stage: Stage) -> Outcome:

@@ -1,13 +1,15 @@
-"""One symbol, one cycle: dying at every stop, and at every pair of stops, under every way a submission can fare."""
+"""One symbol, one cycle: dying at every stop, and at every pair of writes, under every way a submission can fare."""
 
 from collections.abc import Callable, Iterable
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any
 
 import pytest
 
-from execution.simulation.exhaustive import paired_crashes, sampled_pairs, single_crashes
+from execution.ledger.memory_ledger import MemoryLedger
+from execution.simulation.exhaustive import WRITES, one_cycle, paired_crashes, sampled_pairs, single_crashes
 from execution.simulation.schedule import Outcome
+from execution.simulation.stage import Stage
 from execution.simulation.wire import FATES
 
 
@@ -41,7 +43,7 @@ def test_dying_at_every_single_stop_of_a_cycle_breaks_no_promise(
 def test_dying_at_every_pair_of_writes_of_a_cycle_breaks_no_promise(
     fate: str, record_property: Callable[[str, Any], None]
 ) -> None:
-    count, found = broken(paired_crashes(fate=fate, only_writes=True))
+    count, found = broken(paired_crashes(fate=fate))
     record_property("schedules", count)
     assert found == []
 
@@ -56,17 +58,6 @@ def test_dying_twice_anywhere_in_a_cycle_breaks_no_promise(
     assert count == 60
 
 
-@pytest.mark.campaign
-@pytest.mark.parametrize("fate", FATES)
-def test_dying_at_every_pair_of_stops_of_a_cycle_breaks_no_promise(
-    fate: str, record_property: Callable[[str, Any], None]
-) -> None:
-    # A million schedules over all fates: hours.
-    count, found = broken(paired_crashes(fate=fate, only_writes=False))
-    record_property("schedules", count)
-    assert found == []
-
-
 def test_a_sample_of_pairs_dies_twice_at_stops_its_seed_draws() -> None:
     def drawn(seed: int) -> list[tuple[int, ...]]:
         outcomes = list(sampled_pairs(fate="accepted", firsts=3, seconds=3, seed=seed))
@@ -77,9 +68,30 @@ def test_a_sample_of_pairs_dies_twice_at_stops_its_seed_draws() -> None:
     assert all(first < second for first, second in drawn(1))
 
 
-def test_pairs_over_reads_begin_with_every_second_stop_after_the_first() -> None:
-    outcomes = islice(paired_crashes(fate="refused", only_writes=False), 5)
-    assert [outcome.crashed_at for outcome in outcomes] == [(1, 2), (1, 3), (1, 4), (1, 5), (1, 6)]
+@pytest.mark.parametrize("fate", FATES)
+def test_what_outlives_a_process_changes_at_writes_alone(fate: str) -> None:
+    # So a process that dies at a read leaves what it would have left right after the write before.
+    found: list[tuple[str, tuple[object, ...]]] = []
+
+    def durable(stage: Stage, name: str) -> None:
+        ledger = stage.opened()
+        assert isinstance(ledger, MemoryLedger)
+        kept = (ledger.head(), dict(ledger._leases), set(stage.artifacts.files), stage.switch.is_engaged)
+        found.append((name, kept))
+
+    one_cycle(fate, on_stop=durable)
+    changed = {stop for (_, before), (stop, after) in pairwise(found) if before != after}
+    assert changed == {"record>", "lease>", "renew>", "release>", "artifact>"}
+    assert changed < WRITES
+
+
+def test_pairs_begin_with_every_second_write_after_the_first() -> None:
+    outcomes = islice(paired_crashes(fate="refused"), 5)
+    pairs = [outcome.crashed_at for outcome in outcomes]
+    assert {first for first, _ in pairs} == {pairs[0][0]}
+    seconds = [second for _, second in pairs]
+    assert seconds == sorted(set(seconds))
+    assert seconds[0] > pairs[0][0]
 
 
 def test_a_cycle_that_dies_nowhere_trades() -> None:
