@@ -29,6 +29,7 @@ from execution.trading_calendar import TradingCalendar
 from pipelines.code_hash import checkout_root, code_hash
 from pipelines.due_trading import book_of
 from pipelines.home import Home
+from pipelines.news_adapters import with_news_providers
 from pipelines.settings import Settings
 from pipelines.trading_adapters import batches_of, clock_of
 from pipelines.upkeep.adapters import upkeep_resources
@@ -39,12 +40,16 @@ SESSIONS_BEFORE_THE_FIRST_CYCLE: Final = 504
 
 
 def sources_of(settings: Settings, home: Home) -> MarketSources:
-    """Return the sources of the mode. Nothing is asked of them yet.
+    """Return the sources of the mode, and news providers beside them. Nothing is asked of them yet.
 
     Raises:
-        SettingsRefused: files mode names no folder, a mode that reads from Alpaca has no keys for it, or Yahoo cannot
-            be read.
+        SettingsRefused: files mode names no folder, a mode that reads from Alpaca has no keys for it, Yahoo cannot be
+            read, or there is no news provider of a name.
     """
+    return with_news_providers(_sources_of_mode(settings, home), settings, home)
+
+
+def _sources_of_mode(settings: Settings, home: Home) -> MarketSources:
     if settings.mode == "simulated":
         return simulated_sources(SimulatedMarket(settings.simulated), watchlists=_watchlists(settings))
     if settings.mode == "files":
@@ -167,6 +172,7 @@ def _recomputed(
             symbols=symbols,
             library=library,
             scorer=scorer_of(policy),
+            weighing=policy.news,
         )
 
     return rows

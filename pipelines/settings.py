@@ -14,6 +14,7 @@ from assets.features.policy import FeaturePolicy
 from assets.ingest.alpaca_settings import AlpacaDataSettings
 from assets.ingest.edgar_settings import EdgarSettings
 from assets.ingest.files_settings import FilesSourceSettings
+from assets.ingest.news_settings import NewsProviderSettings
 from assets.ingest.simulated_market import SimulatedMarketSettings
 from assets.ingest.yahoo_settings import YahooSettings
 from assets.maintenance.backup_policy import BackupPolicy
@@ -46,6 +47,9 @@ class Settings(TradingSettings):
     )
     edgar: EdgarSettings = Field(
         default=EdgarSettings(), description="Who asks the SEC for filings in modes paper and live."
+    )
+    news_providers: dict[str, NewsProviderSettings] = Field(
+        default={}, description="News providers beside the mode's own, by name; each is a file of its own."
     )
     universe: UniversePolicy = Field(default=UniversePolicy(), description="Which symbols a strategy may consider.")
     features: FeaturePolicy = Field(

@@ -17,7 +17,8 @@ from assets import schemas
 from assets.features.dbt_bridge import BuildRequest, write_request
 from assets.features.feature_library import LIBRARY_FEATURES, FeatureLibrary
 from assets.features.feature_parts import KINDS, MARKET_SERIES, NEWS_SENTIMENT, PRICE_FEATURES, FeatureParts
-from assets.features.headline_scores import HEADLINE_COLUMNS, SCORE_SCHEMA, scored_headlines, usable_positions
+from assets.features.headline_scores import SCORE_SCHEMA, scored_by, scored_headlines, usable_positions
+from assets.features.policy import NewsWeighing
 from assets.features.price_features import (
     MARKET_SCHEMA,
     ROW_SCHEMA,
@@ -40,6 +41,8 @@ from execution.trading_calendar import TradingCalendar
 
 SESSIONS_PER_PART: Final = 250
 """About a year: a first build then needs memory for one year of rows at a time."""
+# Staging calls a row's provider otherwise than raw rows do.
+_HEADLINE_COLUMNS: Final = ("news_id", "symbol", "headline", "source_name as source", "known_at")
 _SCHEMAS: Final = {PRICE_FEATURES: ROW_SCHEMA, MARKET_SERIES: MARKET_SCHEMA, NEWS_SENTIMENT: SCORE_SCHEMA}
 
 
@@ -109,21 +112,22 @@ def write_news_sentiment(
     feature_parts: FeatureParts,
     calendar: TradingCalendar,
     scorer: HeadlineScorer,
+    weighing: NewsWeighing,
 ) -> Written:
     """Score and store the headlines of the session and of every earlier one that is missing.
 
     Raises:
         DataError: the base models do not hold the snapshot's parts.
     """
-    news = known_rows(warehouse, snapshot, "news", HEADLINE_COLUMNS)
+    news = known_rows(warehouse, snapshot, "news", _HEADLINE_COLUMNS)
     first = snapshot.session
     if news.num_rows:
         first = calendar.sessions[int(usable_positions(news, calendar).min())]
     sessions = calendar.between(first, snapshot.session)
-    # Scores of two scorers do not belong into one history: another scorer scores it anew.
-    is_same = _scored_by(feature_parts, snapshot.session) in {None, scorer.hash}
+    # Scores of two scorers do not belong into one history: another scorer, or other weights, score it anew.
+    is_same = _scored_by(feature_parts, snapshot.session) in {None, scored_by(scorer, weighing)}
     wanted = _missing(feature_parts, NEWS_SENTIMENT, sessions) if is_same else tuple(sessions)
-    rows = scored_headlines(news, sessions=wanted, calendar=calendar, scorer=scorer)
+    rows = scored_headlines(news, sessions=wanted, calendar=calendar, scorer=scorer, weighing=weighing)
     part = feature_parts.write(NEWS_SENTIMENT, rows, wanted)
     return Written(wanted, rows.num_rows, _count(rows, snapshot.session), (part,))
 
@@ -182,8 +186,10 @@ def _missing(feature_parts: FeatureParts, kind: str, sessions: Sequence[date]) -
 
 
 def _scored_by(feature_parts: FeatureParts, last: date) -> str | None:
-    """Return the hash of what the newest stored headlines were scored by; None where none is stored."""
+    """Return the hash of what scored the newest stored headlines; empty for other columns, None where none is."""
     for part in reversed(feature_parts.in_force(NEWS_SENTIMENT, schema=SCORE_SCHEMA, last=last)):
+        if not pq.read_schema(part.path).equals(SCORE_SCHEMA):
+            return ""
         told = pq.read_table(part.path, columns=["lexicon_hash"], use_threads=False).column("lexicon_hash")
         if len(told):
             return str(told[0].as_py())

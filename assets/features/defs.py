@@ -147,6 +147,7 @@ def news_sentiment(
         feature_parts=feature_parts,
         calendar=TradingCalendar.shipped(),
         scorer=scorer,
+        weighing=feature_policy.news,
     )
     return dg.MaterializeResult(metadata={**written_facts(written), **scorer_facts(scorer)})
 

@@ -1,7 +1,7 @@
 """Headlines to scored rows of the sessions that could first use them: what `features/news_sentiment` stores."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from typing import Final
 
@@ -9,11 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from assets.features.policy import NewsWeighing
+from assets.features.same_stories import told_before
 from assets.features.sentiment import HeadlineScorer
 from assets.schemas import INSTANT
+from execution.domain.canonical import content_hash
 from execution.trading_calendar import TradingCalendar
 
-HEADLINE_COLUMNS: Final = ("news_id", "symbol", "headline", "known_at")
+HEADLINE_COLUMNS: Final = ("news_id", "symbol", "headline", "source", "known_at")
 SCORE_SCHEMA: Final = pa.schema(
     [
         pa.field("session", pa.date32(), nullable=False),
@@ -23,7 +26,11 @@ SCORE_SCHEMA: Final = pa.schema(
         # Calendar position of the session that could first use any version of the headline: its age is counted from it.
         pa.field("first_position", pa.int32(), nullable=False),
         pa.field("sentiment_milli", pa.int32(), nullable=False),
-        # Of whatever scored it, a word list or a model.
+        # Of the provider that told it: sums over a window are of weight times thousandths.
+        pa.field("weight", pa.int32(), nullable=False),
+        # The id under which another provider told the same story first; such a row counts for nothing.
+        pa.field("same_story_as", pa.string()),
+        # Of whatever scored it, a word list or a model, and of how providers are weighed.
         pa.field("lexicon_hash", pa.string(), nullable=False),
     ]
 )
@@ -37,7 +44,12 @@ def usable_positions(news: pa.Table, calendar: TradingCalendar) -> npt.NDArray[n
 
 
 def scored_headlines(
-    news: pa.Table, *, sessions: Sequence[date], calendar: TradingCalendar, scorer: HeadlineScorer
+    news: pa.Table,
+    *,
+    sessions: Sequence[date],
+    calendar: TradingCalendar,
+    scorer: HeadlineScorer,
+    weighing: NewsWeighing,
 ) -> pa.Table:
     """Return a scored row per version of a headline that became usable in one of the sessions.
 
@@ -46,6 +58,7 @@ def scored_headlines(
         sessions: sessions wanted.
         calendar: the exchange calendar.
         scorer: makes a number of each.
+        weighing: what a provider's word weighs, and when two tell the same story.
 
     Returns:
         Schema `SCORE_SCHEMA`, ordered by session, symbol, id and instant.
@@ -58,6 +71,7 @@ def scored_headlines(
     wanted = np.isin(positions, [calendar.index(session) for session in sessions])
     rows = np.flatnonzero(wanted)
     chosen = news.take(pa.array(rows))
+    repeats = told_before(news, within=timedelta(minutes=weighing.same_story_minutes))
     table = pa.Table.from_arrays(
         [
             pa.array([calendar.sessions[position] for position in positions[rows].tolist()], pa.date32()),
@@ -66,11 +80,21 @@ def scored_headlines(
             chosen.column("known_at").cast(INSTANT),
             pa.array([first[ids[row]] for row in rows.tolist()], pa.int32()),
             pa.array([scorer.milli(text) for text in chosen.column("headline").to_pylist()], pa.int32()),
-            pa.repeat(scorer.hash, len(rows)),
+            pa.array([weighing.weight(source) for source in chosen.column("source").to_pylist()], pa.int32()),
+            pa.array([repeats.get(ids[row]) for row in rows.tolist()], pa.string()),
+            pa.repeat(scored_by(scorer, weighing), len(rows)),
         ],
         schema=SCORE_SCHEMA,
     )
     return table.sort_by([(name, "ascending") for name in ("session", "symbol", "news_id", "known_at")])
+
+
+def scored_by(scorer: HeadlineScorer, weighing: NewsWeighing) -> str:
+    """Return one hash of what makes a history of scores: the scorer's own where every provider weighs alike."""
+    weights = {provider: weight for provider, weight in weighing.weights.items() if weight != 1}
+    told = weighing.model_copy(update={"weights": weights})
+    is_plain = told == NewsWeighing()
+    return scorer.hash if is_plain else content_hash({"scorer": scorer.hash, **told.model_dump()})
 
 
 @cache

@@ -6,7 +6,7 @@ market-wide features, which need every symbol's whole history, and fundamentals.
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -16,8 +16,10 @@ from assets import schemas
 from assets.feature_catalogue import FEATURES
 from assets.features.feature_library import FeatureLibrary
 from assets.features.headline_scores import HEADLINE_COLUMNS, usable_positions
+from assets.features.policy import NewsWeighing
 from assets.features.price_features import FAMILIES, PricePast, feature_rows, library_rows, read_past
 from assets.features.price_panel import ACTION_COLUMNS, BAR_COLUMNS, MEMBERSHIP_COLUMNS
+from assets.features.same_stories import told_before
 from assets.features.sentiment import HeadlineScorer, Lexicon
 from assets.raw_store import RawStore
 from execution.trading_calendar import TradingCalendar
@@ -36,6 +38,7 @@ def recompute(
     symbols: Sequence[str],
     library: FeatureLibrary,
     scorer: HeadlineScorer | None = None,
+    weighing: NewsWeighing | None = None,
     calendar: TradingCalendar | None = None,
 ) -> pa.Table:
     """Return a session's feature rows computed from raw rows known at an instant.
@@ -47,6 +50,7 @@ def recompute(
         symbols: symbols wanted; those not listed or without a bar have no row.
         library: the sets that are switched on.
         scorer: makes a number of a headline; the shipped word list when None.
+        weighing: what a provider's headlines weigh; all alike when None.
         calendar: the exchange calendar; the shipped one when None.
 
     Returns:
@@ -62,7 +66,15 @@ def recompute(
     for rows in (feature_rows(past, [session], listed), library_rows(past, library, [session], listed)):
         # Symbols whose history has not begun have a row of nulls, as in the mart.
         joined = joined.join(rows.drop_columns(["session"]), keys="symbol", join_type="left outer").sort_by("symbol")
-    headlines = _news_columns(raw_store, session, as_of, listed, calendar=calendar, scorer=scorer or Lexicon.shipped())
+    headlines = _news_columns(
+        raw_store,
+        session,
+        as_of,
+        listed,
+        calendar=calendar,
+        scorer=scorer or Lexicon.shipped(),
+        weighing=weighing or NewsWeighing(),
+    )
     columns = {name: joined.column(name) for name in _KERNEL} | headlines
     # A check asks for several moments; what one of them read must not stand beside the next.
     pa.default_memory_pool().release_unused()
@@ -117,6 +129,7 @@ def _news_columns(
     *,
     calendar: TradingCalendar,
     scorer: HeadlineScorer,
+    weighing: NewsWeighing,
 ) -> dict[str, pa.Array]:
     news = raw_store.read(schemas.NEWS, as_of=as_of, columns=HEADLINE_COLUMNS)
     positions = usable_positions(news, calendar)
@@ -126,29 +139,34 @@ def _news_columns(
     # Headlines a month old or more count in no window, but their feed's beginning does.
     rows_wanted = np.flatnonzero(is_wanted & (positions > now - 40) & (positions <= now))
     first: dict[tuple[str, str], int] = {}
-    newest: dict[tuple[str, str], tuple[datetime, str]] = {}
+    newest: dict[tuple[str, str], tuple[datetime, str, int]] = {}
+    repeats = told_before(news, within=timedelta(minutes=weighing.same_story_minutes))
     chosen = news.take(pa.array(rows_wanted)).to_pylist()
     for row, position in zip(chosen, positions[rows_wanted].tolist(), strict=True):
+        if (row["news_id"], row["symbol"]) in repeats:
+            continue
         key = (row["symbol"], row["news_id"])
         first[key] = min(first.get(key, position), position)
         if key not in newest or newest[key][0] < row["known_at"]:
-            newest[key] = (row["known_at"], row["headline"])
-    told: dict[str, list[tuple[int, int]]] = {symbol: [] for symbol in symbols}
-    for key, (_, headline) in newest.items():
+            newest[key] = (row["known_at"], row["headline"], weighing.weight(row["source"]))
+    told: dict[str, list[tuple[int, int, int]]] = {symbol: [] for symbol in symbols}
+    for key, (_, headline, weight) in newest.items():
         if first[key] > now - 20:
-            told[key[0]].append((now - first[key], scorer.milli(headline)))
+            told[key[0]].append((now - first[key], scorer.milli(headline), weight))
     ages = None if began is None else now - began + 1
     rows = [_news_values(told[symbol], ages) for symbol in symbols]
     return {name: pa.array([row[name] for row in rows], pa.float64()) for name in _NEWS}
 
 
-def _news_values(told: Sequence[tuple[int, int]], feed_sessions: int | None) -> dict[str, float | None]:
+def _news_values(told: Sequence[tuple[int, int, int]], feed_sessions: int | None) -> dict[str, float | None]:
     values: dict[str, float | None] = {}
     for window in (1, 5, 20):
-        scores = [score for age, score in told if age < window]
+        scores = [(score, weight) for age, score, weight in told if age < window]
+        whole = sum(weight for _, weight in scores)
         is_full = feed_sessions is not None and feed_sessions >= window
         values[f"news_count_{window}d"] = float(len(scores)) if is_full else None
-        values[f"news_sentiment_{window}d"] = sum(scores) / (1000 * len(scores)) if scores and is_full else None
+        summed = sum(score * weight for score, weight in scores)
+        values[f"news_sentiment_{window}d"] = summed / (1000 * whole) if scores and is_full else None
     count_5, count_20 = values["news_count_5d"], values["news_count_20d"]
     sentiment_5, sentiment_20 = values["news_sentiment_5d"], values["news_sentiment_20d"]
     values["news_intensity_5_20"] = (

@@ -16,7 +16,7 @@ from assets import schemas
 from assets.features.dbt_bridge import DbtProject
 from assets.features.feature_library import FeatureLibrary
 from assets.features.feature_parts import FeatureParts
-from assets.features.policy import FeaturePolicy
+from assets.features.policy import FeaturePolicy, NewsWeighing
 from assets.raw_store import RawStore
 from assets.snapshots import SnapshotStore
 from assets.universe_policy import UniversePolicy
@@ -25,6 +25,7 @@ from tests.builders import raw_rows
 from tests.builders.raw_rows import CALENDAR
 
 Records = dict[str, list[dict[str, Any]]]
+WEIGHING = NewsWeighing(weights={"second_wire": 3})
 GOOD, BAD, FLAT = "{} shares rise on strong demand", "{} shares fall as orders miss forecasts", "{} opens an office"
 
 
@@ -64,7 +65,7 @@ class FeatureHome:
             "warehouse": self.warehouse,
             "feature_parts": self.feature_parts,
             "feature_library": self.library,
-            "feature_policy": FeaturePolicy(),
+            "feature_policy": FeaturePolicy(news=WEIGHING),
             "universe_policy": policy or UniversePolicy(min_adv20_shares=10_000),
         }
 
@@ -191,6 +192,12 @@ def _news(names: Sequence[str], days: Sequence[date], seed: int) -> list[dict[st
             rows.append({**row, "known_at": at + timedelta(minutes=1)})
             if number % 17 == 0:
                 rows.append({**row, "headline": BAD.format(name), "known_at": at + timedelta(hours=30)})
+            if number % 3 == 0:
+                # A second provider tells the story again, soon or too late to be the same, and now and then first.
+                hours = (-2, 5, 26)[number // 3 % 3]
+                again = {"news_id": f"second_wire:{number}-{name}", "headline": f"  {text.upper()}!"}
+                told = at + timedelta(hours=hours)
+                rows.append({**row, **again, "source": "second_wire", "published_at": told, "known_at": told})
     return rows
 
 

@@ -18,6 +18,7 @@ headlines as (
     select
         scored.symbol,
         scored.sentiment_milli,
+        scored.weight,
         scored.first_position,
         usable.position as usable_from,
         lead(usable.position) over (
@@ -25,18 +26,23 @@ headlines as (
         ) as usable_until
     from ({{ feature_rows('news_sentiment') }}) as scored
     inner join {{ source('request', 'sessions') }} as usable on scored.session = usable.session
+    -- What another provider told before is no second story.
+    where scored.same_story_as is null
 ),
 
--- Sums of whole numbers: exact in any order.
+-- Sums of whole numbers, thousandths by the weight of who told them: exact in any order.
 counted as (
     select
         sessions.session,
         headlines.symbol,
         {% for window in [1, 5, 20] -%}
             count(*) filter (where headlines.first_position > sessions.position - {{ window }}) as count_{{ window }}d,
-            sum(headlines.sentiment_milli) filter (
+            sum(headlines.sentiment_milli * headlines.weight) filter (
                 where headlines.first_position > sessions.position - {{ window }}
-            )::bigint as sentiment_milli_{{ window }}d{{ "," if not loop.last }}
+            )::bigint as sentiment_milli_{{ window }}d,
+            sum(headlines.weight) filter (
+                where headlines.first_position > sessions.position - {{ window }}
+            )::bigint as weight_{{ window }}d{{ "," if not loop.last }}
         {% endfor %}
     from sessions
     inner join headlines
@@ -67,7 +73,10 @@ final as (
             case
                 when sessions.position - feed.began + 1 >= {{ window }} then coalesce(counted.count_{{ window }}d, 0)
             end as count_{{ window }}d,
-            counted.sentiment_milli_{{ window }}d{{ "," if not loop.last }}
+            counted.sentiment_milli_{{ window }}d,
+            case
+                when sessions.position - feed.began + 1 >= {{ window }} then counted.weight_{{ window }}d
+            end as weight_{{ window }}d{{ "," if not loop.last }}
         {% endfor %}
     from {{ ref('int_securities__as_known') }} as listed
     inner join sessions on listed.session = sessions.session

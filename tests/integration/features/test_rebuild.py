@@ -17,7 +17,7 @@ from assets.features.sentiment import Lexicon
 from assets.judged_rows import JUDGED_MARTS, judged_features_hash, judged_rows
 from assets.raw_store import RawStore
 from tests.builders import raw_rows
-from tests.builders.feature_market import FeatureHome, market, take_in
+from tests.builders.feature_market import WEIGHING, FeatureHome, market, take_in
 from tests.builders.raw_rows import CALENDAR
 from tests.integration.features.conftest import PROJECT, parsed, run_dbt
 
@@ -146,7 +146,14 @@ def test_recomputation_from_raw_rows_agrees_bit_for_bit(homes):
     for place in (27, 163, 205, 222, 227, 231, 241, 279):
         session = DAYS[place]
         as_of = CALENDAR.as_of(session)
-        again = recompute(raw_store=lived.raw_store, session=session, as_of=as_of, symbols=SYMBOLS, library=LIBRARY)
+        again = recompute(
+            raw_store=lived.raw_store,
+            session=session,
+            as_of=as_of,
+            symbols=SYMBOLS,
+            library=LIBRARY,
+            weighing=WEIGHING,
+        )
         names = ", ".join(again.column_names)
         stored = lived.warehouse.read(
             f"select {names} from marts.fct_features where session = ? order by symbol",  # noqa: S608 - own columns

@@ -13,7 +13,7 @@ from assets.features.build import write_news_sentiment
 from assets.features.feature_parts import NEWS_SENTIMENT, FeatureParts
 from assets.features.headline_scores import SCORE_SCHEMA
 from assets.features.learned_sentiment import LABELS, LearnedSentiment
-from assets.features.policy import FeaturePolicy
+from assets.features.policy import FeaturePolicy, NewsWeighing
 from assets.features.scorer_choice import scorer_facts, scorer_of
 from assets.features.sentiment import HeadlineScorer, Lexicon
 from assets.raw_store import RawStore
@@ -93,19 +93,25 @@ def test_another_scorer_scores_the_whole_history_anew_and_the_same_one_only_what
     raw.append(schemas.NEWS, news, session=DAYS[-1], recorded_at=CALENDAR.as_of(DAYS[-1]))
     snapshot = raw.snapshot(session=DAYS[-1], as_of=CALENDAR.as_of(DAYS[-1]))
     (part,) = snapshot.hashes("news")
-    staged = news.append_column("part", pa.array([part] * len(news)))
+    staged = news.rename_columns({"source": "source_name"}).append_column("part", pa.array([part] * len(news)))
     with duckdb.connect(str(warehouse)) as connection:
         connection.register("news_in", staged)
         connection.execute("create schema staging; create table staging.stg_raw__news as select * from news_in")
 
-    def written(scorer: HeadlineScorer) -> tuple[date, ...]:
+    def written(scorer: HeadlineScorer, **weights: int) -> tuple[date, ...]:
         made = write_news_sentiment(
-            warehouse=Warehouse(warehouse), snapshot=snapshot, feature_parts=parts, calendar=CALENDAR, scorer=scorer
+            warehouse=Warehouse(warehouse),
+            snapshot=snapshot,
+            feature_parts=parts,
+            calendar=CALENDAR,
+            scorer=scorer,
+            weighing=NewsWeighing(weights=weights),
         )
         return tuple(made.sessions)
 
     assert written(Lexicon.shipped()) == DAYS
     assert written(Lexicon.shipped()) == DAYS[-1:]
+    assert written(Lexicon.shipped(), test=2) == DAYS
     assert written(learned) == DAYS
     served = parts.in_force(NEWS_SENTIMENT, schema=SCORE_SCHEMA, last=DAYS[-1])
     scored_by = {one for part in served for one in pq.read_table(part.path)["lexicon_hash"].to_pylist()}
