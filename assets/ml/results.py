@@ -71,6 +71,7 @@ def results_of(
     at: datetime,
     has_leaks: bool = True,
     tell: Callable[[str], object] = lambda _: None,
+    hear: Callable[[str, SpanResult], object] = lambda _name, _found: None,
 ) -> Results:
     """Return the table of a history.
 
@@ -82,6 +83,7 @@ def results_of(
         at: the clock's instant, in UTC.
         has_leaks: whether the leaks are tried too; each costs about as much as the model itself.
         tell: told what is done next.
+        hear: told each way to score and each leak with its figures of all days, the model first, as soon as known.
 
     Raises:
         DataError: no session is left to judge.
@@ -93,14 +95,17 @@ def results_of(
     _note(log, training_set, policy, spread=spread_record(training_set, rows, scores), retrain=retrain_sessions, at=at)
     trials = log.trials()
     ways = {MODEL: by_year(training_set, rows, scores, policy=policy, trials=trials)}
+    hear(MODEL, ways[MODEL][-1])
     for rule in RULES:
         told = rule.scores(training_set.features[rows], training_set.feature_names)
         if np.isfinite(told).any():
             ways[rule.name] = by_year(training_set, rows, told, policy=policy, trials=trials)
+            hear(rule.name, ways[rule.name][-1])
     leaks = {}
     for name, leak in LEAKS.items() if has_leaks else ():
         tell(f"what it would have added: {name}")
         leaks[name] = by_year(training_set, rows, leak(training_set, folds, policy), policy=policy, trials=trials)[-1]
+        hear(name, leaks[name])
     return Results(
         dataset_hash=training_set.hash,
         judged_first=training_set.sessions[rows[0]].item(),

@@ -38,6 +38,20 @@ def results_page(results: Results, *, stamps: Sequence[str]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def leak_row(name: str, found: SpanResult, *, honest: SpanResult) -> str:
+    """Return one line of the table of leaks.
+
+    Args:
+        name: of the leak, or of a way to score.
+        found: its figures over all days.
+        honest: those of the model without any.
+    """
+    return (
+        f"| {name} | {_told(found.rank_ic, '+.4f')} | {found.rank_ic.value - honest.rank_ic.value:+.4f} "
+        f"| {found.rank_ic_ir.value:+.2f} | {_told(found.net_bps, '+.2f')} | {_told(found.net_sharpe, '+.2f')} |"
+    )
+
+
 def _what(results: Results) -> str:
     return (
         f"{results.judged_first} to {results.judged_last}: {results.rows:,} decisions on {results.symbols} symbols, "
@@ -55,12 +69,7 @@ def _table(first: str, rows: Sequence[tuple[str, SpanResult]]) -> str:
 
 def _leak_table(rows: Sequence[tuple[str, SpanResult]], honest: SpanResult) -> str:
     lines = ["| leak | rank IC | more | ICIR | net, bps a day | net Sharpe |", "|---|---|---|---|---|---|"]
-    lines += [
-        f"| {name} | {_told(one.rank_ic, '+.4f')} | {one.rank_ic.value - honest.rank_ic.value:+.4f} "
-        f"| {one.rank_ic_ir.value:+.2f} | {_told(one.net_bps, '+.2f')} | {_told(one.net_sharpe, '+.2f')} |"
-        for name, one in rows
-    ]
-    return "\n".join(lines)
+    return "\n".join(lines + [leak_row(name, one, honest=honest) for name, one in rows])
 
 
 def _cells(one: SpanResult) -> tuple[str, ...]:

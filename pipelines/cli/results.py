@@ -5,9 +5,10 @@ from collections.abc import Callable
 from assets.ml.backtest_files import stamps_of
 from assets.ml.dataset import build_training_set, offered_features, training_cut_off
 from assets.ml.model_registry import MODELS
-from assets.ml.results import FOLDER, results_of
-from assets.ml.results_page import results_page
+from assets.ml.results import FOLDER, MODEL, results_of
+from assets.ml.results_page import leak_row, results_page
 from assets.ml.trial_log import TrialLog
+from assets.ml.yearly_results import SpanResult
 from assets.raw_store import RawStore
 from assets.warehouse import Warehouse
 from execution.artifact_files import write_by_hash
@@ -33,7 +34,7 @@ def make_results(
         home: whose history is looked at.
         retrain_sessions: sessions from one teaching to the next.
         has_leaks: whether leaks are tried too.
-        tell: prints one line.
+        tell: prints one line: what is done next, and each line of figures as soon as it is known.
 
     Raises:
         DataError: the home's history is too short.
@@ -49,6 +50,12 @@ def make_results(
         policy=policy.model_copy(update={"max_history_sessions": calendar.index(cut_off) + 1}),
         calendar=calendar,
     )
+    known: dict[str, SpanResult] = {}
+
+    def hear(name: str, found: SpanResult) -> None:
+        known[name] = found
+        tell(leak_row(name, found, honest=known[MODEL]))
+
     made = results_of(
         rows,
         policy=policy,
@@ -57,6 +64,7 @@ def make_results(
         at=now,
         has_leaks=has_leaks,
         tell=tell,
+        hear=hear,
     )
     sessions = calendar.between(made.judged_first, made.judged_last)
     stamps = stamps_of(RawStore(home.raw), sessions, is_synthetic=identity_of(settings).is_synthetic)

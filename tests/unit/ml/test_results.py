@@ -9,7 +9,7 @@ import pytest
 
 from assets.ml.dataset import TrainingSet
 from assets.ml.results import MODEL, Results, results_of
-from assets.ml.results_page import results_page
+from assets.ml.results_page import leak_row, results_page
 from assets.ml.trial_log import TrialLog
 from assets.ml.what_leaks_add import LEAKS, features_a_session_early, label_in_a_feature, shuffled_folds
 from assets.ml.yearly_results import by_year, walk, yearly_folds
@@ -105,6 +105,30 @@ def test_a_leak_finds_in_noise_what_is_not_there(noise: TrainingSet, leak) -> No
     )
     assert honest.low < 0 < honest.high
     assert leaky.low > 0
+
+
+def test_each_line_is_told_as_soon_as_it_is_known(noise: TrainingSet, tmp_path: Path) -> None:
+    told: list[str] = []
+    found = made(
+        noise,
+        tmp_path,
+        has_leaks=True,
+        policy=POLICY.model_copy(update={"num_trees": 2}),
+        tell=told.append,
+        hear=lambda name, one: told.append(leak_row(name, one, honest=one)),
+    )
+    honest = found.ways[MODEL][-1]
+    heard = [line for line in told if line.startswith("| ")]
+    assert heard == [
+        leak_row(name, one, honest=one)
+        for name, one in [*((way, years[-1]) for way, years in found.ways.items()), *found.leaks.items()]
+    ]
+    for name in LEAKS:
+        begun = told.index(f"what it would have added: {name}")
+        assert told[begun + 1].startswith(f"| {name} |")
+    assert all(
+        leak_row(name, one, honest=honest) in results_page(found, stamps=()) for name, one in found.leaks.items()
+    )
 
 
 def test_every_leak_is_told_beside_the_model_as_it_is(noise: TrainingSet, tmp_path: Path) -> None:
