@@ -24,6 +24,7 @@ from assets.ml.backtest_progress import Progress
 from assets.ml.challenge import challenger, judge
 from assets.ml.dataset import build_training_set, offered_features, training_cut_off
 from assets.ml.foresight import earlier_moment, label_differences
+from assets.ml.forest_importance import forest_importance, importance_table
 from assets.ml.model_registry import MODELS, ModelRegistry
 from assets.ml.model_report import ModelReport, store_model_report
 from assets.ml.policy import LearningPolicy
@@ -33,6 +34,7 @@ from assets.ml.scoring import proven, score
 from assets.ml.signal_batch import build_signal_batch
 from assets.ml.training_sets import TrainingSetStore
 from assets.ml.trial_log import TrialLog
+from assets.ml.walk_forward import folds
 from assets.partitions import SESSIONS
 from assets.raw_store import RawStore
 from assets.snapshots import SnapshotStore
@@ -142,8 +144,9 @@ def model(
     calendar = TradingCalendar.shipped()
     cut_off = training_cut_off(warehouse, now=clock.now(), calendar=calendar)
     try:
+        rows = TrainingSetStore(artifacts_root / TRAINING_SETS).newest(cut_off)
         made = challenger(
-            TrainingSetStore(artifacts_root / TRAINING_SETS).newest(cut_off),
+            rows,
             policy=learning_policy,
             trained_as_of=calendar.as_of(cut_off),
             code_hash=identity.code_hash,
@@ -156,6 +159,9 @@ def model(
     log = TrialLog(artifacts_root / MODELS)
     judged = judge(made, registry=models, log=log, policy=learning_policy, at=clock.now())
     card, gate = made.model.card, promotion_pages.condition_table(judged.verdict.conditions)
+    importances = forest_importance(
+        rows, card.features, folds(rows, learning_policy)[-1], policy=learning_policy.forest, seed=learning_policy.seed
+    )
     report = ModelReport(
         model_hash=judged.model_hash,
         card=card,
@@ -166,12 +172,14 @@ def model(
         stamps=stamps_of(
             raw_store, calendar.between(card.train_first, card.train_last), is_synthetic=card.is_synthetic
         ),
+        importances=importances,
     )
     yield dg.MaterializeResult(
         metadata=pages.model_facts(card, model_hash=judged.model_hash, verdict=judged.verdict)
         | promotion_pages.tried_facts(judged.tried)
         | store_model_report(report, artifacts_root)
-        | _markdown(promotion_gate=gate, **pages.model_pages(card), **promotion_pages.evidence_pages(card)),
+        | _markdown(promotion_gate=gate, **pages.model_pages(card), **promotion_pages.evidence_pages(card))
+        | _markdown(**({"forest_importance": importance_table(importances)} if importances else {})),
         check_results=[
             dg.AssetCheckResult(
                 check_name=PROMOTION_GATE,

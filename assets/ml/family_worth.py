@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from assets.feature_catalogue import FEATURES
-from assets.ml.dataset import Floats, TrainingSet
+from assets.ml.dataset import Days, Floats, TrainingSet
 from assets.ml.judgement import Estimate, estimate
 from assets.ml.walk_forward import Fold, daily_ics, day_slices
 
@@ -60,13 +60,14 @@ def family_worth(
         score: returns (n_test,) scores of a learner that is offered these features alone.
         seed: of the resampling.
     """
-    with_all = _daily_rank_ic(training_set, fold, score(used))
+    sessions, net = training_set.sessions[fold.test], training_set.net_return[fold.test]
+    with_all = rank_ic_of_each_day(sessions, score(used), net)
     worth = {}
     for family, offered in families_of(training_set.feature_names).items():
         rest = tuple(name for name in used if name not in offered)
         has_part = len(rest) < len(used)
         scores = score(rest) if has_part and rest else None
-        without = with_all if not has_part else _daily_rank_ic(training_set, fold, scores)
+        without = with_all if not has_part else rank_ic_of_each_day(sessions, scores, net)
         worth[family] = FamilyWorth(
             offered=len(offered),
             used=len(used) - len(rest),
@@ -95,12 +96,11 @@ def family_rows(worth: Mapping[str, FamilyWorth]) -> list[tuple[str, str, str, s
     ]
 
 
-def _daily_rank_ic(training_set: TrainingSet, fold: Fold, scores: Floats | None) -> Floats:
-    """Return (n_days,) rank ICs of a fold's test days; 0 on a day that ranks nothing, or where nothing scores."""
-    sessions, net = training_set.sessions[fold.test], training_set.net_return[fold.test]
+def rank_ic_of_each_day(sessions: Days, scores: Floats | None, net_return: Floats) -> Floats:
+    """Return (n_days,) rank ICs of ascending days; 0 on a day that ranks nothing, or where nothing scores."""
     told = np.zeros(len(np.unique(sessions)))
     if scores is not None:
         for place, rows in enumerate(day_slices(sessions)):
-            _, ranked = daily_ics(sessions[rows], scores[rows], net[rows])
+            _, ranked = daily_ics(sessions[rows], scores[rows], net_return[rows])
             told[place] = ranked[0] if len(ranked) else 0.0
     return told

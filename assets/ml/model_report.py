@@ -4,8 +4,8 @@ On the first page stand how often something was tried and what that leaves of it
 could please. A market that was made, or symbols chosen because they survived, are said on every page.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ import numpy as np
 from assets.ml.dataset import Floats
 from assets.ml.evidence import DailyRecord
 from assets.ml.family_worth import family_rows
+from assets.ml.forest_importance import most_important
 from assets.ml.judgement import Estimate, Judgement
 from assets.ml.promotion import Promotion
 from assets.ml.report_rendering import html_of, pdf_of
@@ -40,6 +41,7 @@ class ModelReport:
         verdict: whether it decides from now on, and why.
         band: (2, n_days) where growth of resampled days ends up, lower and upper.
         stamps: what must be said of the data on every page.
+        importances: what a random forest's ranks lose without each feature, the most important first.
     """
 
     model_hash: str
@@ -49,6 +51,7 @@ class ModelReport:
     verdict: Promotion
     band: Floats
     stamps: Sequence[str]
+    importances: Mapping[str, Estimate] = field(default_factory=dict)
 
 
 def html_page(report: ModelReport) -> str:
@@ -153,12 +156,16 @@ def _charts(report: ModelReport, judgement: Judgement) -> dict[str, str]:
         f"{place} of {len(judgement.quantile_returns_bps)}": value
         for place, value in enumerate(judgement.quantile_returns_bps, start=1)
     }
-    return {
+    drawn = {
         "growth": growth_svg(
             record.days, curves, low=report.band[0], high=report.band[1], y_title="growth over the market"
         ),
         "fifths": amounts_svg(fifths, x_title="net return over the horizon, bps", form=".0f"),
     }
+    if report.importances:
+        needed = most_important(report.importances)
+        drawn["importances"] = amounts_svg(needed, x_title="rank IC it loses without", form=".3f")
+    return drawn
 
 
 def _told(found: Estimate, form: str = "+.4f") -> str:

@@ -93,6 +93,22 @@ class EnsemblePolicy(BaseModel):
     )
 
 
+class ForestPolicy(BaseModel):
+    """A random forest that tells in the model's report which features it needs; it never scores anything."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    trees: int = Field(default=20, ge=0, le=2000, description="Trees of the forest; 0 leaves it out.")
+    max_rows: int = Field(
+        default=6_000,
+        ge=400,
+        le=1_000_000,
+        description="Rows it learns from at most; a quarter as many are asked about.",
+    )
+    max_depth: int = Field(default=6, ge=1, le=40, description="Deepest branch of a tree.")
+    min_rows_per_leaf: int = Field(default=50, ge=1, le=100_000, description="Fewest rows in a leaf.")
+
+
 class SearchRange(BaseModel):
     """From where to where one setting is searched, both ends included."""
 
@@ -226,6 +242,9 @@ class LearningPolicy(BaseModel):
         default=EnsemblePolicy(), description="Members of a model: seeds, horizons and rules, with their weights."
     )
     search: SearchPolicy = Field(default=SearchPolicy(), description="What a search over the learner's settings tries.")
+    forest: ForestPolicy = Field(
+        default=ForestPolicy(), description="A second learner, asked only which features it needs."
+    )
     drift: DriftPolicy = Field(
         default=DriftPolicy(), description="When the world has left the one a model learned from."
     )

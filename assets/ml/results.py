@@ -133,7 +133,7 @@ def _note(
 ) -> None:
     choice = content_hash(
         {
-            "learning": policy.model_dump(mode="json", exclude={"promotion", "drift"}),
+            "learning": policy.model_dump(mode="json", exclude={"promotion", "drift", "forest"}),
             "offered": training_set.feature_names,
             "retrain_sessions": retrain,
         }

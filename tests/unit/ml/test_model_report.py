@@ -10,9 +10,11 @@ import pytest
 from assets.ml.backtest_facts import resampled_band
 from assets.ml.challenge import challenger, judge
 from assets.ml.family_worth import families_of, family_table, family_worth
+from assets.ml.forest_importance import forest_importance
 from assets.ml.model_registry import ModelRegistry
 from assets.ml.model_report import ModelReport, html_page, pdf_page, store_model_report
 from assets.ml.pages import model_pages
+from assets.ml.policy import ForestPolicy
 from assets.ml.train import out_of_fold
 from assets.ml.trial_log import TrialLog
 from assets.ml.walk_forward import folds
@@ -45,6 +47,9 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> ModelReport:
         verdict=judged.verdict,
         band=np.array(resampled_band(np.array(made.record.model))),
         stamps=("synthetic <market>",),
+        importances=forest_importance(
+            panel, made.model.card.features, folds(panel, POLICY)[-1], policy=ForestPolicy(trees=5), seed=1
+        ),
     )
 
 
@@ -101,3 +106,10 @@ def test_page_and_pdf_are_the_same_twice_and_stored_under_their_hashes(report: M
 def test_a_model_nobody_judged_has_no_report(report: ModelReport) -> None:
     with pytest.raises(DataError, match="never judged"):
         html_page(replace(report, card=replace(report.card, evidence=None)))
+
+
+def test_what_the_forest_needs_is_drawn_and_where_there_is_none_the_page_does_without(report: ModelReport) -> None:
+    without = replace(report, importances={})
+    assert "What a random forest needs" in html_page(report)
+    assert "What a random forest needs" not in html_page(without)
+    assert pdf_page(report) != pdf_page(without)
