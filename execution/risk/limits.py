@@ -15,6 +15,8 @@ from execution.domain.orders import SYMBOL
 
 _PLAIN_NUMBER: Final = re.compile(r"^[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$")
 
+_YOUNGER: Final = frozenset({"trend_weeks", "trend_sessions"})
+
 
 class RiskLimits(BaseModel):
     """Every limit a plan must keep. The defaults are the profile `standard`."""
@@ -165,6 +167,20 @@ class RiskLimits(BaseModel):
         description="Sessions up to a scheduled macro release without entries, the release's own counted; 0 switches "
         "the check off, for releases come about twice a month.",
     )
+    trend_weeks: int = Field(
+        default=0,
+        ge=0,
+        le=12,
+        description="Weekly closes, five sessions apart, whose mean the newest close must exceed before a symbol is "
+        "entered; 0 switches the check off.",
+    )
+    trend_sessions: int = Field(
+        default=0,
+        ge=0,
+        le=60,
+        description="Daily closes whose mean the newest close must exceed before a symbol is entered; 0 switches the "
+        "check off.",
+    )
     messages_per_minute_max: int = Field(
         default=120,
         ge=1,
@@ -243,6 +259,15 @@ class RiskLimits(BaseModel):
             macro_blackout_sessions=1,
             var95_max_fraction=Decimal("0.025"),
         )
+
+    def told(self) -> dict[str, Any]:
+        """Return what plans are hashed with: every limit, and of those younger than the first plans what was chosen."""
+        fields = type(self).model_fields
+        return {
+            name: value
+            for name, value in self.model_dump().items()
+            if name not in _YOUNGER or value != fields[name].default
+        }
 
     def daily_loss_hard_usd(self, day_start_equity_usd: Decimal) -> Decimal:
         """Return the loss of a day, in dollars, at which entries end."""

@@ -17,6 +17,7 @@ from execution.risk.findings import Case, Finding
 from execution.risk.limits import RiskLimits
 from execution.risk.market_hours import market_hours
 from execution.risk.trading_context import TradingContext
+from execution.risk.trend import trend
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +61,13 @@ Verdict = Approved | Trimmed | Blocked
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule: its name in every record, the orders it concerns, and the function that judges."""
+    """One rule: its name in every record, the orders it concerns, the function that judges, and whether it is asked."""
 
     name: str
     concerns: Literal["every", "entry", "exit"]
     judge: Callable[[Case], Finding | None]
+    # Decisions are older than some rules: those count among the rules that passed only where somebody switched them on.
+    is_on: Callable[[RiskLimits], bool] = lambda _limits: True
 
 
 # Faults of the whole plan first, then the symbol's own, then what the account can carry; cuts come last, so that a cut
@@ -88,6 +91,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("earnings_blackout", "entry", symbol_rules.earnings_blackout),
     Rule("macro_blackout", "entry", symbol_rules.macro_blackout),
     Rule("atr", "entry", symbol_rules.average_true_range),
+    Rule("trend", "entry", trend, lambda limits: limits.trend_weeks > 0 or limits.trend_sessions > 0),
     Rule("entries_per_day", "entry", account_rules.entries_per_day),
     Rule("messages_per_day", "entry", account_rules.messages_per_day),
     Rule("losses_in_a_row", "entry", account_rules.losses_in_a_row),
@@ -129,7 +133,7 @@ def _judged(case: Case) -> Verdict:
     order = case.order
     binding: Trimmed | None = None
     kind = "entry" if order.leg == "entry" else "exit"
-    concerned = [rule for rule in RULES if rule.concerns in ("every", kind)]
+    concerned = [rule for rule in RULES if rule.concerns in ("every", kind) and rule.is_on(case.limits)]
     for rule in concerned:
         finding = rule.judge(case)
         if finding is None:

@@ -74,7 +74,7 @@ class Desk:
     @property
     def limits_hash(self) -> str:
         """Content hash of the risk limits."""
-        return content_hash(self.limits.model_dump())
+        return content_hash(self.limits.told())
 
     @property
     def sized_by(self) -> SizingPolicy:

@@ -22,6 +22,8 @@ MAY_BE_ZERO = {
     "entries_per_day_max",
     "fee_allowance_bps",
     "macro_blackout_sessions",
+    "trend_sessions",
+    "trend_weeks",
 }
 BAD = (
     ".nan",

@@ -20,6 +20,7 @@ HELD: Final = {"positions_shares": {"AAA": 100}}
 TWIN: Final = returns_of("AAA")
 TWINS: Final = tuple(plain(symbol, returns_60d=TWIN) for symbol in ("AAA", "BBB", "CCC", "DDD"))
 SENDING: Final[dict[str, Any]] = {"is_sending": True, "now": CALENDAR.submit_window(SESSION)[0]}
+RISING: Final = (0.001, 0.003) * 30
 LAST: Final = CALENDAR.sessions[-1]
 HELD_THREE: Final = {"BBB": 10, "CCC": 10, "DDD": 10}
 SIX: Final = tuple(plain(symbol, sector=symbol) for symbol in ("AAA", "BBB", "CCC", "DDD", "EEE", "FFF"))
@@ -83,6 +84,10 @@ CASES: Final[dict[str, tuple[Case, Case | None]]] = {
         Case(account={"is_macro_calendar_known": False}, limits={"macro_blackout_sessions": 1}),
     ),
     "atr": (unsound(atr14_usd=Decimal("3.01")), unsound(atr14_usd=None)),
+    "trend": (
+        Case(signals=(plain(returns_60d=(-0.001,) * 60),), limits={"trend_weeks": 10}),
+        Case(signals=(plain(returns_60d=(0.001,) * 49),), limits={"trend_weeks": 10}),
+    ),
     "entries_per_day": (Case(account={"entries_today": 20}), None),
     "messages_per_day": (Case(account={"messages_today": 1_000}), Case(account={"messages_today": None})),
     "losses_in_a_row": (Case(account={"losses_in_a_row": 4}), Case(account={"losses_in_a_row": None})),
@@ -217,6 +222,7 @@ def test_what_a_later_rule_lacks_an_earlier_one_lacks_too(name: str) -> None:
             account={"next_macro_at": CALENDAR.closes_at(CALENDAR.next(SESSION)) + timedelta(minutes=1)},
             limits={"macro_blackout_sessions": 1},
         ),
+        Case(signals=(plain(returns_60d=RISING),), limits={"trend_weeks": 12, "trend_sessions": 60}),
         Case(account={"entries_today": 19}),
         Case(account={"messages_today": 999}),
         Case(account={"losses_in_a_row": 3}),
@@ -329,10 +335,18 @@ def test_other_refusals_tell_what_was_found_and_what_is_allowed(case: Case, told
 def test_an_order_that_passes_says_how_many_rules_looked_at_it() -> None:
     verdict = judged(Case())
     assert (verdict.found, verdict.allowed, verdict.reason) == (
-        f"{len(RULES) - 1} rules passed",
+        f"{len(RULES) - 2} rules passed",
         "as proposed",
         "no rule objected",
     )
+
+
+def test_a_rule_that_came_later_is_counted_only_where_it_is_on() -> None:
+    found = [
+        judged(Case(signals=(plain(returns_60d=RISING),), limits=limits)).found
+        for limits in ({}, {"trend_sessions": 20})
+    ]
+    assert found == [f"{len(RULES) - 2} rules passed", f"{len(RULES) - 1} rules passed"]
 
 
 def test_where_nobody_tells_sectors_the_check_can_be_switched_off() -> None:
