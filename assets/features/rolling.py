@@ -3,6 +3,7 @@
 Row t of every function depends on the last `window` values alone, newest first, never on how long the history is or
 where the asking began. A full rebuild and one new session therefore give the same bits, which no running sum and no
 framed aggregate of a database does. Compiled once and cached on disk; no fast-math, so that no sum is reordered.
+Rows are looped over by hand: an expression over slices makes a new array for every lag, most of the work of one row.
 
 All functions take contiguous float64 arrays of shape (n,), the first row wanted, and return shape (n - first,). A row
 whose window is not full is NaN; a NaN inside a window makes its row NaN.
@@ -45,7 +46,9 @@ def window_growth(returns: Floats, skip: int, window: int, first: int) -> Floats
         growth = out[start - first :]
         growth[:] = 1.0
         for lag in range(skip, window):
-            growth *= returns[start - lag : n - lag] + 1.0
+            earlier = returns[start - lag : n - lag]
+            for row in range(growth.size):
+                growth[row] *= earlier[row] + 1.0
         growth -= 1.0
     return out
 
@@ -85,7 +88,9 @@ def window_cross_moment(left: Floats, right: Floats, window: int, first: int) ->
         total = out[start - first :]
         total[:] = 0.0
         for lag in range(window):
-            total += (left[start - lag : n - lag] - left_mean) * (right[start - lag : n - lag] - right_mean)
+            left_value, right_value = left[start - lag : n - lag], right[start - lag : n - lag]
+            for row in range(total.size):
+                total[row] += (left_value[row] - left_mean[row]) * (right_value[row] - right_mean[row])
         for row in range(total.size):
             if abs(total[row]) <= _NOISE * window * abs(left_mean[row] * right_mean[row]):
                 total[row] = 0.0
@@ -108,11 +113,13 @@ def window_high_moments(values: Floats, window: int, first: int) -> tuple[Floats
         third = np.zeros(n - start)
         fourth = np.zeros(n - start)
         for lag in range(window):
-            deviation = values[start - lag : n - lag] - mean
-            square = deviation * deviation
-            second += square
-            third += square * deviation
-            fourth += square * square
+            value = values[start - lag : n - lag]
+            for row in range(mean.size):
+                deviation = value[row] - mean[row]
+                square = deviation * deviation
+                second[row] += square
+                third[row] += square * deviation
+                fourth[row] += square * square
         second /= window
         for row in range(second.size):
             if second[row] <= _NOISE * mean[row] * mean[row]:
@@ -141,10 +148,12 @@ def window_line(values: Floats, window: int, first: int) -> tuple[Floats, Floats
         for lag in range(window):
             # Lag 0 is the newest value, so time runs against the lag.
             time = middle - lag
-            deviation = values[start - lag : n - lag] - mean
+            value = values[start - lag : n - lag]
             steps += time * time
-            cross += time * deviation
-            spread += deviation * deviation
+            for row in range(mean.size):
+                deviation = value[row] - mean[row]
+                cross[row] += time * deviation
+                spread[row] += deviation * deviation
         for row in range(spread.size):
             if spread[row] <= _NOISE * window * mean[row] * mean[row]:
                 spread[row] = 0.0
