@@ -7,6 +7,7 @@ them, nothing older. Orders, stops and fills use raw prices and never come here.
 
 from collections.abc import Sequence
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -60,12 +61,17 @@ def total_returns(*, last_close_usd: Floats, is_carried: Bools, ratios: Floats, 
         ratios: from `split_ratios`, shape (n,).
         dividends_usd: from `cash_dividends`, shape (n,).
     """
-    # Shares today per share held at the last usable bar before today; 1 except after sessions without one.
-    held = np.ones(last_close_usd.size)
-    for position in np.flatnonzero(is_carried[:-1]) + 1:
-        held[position] = held[position - 1] * ratios[position - 1]
+    return _total_returns(last_close_usd, is_carried, ratios, dividends_usd)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _total_returns(last_close_usd: Floats, is_carried: Bools, ratios: Floats, dividends_usd: Floats) -> Floats:
     returns = np.full(last_close_usd.size, np.nan)
-    before = last_close_usd[:-1]
-    worth = np.where(is_carried[1:], before, last_close_usd[1:] * (held[1:] * ratios[1:]))
-    returns[1:] = (worth + dividends_usd[1:] * held[1:]) / before - 1.0
+    # Shares today per share held at the last usable bar before today; 1 except after sessions without one.
+    held = 1.0
+    for row in range(1, returns.size):
+        held = held * ratios[row - 1] if is_carried[row - 1] else 1.0
+        before = last_close_usd[row - 1]
+        worth = before if is_carried[row] else last_close_usd[row] * (held * ratios[row])
+        returns[row] = (worth + dividends_usd[row] * held) / before - 1.0
     return returns

@@ -9,7 +9,7 @@ import pkgutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
@@ -17,8 +17,10 @@ import pyarrow as pa
 from assets.feature_catalogue import NAMES, Feature
 from assets.features import library
 from assets.features.feature_set import FeatureSet, Singles
-from assets.features.price_history import PriceHistory
 from execution.domain.errors import DataError, SettingsRefused
+
+if TYPE_CHECKING:
+    from assets.features.price_history import PriceHistory
 
 LIBRARY_FEATURES: Final = "library_features"
 
@@ -56,7 +58,7 @@ class FeatureLibrary:
         """The kind its feature parts are stored under: another library never reads them."""
         return f"{LIBRARY_FEATURES}_{self.fingerprint}"
 
-    def compute(self, history: PriceHistory, first: int) -> Singles:
+    def compute(self, history: "PriceHistory", first: int) -> Singles:
         """Return all features of the rows from `first` on: shape (features, n - first).
 
         Raises:

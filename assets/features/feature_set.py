@@ -6,12 +6,15 @@ before it, never on how many rows there are or where the asking began.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from assets.feature_catalogue import Feature
-from assets.features.price_history import PriceHistory
+
+if TYPE_CHECKING:
+    from assets.features.price_history import PriceHistory
 
 Singles = npt.NDArray[np.float32]
 
@@ -29,4 +32,4 @@ class FeatureSet:
 
     name: str
     features: tuple[Feature, ...]
-    compute: Callable[[PriceHistory, int], Singles]
+    compute: "Callable[[PriceHistory, int], Singles]"

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Final
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -110,35 +111,54 @@ def _history(
     dividends: Floats,
     is_reported: Bools,
 ) -> PriceHistory:
-    adjusted = bars[:4] * factors[offsets]
-    series = {
-        "open": adjusted[0],
-        "high": np.maximum.reduce(adjusted),
-        "low": np.minimum.reduce(adjusted),
-        "close": adjusted[3],
-        "volume": bars[4],
-        "traded_usd": bars[3] * bars[4],
-    }
-    carried = np.zeros(factors.size, dtype=bool)
-    last_close_usd = bars[3]
-    if offsets.size < factors.size:
-        newest = np.full(factors.size, -1, dtype=np.int64)
-        newest[offsets] = np.arange(offsets.size)
-        carried = newest < 0
-        newest = np.maximum.accumulate(newest)
-        last_close_usd = last_close_usd[newest]
-        series = {name: values[newest] for name, values in series.items()}
-        for name in ("open", "high", "low"):
-            series[name][carried] = series["close"][carried]
-        for name in ("volume", "traded_usd"):
-            series[name][carried] = 0.0
-    series["volume"] = series["volume"] / factors
+    series = _adjusted(offsets, bars, factors)
+    carried = np.ones(factors.size, dtype=bool)
+    carried[offsets] = False
     return PriceHistory(
         start=start,
         is_reported=is_reported,
-        **series,
+        open=series[0],
+        high=series[1],
+        low=series[2],
+        close=series[3],
+        volume=series[4],
+        traded_usd=series[5],
         factor=factors,
         total_return=total_returns(
-            last_close_usd=last_close_usd, is_carried=carried, ratios=ratios, dividends_usd=dividends
+            last_close_usd=series[6], is_carried=carried, ratios=ratios, dividends_usd=dividends
         ),
     )
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _adjusted(offsets: npt.NDArray[np.int64], bars: Floats, factors: Floats) -> Floats:
+    """Return the series of consecutive sessions, the last close carried where no bar is.
+
+    Args:
+        offsets: sessions with a bar, ascending, the first is 0; shape (m,).
+        bars: raw open, high, low, close and volume; shape (5, m).
+        factors: adjusted price over raw price; shape (n,).
+
+    Returns:
+        Shape (7, n): adjusted open, high, low, close and volume, traded dollars, raw close.
+    """
+    out = np.empty((7, factors.size))
+    bar = 0
+    for row in range(factors.size):
+        if bar < offsets.size and offsets[bar] == row:
+            factor = factors[row]
+            opened, closed = bars[0, bar] * factor, bars[3, bar] * factor
+            high, low = bars[1, bar] * factor, bars[2, bar] * factor
+            out[0, row] = opened
+            out[1, row] = max(opened, high, low, closed)
+            out[2, row] = min(opened, high, low, closed)
+            out[3, row] = closed
+            out[4, row] = bars[4, bar] / factor
+            out[5, row] = bars[3, bar] * bars[4, bar]
+            out[6, row] = bars[3, bar]
+            bar += 1
+        else:
+            out[:4, row] = out[3, row - 1]
+            out[4:6, row] = 0.0
+            out[6, row] = out[6, row - 1]
+    return out

@@ -9,13 +9,15 @@ Source:
     those of its data loader Alpha158.
 """
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from assets.feature_catalogue import Feature
 from assets.features.feature_set import FeatureSet, Singles
-from assets.features.price_history import PriceHistory
+
+if TYPE_CHECKING:
+    from assets.features.price_history import PriceHistory
 
 _INPUTS: Final = ("daily_bars", "corporate_actions")
 _WINDOWS: Final = (5, 10, 20, 30, 60)
@@ -79,7 +81,7 @@ def _features() -> tuple[Feature, ...]:
     return tuple(Feature(name, "library", span, _INPUTS, told) for name, span, told in (*of_the_day, *rolling))
 
 
-def alpha158(history: PriceHistory, first: int) -> Singles:
+def alpha158(history: "PriceHistory", first: int) -> Singles:
     """Return the 158 features of the rows from `first` on, shape (158, n - first)."""
     from assets.features.alpha158_kernel import (  # noqa: PLC0415 - numba loads with the work, not with the definitions
         LONGEST,
