@@ -2,8 +2,8 @@
 
 It is started with an empty environment in another folder; what it may know comes on its standard input, and what it may
 read the kernel bounds, where it can. It restores the newest backup, compares the ledger with an anchor that was written
-before the backup and kept elsewhere, folds every table again, lets nothing out, and makes the newest decision again
-from the batch it was made of.
+before the backup and kept elsewhere, folds every table again, opens the run history and counts it, lets nothing out,
+and makes the newest decision again from the batch it was made of.
 """
 
 import json
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+import dagster as dg
 import orjson
 from pydantic import BaseModel, ConfigDict
 
@@ -29,6 +30,7 @@ from execution.ledger.anchors import key_id, parsed
 from execution.ledger.book import Book, CycleRecord
 from execution.replay import Step, replay_plan
 from execution.session.approval import PLANS_FOLDER
+from pipelines.dagster_instance import prepare_instance
 from pipelines.home import Home
 from pipelines.ledger_opening import open_ledger
 from pipelines.replay_analysis import replay_analysis
@@ -79,6 +81,7 @@ def drill(order: DrillOrder) -> DrillReport:
         seen["restore_seconds"] = round(time.monotonic() - started, 3)
         seen |= {"ledger_rows": restored.rows, "anchors_matched": _compared(order, backup, restored)}
         _check_databases(restored.home)
+        seen["runs"] = _counted_runs(backup, restored.home)
         if restored.rows:
             seen |= _repeated(restored.home, is_from_raw=order.is_from_raw)
     except TouchstoneError as error:
@@ -120,6 +123,22 @@ def _check_databases(home: Home) -> None:
             found = database.execute("pragma integrity_check").fetchone()[0]
         if found != "ok":
             raise CorruptArtifact(f"database {path.name} came back damaged: {found}; use an older backup")
+
+
+def _counted_runs(backup: Backup, home: Home) -> int:
+    """Open the restored run history as the orchestrator does, and return how many runs it holds."""
+    with dg.DagsterInstance.from_config(str(prepare_instance(home))) as instance:
+        found = instance.get_runs_count()
+        ended = instance.get_runs(filters=dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS]), limit=1)
+        silent = [run.run_id for run in ended if not instance.all_logs(run.run_id)]
+    if backup.manifest.runs not in (None, found):
+        raise CorruptArtifact(
+            f"the run history came back with {found} runs, its backup was made of {backup.manifest.runs}: "
+            "use an older backup"
+        )
+    if silent:
+        raise CorruptArtifact(f"run {silent[0]} came back without its events: use an older backup")
+    return found
 
 
 def _repeated(home: Home, *, is_from_raw: bool) -> dict[str, object]:

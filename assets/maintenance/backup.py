@@ -54,6 +54,7 @@ class Manifest:
         ledger_head: hash of the last row; empty without a ledger.
         anchor_key: public half of the key that signed the ledger's heads, in hex; the private half is never copied.
         files: sorted by path.
+        runs: of the orchestrator's history; None in a manifest that was written before they were counted.
     """
 
     made_at: datetime
@@ -62,6 +63,7 @@ class Manifest:
     ledger_head: str
     anchor_key: str
     files: tuple[KeptFile, ...]
+    runs: int | None = None
 
     @property
     def size_bytes(self) -> int:
@@ -94,6 +96,7 @@ class BackupReport:
         size_bytes: of all its files together.
         written_bytes: what was added to the store.
         ledger_rows: rows of the copied chain.
+        runs: of the orchestrator's history, wherever it is kept.
         backups: how many whole ones the store holds now.
         removed_backups: how many outlived the policy and went.
         removed_pieces: pieces nobody needs any more.
@@ -104,6 +107,7 @@ class BackupReport:
     size_bytes: int
     written_bytes: int
     ledger_rows: int
+    runs: int
     backups: int
     removed_backups: int
     removed_pieces: int
@@ -162,6 +166,7 @@ def finish(
     account: str,
     ledger: tuple[int, str],
     anchor_key: str,
+    runs: int,
 ) -> Backup:
     """Write the manifest of files whose pieces are stored, which makes the backup whole, and return it.
 
@@ -172,6 +177,7 @@ def finish(
         account: of the home.
         ledger: rows and head of the copied chain.
         anchor_key: public half of the ledger's key, in hex.
+        runs: of the copied run history.
     """
     manifest = Manifest(
         made_at=made_at,
@@ -180,6 +186,7 @@ def finish(
         ledger_head=ledger[1],
         anchor_key=anchor_key,
         files=tuple(sorted(files, key=lambda file: file.path)),
+        runs=runs,
     )
     stored = pieces.sealing.seal(canonical_bytes(manifest))
     # A home's clock may stand still between two backups: the number says which is the newer one.

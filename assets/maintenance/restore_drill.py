@@ -14,6 +14,7 @@ class DrillReport:
         files: in it.
         size_bytes: of them together.
         ledger_rows: rows of the restored chain.
+        runs: of the restored run history, which the orchestrator opened.
         anchors_matched: anchors kept outside of the backup whose head is in the restored chain.
         restore_seconds: from the empty place to a verified home in recovery.
         total_seconds: with the process's own start and the decision made again.
@@ -28,6 +29,7 @@ class DrillReport:
     files: int = 0
     size_bytes: int = 0
     ledger_rows: int = 0
+    runs: int = 0
     anchors_matched: int = 0
     restore_seconds: float = 0.0
     total_seconds: float = 0.0

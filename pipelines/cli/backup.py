@@ -17,7 +17,7 @@ def backup_page(settings: Settings, home: Home, *, is_full: bool) -> str:
     where = settings.backup.bucket or str(settings.backup.folder or home.backups)
     lines = [
         f"backup {made.name.rpartition('/')[2]}",
-        f"{made.files} files of {made.size_bytes:,} bytes, {made.ledger_rows} rows of the ledger",
+        f"{made.files} files of {made.size_bytes:,} bytes, {made.ledger_rows} rows of the ledger, {made.runs} runs",
         f"added {made.written_bytes:,} bytes to {where}, {'sealed' if settings.backup.secret else 'not encrypted'}",
         f"{made.backups} backups are kept; {made.removed_backups} went, with {made.removed_pieces} pieces",
     ]

@@ -1,12 +1,15 @@
 """Make a backup of a home: which of its files, in which order, and how long older backups live."""
 
+import sqlite3
 import tempfile
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 from filelock import FileLock, Timeout
 
-from assets.maintenance.backup import Backup, BackupReport, Pieces, finish, manifest_names, sweep
+from assets.maintenance.backup import Backup, BackupReport, KeptFile, Pieces, finish, manifest_names, sweep
 from assets.maintenance.backup_policy import outlived
 from assets.maintenance.home_files import HomeFiles, copy_database
 from assets.maintenance.nights import note_backup
@@ -16,12 +19,15 @@ from execution.ledger.anchors import FILE_NAME
 from execution.ledger.hash_chain import GENESIS, ChainHead
 from execution.ledger.sqlite_ledger import SqliteDriver, SqliteLedger
 from execution.ledger.transplanting import transplant
+from pipelines.dagster_instance import is_in_postgres, postgres_url
 from pipelines.home import Home
 from pipelines.ledger_opening import anchoring_of, has_ledger, ledger_driver
 from pipelines.settings import Settings
 from pipelines.trading_adapters import clock_of
+from pipelines.upkeep.carried_history import carry_history
 
 _LOCK_SECONDS: Final = 60
+_RUNS: Final = "dagster/history/runs.db"
 
 
 def make_backup(settings: Settings, home: Home, *, is_full: bool = False) -> BackupReport:
@@ -51,15 +57,19 @@ def _made(settings: Settings, home: Home, scratch: Path, *, is_full: bool) -> Ba
     sealing = begin_store(store, settings.backup.secret)
     made_at = clock_of(settings.mode, home).now()
     head = _copied_ledger(settings, home, scratch / "ledger.db")
-    pieces = Pieces.of(store, sealing, is_full=is_full)
-    files = HomeFiles(root=home.root, made=_made_files(settings, home, scratch), places=_places(home))
+    pieces, kept, runs = Pieces.of(store, sealing, is_full=is_full), list[KeptFile](), 0
+    for name, path in _copies(settings, home, scratch):
+        kept.append(pieces.keep(name, path))
+        if name == _RUNS:
+            runs = _runs_in(path)
     backup: Backup = finish(
         pieces,
-        [pieces.keep(name, path) for name, path in files.copies(scratch)],
+        kept,
         made_at=made_at,
         account=settings.account,
         ledger=(head.sequence, head.hash),
         anchor_key=anchoring_of(settings, home).anchors.key.public_bytes_raw().hex(),
+        runs=runs,
     )
     gone = outlived(manifest_names(store), settings.backup)
     removed_pieces = sweep(store, sealing, gone)
@@ -72,10 +82,29 @@ def _made(settings: Settings, home: Home, scratch: Path, *, is_full: bool) -> Ba
         size_bytes=backup.manifest.size_bytes,
         written_bytes=backup.written_bytes,
         ledger_rows=head.sequence,
+        runs=runs,
         backups=len(manifest_names(store)),
         removed_backups=len(gone),
         removed_pieces=removed_pieces,
     )
+
+
+def _copies(settings: Settings, home: Home, scratch: Path) -> Iterator[tuple[str, Path]]:
+    """Yield each file of a backup; of a run history in Postgres, the files it is carried into, last."""
+    is_carried = (home.dagster / "dagster.yaml").exists() and is_in_postgres(home.dagster)
+    # What a move to Postgres left in the folder is older than the history, and is not it.
+    dagster = home.dagster / "storage" if is_carried else home.dagster
+    places = (*_places(home), dagster)
+    yield from HomeFiles(root=home.root, made=_made_files(settings, home, scratch), places=places).copies(scratch)
+    if is_carried:
+        carried = scratch / home.dagster.name
+        carry_history(postgres_url(), carried)
+        yield from HomeFiles(root=scratch, made={}, places=(carried,)).copies(scratch)
+
+
+def _runs_in(history: Path) -> int:
+    with closing(sqlite3.connect(history)) as database:
+        return int(database.execute("select count(*) from runs").fetchone()[0])
 
 
 def _copied_ledger(settings: Settings, home: Home, target: Path) -> ChainHead:
@@ -117,5 +146,4 @@ def _places(home: Home) -> tuple[Path, ...]:
         home.reports,
         home.upkeep,
         home.archive,
-        home.dagster,
     )

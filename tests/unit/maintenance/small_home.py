@@ -44,7 +44,7 @@ def a_backup(
     scratch.mkdir(exist_ok=True)
     pieces = Pieces.of(store, sealing or Plain())
     kept = [pieces.keep(name, path) for name, path in files_of(home).copies(scratch)]
-    return finish(pieces, kept, made_at=at, account="main", ledger=(0, ""), anchor_key="")
+    return finish(pieces, kept, made_at=at, account="main", ledger=(0, ""), anchor_key="", runs=0)
 
 
 def contents(root: Path) -> dict[str, bytes]:

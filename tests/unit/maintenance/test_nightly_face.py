@@ -23,6 +23,7 @@ MADE = BackupReport(
     size_bytes=100,
     written_bytes=10,
     ledger_rows=7,
+    runs=2,
     backups=1,
     removed_backups=0,
     removed_pieces=0,
