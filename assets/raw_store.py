@@ -112,6 +112,10 @@ class RawStore:
         """Return the newest session whose cycle stored rows of the table; None when it is empty."""
         return max((part.session for part in self.parts(table)), default=None)
 
+    def newest_known_at(self, table: RawTable) -> datetime | None:
+        """Return when the newest row of the table became known; None when it is empty."""
+        return max((part.max_known_at for part in self.parts(table)), default=None)
+
     def latest_revision(self, table: RawTable) -> str:
         """Return the source state the table's last recorded part came from; empty when there is none."""
         parts = self.parts(table)

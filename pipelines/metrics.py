@@ -11,10 +11,9 @@ from datetime import UTC, datetime
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from assets.maintenance.health import data_age, judged_sessions, missed_of
+from assets.maintenance.data_ages import DataAge
+from assets.maintenance.health import judged_sessions, missed_of
 from assets.maintenance.nights import newest_night
-from assets.raw_store import RawStore
-from assets.schemas import DAILY_BARS
 from execution.domain.errors import TouchstoneError
 from execution.ledger.book import Book
 from execution.session.control import control_state
@@ -23,11 +22,12 @@ from execution.trading_calendar import TradingCalendar
 from execution.uptime_log import UptimeLog
 from pipelines.alerting.missed_sessions import missed_session, planned_sessions
 from pipelines.alerting.outbox import outbox_of
+from pipelines.data_ages import data_ages_of
 from pipelines.due_trading import book_of
 from pipelines.home import Home
 from pipelines.ledger_opening import has_ledger, open_ledger
+from pipelines.settings import Settings
 from pipelines.trading_adapters import clock_of, is_clock_told
-from pipelines.trading_settings import TradingSettings
 
 _WINDOW_SESSIONS = 20
 _STATES = ("active", "reducing", "halted")
@@ -37,7 +37,7 @@ _STATES = ("active", "reducing", "halted")
 class HomeMetrics(Collector):
     """The figures of one home; floats only here, where nothing is decided. A registry knows it as this one object."""
 
-    settings: TradingSettings
+    settings: Settings
     home: Home
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
@@ -83,8 +83,7 @@ class HomeMetrics(Collector):
 
     def _of_time(self, book: Book) -> Iterable[GaugeMetricFamily]:
         calendar, now = TradingCalendar.shipped(), clock_of(self.settings.mode, self.home).now()
-        late = data_age(calendar, newest_bars=RawStore(self.home.raw).latest_session(DAILY_BARS), now=now)
-        yield _gauge("data_age_sessions", "Sessions past their cut-off without stored bars.", late or 0)
+        yield from _of_data(data_ages_of(self.settings, self.home))
         planned = planned_sessions(book)
         judged = judged_sessions(calendar, first=min(planned, default=None), now=now, window=_WINDOW_SESSIONS)
         missed_days = missed_of(judged, planned)
@@ -95,6 +94,20 @@ class HomeMetrics(Collector):
             uptime = UptimeLog(self.home.operations).share(judged, calendar)
             if uptime is not None:
                 yield _gauge("uptime_share", "Share of their minutes in which the daemon was seen alive.", uptime)
+
+
+def _of_data(found: Iterable[DataAge]) -> Iterable[GaugeMetricFamily]:
+    ages = GaugeMetricFamily(
+        "touchstone_data_age_sessions", "Sessions past their cut-off without anything newer.", labels=["table"]
+    )
+    allowed = GaugeMetricFamily(
+        "touchstone_data_age_allowed_sessions", "How many may be; absent where nothing is demanded.", labels=["table"]
+    )
+    for age in found:
+        ages.add_metric([age.table], age.sessions)
+        if age.allowed_sessions is not None:
+            allowed.add_metric([age.table], age.allowed_sessions)
+    yield from (ages, allowed)
 
 
 def _of_book(book: Book) -> Iterable[GaugeMetricFamily]:

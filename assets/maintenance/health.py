@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from assets.maintenance.data_ages import DataAge
 from execution.trading_calendar import TradingCalendar
 
 
@@ -46,7 +47,7 @@ class HealthReport:
         sessions: how many were past their submit window.
         missed: those of them without any plan.
         uptime_share: of their minutes, seen alive; None where nobody watched them, or time is only told.
-        data_age_sessions: sessions past their cut-off without stored bars; None before the first bar.
+        data_ages: of each raw table that has rows.
         restores: drills of these sessions.
         red_restores: those of them that found a backup wanting.
         restore_seconds_max: the longest restore; None without one.
@@ -58,7 +59,7 @@ class HealthReport:
     sessions: int
     missed: tuple[date, ...]
     uptime_share: float | None
-    data_age_sessions: int | None
+    data_ages: tuple[DataAge, ...]
     restores: int
     red_restores: int
     restore_seconds_max: float | None
@@ -78,7 +79,7 @@ class HealthReport:
             "missed": ", ".join(day.isoformat() for day in self.missed) or "none",
             "cycle_share": self.cycle_share,
             "uptime_share": self.uptime_share,
-            "data_age_sessions": self.data_age_sessions,
+            **{f"data_age_sessions_{age.table}": age.sessions for age in self.data_ages},
             "restores": self.restores,
             "red_restores": self.red_restores,
             "restore_seconds_max": self.restore_seconds_max,
@@ -96,9 +97,7 @@ def refusal(report: HealthReport, policy: HealthPolicy) -> str:
         broken.append(f"{len(report.missed)} of {report.sessions} sessions had no plan, the newest {report.missed[-1]}")
     if report.uptime_share is not None and report.uptime_share < policy.min_uptime_share:
         broken.append(f"alive in {report.uptime_share:.2%} of session minutes, promised {policy.min_uptime_share:.2%}")
-    age = report.data_age_sessions
-    if age is not None and age > policy.max_data_age_sessions:
-        broken.append(f"{age} sessions past their cut-off have no bars, allowed are {policy.max_data_age_sessions}")
+    broken += [age.told for age in report.data_ages if age.is_late]
     if report.red_restores:
         broken.append(f"{report.red_restores} of {report.restores} restores found a backup wanting")
     grown = report.growth_bytes_max
@@ -124,14 +123,6 @@ def missed_of(sessions: Collection[date], planned: Mapping[date, bool]) -> tuple
         planned: by session the ledger knows of, whether it was planned, or noted as missed.
     """
     return tuple(session for session in sorted(sessions) if not planned.get(session, False))
-
-
-def data_age(calendar: TradingCalendar, *, newest_bars: date | None, now: datetime) -> int | None:
-    """Return how many sessions past their cut-off have no stored bars; None before the first bar."""
-    closed = calendar.last_closed(now)
-    if newest_bars is None or closed is None:
-        return None
-    return sum(calendar.as_of(session) <= now for session in calendar.between(newest_bars, closed)[1:])
 
 
 def halts(changes: Collection[tuple[datetime, str]], *, since: datetime, now: datetime) -> tuple[int, float]:

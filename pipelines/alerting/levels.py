@@ -3,31 +3,33 @@
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Final
 
-from assets.maintenance.health import data_age
 from assets.maintenance.nights import newest_night
-from assets.raw_store import RawStore
-from assets.schemas import DAILY_BARS
 from execution.alert_outbox import Alert, Severity
+from execution.clock import SystemClock
 from execution.ledger.book import Book
 from execution.session.limits_used import limits_used
 from execution.trading_calendar import TradingCalendar
 from pipelines.alerting.missed_sessions import missed_session
+from pipelines.data_ages import data_ages_of
 from pipelines.home import Home
+from pipelines.settings import Settings
 from pipelines.trading_adapters import clock_of, is_clock_told
-from pipelines.trading_settings import TradingSettings
 
 _CRITICAL: Final[Severity] = "critical"
 _WARNING: Final[Severity] = "warning"
+_CLOCK_STANDS_SECONDS: Final = 300.0
+"""A clock that was told nothing for longer waits for somebody, and so do the data it waits for."""
 _BROKEN: Final = "the ledger's chain is broken"
 
 
-def levels_of(settings: TradingSettings, home: Home, book_now: Callable[[], Book]) -> Iterator[Alert]:
+def levels_of(settings: Settings, home: Home, book_now: Callable[[], Book]) -> Iterator[Alert]:
     """Yield an alert for each thing that is so now; of files first, for a broken ledger cannot be read.
 
     Args:
-        settings: the trading half of the tree.
+        settings: the whole tree.
         home: the home to look at.
         book_now: folds the ledger up to its newest row.
     """
@@ -74,18 +76,24 @@ def _switch(home: Home) -> Iterator[Alert]:
         )
 
 
-def _lateness(settings: TradingSettings, home: Home) -> Iterator[Alert]:
-    # In told time the clock itself waits for the data.
-    if is_clock_told(settings.mode):
+def _lateness(settings: Settings, home: Home) -> Iterator[Alert]:
+    if is_clock_told(settings.mode) and not _stands(home.clock):
         return
-    now = clock_of(settings.mode, home).now()
-    newest = RawStore(home.raw).latest_session(DAILY_BARS)
-    if late := data_age(TradingCalendar.shipped(), newest_bars=newest, now=now):
-        title = f"data are late: {late} sessions past their cut-off have no bars"
-        yield Alert(cause="late_data", severity=_WARNING, title=title, detail=f"the newest bars are of {newest}")
+    for age in data_ages_of(settings, home):
+        if age.is_late:
+            title, detail = f"data are late: {age.told}", f"the newest {age.table} are of {age.newest}"
+            yield Alert(cause=f"late_data:{age.table}", severity=_WARNING, title=title, detail=detail)
 
 
-def _stuck(settings: TradingSettings, home: Home, book: Book) -> Iterator[Alert]:
+def _stands(clock: Path) -> bool:
+    """Return whether a told clock was not moved for a while of the machine's time.
+
+    It jumps to a cut-off before the data of that session are taken in, so while it moves every session would be late.
+    """
+    return clock.exists() and SystemClock().now().timestamp() - clock.stat().st_mtime > _CLOCK_STANDS_SECONDS
+
+
+def _stuck(settings: Settings, home: Home, book: Book) -> Iterator[Alert]:
     """Yield each entry that may still trade after the session it was for has closed: its rest should have ended."""
     working = [record for record in book.orders.values() if record.leg == "entry" and record.exposed_shares > 0]
     if not working:

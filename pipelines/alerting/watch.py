@@ -26,7 +26,7 @@ from pipelines.alerting.outbox import outbox_of
 from pipelines.dagster_instance import is_daemon_alive, prepare_instance
 from pipelines.home import Home
 from pipelines.ledger_opening import has_ledger, ledger_driver, open_ledger
-from pipelines.trading_settings import TradingSettings
+from pipelines.settings import Settings
 
 _LEDGER: Final = "ledger"
 _RUNS: Final = "runs"
@@ -40,13 +40,13 @@ class AlertWatch:
     """One home's alerts: `look` finds out, `tell` sends; both again and again, by one process.
 
     Attributes:
-        settings: the trading half of the tree.
+        settings: the whole tree.
         home: the home to watch.
         channels: first choice first.
         now: the machine's clock; alerts are of real time in every mode.
     """
 
-    settings: TradingSettings
+    settings: Settings
     home: Home
     channels: tuple[Channel, ...]
     now: Callable[[], datetime] = field(default_factory=lambda: SystemClock().now)
@@ -54,7 +54,7 @@ class AlertWatch:
     _kept: SqlLedger | None = None
 
     @classmethod
-    def of(cls, settings: TradingSettings, home: Home) -> "AlertWatch":
+    def of(cls, settings: Settings, home: Home) -> "AlertWatch":
         """Return the watch over a home with the channels its settings name."""
         return cls(settings, home, channels_of(settings.alerts))
 

@@ -10,12 +10,12 @@ from execution.domain.errors import TouchstoneError
 from pipelines.alerting.outbox import outbox_of
 from pipelines.alerting.watch import AlertWatch
 from pipelines.home import Home
-from pipelines.trading_settings import TradingSettings
+from pipelines.settings import Settings
 
 _log = structlog.get_logger(__name__)
 
 
-def run_alerts(settings: TradingSettings, home: Home) -> int:
+def run_alerts(settings: Settings, home: Home) -> int:
     """Watch a home and tell people until a signal says to end; no failure ends it. Returns the exit code."""
     watch, over = AlertWatch.of(settings, home), threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -32,7 +32,7 @@ def run_alerts(settings: TradingSettings, home: Home) -> int:
     return 0
 
 
-def try_channels(settings: TradingSettings, home: Home) -> str:
+def try_channels(settings: Settings, home: Home) -> str:
     """Raise an alert of no consequence, send it now, and return whether somebody was told."""
     watch = AlertWatch.of(settings, home)
     tried = Alert(cause="trial", severity="info", title="a trial", detail="somebody tried whether alerts arrive")

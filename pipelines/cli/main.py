@@ -79,9 +79,9 @@ def status(settings: SettingsFile = None) -> None:
     """Show the clock, the last sessions, and what is held."""
     from pipelines.cli.status import status_page
     from pipelines.home import Home
-    from pipelines.trading_settings import load_trading_settings
+    from pipelines.settings import load_settings
 
-    print(status_page(load_trading_settings(settings), Home.from_environment()))
+    print(status_page(load_settings(settings), Home.from_environment()))
 
 
 @app.command()

@@ -7,10 +7,10 @@ from prometheus_client import CollectorRegistry, start_http_server
 
 from pipelines.home import Home
 from pipelines.metrics import HomeMetrics
-from pipelines.trading_settings import TradingSettings
+from pipelines.settings import Settings
 
 
-def serve_metrics(settings: TradingSettings, home: Home, *, port: int) -> int:
+def serve_metrics(settings: Settings, home: Home, *, port: int) -> int:
     """Serve the figures of a home until a signal says to end, and return the exit code."""
     over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -3,10 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from assets.maintenance.health import data_age
+from assets.maintenance.data_ages import DataAge
 from assets.maintenance.nights import newest_backup, newest_night
-from assets.raw_store import RawStore
-from assets.schemas import DAILY_BARS
 from execution.clock import SystemClock
 from execution.domain.errors import ChainBroken
 from execution.domain.events import PlanRecorded
@@ -17,19 +15,20 @@ from execution.trading_calendar import TradingCalendar
 from pipelines.alerting.outbox import outbox_of
 from pipelines.cli.clock import clock_page, movable_clock
 from pipelines.cli.ledger_pages import cycles_page, positions_page
+from pipelines.data_ages import data_ages_of
 from pipelines.home import Home
 from pipelines.ledger_opening import has_ledger, open_ledger
-from pipelines.trading_adapters import clock_of
+from pipelines.settings import Settings
 from pipelines.trading_settings import TradingSettings
 
 _WATCH_MAX_AGE: Final = timedelta(minutes=2)
 
 
-def status_page(settings: TradingSettings, home: Home) -> str:
+def status_page(settings: Settings, home: Home) -> str:
     """Return the state of a home; reads only, and never creates what is missing.
 
     Args:
-        settings: names mode, account and strategy.
+        settings: the whole tree.
         home: the home to look at.
     """
     parts = [
@@ -54,13 +53,16 @@ def status_page(settings: TradingSettings, home: Home) -> str:
     return "\n".join(parts) + f"\n\n{cycles_page(book)}\n\n{positions_page(book)}"
 
 
-def _data_lines(settings: TradingSettings, home: Home) -> list[str]:
-    newest = RawStore(home.raw).latest_session(DAILY_BARS)
-    if newest is None:
-        return ["data          no bars yet"]
-    late = data_age(TradingCalendar.shipped(), newest_bars=newest, now=clock_of(settings.mode, home).now())
-    told = f"LATE: {late} sessions past their cut-off have no bars" if late else "none late"
-    return [f"data          bars up to {newest}, {told}"]
+def _data_lines(settings: Settings, home: Home) -> list[str]:
+    if not home.raw.exists() or (ages := data_ages_of(settings, home)) == ():
+        return ["data          none yet"]
+    late = ", ".join(age.table for age in ages if age.is_late)
+    return [f"data          {f'LATE: {late}' if late else 'none late'}", *(_age_line(age) for age in ages)]
+
+
+def _age_line(age: DataAge) -> str:
+    allowed = "" if age.allowed_sessions is None else f", {age.allowed_sessions} allowed"
+    return f"              {age.table:<17} of {age.newest}, {age.sessions} sessions old{allowed}"
 
 
 def _trading_lines(settings: TradingSettings, book: Book) -> list[str]:

@@ -24,9 +24,9 @@ def alerts(
     from pipelines.cli.alerts import run_alerts, try_channels
     from pipelines.home import Home
     from pipelines.logging_setup import configure_logging
-    from pipelines.trading_settings import load_trading_settings
+    from pipelines.settings import load_settings
 
-    tree, home = load_trading_settings(settings), Home.from_environment()
+    tree, home = load_settings(settings), Home.from_environment()
     configure_logging(home, level=tree.log.level, secrets=tree.secrets())
     if trial:
         print(try_channels(tree, home))
@@ -42,9 +42,9 @@ def metrics(
     """Serve this home's figures to Prometheus until Ctrl-C; reads only."""
     from pipelines.cli.metrics import serve_metrics
     from pipelines.home import Home
-    from pipelines.trading_settings import load_trading_settings
+    from pipelines.settings import load_settings
 
-    sys.exit(serve_metrics(load_trading_settings(settings), Home.from_environment(), port=port))
+    sys.exit(serve_metrics(load_settings(settings), Home.from_environment(), port=port))
 
 
 @app.command()

@@ -2,14 +2,13 @@
 
 from datetime import UTC, datetime, time, timedelta
 
-from assets.maintenance.health import HealthReport, data_age, growth, halts, judged_sessions, missed_of, restores
+from assets.maintenance.health import HealthReport, growth, halts, judged_sessions, missed_of, restores
 from assets.maintenance.nights import night_of, upkept_sessions
-from assets.raw_store import RawStore
-from assets.schemas import DAILY_BARS
 from execution.domain.events import ControlChanged
 from execution.trading_calendar import TradingCalendar
 from execution.uptime_log import UptimeLog
 from pipelines.alerting.missed_sessions import planned_sessions
+from pipelines.data_ages import data_ages_of
 from pipelines.due_trading import book_of
 from pipelines.home import Home
 from pipelines.ledger_opening import has_ledger, open_ledger
@@ -33,7 +32,7 @@ def health_of(settings: Settings, home: Home) -> HealthReport:
         sessions=len(sessions),
         missed=missed_of(sessions, planned),
         uptime_share=uptime,
-        data_age_sessions=data_age(calendar, newest_bars=RawStore(home.raw).latest_session(DAILY_BARS), now=now),
+        data_ages=data_ages_of(settings, home),
         restores=drills,
         red_restores=red,
         restore_seconds_max=seconds,

@@ -1,8 +1,10 @@
 """From a fact in a home to a webhook on loopback, and what the watch finds out by itself."""
 
 import json
+import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -29,6 +31,7 @@ from pipelines.alerting.watch import AlertWatch
 from pipelines.cli.alerts import try_channels
 from pipelines.cli.status import status_page
 from pipelines.dagster_instance import prepare_instance
+from pipelines.home import Home
 from pipelines.upkeep.backup import make_backup
 from tests.builders.trading_days import CALENDAR, FIRST, SESSIONS
 from tests.integration.upkeep.traded_home import TradedHome
@@ -205,8 +208,7 @@ def test_a_limit_that_is_near_is_told_once(traded: TradedHome) -> None:
     assert not [title for title in heard(watch, channel) if "names" in title]
 
 
-def test_data_that_are_late_are_told_in_real_time(tmp_path: Path) -> None:
-    paper = TradedHome(tmp_path / "original", mode="paper")
+def keep_bars_of_the_first_session(home: Home) -> None:
     row = {
         "symbol": "AAA",
         "session": FIRST,
@@ -222,10 +224,41 @@ def test_data_that_are_late_are_told_in_real_time(tmp_path: Path) -> None:
     }
     rows = pa.Table.from_pylist([row], schema=DAILY_BARS.schema)
     recorded_at = CALENDAR.as_of(FIRST)
-    RawStore(paper.home.raw).append(DAILY_BARS, rows, session=FIRST, recorded_at=recorded_at)
+    RawStore(home.raw).append(DAILY_BARS, rows, session=FIRST, recorded_at=recorded_at)
+
+
+def test_data_that_are_late_are_told_in_real_time(tmp_path: Path) -> None:
+    paper = TradedHome(tmp_path / "original", mode="paper")
+    keep_bars_of_the_first_session(paper.home)
     channel = FakeChannel()
     told = heard(AlertWatch(paper.settings, paper.home, (channel,)), channel)
-    assert "data are late: " in " ".join(told)
+    assert "data are late: daily_bars: nothing new for" in " ".join(told)
+
+
+def test_a_told_clock_that_moves_runs_ahead_of_its_data(traded: TradedHome) -> None:
+    keep_bars_of_the_first_session(traded.home)
+    watch, channel = watch_over(traded)
+    FileClock(traded.home.clock).advance_to(CALENDAR.as_of(SESSIONS[1]))
+    assert heard(watch, channel) == []
+
+
+def test_data_are_late_once_a_told_clock_has_stood_past_a_cut_off(traded: TradedHome) -> None:
+    keep_bars_of_the_first_session(traded.home)
+    watch, channel = watch_over(traded)
+    FileClock(traded.home.clock).advance_to(CALENDAR.as_of(SESSIONS[1]))
+    a_while_ago = time.time() - 301
+    os.utime(traded.home.clock, (a_while_ago, a_while_ago))
+    assert heard(watch, channel) == [
+        "[warning] data are late: daily_bars: nothing new for 1 sessions past their cut-off, allowed are 0"
+    ]
+
+
+def test_the_status_tells_the_age_of_each_source(traded: TradedHome) -> None:
+    keep_bars_of_the_first_session(traded.home)
+    FileClock(traded.home.clock).advance_to(CALENDAR.as_of(SESSIONS[1]))
+    page = status_page(traded.settings, traded.home)
+    assert "data          LATE: daily_bars" in page
+    assert f"              daily_bars        of {FIRST}, 1 sessions old, 0 allowed" in page
 
 
 @dg.asset(

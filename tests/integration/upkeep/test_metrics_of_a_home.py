@@ -5,12 +5,17 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, generate_latest
 
+from assets.ingest.simulated_market import SimulatedMarket
+from assets.ingest.sources import simulated_sources
 from assets.maintenance.nights import record_night
+from assets.raw_store import RawStore
+from assets.schemas import DAILY_BARS, NEWS
+from execution.clock import FileClock
 from execution.domain.events import ControlChanged
 from pipelines.home import Home
 from pipelines.metrics import HomeMetrics
 from pipelines.settings import load_settings
-from tests.builders.trading_days import FIRST
+from tests.builders.trading_days import CALENDAR, FIRST
 from tests.integration.upkeep.traded_home import TradedHome
 
 
@@ -40,6 +45,20 @@ def test_a_traded_home_tells_its_state_in_figures(tmp_path: Path) -> None:
     assert found["touchstone_missed_sessions"] == 0
     assert 0 < found['touchstone_limit_used{limit="names"}'] <= 1
     assert found["touchstone_equity_usd"] == float(book.marks[-1].equity_usd)
+
+
+def test_each_source_has_its_age_beside_what_is_allowed(tmp_path: Path) -> None:
+    traded = TradedHome(tmp_path / "original")
+    sources, as_of = simulated_sources(SimulatedMarket(traded.settings.simulated)), CALENDAR.as_of(FIRST)
+    for table in (DAILY_BARS, NEWS):
+        rows = sources.rows(table, after=CALENDAR.as_of(CALENDAR.offset(FIRST, -5)), upto=as_of)
+        RawStore(traded.home.raw).append(table, rows, session=FIRST, recorded_at=as_of)
+    FileClock(traded.home.clock).advance_to(CALENDAR.as_of(CALENDAR.offset(FIRST, 2)))
+    found = figures(HomeMetrics(traded.settings, traded.home))
+    assert found['touchstone_data_age_sessions{table="daily_bars"}'] == 2
+    assert found['touchstone_data_age_allowed_sessions{table="daily_bars"}'] == 0
+    assert found['touchstone_data_age_sessions{table="news"}'] >= 2
+    assert 'touchstone_data_age_allowed_sessions{table="news"}' not in found  # nothing is demanded of headlines
 
 
 def test_a_home_that_cannot_be_read_says_only_that(tmp_path: Path) -> None:

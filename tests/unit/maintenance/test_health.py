@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from assets.maintenance.data_ages import DataAge
 from assets.maintenance.health import (
     HealthPolicy,
     HealthReport,
-    data_age,
     growth,
     halts,
     judged_sessions,
@@ -21,12 +21,13 @@ from execution.trading_calendar import TradingCalendar
 from execution.uptime_log import UptimeLog, is_in_session
 
 CALENDAR = TradingCalendar.shipped()
+BARS = DataAge(table="daily_bars", newest=date(2024, 1, 4), sessions=0, allowed_sessions=0)
 THURSDAY, FRIDAY, MONDAY = date(2024, 1, 4), date(2024, 1, 5), date(2024, 1, 8)
 WELL = HealthReport(
     sessions=3,
     missed=(),
     uptime_share=1.0,
-    data_age_sessions=0,
+    data_ages=(BARS,),
     restores=1,
     red_restores=0,
     restore_seconds_max=1.5,
@@ -45,7 +46,10 @@ def test_a_home_that_did_all_it_promised_is_well() -> None:
     [
         (replace(WELL, missed=(THURSDAY,)), "1 of 3 sessions had no plan, the newest 2024-01-04"),
         (replace(WELL, uptime_share=0.99), "alive in 99.00% of session minutes, promised 99.50%"),
-        (replace(WELL, data_age_sessions=1), "1 sessions past their cut-off have no bars, allowed are 0"),
+        (
+            replace(WELL, data_ages=(replace(BARS, sessions=1),)),
+            "daily_bars: nothing new for 1 sessions past their cut-off, allowed are 0",
+        ),
         (replace(WELL, red_restores=1), "1 of 1 restores found a backup wanting"),
         (
             replace(WELL, growth_bytes_max=100_000_001),
@@ -80,10 +84,10 @@ def test_a_session_the_ledger_noted_as_missed_and_one_it_never_heard_of_are_miss
     assert missed_of((THURSDAY, FRIDAY, MONDAY), {THURSDAY: True, FRIDAY: False}) == (FRIDAY, MONDAY)
 
 
-def test_data_are_late_once_a_cut_off_passed_without_bars() -> None:
-    cut_off = CALENDAR.as_of(FRIDAY)
-    assert data_age(CALENDAR, newest_bars=THURSDAY, now=cut_off - timedelta(seconds=1)) == 0
-    assert data_age(CALENDAR, newest_bars=THURSDAY, now=cut_off) == 1
+def test_the_age_of_each_table_is_a_fact() -> None:
+    news = replace(BARS, table="news", sessions=3, allowed_sessions=None)
+    facts = replace(WELL, data_ages=(BARS, news)).facts()
+    assert (facts["data_age_sessions_daily_bars"], facts["data_age_sessions_news"]) == (0, 3)
 
 
 def test_a_halt_lasts_until_somebody_resumes() -> None:
