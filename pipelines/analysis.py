@@ -24,6 +24,7 @@ from pipelines.home import Home
 from pipelines.jobs import JOBS, job_definitions
 from pipelines.logging_setup import configure_logging
 from pipelines.masked_errors import without_secrets
+from pipelines.run_executor import run_executor
 from pipelines.settings import Settings, load_settings
 from pipelines.trading_adapters import clock_of
 from sensors.due_work import SECONDS_BETWEEN_SECOND_LOOKS, due_work_schedule, due_work_sensor
@@ -77,6 +78,7 @@ def build_definitions(settings: Settings, home: Home) -> dg.Definitions:
         sensors=[*sensors, *_clock_sensor(settings, home, jobs)],
         schedules=schedules,
         resources=resources_of(settings, home),
+        executor=run_executor,
     )
     location = dg.Definitions.merge(INGEST, FEATURES, QUALITY, ML, AFTERWARDS, TUNING, REPORTING, MAINTENANCE, own)
     # Told time is another than the one the page counts by.

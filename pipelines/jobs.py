@@ -142,8 +142,6 @@ def _definition(row: Job) -> UnresolvedAssetJobDefinition:
         str(row.act),
         selection=selection,
         description=row.description,
-        # One process for all steps: a step process costs two to six seconds of start-up, and DuckDB has one writer.
-        executor_def=dg.in_process_executor,
         hooks={failure_kind},
         tags={"dagster/max_runtime": row.runtime_max_seconds} if row.runtime_max_seconds else None,
     )

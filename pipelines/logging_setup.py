@@ -12,13 +12,15 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
 from pipelines.home import Home
 from pipelines.secret_masking import SecretMask
 
 _OURS: Final = "_touchstone_handler"
 _OWN_PACKAGES: Final = ("assets", "execution", "pipelines", "sensors")
+# Not a context variable: a thread that a library starts would begin without it.
+_IDS_OF_THE_RUN: Final[dict[str, str]] = {}
 
 
 class _MaskedFormatter(structlog.stdlib.ProcessorFormatter):
@@ -121,20 +123,36 @@ def _worth_reading(record: logging.LogRecord) -> bool:
 
 
 @contextmanager
-def bind_run(*, run_id: str | None = None, decision_id: str | None = None) -> Iterator[None]:
-    """Put a run id and a decision id on every log line of the block, in this thread or task.
+def bind_run(
+    *, run_id: str | None = None, job: str | None = None, session: str | None = None, decision_id: str | None = None
+) -> Iterator[None]:
+    """Put ids on every log line this process writes in the block, whichever thread or library writes it.
+
+    A run has its process for itself. What a line says of itself stays as it says.
 
     Args:
-        run_id: the orchestrator's id of the run; None leaves the outer one.
-        decision_id: the cycle or plan the block works on; None leaves the outer one.
+        run_id: the orchestrator's id of the run; None leaves the outer one, here as below.
+        job: name of its job.
+        session: the session it is of.
+        decision_id: the cycle or plan the block works on.
     """
-    bound: dict[str, Any] = {"run_id": run_id, "decision_id": decision_id}
-    with structlog.contextvars.bound_contextvars(**{key: value for key, value in bound.items() if value is not None}):
+    told = {"run_id": run_id, "job": job, "session": session, "decision_id": decision_id}
+    outer = dict(_IDS_OF_THE_RUN)
+    _IDS_OF_THE_RUN.update({key: value for key, value in told.items() if value is not None})
+    try:
         yield
+    finally:
+        _IDS_OF_THE_RUN.clear()
+        _IDS_OF_THE_RUN.update(outer)
+
+
+def _with_ids_of_the_run(_logger: Any, _method: str, line: EventDict) -> EventDict:
+    return {**_IDS_OF_THE_RUN, **line}
 
 
 def _shared_processors() -> list[Processor]:
     return [
+        _with_ids_of_the_run,
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,

@@ -16,6 +16,7 @@ from pipelines.jobs import job_definitions
 from pipelines.logging_setup import configure_logging
 from pipelines.masked_errors import without_secrets
 from pipelines.run_audit import note_runs, note_settings, system_user
+from pipelines.run_executor import run_executor
 from pipelines.stopping import beating, open_acting_desk
 from pipelines.trading_adapters import is_clock_told
 from pipelines.trading_settings import TradingSettings, load_trading_settings
@@ -47,7 +48,10 @@ def build_definitions(settings: TradingSettings, home: Home) -> dg.Definitions:
         for name, acts, description in _SENSORS
     ]
     own = dg.Definitions(
-        jobs=list(jobs.values()), sensors=sensors, resources={"desk": desk, "artifacts_root": home.artifacts}
+        jobs=list(jobs.values()),
+        sensors=sensors,
+        resources={"desk": desk, "artifacts_root": home.artifacts},
+        executor=run_executor,
     )
     location = dg.Definitions.merge(TRADING, own)
     return location if is_clock_told(settings.mode) else with_freshness(location)

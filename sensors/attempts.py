@@ -5,6 +5,7 @@ lost. The key therefore ends with the number of the attempt, and attempts are bo
 """
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Final
 
 import dagster as dg
@@ -16,7 +17,16 @@ from sensors.rules import Work
 WORK_TAG: Final = "touchstone/work"
 MOST_ATTEMPTS: Final = max(TRIES.values())
 
+_PARTITION: Final = "dagster/partition"
 _ENDED: Final = frozenset({dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED})
+
+
+def session_of(tags: Mapping[str, str]) -> date | None:
+    """Return the session a run was of, by its partition or by the work a rule asked for; None where none is named."""
+    for told in (tags.get(_PARTITION, ""), tags.get(WORK_TAG, "").rpartition(":")[2]):
+        if len(told) == len("2024-01-04"):
+            return date.fromisoformat(told)
+    return None
 
 
 def anything_runs(instance: dg.DagsterInstance) -> bool:

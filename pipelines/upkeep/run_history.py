@@ -4,7 +4,7 @@ The ledger notes every run that touched it, so nothing of an audit is only here.
 """
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -14,10 +14,9 @@ import pyarrow as pa
 from dagster._serdes import serialize_value
 
 from assets.maintenance.retention import RUNS, Item
-from sensors.attempts import WORK_TAG
+from sensors.attempts import session_of
 
 _ENDED: Final = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
-_PARTITION: Final = "dagster/partition"
 SCHEMA: Final = pa.schema(
     [
         ("run_id", pa.string()),
@@ -40,16 +39,8 @@ def ended_runs(instance: dg.DagsterInstance, *, today: date, now: datetime) -> I
     """
     for record in instance.get_run_records(filters=dg.RunsFilter(statuses=_ENDED)):
         age = now - record.create_timestamp.replace(tzinfo=UTC)
-        day = _session_of(record.dagster_run.tags) or today - timedelta(days=age.days)
+        day = session_of(record.dagster_run.tags) or today - timedelta(days=age.days)
         yield Item(kind=RUNS, name=record.dagster_run.run_id, day=day)
-
-
-def _session_of(tags: Mapping[str, str]) -> date | None:
-    """Return the session a run was of, by its partition or by the work a rule asked for; None where none is named."""
-    for told in (tags.get(_PARTITION, ""), tags.get(WORK_TAG, "").rpartition(":")[2]):
-        if len(told) == len("2024-01-04"):
-            return date.fromisoformat(told)
-    return None
 
 
 def rows_of(instance: dg.DagsterInstance, run_ids: Sequence[str]) -> pa.Table:

@@ -5,6 +5,7 @@ from assets import keys
 from pipelines import analysis, trading
 from pipelines.home import Home
 from pipelines.jobs import JOBS
+from pipelines.run_executor import run_executor
 from pipelines.settings import load_settings
 
 BUILDERS = {"analysis": analysis.build_definitions, "trading": trading.build_definitions}
@@ -27,6 +28,13 @@ def upstream(locations):
         for key in graph.get_all_asset_keys():
             found.setdefault(key, set()).update(graph.get(key).parent_keys)
     return found
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_every_run_of_a_location_knows_its_ids_when_it_logs(locations, name):
+    executors = {job.name: job.executor_def.name for job in locations[name].resolve_all_job_defs()}
+    assert locations[name].executor is run_executor
+    assert set(executors.values()) == {"in_process"}
 
 
 def ancestors(upstream, key):

@@ -1,13 +1,19 @@
 import json
+import logging
 import sys
+import threading
 
 import dagster as dg
 import pytest
 import structlog
 
+# What the worker of a launched run calls has no public name; `pyproject.toml` pins the version.
+from dagster._core.execution.api import execute_run_iterator
+
 from pipelines.dagster_instance import prepare_instance
 from pipelines.home import Home
 from pipelines.logging_setup import bind_run, configure_logging, unconfigure_logging
+from pipelines.run_executor import run_executor
 from pipelines.secret_masking import MASK
 
 CANARY = "canary-s3cr3t/with+signs=="
@@ -19,6 +25,62 @@ def home(tmp_path):
     configure_logging(home, secrets=[CANARY], console=False)
     yield home
     unconfigure_logging()
+
+
+@dg.resource
+def desk(_context: dg.InitResourceContext) -> str:
+    """Say something before the first step, as a desk does that opens a ledger."""
+    structlog.get_logger("execution.desk").info("ledger_opened")
+    return "a desk"
+
+
+@dg.asset(partitions_def=dg.StaticPartitionsDefinition(["2024-01-04"]), required_resource_keys={"desk"})
+def talkative() -> None:
+    """Have everyone speak: our own log, libraries, a thread that a library started, one who names another session."""
+    structlog.get_logger("assets").info("rows_taken_in", rows=3)
+    structlog.get_logger("assets").info("batch_of_another_day", decision_id="2024-01-05")
+    logging.getLogger("urllib3.connectionpool").warning("Retrying after a broken connection")
+    logging.getLogger("dbt").error("a model failed")
+    thread = threading.Thread(target=logging.getLogger("httpx").warning, args=("a thread of a library",))
+    thread.start()
+    thread.join()
+    try:
+        {}["what is not there"]
+    except KeyError:
+        logging.getLogger("pipelines").exception("step_failed")
+        raise
+
+
+def a_job_of_a_location() -> dg.JobDefinition:
+    """Return a job as a code location has it: by name, with the location's executor."""
+    location = dg.Definitions(
+        assets=[talkative],
+        jobs=[dg.define_asset_job("cycle", selection=[talkative])],
+        resources={"desk": desk},
+        executor=run_executor,
+    )
+    return location.resolve_job_def("cycle")
+
+
+def test_every_line_of_a_run_names_run_job_session_and_decision(home):
+    structlog.get_logger("sensors").info("before")
+    tags = {"dagster/partition": "2024-01-04"}
+    with dg.DagsterInstance.from_config(str(prepare_instance(home))) as instance:
+        run = instance.create_run_for_job(a_job_of_a_location(), tags=tags)
+        # As the worker of a launched run does it.
+        happened = list(execute_run_iterator(dg.reconstructable(a_job_of_a_location), run, instance))
+    assert happened[-1].event_type is dg.DagsterEventType.RUN_FAILURE
+    structlog.get_logger("sensors").info("after")
+    (path,) = home.logs.glob("*.jsonl")
+    before, *within, after = [json.loads(line) for line in path.read_text().splitlines()]
+    said = {line["event"] for line in within}
+    assert {"ledger_opened", "rows_taken_in", "Retrying after a broken connection", "a thread of a library"} <= said
+    assert {(line["run_id"], line["job"], line["session"]) for line in within} == {(run.run_id, "cycle", "2024-01-04")}
+    named = {line["event"]: line["decision_id"] for line in within}
+    assert named.pop("batch_of_another_day") == "2024-01-05"
+    assert set(named.values()) == {"2024-01-04"}
+    assert "run_id" not in before
+    assert "run_id" not in after
 
 
 def test_a_run_writes_masked_lines_that_carry_its_id(home):
