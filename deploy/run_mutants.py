@@ -49,13 +49,15 @@ _LEDGER: Final = tuple(
 MODULES: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys(("ledger/event_codec", "ledger/folding", "ledger/hash_chain", "ledger/order_record"), _LEDGER),
     "session/answers": ("tests/unit/session/test_answers.py",),
-    "session/approval": ("tests/unit/session/test_a_persons_word.py",),
+    "session/approval": ("tests/unit/session/test_a_persons_word.py", "tests/unit/session/test_signed_consent.py"),
+    "session/consent": ("tests/unit/session/test_signed_consent.py",),
     "session/decide": ("tests/unit/session/test_plan.py",),
     "session/plan": ("tests/unit/session/test_plan.py",),
     "session/protect": ("tests/unit/session/test_next_stop.py", "tests/unit/session/test_protect.py"),
     "session/reconcile": ("tests/unit/session/test_what_the_venue_told.py",),
     "session/reservation": ("tests/unit/session/test_reservation.py",),
     "session/send": ("tests/unit/session/test_one_order_out.py",),
+    "session/signed_word": ("tests/unit/session/test_signed_word.py",),
     "session/settle": ("tests/unit/session/test_settle.py", "tests/unit/session/test_bracket.py"),
     "session/submit": (
         "tests/unit/session/test_selling_beside_a_stop.py",

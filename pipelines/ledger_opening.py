@@ -7,9 +7,9 @@ import orjson
 
 from execution.artifact_files import write_atomically
 from execution.domain.errors import SettingsRefused
-from execution.ledger.anchor_key import make_key, read_key
 from execution.ledger.anchors import AnchorFile, Anchoring
 from execution.ledger.hash_chain import ChainHead
+from execution.ledger.signing_key import make_key, read_key
 from execution.ledger.sql_driver import SqlDriver
 from execution.ledger.sql_ledger import SqlLedger
 from execution.ledger.sqlite_ledger import SqliteDriver

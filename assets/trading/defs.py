@@ -147,6 +147,8 @@ class ApprovalConfig(dg.Config):
     """Name of the person."""
     reason: str
     """Why, in the person's words."""
+    word: str = ""
+    """The person's signed word, where one is wanted (`touchstone sign`)."""
 
 
 @dg.op(pool="trading")
@@ -154,7 +156,12 @@ def record_approval(context: dg.OpExecutionContext, config: ApprovalConfig, desk
     """Let exactly one plan's orders go out."""
     session = session_of_plan(desk.ledger.book(), config.plan_hash)
     report = run_session.approve(
-        desk, session=session, plan_hash=config.plan_hash, approver=config.approver, reason=config.reason
+        desk,
+        session=session,
+        plan_hash=config.plan_hash,
+        approver=config.approver,
+        reason=config.reason,
+        word=config.word,
     )
     tell("plan_approved", run_id=context.run_id, decision_id=session.isoformat(), **described(report))
 

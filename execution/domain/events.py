@@ -17,6 +17,7 @@ from execution.domain.quantities import Shares, state_shares
 WhyStage = Literal["plan", "settle"]
 ControlState = Literal["active", "reducing", "halted"]
 EndStatus = Literal["filled", "cancelled", "expired", "rejected"]
+Matter = Literal["plan", "release", "resume"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -462,6 +463,24 @@ class ReleaseApproved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WordSigned:
+    """A person's word came with a signature; written in the transaction of what it lets go.
+
+    Attributes:
+        matter: what was let go: a plan, a release, or trading after a stop.
+        subject: which one: the plan's hash, the release's id, or the state and token of the stop.
+        signer: the person whose key signed.
+        word: the signed text, whole, so that whoever reads it later can verify it.
+    """
+
+    at: datetime
+    matter: Matter
+    subject: str
+    signer: str
+    word: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerRestored:
     """The ledger came back from a backup; what was written after that backup is lost.
 
@@ -513,6 +532,7 @@ Note = (
     | SymbolQuarantined
     | QuarantineLifted
     | ReleaseApproved
+    | WordSigned
     | LedgerRestored
 )
 Event = TradingEvent | Note

@@ -28,6 +28,7 @@ from execution.domain.events import (
     SettleFinished,
     SymbolQuarantined,
     WhyRowsRecorded,
+    WordSigned,
 )
 from execution.domain.orders import ATTACHED_LEGS
 from execution.domain.positions import Position
@@ -90,6 +91,7 @@ class Book:
         quarantined: symbols in which nothing of ours may go out now, and why.
         lifted: by symbol, how many fills were booked when a person last lifted its quarantine.
         release: what may trade, as approved last; None before the first approval.
+        words: by matter and subject, the newest signed word of a person.
         days: by exchange day, oldest first: reserved, filled, entries and realised, what went out and what was filled.
         epoch: part of every client order id; rises only when the ledger is restored from a backup.
         unproven_ids: orders ever sent whose end the venue has not proven, as keys in the order they were decided: years
@@ -121,6 +123,7 @@ class Book:
     quarantined: Mapping[str, SymbolQuarantined] = field(default_factory=dict)
     lifted: Mapping[str, int] = field(default_factory=dict)
     release: ReleaseApproved | None = None
+    words: Mapping[tuple[str, str], WordSigned] = field(default_factory=dict)
     days: Layered[date, RiskDay] = field(default_factory=lambda: Layered({}))
     epoch: int = 0
     unproven_ids: Mapping[str, None] = field(default_factory=dict)

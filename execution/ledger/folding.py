@@ -41,6 +41,7 @@ from execution.domain.events import (
     SubmitFinished,
     SymbolQuarantined,
     WhyRowsRecorded,
+    WordSigned,
 )
 from execution.domain.orders import BrokerFill
 from execution.domain.positions import Position, after_action, after_adjustment, after_fill, cash_flow_usd
@@ -95,6 +96,7 @@ class Folding:
         self._positions, self._orders = Layered(book.positions), Layered(book.orders)
         self._cycles, self._notes = Layered(book.cycles), Layered(book.notes)
         self._fills, self._actions = Layered(book.fills), Layered(book.actions)
+        self._words = Layered(book.words)
         self._days, self._numbers = Layered(book.days), Layered(book.order_numbers)
         self._order_ids_of, self._order_ids_in = Layered(book.order_ids_of), Layered(book.order_ids_in)
         self._cycle_ids_of = Layered(book.cycle_ids_of)
@@ -122,6 +124,7 @@ class Folding:
             quarantined=self._quarantined,
             lifted=self._lifted,
             release=self._release,
+            words=self._words,
             days=self._days,
             epoch=self._epoch,
             unproven_ids=self._unproven_ids,
@@ -329,6 +332,10 @@ class Folding:
     @apply.register
     def _(self, event: ReleaseApproved) -> None:
         self._release = event
+
+    @apply.register
+    def _(self, event: WordSigned) -> None:
+        self._words[event.matter, event.subject] = event
 
     @apply.register
     def _(self, event: LedgerRestored) -> None:

@@ -1,7 +1,8 @@
 """Does a plan need a person, the person's word, and whether the plan is still what was approved.
 
 An approval is bound to the plan's hash and to nothing else. A plan is never priced again in place: other prices are
-another plan with another hash, and it waits for a word of its own.
+another plan with another hash, and it waits for a word of its own. For live money the word is signed, and the signature
+is verified each time the approval is read.
 """
 
 from collections.abc import Sequence
@@ -14,13 +15,13 @@ import orjson
 
 from execution.domain.canonical import canonical_bytes
 from execution.domain.errors import LedgerError
-from execution.domain.events import OrderIntended, PlanApproved
+from execution.domain.events import Event, OrderIntended, PlanApproved, WordSigned
 from execution.ledger.book import Book, CycleRecord
 from execution.ledger.order_record import OrderRecord
+from execution.session.consent import AUTOMATIC, must_be_signed, signed_word, unsigned
 from execution.session.desk import Desk
 from execution.session.send import DAY_LEGS
 
-AUTOMATIC: Final = "auto"
 PLANS_FOLDER: Final = "plans"
 
 
@@ -52,7 +53,7 @@ def automatic_approval(
     )
 
 
-def approve(desk: Desk, *, session: date, plan_hash: str, approver: str, reason: str) -> ApprovalReport:
+def approve(desk: Desk, *, session: date, plan_hash: str, approver: str, reason: str, word: str = "") -> ApprovalReport:
     """Let a plan's orders go out, in a person's name; approving it again changes nothing while the word holds.
 
     Args:
@@ -61,9 +62,11 @@ def approve(desk: Desk, *, session: date, plan_hash: str, approver: str, reason:
         plan_hash: the plan the person read; any other plan of the session is refused.
         approver: the person's name, not empty and not `auto`.
         reason: why, in the person's words.
+        word: the person's signed word, where one is wanted.
 
     Raises:
         LedgerError: there is no such plan, its deadline has passed, or nobody is named.
+        NotArmed: the word is missing where it must be signed, or is not believed.
     """
     desk.ledger.verify_chain()
     if not approver.strip() or approver == AUTOMATIC:
@@ -77,7 +80,8 @@ def approve(desk: Desk, *, session: date, plan_hash: str, approver: str, reason:
         approver=approver,
         reason=reason,
     )
-    recorded = desk.ledger.record(lambda book: _unless_approved(desk, book, event))
+    proof = signed_word(desk, matter="plan", subject=plan_hash, person=approver, text=word)
+    recorded = desk.ledger.record(lambda book: _unless_approved(desk, book, event, proof))
     approval = desk.ledger.book().cycles[event.cycle_id].approval
     return ApprovalReport(
         session=session,
@@ -101,11 +105,7 @@ def session_of_plan(book: Book, plan_hash: str) -> date:
 
 def approval_refusal(desk: Desk, cycle: CycleRecord) -> str:
     """Return why a plan's orders may not go out yet; empty when they may."""
-    if cycle.approval is None:
-        return f"plan {cycle.plan_hash} waits for approval"
-    if _has_expired(desk, cycle.approval):
-        return f"plan {cycle.plan_hash} waits for approval: that of {cycle.approval.approver} has expired"
-    return ""
+    return _refusal(desk, desk.ledger.book(), cycle)
 
 
 def frozen_orders(orders: Sequence[OrderIntended]) -> list[dict[str, Any]]:
@@ -142,7 +142,30 @@ def _frozen(intent: OrderIntended | OrderRecord) -> dict[str, Any]:
     }
 
 
-def _needs_nobody(desk: Desk, orders: Sequence[OrderIntended]) -> str:
+def _refusal(desk: Desk, book: Book, cycle: CycleRecord) -> str:
+    approval = cycle.approval
+    if approval is None:
+        return f"plan {cycle.plan_hash} waits for approval"
+    if _has_expired(desk, approval):
+        return f"plan {cycle.plan_hash} waits for approval: that of {approval.approver} has expired"
+    if unproven := _unproven(desk, book, approval):
+        return f"plan {cycle.plan_hash} waits for approval: that of {approval.approver} does not count, {unproven}"
+    return ""
+
+
+def _unproven(desk: Desk, book: Book, approval: PlanApproved) -> str:
+    if not must_be_signed(desk):
+        return ""
+    if approval.approver == AUTOMATIC:
+        # No key signs the word of the mode: what it may let go is found again from the plan's own orders.
+        planned = [record for record in book.orders_of(approval.cycle_id) if record.order.leg in DAY_LEGS]
+        return "" if _needs_nobody(desk, planned) else "this plan needs a person"
+    return unsigned(
+        desk, book, matter="plan", subject=approval.plan_hash, person=approval.approver, now=desk.clock.now()
+    )
+
+
+def _needs_nobody(desk: Desk, orders: Sequence[OrderIntended | OrderRecord]) -> str:
     if not orders:
         return "the plan sends no order"
     policy = desk.approval
@@ -155,7 +178,7 @@ def _needs_nobody(desk: Desk, orders: Sequence[OrderIntended]) -> str:
     return f"mode {desk.mode} trades without a person: orders of {value:.2f} USD, {threshold}"
 
 
-def _worst_usd(intent: OrderIntended) -> Decimal:
+def _worst_usd(intent: OrderIntended | OrderRecord) -> Decimal:
     price = intent.order.limit_usd or intent.reference_price_usd or Decimal(0)
     return intent.order.quantity_shares * price
 
@@ -167,10 +190,9 @@ def _has_expired(desk: Desk, approval: PlanApproved) -> bool:
     return desk.clock.now() >= approval.at + timedelta(minutes=minutes)
 
 
-def _unless_approved(desk: Desk, book: Book, event: PlanApproved) -> tuple[PlanApproved, ...]:
+def _unless_approved(desk: Desk, book: Book, event: PlanApproved, proof: tuple[WordSigned, ...]) -> tuple[Event, ...]:
     cycle = book.cycles.get(event.cycle_id)
     if cycle is None or cycle.plan_hash != event.plan_hash:
         found = cycle.plan_hash if cycle else "no plan"
         raise LedgerError(f"cycle {event.cycle_id} has {found}, not plan {event.plan_hash}: read the plan again")
-    holds = cycle.approval is not None and not _has_expired(desk, cycle.approval)
-    return () if holds else (event,)
+    return (*proof, event) if _refusal(desk, book, cycle) else ()

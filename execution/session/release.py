@@ -1,17 +1,20 @@
 """Which version of program, settings, ledger and model may trade: the one approved last, and no other.
 
-Play money and paper approve themselves, in the rule's name; live money waits for a person.
+Play money and paper approve themselves, in the rule's name; live money waits for a person, whose signed word is
+verified each time the release is read.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from execution.domain.canonical import content_hash
 from execution.domain.errors import LedgerError, ReleaseRefused
-from execution.domain.events import ReleaseApproved
+from execution.domain.events import Event, ReleaseApproved, WordSigned
+from execution.ledger.book import Book
 from execution.ledger.migrating import SCHEMA_VERSION
+from execution.session.consent import AUTOMATIC, signed_word, unsigned
 from execution.session.desk import Desk
 
-AUTOMATIC: Final = "auto"
 _ANY_MODEL: Final = object()
 
 
@@ -25,11 +28,14 @@ def refuse_unreleased(desk: Desk, *, model_hash: Any = _ANY_MODEL) -> None:
     Raises:
         ReleaseRefused: it is not, and only a person may approve it.
     """
-    approved = desk.ledger.book().release
+    book = desk.ledger.book()
+    approved = book.release
     is_any = model_hash is _ANY_MODEL
     model = (approved.model_hash if approved else None) if is_any else model_hash
     wanted = _release(desk, model_hash=model, approver=AUTOMATIC)
     if approved is not None and approved.release_id == wanted.release_id:
+        if unproven := _unproven(desk, book, approved):
+            raise ReleaseRefused(f"the approval of release {approved.release_id} does not count: {unproven}")
         return
     if desk.mode == "live":
         raise ReleaseRefused(
@@ -39,16 +45,24 @@ def refuse_unreleased(desk: Desk, *, model_hash: Any = _ANY_MODEL) -> None:
     _record(desk, wanted)
 
 
-def approve_release(desk: Desk, *, model_hash: str | None, approver: str) -> ReleaseApproved:
+def approve_release(desk: Desk, *, model_hash: str | None, approver: str, word: str = "") -> ReleaseApproved:
     """Let this program, these settings, this ledger and a model trade, in a person's name; again changes nothing.
+
+    Args:
+        desk: the desk whose release it is.
+        model_hash: the model that may decide; None for a rule.
+        approver: the person's name, not empty and not `auto`.
+        word: the person's signed word, where one is wanted.
 
     Raises:
         LedgerError: nobody is named.
+        NotArmed: the word is missing where it must be signed, or is not believed.
     """
     if not approver.strip() or approver == AUTOMATIC:
         raise LedgerError(f"approver {approver!r}: expected the name of a person")
     release = _release(desk, model_hash=model_hash, approver=approver)
-    _record(desk, release)
+    proof = signed_word(desk, matter="release", subject=release.release_id, person=approver, text=word)
+    _record(desk, release, proof)
     return desk.ledger.book().release or release
 
 
@@ -70,10 +84,20 @@ def _release(desk: Desk, *, model_hash: str | None, approver: str) -> ReleaseApp
     )
 
 
-def _record(desk: Desk, release: ReleaseApproved) -> None:
-    desk.ledger.record(
-        lambda book: () if book.release and book.release.release_id == release.release_id else (release,)
-    )
+def _record(desk: Desk, release: ReleaseApproved, proof: tuple[WordSigned, ...] = ()) -> None:
+    def unless_approved(book: Book) -> Sequence[Event]:
+        found = book.release
+        holds = found is not None and found.release_id == release.release_id and not _unproven(desk, book, found)
+        return [] if holds else [*proof, release]
+
+    desk.ledger.record(unless_approved)
+
+
+def _unproven(desk: Desk, book: Book, release: ReleaseApproved) -> str:
+    """Return why an approval does not count; outside of live mode the rule approves, and no key signs its word."""
+    if desk.mode != "live":
+        return ""
+    return unsigned(desk, book, matter="release", subject=release.release_id, person=release.approver)
 
 
 def _unlike(approved: ReleaseApproved | None, wanted: ReleaseApproved) -> str:

@@ -2,7 +2,7 @@
 
 The token stands for what the first step found. Whatever changes in between (another stop, a fill, a booking) makes it
 worthless, so nobody resumes what they have not seen. Taking the kill file away by hand resumes nothing: the ledger
-still says halted.
+still says halted. For live money the second step carries that person's signed word.
 """
 
 import os
@@ -17,6 +17,7 @@ from execution.domain.events import ControlChanged, ControlState, Event
 from execution.domain.quantities import Shares
 from execution.ledger.book import Book
 from execution.risk.kill_switch import KillSwitch
+from execution.session.consent import signed_word
 from execution.session.control import control_state, take_in_stop_requests
 from execution.session.desk import Desk
 from execution.session.reconcile import Reconciled, reconcile
@@ -67,6 +68,7 @@ def resume(
     actor: str,
     reason: str,
     to: Literal["active", "reducing"] = "active",
+    word: str = "",
 ) -> ControlChanged:
     """Let orders out again, in a person's name, and return what was written down.
 
@@ -81,9 +83,11 @@ def resume(
         actor: the person's name, not empty.
         reason: why, in the person's words, not empty.
         to: `reducing` lets out only what takes a position nearer to zero.
+        word: the person's signed word for this state and token, where one is wanted.
 
     Raises:
-        NotArmed: nobody is named, no reason is given, nothing is stopped, or the token stands for something else.
+        NotArmed: nobody is named, no reason is given, nothing is stopped, the token stands for something else, or the
+            word is missing where it must be signed, or is not believed.
         ChainBroken: the ledger was changed by hand.
         LedgerError: ledger and venue differ, or nobody knows what became of an order.
         Halted: the kill file cannot be taken away.
@@ -95,12 +99,13 @@ def resume(
         raise NotArmed(f"nothing to resume: trading is {to} and the kill switch is off")
     if token != seen.token:
         raise NotArmed(f"token {token!r} does not stand for what is found now: look again with `touchstone resume`")
+    proof = signed_word(desk, matter="resume", subject=f"{to}:{token}", person=actor, text=word)
     kill_switch.release()
     resumed = ControlChanged(at=desk.clock.now(), state=to, actor=actor, reason=reason)
 
     def unless_moved(book: Book) -> Sequence[Event]:
         # A stop recorded since the look is newer than the person's knowledge.
-        return (resumed,) if book.control == seen.control else ()
+        return (*proof, resumed) if book.control == seen.control else ()
 
     if not desk.ledger.record(unless_moved):
         raise NotArmed("somebody stopped trading since you looked: look again with `touchstone resume`")

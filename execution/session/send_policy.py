@@ -1,9 +1,12 @@
 """How orders go out: what is done when nobody knows an outcome, and how long sending may take."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from execution.session.signed_word import public_key
 
 
 class SendPolicy(BaseModel):
@@ -50,3 +53,21 @@ class ApprovalPolicy(BaseModel):
         le=4_320,
         description="Minutes after which a person's approval no longer holds; none for until the plan's deadline.",
     )
+    signers: Mapping[str, str] = Field(
+        default_factory=dict,
+        description="Who may let live money go: name to the public half of the key that signs that person's word, as "
+        "`touchstone sign-key` prints it.",
+    )
+    always_signed: bool = Field(
+        default=False,
+        description="Whether a person's word must be signed in every mode; in mode live it always must.",
+    )
+
+    @field_validator("signers")
+    @classmethod
+    def _are_keys(cls, signers: Mapping[str, str]) -> Mapping[str, str]:
+        for name, key in signers.items():
+            if not name.strip() or "." in name:
+                raise ValueError(f"signer {name!r}: expected a name without a dot, which would part two keys")
+            public_key(key)
+        return signers

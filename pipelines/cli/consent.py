@@ -14,17 +14,19 @@ from pipelines.trading_adapters import open_desk
 from pipelines.trading_settings import TradingSettings
 
 
-def approve_plan(settings: TradingSettings, home: Home, *, plan_hash: str, by: str, reason: str) -> str:
+def approve_plan(settings: TradingSettings, home: Home, *, plan_hash: str, by: str, reason: str, word: str = "") -> str:
     """Approve exactly one plan and return what to say."""
     desk = open_desk(settings, home, actor=by)
     session = session_of_plan(desk.ledger.book(), plan_hash)
-    report = run_session.approve(desk, session=session, plan_hash=plan_hash, approver=by, reason=reason)
+    report = run_session.approve(desk, session=session, plan_hash=plan_hash, approver=by, reason=reason, word=word)
     return f"plan {plan_hash} of {session}: {report.status.replace('_', ' ')}, by {report.approver}"
 
 
-def approve_this_release(settings: TradingSettings, home: Home, *, model_hash: str | None, by: str) -> str:
+def approve_this_release(
+    settings: TradingSettings, home: Home, *, model_hash: str | None, by: str, word: str = ""
+) -> str:
     """Approve what is installed here, with a model, and return what to say."""
-    release = approve_release(open_desk(settings, home, actor=by), model_hash=model_hash, approver=by)
+    release = approve_release(open_desk(settings, home, actor=by), model_hash=model_hash, approver=by, word=word)
     return (
         f"release {release.release_id[:12]} is approved by {release.approver}: code {release.code_hash[:12]}, settings "
         f"{release.settings_hash[:12]}, ledger schema {release.schema_version}, model {release.model_hash or 'none'}"

@@ -1,13 +1,16 @@
 """Verbs of the trading desk: stop and resume, look and listen, and what a person must say yes to."""
 
 import sys
-from typing import Annotated, Optional
+from pathlib import Path
+from typing import Annotated, Literal, Optional
 
 import typer
 
-from pipelines.cli.verb_options import By, Reason, Session, SettingsFile, day_of, home_ledger, number_of
+from pipelines.cli.verb_options import By, Reason, Session, SettingsFile, Word, day_of, home_ledger, number_of
 
 # ruff: noqa: PLC0415 - a verb imports what it needs when it is called, so that help and halt stay quick
+
+KeyFile = Annotated[Path, typer.Option("--key", help="File of your private key; best on a machine of your own.")]
 
 app = typer.Typer()
 release = typer.Typer(help="Which version of program, settings, ledger and model may trade.", no_args_is_help=True)
@@ -55,11 +58,12 @@ def halt(
 
 
 @app.command()
-def resume(
+def resume(  # noqa: PLR0917 - typer reads options by name, whatever their order
     token: Annotated[str, typer.Option(help="What the first step printed; without it, that step.")] = "",
     by: Annotated[str, typer.Option(help="Name of the person who resumes.")] = "",
     reason: Annotated[str, typer.Option(help="Why, one sentence.")] = "",
     reducing: Annotated[bool, typer.Option("--reducing", help="Let out only what reduces positions.")] = False,
+    word: Word = "",
     settings: SettingsFile = None,
 ) -> None:
     """Resume after a stop, in two steps: look and get a token; then name yourself, with that token."""
@@ -71,7 +75,7 @@ def resume(
     if not token:
         print(back.look(tree, home))
     else:
-        print(back.confirm(tree, home, token=token, actor=by, reason=reason, is_reducing=reducing))
+        print(back.confirm(tree, home, token=token, actor=by, reason=reason, is_reducing=reducing, word=word))
 
 
 @app.command()
@@ -133,6 +137,7 @@ def approve(
     plan_hash: Annotated[str, typer.Argument(help="Whole hash of the plan that was read.")],
     by: By,
     reason: Reason,
+    word: Word = "",
     settings: SettingsFile = None,
 ) -> None:
     """Let exactly one plan's orders go out; sends nothing itself."""
@@ -141,13 +146,39 @@ def approve(
     from pipelines.trading_settings import load_trading_settings
 
     home = Home.from_environment()
-    print(approve_plan(load_trading_settings(settings), home, plan_hash=plan_hash, by=by, reason=reason))
+    tree = load_trading_settings(settings)
+    print(approve_plan(tree, home, plan_hash=plan_hash, by=by, reason=reason, word=word))
+
+
+@app.command("sign-key")
+def sign_key(key: KeyFile) -> None:
+    """Make a key for signing your word, if there is none yet, and print its public half for approval.signers."""
+    from pipelines.cli.signing import make_signing_key
+
+    print(make_signing_key(key))
+
+
+@app.command()
+def sign(  # noqa: PLR0917 - typer reads options by name, whatever their order
+    matter: Annotated[Literal["plan", "release", "resume"], typer.Argument(help="What to let go.")],
+    subject: Annotated[str, typer.Argument(help="Which one: the hash, the id, or STATE:TOKEN.")],
+    account: Annotated[str, typer.Option(help="Account of the settings it is for.")],
+    by: By,
+    key: KeyFile,
+    hours: Annotated[float, typer.Option(help="How long it holds.")] = 24,
+    at: Annotated[str, typer.Option(help="Instant it is made at, with its zone, where the clock is told.")] = "",
+) -> None:
+    """Sign your word and print it; reads your key, and nothing of a home."""
+    from pipelines.cli.signing import sign_word
+
+    print(sign_word(matter, subject, account=account, by=by, key_file=key, hours=hours, at=at))
 
 
 @release.command("approve")
 def release_approve(
     by: By,
     model: Annotated[Optional[str], typer.Option(help="Hash of the model that may decide; none for a rule.")] = None,  # noqa: UP045 - typer reads it
+    word: Word = "",
     settings: SettingsFile = None,
 ) -> None:
     """Let the installed program trade, with these settings, this ledger and one model."""
@@ -155,7 +186,8 @@ def release_approve(
     from pipelines.home import Home
     from pipelines.trading_settings import load_trading_settings
 
-    print(approve_this_release(load_trading_settings(settings), Home.from_environment(), model_hash=model, by=by))
+    tree = load_trading_settings(settings)
+    print(approve_this_release(tree, Home.from_environment(), model_hash=model, by=by, word=word))
 
 
 @quarantine.command("lift")

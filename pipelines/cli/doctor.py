@@ -31,6 +31,7 @@ def examine(home: Home, settings_path: Path | None, environ: Mapping[str, str] |
         listener,
         permissions,
         requests,
+        signers,
         unknown_blocks,
     )
     from pipelines.settings import load_settings  # noqa: PLC0415 - as above
@@ -49,6 +50,7 @@ def examine(home: Home, settings_path: Path | None, environ: Mapping[str, str] |
         ("permissions", lambda: permissions(home)),
         ("keys", lambda: keys(load_settings(settings_path, environ))),
         ("limits", lambda: unknown_blocks(load_settings(settings_path, environ))),
+        ("signers", lambda: signers(load_settings(settings_path, environ))),
         ("rate limits", lambda: requests(load_settings(settings_path, environ), home)),
         ("trade updates", lambda: listener(load_settings(settings_path, environ), home)),
         ("broker", lambda: _broker(home, settings_path, environ)),

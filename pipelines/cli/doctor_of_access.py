@@ -79,6 +79,22 @@ def unknown_blocks(settings: Settings) -> Finding:
     return Finding("limits", "ok", "nothing is demanded that no source tells")
 
 
+def signers(settings: Settings) -> Finding:
+    """Say who may sign the word that live money waits for."""
+    policy = settings.approval
+    names = ", ".join(sorted(policy.signers))
+    if names:
+        return Finding("signers", "ok", names)
+    if settings.mode == "live" or policy.always_signed:
+        return Finding(
+            "signers",
+            "failed",
+            "approval.signers names nobody, so nobody can let a plan, a release or trading go: `touchstone sign-key "
+            "--key FILE` makes a key and prints what belongs there",
+        )
+    return Finding("signers", "ok", f"mode {settings.mode} wants no signature")
+
+
 def requests(settings: Settings, home: Home) -> Finding:
     """Say how many requests of the last minute count against each quota, and which provider is held back."""
     if is_clock_told(settings.mode) or not home.operations.exists():

@@ -5,7 +5,7 @@ from datetime import datetime
 from execution.artifact_files import write_atomically
 from execution.clock import FileClock
 from execution.domain.errors import SettingsRefused
-from execution.ledger.anchor_key import make_key
+from execution.ledger.signing_key import make_key
 from execution.trading_calendar import TradingCalendar
 from pipelines.analysis_adapters import first_cycle_session, sources_of
 from pipelines.dagster_instance import prepare_instance

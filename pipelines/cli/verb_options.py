@@ -28,6 +28,7 @@ Session = Annotated[
 ]
 By = Annotated[str, typer.Option("--by", help="Name of the person who says so.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why, one sentence.")]
+Word = Annotated[str, typer.Option("--word", help="Signed word, as `touchstone sign` prints it; mode live wants one.")]
 
 
 def day_of(session: datetime | None) -> date | None:

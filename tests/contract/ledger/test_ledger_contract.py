@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from execution.domain.errors import Fenced, IllegalTransition, LedgerError, SameIdOtherOrder
-from execution.domain.events import AuditNoted, BatchSuperseded, Event, FillBooked
+from execution.domain.events import AuditNoted, BatchSuperseded, Event, FillBooked, WordSigned
 from execution.ledger.book import Book
 from execution.ledger.hash_chain import GENESIS, ChainHead
 from execution.ledger.memory_ledger import MemoryLedger
@@ -164,8 +164,16 @@ def test_notes_do_not_change_the_trading_hash(ledger: LedgerStore) -> None:
         ledger,
         BatchSuperseded(at=AT, cycle_id=CYCLE, session=SESSION, batch_hash="c" * 64, reason="late"),
         AuditNoted(at=AT, topic="not_tradable", session=SESSION, subject="c", detail="late", run_id="run-1"),
+        WordSigned(at=AT, matter="plan", subject="p" * 64, signer="ann", word="as signed"),
     )
     assert ledger.trading_hash() == before
+
+
+def test_the_newest_signed_word_for_a_thing_is_the_one_that_is_read(ledger: LedgerStore) -> None:
+    for word in ("first", "second"):
+        append(ledger, WordSigned(at=AT, matter="plan", subject="p" * 64, signer="ann", word=word))
+    append(ledger, WordSigned(at=AT, matter="release", subject="p" * 64, signer="ann", word="of something else"))
+    assert ledger.book().words["plan", "p" * 64].word == "second"
 
 
 def test_a_trading_event_changes_the_trading_hash(ledger: LedgerStore) -> None:

@@ -20,6 +20,7 @@ SITUATIONS = {
     "halt-and-resume",
     "restore",
     "key-rotation",
+    "sign-a-word",
     "upgrade",
 }
 # In a sentence a command may stop after its verb; what an operator copies from a block is whole.

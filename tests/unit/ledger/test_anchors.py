@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from execution.domain.errors import ChainBroken, LedgerError
 from execution.domain.events import FillBooked
-from execution.ledger.anchor_key import make_key, read_key
 from execution.ledger.anchors import FILE_NAME, Anchor, AnchorFile, Anchoring, key_id, parsed, verify_ledger
 from execution.ledger.hash_chain import GENESIS, ChainHead
 from execution.ledger.memory_ledger import MemoryLedger
+from execution.ledger.signing_key import make_key, read_key
 from tests.builders.anchoring import an_anchoring
 from tests.builders.orders import AT, a_fill, account_opened, plan_recorded
 

@@ -28,6 +28,7 @@ from execution.domain.events import (
     SubmitFinished,
     SymbolQuarantined,
     WhyRowsRecorded,
+    WordSigned,
 )
 from execution.domain.orders import BrokerFill
 from execution.domain.positions import Position
@@ -82,6 +83,7 @@ FULL: tuple[Event, ...] = (
     SymbolQuarantined(at=AT, symbol="CCC", reason="not ours"),
     QuarantineLifted(at=AT, symbol="CCC", actor="ann", reason="looked at"),
     RELEASED,
+    WordSigned(at=AT, matter="release", subject="r", signer="ann", word="as signed"),
     RESTORED,
     FillBooked(at=AT, fill=a_fill("x9", "DDD", client_order_id="foreign")),
     SettleFinished(at=AT, cycle_id=CYCLE, session=SESSION),

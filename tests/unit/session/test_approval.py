@@ -16,8 +16,8 @@ from execution.domain.orders import OrderRequest
 from execution.ledger.book import Book
 from execution.session import run_session
 from execution.session.approval import refuse_changed_plan, session_of_plan
-from execution.session.release import approve_release
 from execution.session.send_policy import ApprovalPolicy
+from tests.builders.signers import SIGNERS, released
 from tests.builders.trading_days import CALENDAR, FIRST, TradingDays
 
 # Three entries of about a tenth of 100,000 USD each.
@@ -41,9 +41,9 @@ def test_a_plan_above_the_threshold_waits(tmp_path: Path, threshold: Decimal | N
 def test_every_live_plan_waits_unless_settings_say_otherwise(
     tmp_path: Path, mode: str, *, always: bool, is_approved: bool
 ) -> None:
-    days = days_with(tmp_path, mode, always_when_live=always)
+    days = days_with(tmp_path, mode, always_when_live=always, signers=SIGNERS)
     batch = days.a_batch(mode=mode, is_synthetic=mode == "simulated")
-    approve_release(days.desk, model_hash=batch.model_hash, approver="A. Person")
+    released(days.desk, model_hash=batch.model_hash)
     assert days.plan(batch=batch).is_approved is is_approved
 
 

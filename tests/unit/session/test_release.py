@@ -9,9 +9,11 @@ import pytest
 from execution.domain.errors import LedgerError, ReleaseRefused
 from execution.session import release, run_session
 from execution.session.release import approve_release
+from execution.session.send_policy import ApprovalPolicy
+from tests.builders.signers import ANN, BOB, SIGNERS, a_word, released
 from tests.builders.trading_days import FIRST, TradingDays
 
-LIVE = {"mode": "live"}
+LIVE = {"mode": "live", "approval": ApprovalPolicy(signers=SIGNERS)}
 
 
 def live_days(folder: Path) -> tuple[TradingDays, str]:
@@ -47,7 +49,7 @@ def test_live_money_never_approves_itself(tmp_path: Path) -> None:
 
 def test_live_money_trades_the_release_a_person_approved(tmp_path: Path) -> None:
     days, model_hash = live_days(tmp_path)
-    approve_release(days.desk, model_hash=model_hash, approver="A. Person")
+    released(days.desk, model_hash=model_hash)
     assert plan(days).status == "planned"
 
 
@@ -59,7 +61,7 @@ def test_a_plan_is_refused_where_one_part_is_not_the_approved_one(
     other: dict[str, Any] = {"model_hash": model_hash}
     if part == "model_hash":
         other["model_hash"] = "0" * 64
-    approve_release(days.desk, approver="A. Person", **other)
+    released(days.desk, **other)
     desk = replace(days.desk, **{part: "9" * 64}) if part in ("code_hash", "settings_hash") else days.desk
     if part == "schema_version":
         monkeypatch.setattr(release, "SCHEMA_VERSION", 99)
@@ -71,10 +73,11 @@ def test_a_plan_is_refused_where_one_part_is_not_the_approved_one(
 @pytest.mark.parametrize("part", ["code_hash", "settings_hash"])
 def test_nothing_is_sent_by_another_program_than_the_one_approved(tmp_path: Path, part: str) -> None:
     days, model_hash = live_days(tmp_path)
-    approve_release(days.desk, model_hash=model_hash, approver="A. Person")
+    released(days.desk, model_hash=model_hash)
     plan_hash = plan(days).plan_hash
     assert plan_hash is not None
-    run_session.approve(days.desk, session=FIRST, plan_hash=plan_hash, approver="A. Person", reason="read")
+    word = a_word(plan_hash, at=days.clock.now())
+    run_session.approve(days.desk, session=FIRST, plan_hash=plan_hash, approver=ANN, reason="read", word=word)
     days.morning(FIRST)
     with pytest.raises(ReleaseRefused, match=part):
         run_session.submit(replace(days.desk, **{part: "9" * 64}), session=FIRST)
@@ -91,5 +94,5 @@ def test_a_release_is_approved_by_a_person(tmp_path: Path, name: str) -> None:
 
 def test_approving_the_same_release_again_changes_nothing(tmp_path: Path) -> None:
     days, model_hash = live_days(tmp_path)
-    first = approve_release(days.desk, model_hash=model_hash, approver="A. Person")
-    assert approve_release(days.desk, model_hash=model_hash, approver="B. Person") == first
+    first = released(days.desk, model_hash=model_hash)
+    assert released(days.desk, model_hash=model_hash, approver=BOB) == first

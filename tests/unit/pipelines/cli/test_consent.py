@@ -16,6 +16,7 @@ from pipelines.cli import consent
 from pipelines.home import Home
 from pipelines.trading_adapters import open_desk
 from pipelines.trading_settings import TradingSettings, load_trading_settings
+from tests.builders.signers import ANN, SIGNERS, a_word
 from tests.builders.trading_days import CALENDAR, FIRST, SESSIONS, TradingDays
 from tests.fakes.scripted_broker import ScriptedBroker
 
@@ -82,6 +83,22 @@ def test_a_job_with_another_hash_fails_and_approves_nothing(days: TradingDays) -
     )
     assert not result.success
     assert "waits for approval" in days.submit().reason
+
+
+def test_a_job_hands_the_signed_word_on(days: TradingDays) -> None:
+    days.desk_changes = {"mode": "simulated", "approval": ApprovalPolicy(threshold_usd=0, signers=SIGNERS)}
+    days.restarted()
+    plan_hash = plan_hash_of(days)
+    for subject, is_approved in (("0" * 64, False), (plan_hash, True)):
+        word = a_word(subject, at=days.clock.now())
+        config = {"plan_hash": plan_hash, "approver": ANN, "reason": "read and agreed", "word": word}
+        result = approve_plan.execute_in_process(
+            run_config={"ops": {"record_approval": {"config": config}}},
+            resources={"desk": days.desk},
+            raise_on_error=False,
+        )
+        assert result.success is is_approved
+    assert days.desk.ledger.book().words["plan", plan_hash].signer == ANN
 
 
 def test_a_release_is_approved_with_its_model(days: TradingDays, home: Home, tree: TradingSettings) -> None:

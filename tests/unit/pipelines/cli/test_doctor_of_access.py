@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -6,10 +7,11 @@ from execution.clock import SystemClock
 from execution.domain.errors import VenueUnavailable
 from execution.trade_updates import TradeUpdates
 from pipelines.cli import doctor_of_access
-from pipelines.cli.doctor_of_access import keys, listener, permissions, requests, unknown_blocks
+from pipelines.cli.doctor_of_access import keys, listener, permissions, requests, signers, unknown_blocks
 from pipelines.home import Home
 from pipelines.provider_limits import breaker_of, budget_of
 from pipelines.settings import Settings, load_settings
+from tests.builders.signers import SIGNERS
 
 SECRET = "canary-of-a-secret"
 PAPER = {
@@ -102,3 +104,20 @@ def test_a_listener_whose_keys_are_refused_is_told(home: Home) -> None:
     assert listener(paper(), home).verdict == "ok"
     TradeUpdates(home.operations).note("refused", SystemClock().now())
     assert listener(paper(), home).verdict == "failed"
+
+
+LIVE = {**PAPER, "TOUCHSTONE__MODE": "live", "TOUCHSTONE_LIVE_ACCOUNT": "main"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "verdict"),
+    [
+        (LIVE, "failed"),
+        ({**LIVE, "TOUCHSTONE__APPROVAL__SIGNERS": json.dumps(SIGNERS)}, "ok"),
+        ({**PAPER, "TOUCHSTONE__APPROVAL__ALWAYS_SIGNED": "true"}, "failed"),
+        (PAPER, "ok"),
+    ],
+    ids=["live", "live with signers", "paper that asks for signatures", "paper"],
+)
+def test_a_home_whose_live_money_nobody_can_let_go_is_told_so(environ: dict[str, str], verdict: str) -> None:
+    assert signers(load_settings(environ=environ)).verdict == verdict

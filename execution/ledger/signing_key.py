@@ -1,4 +1,4 @@
-"""The key that signs anchors: made once, readable by its owner alone, never printed."""
+"""A key that signs, anchors or a person's word: made once, readable by its owner alone, never printed."""
 
 import os
 import stat
@@ -37,8 +37,13 @@ def make_key(path: Path) -> None:
     files.sync_folder(path.parent)
 
 
-def read_key(path: Path) -> Ed25519PrivateKey:
+def read_key(path: Path, *, called: str = "anchor key", maker: str = "touchstone init") -> Ed25519PrivateKey:
     """Return the key of a file.
+
+    Args:
+        path: the file.
+        called: what to name it in a refusal.
+        maker: the command that makes one.
 
     Raises:
         LedgerError: there is none, others than its owner may read it, or it holds something else.
@@ -47,17 +52,15 @@ def read_key(path: Path) -> Ed25519PrivateKey:
         mode = stat.S_IMODE(path.stat().st_mode)
         pem = path.read_bytes()
     except OSError as error:
-        raise LedgerError(
-            f"the anchor key {path.name} cannot be read ({error.strerror}): `touchstone init` makes one"
-        ) from None
+        raise LedgerError(f"the {called} {path.name} cannot be read ({error.strerror}): `{maker}` makes one") from None
     if mode & 0o077:
-        raise LedgerError(f"the anchor key {path.name} has mode {mode:o}: others may read it; run `chmod 600` on it")
+        raise LedgerError(f"the {called} {path.name} has mode {mode:o}: others may read it; run `chmod 600` on it")
     try:
         key = load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, Ed25519PrivateKey):
-        raise LedgerError(f"the anchor key {path.name} holds no Ed25519 key: put the right file back from a backup")
+        raise LedgerError(f"the {called} {path.name} holds no Ed25519 key: put the right file back from a backup")
     return key
 
 
