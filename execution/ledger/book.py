@@ -38,6 +38,9 @@ from execution.ledger.layered import Layered
 from execution.ledger.order_record import OrderRecord
 from execution.ledger.risk_day import RiskDay
 
+Alarm = ControlChanged | SymbolQuarantined
+"""The account was halted, or a symbol of it put into quarantine."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CycleRecord:
@@ -88,6 +91,7 @@ class Book:
         marks: daily marks, in the order they were made.
         notes: by topic, session and subject; the first of each.
         control: what may be sent, by whom and why; None when nobody ever said anything, which is active.
+        alarms: every halt and every quarantine there ever was, whatever became of it, in the order they came.
         quarantined: symbols in which nothing of ours may go out now, and why.
         lifted: by symbol, how many fills were booked when a person last lifted its quarantine.
         release: what may trade, as approved last; None before the first approval.
@@ -120,6 +124,7 @@ class Book:
     marks: Sequence[PositionsMarked] = field(default_factory=Grown)
     notes: Mapping[tuple[str, date | None, str], AuditNoted] = field(default_factory=dict)
     control: ControlChanged | None = None
+    alarms: Sequence[Alarm] = ()
     quarantined: Mapping[str, SymbolQuarantined] = field(default_factory=dict)
     lifted: Mapping[str, int] = field(default_factory=dict)
     release: ReleaseApproved | None = None

@@ -90,7 +90,7 @@ class Folding:
         self._opened, self._cash_usd, self._epoch = book.opened, book.cash_usd, book.epoch
         self._paid_in_usd = book.paid_in_usd
         self._marks = book.marks if isinstance(book.marks, Grown) else Grown(book.marks)
-        self._control, self._release = book.control, book.release
+        self._control, self._release, self._alarms = book.control, book.release, tuple(book.alarms)
         self._last_settled, self._moved_at = book.last_settled, book.moved_at
         # What grows for years is layered, what stays small is copied.
         self._positions, self._orders = Layered(book.positions), Layered(book.orders)
@@ -121,6 +121,7 @@ class Folding:
             marks=self._marks,
             notes=self._notes,
             control=self._control,
+            alarms=self._alarms,
             quarantined=self._quarantined,
             lifted=self._lifted,
             release=self._release,
@@ -318,10 +319,13 @@ class Folding:
     @apply.register
     def _(self, event: ControlChanged) -> None:
         self._control = event
+        if event.state == "halted":
+            self._alarms += (event,)
 
     @apply.register
     def _(self, event: SymbolQuarantined) -> None:
         self._quarantined.setdefault(event.symbol, event)
+        self._alarms += (event,)
 
     @apply.register
     def _(self, event: QuarantineLifted) -> None:

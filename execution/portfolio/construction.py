@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from execution.domain.quantities import Shares, affordable_shares, share_decimals
 from execution.domain.signals import SymbolSignal
+from execution.portfolio.capital_ramp import RampStage
 from execution.portfolio.risk_parity import spread_by_risk_parity
 from execution.portfolio.sizing import Candidate, candidate, room_weight, rounded, sized_entries
 from execution.portfolio.sizing_policy import SizingPolicy
@@ -38,6 +39,7 @@ def target_positions(
     regime: str | None,
     vix: float | None,
     drawdown_fraction: Decimal = Decimal(0),
+    ramp: RampStage | None = None,
 ) -> Construction:
     """Return the positions wanted after this session, and for every other symbol of the batch why not.
 
@@ -52,11 +54,15 @@ def target_positions(
         regime: the market's regime, None when unknown.
         vix: volatility index in points, None when unknown.
         drawdown_fraction: loss from the highest equity, as a fraction of it.
+        ramp: the share of its full size that an entry gets; None for all of it. Holdings stay as they are.
 
     Returns:
         Targets by rank, ties by symbol; symbols left out by symbol.
     """
     held = {symbol: shares for symbol, shares in held_shares.items() if shares}
+    if ramp is not None:
+        # What is worth making grows with the stages, or the first of them would make nothing.
+        policy = policy.model_copy(update={"position_min_weight": policy.position_min_weight * ramp.share})
     heat = policy.heat(regime=regime, vix=vix, drawdown_fraction=drawdown_fraction)
     scored = sorted((s for s in signals if _is_scored(s)), key=lambda s: (-(s.score or 0.0), s.symbol))
     ranking = _Ranking.of(len(scored), policy)
@@ -67,7 +73,7 @@ def target_positions(
         if signal.symbol in held:
             places.append(_holding(signal, rank, ranking, shares=held[signal.symbol], equity=equity_usd, policy=policy))
         else:
-            places.append(_newcomer(signal, rank, ranking, heat=heat, policy=policy))
+            places.append(_newcomer(signal, rank, ranking, heat=heat, policy=policy, ramp=ramp))
     candidates = [place for place in places if isinstance(place, Candidate)]
     slots = max(0, policy.max_names - len(held))
     closes = {signal.symbol: signal.close_usd for signal in signals}
@@ -135,7 +141,13 @@ def _holding(
 
 
 def _newcomer(
-    signal: SymbolSignal, rank: int, ranking: _Ranking, *, heat: Decimal, policy: SizingPolicy
+    signal: SymbolSignal,
+    rank: int,
+    ranking: _Ranking,
+    *,
+    heat: Decimal,
+    policy: SizingPolicy,
+    ramp: RampStage | None,
 ) -> Candidate | LeftOut:
     symbol, ranked = signal.symbol, ranking.ranked
     if rank > ranking.entry_ranks:
@@ -145,7 +157,7 @@ def _newcomer(
     if expected is not None and (math.isnan(expected) or expected <= cost):
         reason = f"expected return {expected:.1f} bps does not exceed the cost of {cost} bps; rank {rank} of {ranked}"
         return LeftOut(symbol=symbol, stage="cost", reason=reason, rank=rank, is_held=False)
-    return candidate(signal, rank=rank, ranked=ranked, heat=heat, policy=policy)
+    return candidate(signal, rank=rank, ranked=ranked, heat=heat, policy=policy, ramp=ramp)
 
 
 def _without_slot(each: Candidate, *, held_names: int, policy: SizingPolicy) -> LeftOut:

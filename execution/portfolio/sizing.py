@@ -9,6 +9,7 @@ from typing import Final
 from execution.domain.canonical import canonical_text
 from execution.domain.quantities import Shares, affordable_shares, decimal_of, tick_below_usd, unsigned_shares
 from execution.domain.signals import SymbolSignal
+from execution.portfolio.capital_ramp import RampStage
 from execution.portfolio.kelly import kelly_weight
 from execution.portfolio.sizing_policy import SizingPolicy
 from execution.portfolio.stops import protective_stop_usd
@@ -34,13 +35,13 @@ class Candidate:
 
 
 def candidate(
-    signal: SymbolSignal, *, rank: int, ranked: int, heat: Decimal, policy: SizingPolicy
+    signal: SymbolSignal, *, rank: int, ranked: int, heat: Decimal, policy: SizingPolicy, ramp: RampStage | None = None
 ) -> Candidate | LeftOut:
     """Return an entry with the weight its risk allows, or why no size can be reckoned.
 
     The least of three: the loss from limit to stop is about a fixed part of equity; a part of the Kelly bet, where a
     probability is known; the cap of a position. A position volatile beyond the target then shrinks in proportion, and
-    every position with the market's heat.
+    every position with the market's heat; a capital ramp lets a share of that.
     """
     close, atr, volatility = signal.close_usd, signal.atr14_usd, signal.volatility_20d
     is_known = {
@@ -80,6 +81,7 @@ def candidate(
     if kelly is not None:
         weights["Kelly bet"] = kelly
     least = min(weights, key=lambda name: weights[name])
+    sized_by = least if kelly is not None or not policy.kelly_multiple else f"{least}, no probability for Kelly"
     calm = min(Decimal(1), policy.volatility_target_daily / decimal_of(volatility))
     return Candidate(
         symbol=signal.symbol,
@@ -88,8 +90,8 @@ def candidate(
         close_usd=close,
         limit_usd=limit,
         stop_usd=stop,
-        wanted_weight=weights[least] * calm * heat,
-        sized_by=least if kelly is not None or not policy.kelly_multiple else f"{least}, no probability for Kelly",
+        wanted_weight=weights[least] * calm * heat * (ramp.share if ramp else 1),
+        sized_by=f"{sized_by}, cut by {ramp.told}" if ramp else sized_by,
     )
 
 

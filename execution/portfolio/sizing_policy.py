@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from execution.domain.quantities import SHARE_DECIMALS_MAX
+from execution.portfolio.capital_ramp import CapitalRamp
 
 ProtectiveStop = Literal["stop", "trailing_stop", "bracket"]
 Spread = Literal["own_risk", "risk_parity"]
@@ -139,6 +140,9 @@ class SizingPolicy(BaseModel):
     )
     heat_vix_alarmed: Decimal = Field(
         default=Decimal("0.5"), ge=0, le=1, description="Most equity at work from the alarmed level on."
+    )
+    capital_ramp: CapitalRamp = Field(
+        default=CapitalRamp(), description="Stages by which sizes grow while nothing objects; off without stages."
     )
 
     drawdown_cautious_fraction: Decimal = Field(

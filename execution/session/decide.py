@@ -12,6 +12,7 @@ from execution.domain.decisions import Outcome
 from execution.domain.orders import ProposedOrder
 from execution.domain.quantities import Shares
 from execution.domain.signals import SymbolSignal
+from execution.portfolio.capital_ramp import RampStage
 from execution.portfolio.construction import target_positions
 from execution.portfolio.rebalance import Holding, Kept, horizon_exits, rebalance
 from execution.portfolio.sizing_policy import SizingPolicy
@@ -60,6 +61,7 @@ def decided_on_batch(
     context: TradingContext,
     sizing: SizingPolicy,
     limits: RiskLimits,
+    ramp: RampStage | None = None,
 ) -> Decisions:
     """Return what to do with every symbol of a batch and every symbol held.
 
@@ -71,6 +73,7 @@ def decided_on_batch(
         context: the account as the venue holds it, at the closes of the session.
         sizing: the strategy's numbers.
         limits: what may not be exceeded.
+        ramp: the stage of the capital ramp the account is at; None without one.
     """
     construction = target_positions(
         signals=signals,
@@ -80,6 +83,7 @@ def decided_on_batch(
         regime=regime,
         vix=vix,
         drawdown_fraction=context.drawdown_fraction,
+        ramp=ramp,
     )
     proposal = rebalance(
         construction=construction,

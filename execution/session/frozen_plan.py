@@ -16,7 +16,7 @@ from execution.session.bracket import exits_with
 from execution.session.decide import Decisions, SymbolDecision
 from execution.session.desk import Desk
 
-_NEWER: Final = frozenset({"share_decimals", "take_profit_multiple", "spread"})
+_NEWER: Final = frozenset({"share_decimals", "take_profit_multiple", "spread", "capital_ramp"})
 
 
 def intended_orders(desk: Desk, decisions: Decisions, session: date) -> tuple[OrderIntended, ...]:
@@ -90,8 +90,9 @@ def gate_event(basis: Basis, planned: PlanRecorded | PlanHeld) -> tuple[GateJudg
 
 def _sizing(desk: Desk) -> dict[str, Any]:
     # Plans are older than these choices: one that leaves them alone keeps its bytes.
-    told, fields = desk.sized_by.model_dump(), type(desk.sized_by).model_fields
-    return {name: value for name, value in told.items() if name not in _NEWER or value != fields[name].default}
+    chosen, fields = desk.sized_by, type(desk.sized_by).model_fields
+    told = chosen.model_dump()
+    return {n: value for n, value in told.items() if n not in _NEWER or getattr(chosen, n) != fields[n].default}
 
 
 def _intent(desk: Desk, decision: SymbolDecision, session: date) -> OrderIntended:

@@ -22,6 +22,7 @@ from execution.session.holdings import holdings_of
 from execution.session.lease_of_act import BUSY, leased
 from execution.session.notes import note_once
 from execution.session.proof import believed_signals
+from execution.session.ramp_stage import ramp_stage
 from execution.session.reconcile import Reconciled, reconcile
 from execution.session.release import refuse_unreleased
 from execution.session.why_plan import known_symbols, missed_rows, planned_rows
@@ -205,6 +206,7 @@ def _decisions(desk: Desk, reconciled: Reconciled, basis: Basis, context: Tradin
         context=context,
         sizing=desk.sized_by,
         limits=desk.limits,
+        ramp=ramp_stage(reconciled.book, desk.sizing.capital_ramp),
     )
 
 

@@ -11,6 +11,7 @@ from execution.domain.events import PlanRecorded
 from execution.ledger.book import Book
 from execution.session.control import control_sentence
 from execution.session.limits_used import limits_used
+from execution.session.ramp_stage import ramp_stage
 from execution.trading_calendar import TradingCalendar
 from pipelines.alerting.outbox import outbox_of
 from pipelines.cli.clock import clock_page, movable_clock
@@ -73,11 +74,13 @@ def _trading_lines(settings: TradingSettings, book: Book) -> list[str]:
     last = max((cycle.session for cycle in cycles), default=None)
     used = limits_used(book, settings.limits, mode=settings.mode)
     limits = ", ".join(f"{one.name} {one.share:.0%}{' NEAR' if one.is_near else ''}" for one in used)
+    stage = ramp_stage(book, settings.sizing.capital_ramp)
     return [
         f"trading       {control_sentence(book.control)}",
         f"last cycle    {last or 'none was planned from a batch yet'}",
         f"open orders   {opened}, of {unknown} nobody knows the outcome",
         f"limits used   {limits or 'nothing was marked yet'}",
+        *([f"capital ramp  {stage.told}, {stage.reason}"] if stage else []),
     ]
 
 

@@ -3,6 +3,7 @@ from typing import Literal, get_origin
 import pytest
 from pydantic import ValidationError
 
+from execution.portfolio.capital_ramp import CapitalRamp
 from execution.portfolio.sizing_policy import SizingPolicy
 
 
@@ -24,11 +25,12 @@ def test_numbers_that_contradict_each_other_are_refused_by_name(
 
 
 def test_every_number_is_bounded_and_told_in_a_sentence() -> None:
-    for name, field in SizingPolicy.model_fields.items():
+    for name, field in (*SizingPolicy.model_fields.items(), *CapitalRamp.model_fields.items()):
         assert field.description, name
         assert field.description.endswith("."), name
-        # A choice is bounded by its alternatives.
-        assert field.metadata or get_origin(field.annotation) is Literal, name
+        # A choice is bounded by its alternatives, a section by its own numbers, and a day by the calendar.
+        is_bounded = get_origin(field.annotation) is Literal or name in {"capital_ramp", "counts_from"}
+        assert field.metadata or is_bounded, name
 
 
 def test_a_stop_of_another_kind_is_refused() -> None:

@@ -150,6 +150,15 @@ def test_status_shows_mode_sessions_and_holdings(home):
     assert "AAPL" in page
 
 
+def test_status_tells_the_stage_of_a_capital_ramp_and_nothing_where_there_is_none(home):
+    chosen = {"TOUCHSTONE__SIZING__CAPITAL_RAMP__STAGES": "[0.1, 1]"}
+    told = (
+        "capital ramp  stage 1 of 2 of the capital ramp, 10.00% of full size, since the beginning: the first; 1 of 10"
+    )
+    assert told in status_page(load_trading_settings(environ=chosen), home)
+    assert "capital ramp" not in status_page(load_trading_settings(environ={}), home)
+
+
 def test_status_shouts_when_the_kill_switch_is_engaged(home):
     home.kill.touch()
     assert "KILL SWITCH   engaged" in status_page(load_trading_settings(environ={}), home)
