@@ -29,8 +29,14 @@ def with_news_providers(told: MarketSources, settings: Settings, home: Home) -> 
     """Return sources whose headlines are those of the mode and of every provider that is switched on.
 
     Raises:
-        SettingsRefused: there is no provider of a name, or one has no key and takes one.
+        SettingsRefused: there is no provider of a name, one has no key and takes one, or a weight is of nobody here.
     """
+    known = {told.name, *settings.news_providers}
+    if nobody := sorted(settings.features.news.weights.keys() - known):
+        raise SettingsRefused(
+            f"features.news.weights names {', '.join(nobody)}, expected some of {', '.join(sorted(known))}: the "
+            "weight of a provider that tells nothing weighs nothing"
+        )
     if not settings.news_providers:
         return told
     provided = [

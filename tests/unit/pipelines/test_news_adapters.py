@@ -64,3 +64,9 @@ def test_a_provider_weighs_a_whole_number_above_nothing(folder: Path) -> None:
     for weight in ("0", "-1", "0.5", "1001"):
         with pytest.raises(SettingsRefused, match="weights"):
             load_settings(written(folder, f"features: {{news: {{weights: {{finnhub: {weight}}}}}}}\n"), {})
+
+
+def test_a_weight_of_a_provider_that_is_not_switched_on_is_refused(folder: Path) -> None:
+    settings = load_settings(written(folder, "features: {news: {weights: {simulated: 2, finnhub: 2}}}\n"), {})
+    with pytest.raises(SettingsRefused, match="weights names finnhub, expected some of simulated"):
+        sources_of(settings, Home(folder / "home"))
