@@ -3,7 +3,6 @@
 Runs live too briefly to be asked themselves, so nothing is counted in them.
 """
 
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from prometheus_client.registry import Collector
 
 from assets.maintenance.data_ages import DataAge
 from assets.maintenance.health import judged_sessions, missed_of
+from assets.maintenance.machine import machine_use
 from assets.maintenance.nights import newest_night
 from execution.domain.errors import TouchstoneError
 from execution.ledger.book import Book
@@ -79,7 +79,13 @@ class HomeMetrics(Collector):
             )
         missed = 1.0 if missed_session(self.settings, self.home, book) else 0.0
         yield _gauge("missed_session", "1 when the newest tradable session has no plan.", missed)
-        yield _gauge("disk_free_bytes", "Free bytes on the home's disk.", shutil.disk_usage(self.home.root).free)
+        machine = machine_use(self.home.root)
+        yield _gauge("disk_free_bytes", "Free bytes on the home's disk.", machine.disk_free_bytes)
+        yield _gauge("load_per_core", "Processes that ran or waited over a minute, per core.", machine.load_per_core)
+        if machine.memory_available_bytes is not None:
+            yield _gauge(
+                "memory_available_bytes", "Memory programs can still get.", float(machine.memory_available_bytes)
+            )
 
     def _of_time(self, book: Book) -> Iterable[GaugeMetricFamily]:
         calendar, now = TradingCalendar.shipped(), clock_of(self.settings.mode, self.home).now()

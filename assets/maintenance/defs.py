@@ -8,6 +8,7 @@ import dagster as dg
 from assets import keys
 from assets.fact_log import tell
 from assets.maintenance.compaction import compact
+from assets.maintenance.health import lack_of_room
 from assets.maintenance.health import refusal as promise_broken
 from assets.maintenance.holdings import change_facts, change_table
 from assets.maintenance.nights import Upkeep, record_night
@@ -131,7 +132,13 @@ def restore_drill(context: dg.AssetExecutionContext, upkeep: dg.ResourceParam[Up
             asset=dg.AssetKey(keys.UPKEEP_HEALTH),
             description="No session was missed, data are fresh, and the daemon was up as much as the settings promise.",
             blocking=False,
-        )
+        ),
+        dg.AssetCheckSpec(
+            "machine_has_room",
+            asset=dg.AssetKey(keys.UPKEEP_HEALTH),
+            description="Processor, memory and disk have as much left as the settings want.",
+            blocking=False,
+        ),
     ],
     pool="upkeep",
 )
@@ -140,10 +147,18 @@ def health(context: dg.AssetExecutionContext, upkeep: dg.ResourceParam[Upkeep]):
     report = upkeep.health()
     facts, broken = report.facts(), promise_broken(report, upkeep.health_policy)
     tell("health_judged", run_id=context.run.run_id, decision_id=context.partition_key, broken=broken, **facts)
-    check = dg.AssetCheckResult(
-        passed=not broken, severity=dg.AssetCheckSeverity.WARN, description=broken or None, metadata=facts
-    )
-    return dg.MaterializeResult(metadata=facts, check_results=[check])
+    scarce, room = lack_of_room(report.machine, upkeep.health_policy), report.machine.facts()
+    checks = [
+        dg.AssetCheckResult(
+            check_name=name,
+            passed=not reason,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=reason or None,
+            metadata=told,
+        )
+        for name, reason, told in (("runs_as_promised", broken, facts), ("machine_has_room", scarce, room))
+    ]
+    return dg.MaterializeResult(metadata=facts | room, check_results=checks)
 
 
 def _is_last_of_week(session: date) -> bool:

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pydantic import BaseModel, ConfigDict, Field
 
 from assets.maintenance.data_ages import DataAge
+from assets.maintenance.machine import MachineUse
 from execution.trading_calendar import TradingCalendar
 
 
@@ -34,6 +35,15 @@ class HealthPolicy(BaseModel):
         le=2**50,
         description="Bytes by which a home, without backups and logs, may grow from one night to the next.",
     )
+    max_load_per_core: float | None = Field(
+        default=None, gt=0, le=1_000, description="Processes per core over a minute; null measures without demanding."
+    )
+    min_memory_available_bytes: int = Field(
+        default=256 * 1024**2, ge=0, le=2**60, description="Memory that must be left when the night's work ends."
+    )
+    min_disk_free_bytes: int = Field(
+        default=2 * 1024**3, ge=0, le=2**60, description="Free space of the home's disk that must be left then."
+    )
     max_data_age_sessions: int = Field(
         default=0, ge=0, le=20, description="Sessions past their cut-off that may lack stored bars."
     )
@@ -54,6 +64,7 @@ class HealthReport:
         growth_bytes_max: the largest growth of the home from one night to the next; None before the second night.
         halts: changes to a halt.
         halted_seconds_max: the longest halt that ended, or that lasts; 0 without one.
+        machine: what it has left.
     """
 
     sessions: int
@@ -66,6 +77,7 @@ class HealthReport:
     growth_bytes_max: int | None
     halts: int
     halted_seconds_max: float
+    machine: MachineUse
 
     @property
     def cycle_share(self) -> float:
@@ -104,6 +116,19 @@ def refusal(report: HealthReport, policy: HealthPolicy) -> str:
     if grown is not None and grown > policy.max_growth_bytes:
         broken.append(f"the home grew by {grown:,} bytes in a night, allowed are {policy.max_growth_bytes:,}")
     return "; ".join(broken)
+
+
+def lack_of_room(machine: MachineUse, policy: HealthPolicy) -> str:
+    """Return what the machine has too little of; empty when it has enough."""
+    scarce = []
+    load, memory, disk = machine.load_per_core, machine.memory_available_bytes, machine.disk_free_bytes
+    if policy.max_load_per_core is not None and load > policy.max_load_per_core:
+        scarce.append(f"{load:.2f} processes wanted each core, allowed are {policy.max_load_per_core:.2f}")
+    if memory is not None and memory < policy.min_memory_available_bytes:
+        scarce.append(f"{memory:,} bytes of memory are left, wanted are {policy.min_memory_available_bytes:,}")
+    if disk < policy.min_disk_free_bytes:
+        scarce.append(f"{disk:,} bytes of the disk are free, wanted are {policy.min_disk_free_bytes:,}")
+    return "; ".join(scarce)
 
 
 def judged_sessions(calendar: TradingCalendar, *, first: date | None, now: datetime, window: int) -> tuple[date, ...]:

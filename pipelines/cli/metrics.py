@@ -3,7 +3,7 @@
 import signal
 import threading
 
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 
 from pipelines.home import Home
 from pipelines.metrics import HomeMetrics
@@ -17,6 +17,7 @@ def serve_metrics(settings: Settings, home: Home, *, port: int) -> int:
         signal.signal(number, lambda *_: over.set())
     registry = CollectorRegistry()
     registry.register(HomeMetrics(settings, home))
+    ProcessCollector(registry=registry)
     server, thread = start_http_server(port, addr="127.0.0.1", registry=registry)
     print(f"figures of {home.root} on http://127.0.0.1:{server.server_port}/metrics")
     over.wait()

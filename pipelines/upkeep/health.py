@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, time, timedelta
 
 from assets.maintenance.health import HealthReport, growth, halts, judged_sessions, missed_of, restores
+from assets.maintenance.machine import machine_use
 from assets.maintenance.nights import night_of, upkept_sessions
 from execution.domain.events import ControlChanged
 from execution.trading_calendar import TradingCalendar
@@ -39,6 +40,7 @@ def health_of(settings: Settings, home: Home) -> HealthReport:
         growth_bytes_max=growth(nights),
         halts=halted,
         halted_seconds_max=longest,
+        machine=machine_use(home.root),
     )
 
 

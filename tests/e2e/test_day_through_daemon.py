@@ -28,11 +28,11 @@ def test_the_day_ends_in_fills_though_the_daemon_was_stopped_in_between(traded_d
     assert traded_day.book.fills
 
 
-def test_what_runs_of_both_locations_log_names_run_job_and_session(traded_day: DaemonHome) -> None:
+def test_what_runs_log_names_run_job_and_session(traded_day: DaemonHome) -> None:
     files = traded_day.home.logs.glob("touchstone-*.jsonl")
     lines = [json.loads(line) for path in files for line in path.read_text(encoding="utf-8").splitlines()]
     of_faces = [line for line in lines if line["logger"] == "assets"]
-    assert {"first_cycle", "plan", "submit", "settle"} <= {line["job"] for line in of_faces}
+    assert {"plan", "submit", "settle"} <= {line["job"] for line in of_faces}
     assert {line["session"] for line in of_faces} == {SESSION.isoformat()}
     assert all(line["run_id"] for line in of_faces)
 

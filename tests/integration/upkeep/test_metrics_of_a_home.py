@@ -45,6 +45,9 @@ def test_a_traded_home_tells_its_state_in_figures(tmp_path: Path) -> None:
     assert found["touchstone_missed_sessions"] == 0
     assert 0 < found['touchstone_limit_used{limit="names"}'] <= 1
     assert found["touchstone_equity_usd"] == float(book.marks[-1].equity_usd)
+    assert found["touchstone_load_per_core"] >= 0
+    assert found["touchstone_memory_available_bytes"] > 0
+    assert found["touchstone_disk_free_bytes"] > 0
 
 
 def test_each_source_has_its_age_beside_what_is_allowed(tmp_path: Path) -> None:

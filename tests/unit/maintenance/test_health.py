@@ -17,6 +17,7 @@ from assets.maintenance.health import (
     refusal,
     restores,
 )
+from assets.maintenance.machine import MachineUse
 from execution.trading_calendar import TradingCalendar
 from execution.uptime_log import UptimeLog, is_in_session
 
@@ -34,6 +35,7 @@ WELL = HealthReport(
     growth_bytes_max=1_000,
     halts=0,
     halted_seconds_max=0.0,
+    machine=MachineUse(load_per_core=0.5, memory_available_bytes=2**33, disk_free_bytes=2**36, peak_memory_bytes=2**20),
 )
 
 

@@ -11,6 +11,7 @@ from assets.maintenance.backup import BackupReport
 from assets.maintenance.defs import DEFINITIONS
 from assets.maintenance.health import HealthPolicy, HealthReport
 from assets.maintenance.holdings import Holding
+from assets.maintenance.machine import MachineUse
 from assets.maintenance.nights import Upkeep, newest_night, upkept_sessions
 from assets.maintenance.restore_drill import DrillReport
 from assets.maintenance.retention import RUNS, Item, Keeper, RetentionPlan
@@ -39,6 +40,7 @@ WELL = HealthReport(
     growth_bytes_max=1_000,
     halts=0,
     halted_seconds_max=0.0,
+    machine=MachineUse(load_per_core=0.5, memory_available_bytes=2**33, disk_free_bytes=2**36, peak_memory_bytes=2**20),
 )
 GREEN = DrillReport(passed=True, reason="", backup="a-backup", ledger_rows=7, restore_seconds=1.5)
 
@@ -177,3 +179,12 @@ def test_a_plan_that_a_decision_stands_on_ends_the_night_before_anything_leaves(
     result = night(tmp_path, GREEN, keeper=keeper)
     assert not result.success
     assert keeper.carried_out == 0
+
+
+@pytest.mark.parametrize(("left_bytes", "passed"), [(2**33, True), (2**20, False)])
+def test_a_machine_without_room_is_a_red_check(tmp_path: Path, left_bytes: int, passed: bool) -> None:  # noqa: FBT001 - a table of cases
+    left = replace(WELL, machine=replace(WELL.machine, memory_available_bytes=left_bytes))
+    result = night(tmp_path, GREEN, health=left)
+    (check,) = [one for one in result.get_asset_check_evaluations() if one.check_name == "machine_has_room"]
+    assert check.passed is passed
+    assert check.metadata["memory_available_bytes"].value == left_bytes
