@@ -1,32 +1,32 @@
 """The guard before Dagster's web page: an ASGI application that hands on only what the rules let pass."""
 
-import base64
-import binascii
-import hmac
-from collections.abc import Mapping
 from typing import Final
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pipelines.page.rules import BODY_BYTES_MAX, PageRules, Refusal, Visit
+from pipelines.page.door import Door
+from pipelines.page.headers import dressed
+from pipelines.page.rules import BODY_BYTES_MAX, FORM_BYTES_MAX, SIGN_IN, SIGN_OUT, PageRules, Refusal, Visit
+from pipelines.page.sessions import Sessions
 
 _POLICY_VIOLATED: Final = 1008
+_NOBODY: Final = Refusal(403, "sign in first")
 
 
 class PageGuard:
-    """One page behind its rules and, where there are passwords, behind them."""
+    """One page behind its rules and, where there are passwords, behind a door."""
 
-    def __init__(self, page: ASGIApp, *, rules: PageRules, passwords: Mapping[str, str]) -> None:
+    def __init__(self, page: ASGIApp, *, rules: PageRules, door: Door | None = None) -> None:
         """Guard a page.
 
         Args:
             page: what is guarded.
             rules: what may pass.
-            passwords: password by user name; empty asks nobody for one.
+            door: where people sign in; None asks nobody who they are.
         """
-        self._page, self._rules, self._passwords = page, rules, dict(passwords)
+        self._page, self._rules, self._door = page, rules, door
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection, or hand it on."""
@@ -34,47 +34,79 @@ class PageGuard:
             await self._page(scope, receive, send)
             return
         visit = _visit(scope)
-        refusal = self._rules.refusal(visit) or self._unknown(visit)
+        refusal = self._rules.refusal(visit)
         if scope["type"] == "websocket":
-            if refusal is None:
-                await self._page(scope, receive, send)
-            else:
-                # Closed before it is accepted: the browser sees a 403.
-                await send({"type": "websocket.close", "code": _POLICY_VIOLATED, "reason": refusal.reason})
+            await self._stream(scope, receive, send, visit, refusal)
             return
-        if refusal is None and visit.method == "POST":
-            body, refusal = await self._read(receive)
-            receive = _replayed(body, receive)
-        if refusal is not None:
-            await _answer(refusal)(scope, receive, send)
-            return
-        await self._page(scope, receive, _framed_nowhere(send))
+        host = visit.said("host").lower()
+        send = dressed(send, path=visit.path, host=host, is_encrypted=self._rules.is_encrypted)
+        answer = _answer(refusal) if refusal else await self._at_the_door(visit, receive)
+        if answer is None and visit.method == "POST":
+            body, refusal = await _read(receive, BODY_BYTES_MAX)
+            refusal = refusal or self._rules.body_refusal(body)
+            receive, answer = _replayed(body, receive), _answer(refusal) if refusal else None
+        await (answer or self._page)(scope, receive, send)
 
-    def _unknown(self, visit: Visit) -> Refusal | None:
-        if not self._passwords:
+    async def _at_the_door(self, visit: Visit, receive: Receive) -> Response | None:
+        """Return what the door answers; None for a known person on the way to the page."""
+        if self._door is None:
             return None
-        scheme, _, word = visit.said("authorization").partition(" ")
-        try:
-            user, _, given = base64.b64decode(word, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
-            user = given = ""
-        # Compared also for a user nobody knows: the time must not tell who exists.
-        is_right = (
-            hmac.compare_digest(self._passwords.get(user, "").encode(), given.encode()) and user in self._passwords
-        )
-        return None if scheme.lower() == "basic" and is_right else Refusal(401, "name and password, please")
+        if visit.path == SIGN_IN and visit.method == "POST":
+            body, refusal = await _read(receive, FORM_BYTES_MAX)
+            return _answer(refusal) if refusal else self._door.signed_in(visit, body)
+        if visit.path == SIGN_OUT and visit.method == "POST":
+            return self._door.signed_out(visit)
+        session = self._door.sessions.seen(self._door.token(visit))
+        if visit.path == SIGN_IN:
+            return self._door.looked_at(session)
+        return None if session else self._door.unknown(visit)
 
-    async def _read(self, receive: Receive) -> tuple[bytes, Refusal | None]:
-        body = bytearray()
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return b"", Refusal(400, "the question was not sent to its end")
-            body += message.get("body", b"")
-            if len(body) > BODY_BYTES_MAX:
-                return b"", Refusal(413, f"a question has at most {BODY_BYTES_MAX} bytes")
-            if not message.get("more_body", False):
-                return bytes(body), self._rules.body_refusal(bytes(body))
+    async def _stream(self, scope: Scope, receive: Receive, send: Send, visit: Visit, refusal: Refusal | None) -> None:
+        if refusal is None and self._door and self._door.sessions.seen(self._door.token(visit)) is None:
+            refusal = _NOBODY
+        if refusal is not None:
+            # Closed before it is accepted: the browser sees a 403.
+            await send({"type": "websocket.close", "code": _POLICY_VIOLATED, "reason": refusal.reason})
+        elif self._door is None:
+            await self._page(scope, receive, send)
+        else:
+            await self._page(scope, *_while_it_lasts(receive, send, self._door.sessions, self._door.token(visit)))
+
+
+def _while_it_lasts(receive: Receive, send: Send, sessions: Sessions, token: str) -> tuple[Receive, Send]:
+    """Return both ways of a stream, closed at the first word after the end of a session."""
+    is_closed = False
+
+    async def out(message: Message) -> None:
+        nonlocal is_closed
+        if is_closed:
+            return
+        if not sessions.lasts(token):
+            message = {"type": "websocket.close", "code": _POLICY_VIOLATED, "reason": "the session is over"}
+        is_closed = message["type"] == "websocket.close"
+        await send(message)
+
+    async def back() -> Message:
+        message = await receive()
+        if sessions.lasts(token):
+            return message
+        await out(message)
+        return {"type": "websocket.disconnect", "code": _POLICY_VIOLATED}
+
+    return back, out
+
+
+async def _read(receive: Receive, bytes_max: int) -> tuple[bytes, Refusal | None]:
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return b"", Refusal(400, "the question was not sent to its end")
+        body += message.get("body", b"")
+        if len(body) > bytes_max:
+            return b"", Refusal(413, f"a question has at most {bytes_max} bytes")
+        if not message.get("more_body", False):
+            return bytes(body), None
 
 
 def _visit(scope: Scope) -> Visit:
@@ -96,21 +128,6 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
     return again
 
 
-def _framed_nowhere(send: Send) -> Send:
-    async def with_headers(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            # A second policy beside Dagster's own: browsers hold both.
-            headers.append("content-security-policy", "frame-ancestors 'none'")
-            headers["x-frame-options"] = "DENY"
-            headers["x-content-type-options"] = "nosniff"
-            headers["referrer-policy"] = "same-origin"
-        await send(message)
-
-    return with_headers
-
-
 def _answer(refusal: Refusal) -> PlainTextResponse:
-    # The charset makes a browser ask for both words in UTF-8.
-    challenge = {"www-authenticate": 'Basic realm="touchstone", charset="UTF-8"'} if refusal.status == 401 else None
-    return PlainTextResponse(refusal.reason + "\n", status_code=refusal.status, headers=challenge)
+    headers = {"content-security-policy": "default-src 'none'"}
+    return PlainTextResponse(refusal.reason + "\n", status_code=refusal.status, headers=headers)

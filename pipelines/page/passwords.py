@@ -1,10 +1,10 @@
 """Who may see a page that is reachable from elsewhere: a file of `name:password` lines, its owner's alone."""
 
-import stat
 from pathlib import Path
 from typing import Final
 
 from execution.domain.errors import SettingsRefused
+from pipelines.page.private_file import read_private
 
 _CHARACTERS_MIN: Final = 16
 
@@ -15,14 +15,8 @@ def read_passwords(path: Path) -> dict[str, str]:
     Raises:
         SettingsRefused: the file cannot be read, others may read it, or a line is not `name:password`.
     """
-    try:
-        mode, lines = stat.S_IMODE(path.stat().st_mode), path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise SettingsRefused(f"the password file {path.name} cannot be read: {error.strerror}") from None
-    if mode & 0o077:
-        raise SettingsRefused(f"the password file {path.name} has mode {mode:o}: others may read it; run `chmod 600`")
     found: dict[str, str] = {}
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(read_private(path, "password file").splitlines(), start=1):
         user, colon, password = line.partition(":")
         if not line.strip():
             continue

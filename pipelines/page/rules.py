@@ -8,15 +8,19 @@ Source: W3C Fetch Metadata Request Headers (2023) for `Sec-Fetch-Site`; RFC 9110
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from graphql import GraphQLError, OperationDefinitionNode, OperationType, parse
 
 LOOPBACK: Final = "127.0.0.1"
+LOOPBACK_NAMES: Final = ("localhost", LOOPBACK, "[::1]")
 GRAPHQL: Final = "/graphql"
+SIGN_IN: Final = "/sign-in"
+SIGN_OUT: Final = "/sign-out"
 BODY_BYTES_MAX: Final = 1_048_576
-_HTTP_PORT: Final = 80
+FORM_BYTES_MAX: Final = 4_096
+_UNNAMED_PORTS: Final = {"http": 80, "https": 443}
 _SINGLE: Final = (
     "host",
     "origin",
@@ -24,7 +28,6 @@ _SINGLE: Final = (
     "content-length",
     "sec-fetch-site",
     "sec-fetch-mode",
-    "authorization",
 )
 
 
@@ -71,10 +74,19 @@ class PageRules:
     Attributes:
         hosts: values of the Host header that mean this page, lower case, with their port where it is not 80 or 443.
         is_viewer: looks only: whatever would change something is refused.
+        is_encrypted: browsers reach it over TLS, which ends here or before it.
+        has_door: people sign in and out at two addresses of their own.
     """
 
     hosts: frozenset[str]
     is_viewer: bool = False
+    is_encrypted: bool = False
+    has_door: bool = False
+
+    @property
+    def scheme(self) -> Literal["http", "https"]:
+        """By what browsers reach it."""
+        return "https" if self.is_encrypted else "http"
 
     def refusal(self, visit: Visit) -> Refusal | None:
         """Return why the head of a request is refused; None when it is not."""
@@ -91,7 +103,7 @@ class PageRules:
         if visit.method in {"GET", "HEAD"}:
             return _of_looking(visit)
         if visit.method == "POST":
-            return _of_asking(visit)
+            return _of_a_form(visit) if self.has_door and visit.path in {SIGN_IN, SIGN_OUT} else _of_asking(visit)
         return Refusal(405, f"{visit.method} is not used here")
 
     def body_refusal(self, body: bytes) -> Refusal | None:
@@ -114,19 +126,23 @@ class PageRules:
         if site not in {"", "none", "same-origin"} and not is_followed_link:
             return Refusal(403, "another site asked for this")
         is_writing = visit.kind == "websocket" or visit.method not in {"GET", "HEAD"}
-        if (origin or is_writing) and not self._is_own(origin):
-            return Refusal(403, f"this comes from {origin or 'nowhere'}, not from this page")
+        if (origin or is_writing) and not self.is_own(origin):
+            return Refusal(403, f"this comes from {origin or 'nowhere'}, not from this page by {self.scheme}")
         return None
 
-    def _is_own(self, origin: str) -> bool:
-        parts = urlsplit(origin)
-        return parts.scheme in {"http", "https"} and parts.netloc.lower() in self.hosts
+    def is_own(self, address: str) -> bool:
+        """Return whether an origin, or a whole address, is of this page."""
+        try:
+            parts = urlsplit(address)
+        except ValueError:
+            return False
+        return parts.scheme == self.scheme and parts.netloc.lower() in self.hosts
 
 
-def own_hosts(port: int, allowed: Sequence[str] = ()) -> frozenset[str]:
+def own_hosts(port: int, allowed: Sequence[str] = (), *, scheme: Literal["http", "https"] = "http") -> frozenset[str]:
     """Return the Host headers that mean a page of this machine at a port, and those that were allowed by name."""
-    names = ("localhost", LOOPBACK, "[::1]")
-    own = {f"{name}:{port}" for name in names} | (set(names) if port == _HTTP_PORT else set())
+    own = {f"{name}:{port}" for name in LOOPBACK_NAMES}
+    own |= set(LOOPBACK_NAMES) if port == _UNNAMED_PORTS[scheme] else set()
     return frozenset(own | {host.lower() for host in allowed})
 
 
@@ -137,6 +153,14 @@ def _of_looking(visit: Visit) -> Refusal | None:
     if "text/html" in visit.said("accept") and not visit.query:
         return None
     return Refusal(405, "ask GraphQL by POST: nothing in an address is executed")
+
+
+def _of_a_form(visit: Visit) -> Refusal | None:
+    if visit.query:
+        return Refusal(400, "a form is filled in, not put into the address")
+    if visit.said("content-type").partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
+        return Refusal(415, "this wants a form as a browser sends it")
+    return None
 
 
 def _of_asking(visit: Visit) -> Refusal | None:

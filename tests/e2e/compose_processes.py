@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from tests.builders.certificates_for_tls import write_certificate
+
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())
@@ -52,6 +54,7 @@ class ComposeProcesses:
             file = self.folder / f"{name}_passwords"
             file.write_text(f"ann:{PAGE_PASSWORD}\n")
             file.chmod(0o600)
+        write_certificate(self.folder)
         workspace = yaml.safe_load((ROOT / "deploy" / "workspace.yaml").read_text())
         for entry in workspace["load_from"]:
             entry["grpc_server"]["host"] = "127.0.0.1"
@@ -64,6 +67,8 @@ class ComposeProcesses:
             "0.0.0.0": "127.0.0.1",  # noqa: S104 - what a container listens on, and what takes its place
             "/run/secrets/viewer_passwords": str(self.folder / "viewer_passwords"),
             "/run/secrets/operator_passwords": str(self.folder / "operator_passwords"),
+            "/run/secrets/page_certificate": str(self.folder / "page.crt"),
+            "/run/secrets/page_key": str(self.folder / "page.key"),
         }
         placed = [here.get(word, self.ports.get(word, word)) for word in words]
         return [str(BIN / placed[0]), *placed[1:]]

@@ -1,10 +1,10 @@
 """The production form, process by process over a real Postgres: an evening is planned, the pages keep their doors."""
 
-import base64
 import json
-from http.client import HTTPConnection
+import ssl
+from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
@@ -21,19 +21,23 @@ LOCATIONS = "{ workspaceOrError { ... on Workspace { locationEntries { name loca
 UNPAUSE = "mutation { setAutoMaterializePaused(paused: false) }"
 
 
-def asked(port: str, query: str, *, password: str = PAGE_PASSWORD) -> tuple[int, str]:
-    connection = HTTPConnection("127.0.0.1", int(port), timeout=120)
-    word = base64.b64encode(f"ann:{password}".encode()).decode()
-    headers = {
-        "Origin": f"http://127.0.0.1:{port}",
-        "Content-Type": "application/json",
-        "Authorization": f"Basic {word}",
-    }
-    connection.request("POST", "/graphql", json.dumps({"query": query}), headers)
+def sent(tls: ssl.SSLContext, port: str, path: str, body: str, **headers: str) -> tuple[int, str, str]:
+    """Return status, text and cookie of an answer."""
+    connection = HTTPSConnection("127.0.0.1", int(port), timeout=120, context=tls)
+    connection.request("POST", path, body, {"Origin": f"https://127.0.0.1:{port}", **headers})
     answer = connection.getresponse()
-    text = answer.read().decode()
+    text, cookie = answer.read().decode(), (answer.headers["Set-Cookie"] or "").partition(";")[0]
     connection.close()
-    return answer.status, text
+    return answer.status, text, cookie
+
+
+def asked(tls: ssl.SSLContext, port: str, query: str, *, password: str = PAGE_PASSWORD) -> tuple[int, str]:
+    """Sign in and ask one question."""
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    _, _, cookie = sent(tls, port, "/sign-in", urlencode({"user": "ann", "password": password}), **form)
+    question = {"Content-Type": "application/json", "Cookie": cookie}
+    status, text, _ = sent(tls, port, "/graphql", json.dumps({"query": query}), **question)
+    return status, text
 
 
 def figures(port: str) -> str:
@@ -44,9 +48,9 @@ def figures(port: str) -> str:
     return text
 
 
-def is_answering(port: str) -> bool:
+def is_answering(tls: ssl.SSLContext, port: str) -> bool:
     try:
-        asked(port, LOCATIONS)
+        asked(tls, port, LOCATIONS)
     except OSError:
         return False
     return True
@@ -58,6 +62,7 @@ def test_the_processes_of_compose_plan_an_evening_over_postgres(tmp_path: Path) 
     (tmp_path / "settings.yaml").write_text(SETTINGS)
     processes = ComposeProcesses(folder=tmp_path, home=tmp_path / "home", database=socket_folder)
     processes.create_databases(next(Path(pgserver.__file__).parent.rglob("psql")))
+    tls = ssl.create_default_context(cafile=str(tmp_path / "page.crt"))
     processes.run("init")
     assert not (processes.home / "ledger.db").exists()
     services = {
@@ -72,12 +77,12 @@ def test_the_processes_of_compose_plan_an_evening_over_postgres(tmp_path: Path) 
         processes.wait("the daemon lives", lambda: processes.is_healthy("daemon"))
         viewer, operator = processes.ports["3000"], processes.ports["3001"]
         for page in (viewer, operator):
-            processes.wait("a page answers", lambda page=page: is_answering(page))  # type: ignore[misc]  # the default binds the name now
-            assert asked(page, LOCATIONS, password="of-a-stranger")[0] == 401
-            status, text = asked(page, LOCATIONS)
+            processes.wait("a page answers", lambda page=page: is_answering(tls, page))  # type: ignore[misc]  # the default binds the name now
+            assert asked(tls, page, LOCATIONS, password="of-a-stranger")[0] == 401
+            status, text = asked(tls, page, LOCATIONS)
             assert (status, text.count('"RepositoryLocation"')) == (200, 2)
-        assert asked(viewer, UNPAUSE)[0] == 403
-        assert asked(operator, UNPAUSE)[0] == 200
+        assert asked(tls, viewer, UNPAUSE)[0] == 403
+        assert asked(tls, operator, UNPAUSE)[0] == 200
 
         FileClock(processes.home / "clock.json").live_until(CALENDAR.as_of(SESSION))
         ledger = SqlLedger(PostgresDriver(processes.dsn("ledger")))

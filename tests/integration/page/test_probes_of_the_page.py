@@ -5,7 +5,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from tests.integration.page.page_process import served_page
+from tests.integration.page.page_process import served_page, served_page_with_a_door
 
 UNPAUSE = "mutation { setAutoMaterializePaused(paused: false) }"
 IS_PAUSED = "{ instance { autoMaterializePaused } }"
@@ -42,10 +42,24 @@ PROBES = {
 }
 
 
-@pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    with served_page(tmp_path_factory.mktemp("operator")) as page:
-        yield page
+@pytest.fixture(scope="module", params=["plain", "with a door, over TLS"])
+def page(request, tmp_path_factory):
+    """A page of this machine alone; and one that is reachable from elsewhere, to a browser that is signed in."""
+    folder = tmp_path_factory.mktemp("operator")
+    if request.param == "plain":
+        with served_page(folder) as page:
+            yield page
+    else:
+        with served_page_with_a_door(folder) as page:
+            page.sign_in()
+            yield page
+
+
+def stream(page, origin, **options):
+    cookies = "; ".join(f"{name}={value}" for name, value in page.cookies.items())
+    scheme = "wss" if page.tls else "ws"
+    headers = {"Cookie": cookies} if cookies else {}
+    return connect(f"{scheme}://{page.own}/graphql", origin=origin, additional_headers=headers, ssl=page.tls, **options)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +71,7 @@ def viewer(tmp_path_factory):
 @pytest.mark.parametrize("name", PROBES)
 def test_a_probe_is_refused_and_changes_nothing(page, name):
     method, path, headers, body = PROBES[name]
-    told = {key: f"http://{page.own}" if value == "own" else value for key, value in headers.items()}
+    told = {key: page.origin if value == "own" else value for key, value in headers.items()}
     status, _ = page.ask(method, path, headers=told, body=body)
     assert 400 <= status < 500
     assert page.graphql(IS_PAUSED) == STILL_PAUSED
@@ -77,19 +91,19 @@ def test_the_page_may_be_looked_at_by_a_link_from_elsewhere(page):
 
 def test_another_site_cannot_open_the_stream(page):
     with pytest.raises(InvalidStatus, match="403"):
-        connect(f"ws://{page.own}/graphql", origin="http://elsewhere.example")
+        stream(page, "http://elsewhere.example")
 
 
 def test_the_page_itself_may_open_the_stream(page):
-    with connect(f"ws://{page.own}/graphql", origin=f"http://{page.own}", subprotocols=["graphql-ws"]) as stream:
-        stream.send(json.dumps({"type": "connection_init"}))
-        assert json.loads(stream.recv(10)) == {"type": "connection_ack"}
+    with stream(page, page.origin, subprotocols=["graphql-ws"]) as opened:
+        opened.send(json.dumps({"type": "connection_init"}))
+        assert json.loads(opened.recv(10)) == {"type": "connection_ack"}
 
 
 def test_the_stream_executes_no_mutation(page):
-    with connect(f"ws://{page.own}/graphql", origin=f"http://{page.own}", subprotocols=["graphql-ws"]) as stream:
-        stream.send(json.dumps({"type": "start", "id": "1", "payload": {"query": UNPAUSE}}))
-        assert json.loads(stream.recv(10))["type"] == "error"
+    with stream(page, page.origin, subprotocols=["graphql-ws"]) as opened:
+        opened.send(json.dumps({"type": "start", "id": "1", "payload": {"query": UNPAUSE}}))
+        assert json.loads(opened.recv(10))["type"] == "error"
     assert page.graphql(IS_PAUSED) == STILL_PAUSED
 
 

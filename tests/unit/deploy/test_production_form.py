@@ -127,6 +127,23 @@ def test_what_is_not_asked_for_is_a_page_that_only_looks() -> None:
     assert all("--passwords" in page["command"] for page in pages.values())
 
 
+@pytest.mark.parametrize("name", ["viewer", "operator"])
+def test_a_page_speaks_tls_alone_with_a_certificate_it_is_given(name: str) -> None:
+    command = SERVICES[name]["command"]
+    for option in ("--passwords", "--certificate", "--key"):
+        secret = Path(command[command.index(option) + 1])
+        assert secret.parent == Path("/run/secrets")
+        assert secret.name in SERVICES[name]["secrets"]
+    assert "--behind-tls" not in command
+
+
+def test_git_does_not_know_what_compose_keeps_secret() -> None:
+    ignored = set((ROOT / ".gitignore").read_text().splitlines())
+    for secret in COMPOSE["secrets"].values():
+        name = Path(secret["file"])
+        assert {f"deploy/{name.name}", f"deploy/*{name.suffix}"} & ignored, name
+
+
 @pytest.mark.parametrize("name", OURS)
 def test_the_program_knows_the_command_of_a_process(name: str) -> None:
     command = SERVICES[name]["command"]

@@ -21,6 +21,7 @@ SITUATIONS = {
     "restore",
     "key-rotation",
     "sign-a-word",
+    "page",
     "upgrade",
 }
 # In a sentence a command may stop after its verb; what an operator copies from a block is whole.

@@ -1,5 +1,3 @@
-import base64
-
 import pytest
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
@@ -8,7 +6,6 @@ from execution.domain.errors import SettingsRefused
 from pipelines.page.guard import PageGuard
 from pipelines.page.passwords import read_passwords
 from pipelines.page.rules import BODY_BYTES_MAX, PageRules, own_hosts
-from pipelines.page.server import main
 
 OWN = {"origin": "http://localhost:3000", "content-type": "application/json"}
 WORD = "correct-horse-battery"
@@ -18,9 +15,9 @@ async def page(scope, receive, send):
     await PlainTextResponse("the page")(scope, receive, send)
 
 
-def guarded(*, is_viewer=False, passwords=None):
+def guarded(*, is_viewer=False):
     rules = PageRules(hosts=own_hosts(3000), is_viewer=is_viewer)
-    return TestClient(PageGuard(page, rules=rules, passwords=passwords or {}), base_url="http://localhost:3000")
+    return TestClient(PageGuard(page, rules=rules), base_url="http://localhost:3000")
 
 
 def asked(client, query, **headers):
@@ -67,34 +64,6 @@ def test_a_head_that_names_two_hosts_is_refused():
 
 def test_the_page_is_framed_nowhere():
     assert "frame-ancestors 'none'" in guarded().get("/").headers["content-security-policy"]
-
-
-@pytest.mark.parametrize("given", ["", "Basic", "Basic !", f"Bearer {WORD}", "Basic " + "b3BzOndyb25n"])
-def test_a_stranger_is_asked_for_name_and_password(given):
-    answer = guarded(passwords={"ops": WORD}).get("/", headers={"authorization": given})
-    assert (answer.status_code, answer.headers["www-authenticate"][:5]) == (401, "Basic")
-
-
-def test_who_nobody_knows_is_not_let_in_by_an_empty_password():
-    word = base64.b64encode(b"nobody:").decode()
-    assert guarded(passwords={"ops": WORD}).get("/", headers={"authorization": f"Basic {word}"}).status_code == 401
-
-
-def test_a_known_name_with_its_password_sees_the_page():
-    answer = guarded(passwords={"ops": WORD}).get("/", auth=("ops", WORD))
-    assert answer.text == "the page"
-
-
-def test_a_password_does_not_open_the_door_to_another_site():
-    answer = guarded(passwords={"ops": WORD}).post(
-        "/graphql", json={"query": "{a}"}, auth=("ops", WORD), headers=OWN | {"origin": "http://elsewhere.example"}
-    )
-    assert answer.status_code == 403
-
-
-def test_a_page_reachable_from_elsewhere_needs_passwords(capsys):
-    assert main(["--workspace", "workspace.yaml", "--host", "0.0.0.0"]) == 1  # noqa: S104 - this is what is refused
-    assert "name a file with --passwords" in capsys.readouterr().err
 
 
 def test_a_password_file_others_may_read_is_refused(tmp_path):
