@@ -207,3 +207,40 @@ def test_every_pinned_package_of_the_project_is_in_the_lock():
         assert re.split(r"[<>=\[]", name)[0].lower() in locked, f"{dependency} is not locked: run `make lock`"
         if version:
             assert locked[name.lower()] == version, f"{dependency} is locked as {locked[name.lower()]}: run `make lock`"
+
+
+UNVERIFIED = {"CERT_NONE", "CERT_OPTIONAL", "_create_unverified_context", "disable_warnings"}
+"""Names by which a client of any library here believes whoever answers."""
+
+
+def test_no_client_believes_a_server_it_has_not_verified():
+    found = [
+        (path, node.lineno, dotted(node))
+        for path in modules(*PACKAGES, "deploy")
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Attribute) and node.attr in UNVERIFIED
+    ]
+    found += [
+        (path, node.lineno, f"imports {name}")
+        for path in modules(*PACKAGES, "deploy")
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.ImportFrom)
+        for name in UNVERIFIED & _names(node)
+    ]
+    found += [
+        (path, call.lineno, f"{name}({word.arg}=...)")
+        for path in modules(*PACKAGES, "deploy")
+        for name, call in calls(path)
+        for word in call.keywords
+        if word.arg in {"verify", "verify_ssl", "ssl_verify", "check_hostname", "allow_insecure"}
+        and not (isinstance(word.value, ast.Constant) and word.value.value is True)
+    ]
+    found += [
+        (path, node.lineno, dotted(target))
+        for path in modules(*PACKAGES, "deploy")
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Attribute) and target.attr in {"verify", "verify_mode", "check_hostname"}
+    ]
+    assert offenders(found) == ""
