@@ -158,7 +158,7 @@ def health(context: dg.AssetExecutionContext, upkeep: dg.ResourceParam[Upkeep]):
         )
         for name, reason, told in (("runs_as_promised", broken, facts), ("machine_has_room", scarce, room))
     ]
-    return dg.MaterializeResult(metadata=facts | room, check_results=checks)
+    return dg.MaterializeResult(metadata={**facts, **room}, check_results=checks)
 
 
 def _is_last_of_week(session: date) -> bool:
