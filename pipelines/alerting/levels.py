@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -25,13 +25,16 @@ _CLOCK_STANDS_SECONDS: Final = 300.0
 _BROKEN: Final = "the ledger's chain is broken"
 
 
-def levels_of(settings: Settings, home: Home, book_now: Callable[[], Book]) -> Iterator[Alert]:
+def levels_of(
+    settings: Settings, home: Home, book_now: Callable[[], Book], late_now: Callable[[], Iterable[Alert]]
+) -> Iterator[Alert]:
     """Yield an alert for each thing that is so now; of files first, for a broken ledger cannot be read.
 
     Args:
         settings: the whole tree.
         home: the home to look at.
         book_now: folds the ledger up to its newest row.
+        late_now: which data are late; apart, because it reads the index of each raw table.
     """
     yield from _switch(home)
     free = shutil.disk_usage(home.root).free
@@ -42,7 +45,7 @@ def levels_of(settings: Settings, home: Home, book_now: Callable[[], Book]) -> I
     if night is not None and night.get("refusal"):
         title = f"the backup of session {night['session']} could not be restored"
         yield Alert(cause="failed_drill", severity=_CRITICAL, title=title, detail=str(night["refusal"]))
-    yield from _lateness(settings, home)
+    yield from late_now()
     book = book_now()
     yield from _stuck(settings, home, book)
     for used in limits_used(book, settings.limits, mode=settings.mode):
@@ -76,7 +79,8 @@ def _switch(home: Home) -> Iterator[Alert]:
         )
 
 
-def _lateness(settings: Settings, home: Home) -> Iterator[Alert]:
+def lateness_of(settings: Settings, home: Home) -> Iterator[Alert]:
+    """Yield an alert for each source that is older than it may be."""
     if is_clock_told(settings.mode) and not _stands(home.clock):
         return
     for age in data_ages_of(settings, home):

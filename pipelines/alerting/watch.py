@@ -5,7 +5,7 @@ So what it says of a missed session does not depend on the daemon that missed it
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import dagster as dg
@@ -21,7 +21,7 @@ from execution.ledger_alerts import alert_of
 from execution.trading_calendar import TradingCalendar
 from execution.uptime_log import UptimeLog, is_in_session
 from pipelines.alerting.ended_runs import alerts_of_runs
-from pipelines.alerting.levels import levels_of
+from pipelines.alerting.levels import lateness_of, levels_of
 from pipelines.alerting.outbox import outbox_of
 from pipelines.dagster_instance import is_daemon_alive, prepare_instance
 from pipelines.home import Home
@@ -31,6 +31,7 @@ from pipelines.settings import Settings
 _LEDGER: Final = "ledger"
 _RUNS: Final = "runs"
 _PAGE_ROWS: Final = 1_000
+_LATENESS_AGE: Final = timedelta(minutes=1)
 _ENDED: Final = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 Source = Callable[[AlertOutbox], Iterator[Alert]]
 
@@ -52,6 +53,7 @@ class AlertWatch:
     now: Callable[[], datetime] = field(default_factory=lambda: SystemClock().now)
     _standing: set[str] = field(default_factory=set)
     _kept: SqlLedger | None = None
+    _lateness: tuple[datetime, tuple[Alert, ...]] | None = None
 
     @classmethod
     def of(cls, settings: Settings, home: Home) -> "AlertWatch":
@@ -99,6 +101,13 @@ class AlertWatch:
         self._kept = self._kept or open_ledger(self.settings, self.home)
         return self._kept.book()
 
+    def _late_data(self) -> tuple[Alert, ...]:
+        """Return which data are late, found at most a minute ago: sessions go by slowly, and indexes grow for years."""
+        now = self.now()
+        if self._lateness is None or now - self._lateness[0] >= _LATENESS_AGE:
+            self._lateness = now, tuple(lateness_of(self.settings, self.home))
+        return self._lateness[1]
+
     def _ledger_events(self, outbox: AlertOutbox) -> Iterator[Alert]:
         if not has_ledger(self.settings, self.home):
             return
@@ -141,7 +150,7 @@ class AlertWatch:
         del outbox
         found: set[str] = set()
         try:
-            for alert in levels_of(self.settings, self.home, self._book):
+            for alert in levels_of(self.settings, self.home, self._book, self._late_data):
                 found.add(alert.cause)
                 if alert.cause not in self._standing:
                     yield alert

@@ -239,7 +239,13 @@ def test_a_told_clock_that_moves_runs_ahead_of_its_data(traded: TradedHome) -> N
     keep_bars_of_the_first_session(traded.home)
     watch, channel = watch_over(traded)
     FileClock(traded.home.clock).advance_to(CALENDAR.as_of(SESSIONS[1]))
+    a_minute_later(watch)
     assert heard(watch, channel) == []
+
+
+def a_minute_later(watch: AlertWatch) -> None:
+    """Let the watch look at the data again."""
+    watch.now = lambda: datetime.now(UTC) + timedelta(minutes=1)
 
 
 def test_data_are_late_once_a_told_clock_has_stood_past_a_cut_off(traded: TradedHome) -> None:
@@ -248,6 +254,8 @@ def test_data_are_late_once_a_told_clock_has_stood_past_a_cut_off(traded: Traded
     FileClock(traded.home.clock).advance_to(CALENDAR.as_of(SESSIONS[1]))
     a_while_ago = time.time() - 301
     os.utime(traded.home.clock, (a_while_ago, a_while_ago))
+    assert heard(watch, channel) == []  # looked at a moment ago
+    a_minute_later(watch)
     assert heard(watch, channel) == [
         "[warning] data are late: daily_bars: nothing new for 1 sessions past their cut-off, allowed are 0"
     ]
