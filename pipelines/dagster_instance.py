@@ -12,10 +12,13 @@ from typing import Any, Final, Literal
 import dagster as dg
 import yaml
 
+from execution.clock import SystemClock
 from pipelines.home import Home
 
 POSTGRES_VARIABLE: Final = "TOUCHSTONE__ORCHESTRATOR__POSTGRES_URL"
 """Where an instance in Postgres finds its database; only its name is in a file."""
+SECONDS_A_BEAT_LASTS: Final = 90.0
+"""Daemons beat every thirty seconds. Dagster itself takes one for well that died half an hour ago."""
 # SQLite under the instance folder is Dagster's default for everything else and needs no entry.
 _SETTINGS: Final = {
     "compute_logs": {"module": "pipelines.masked_compute_logs", "class": "MaskedComputeLogs"},
@@ -65,9 +68,20 @@ def write_instance(folder: Path, *, place: Literal["home", "postgres"]) -> None:
 
 
 def is_daemon_alive(instance: dg.DagsterInstance) -> bool:
-    """Return whether each daemon an instance needs had a heartbeat a moment ago; a page that answers proves nothing."""
-    statuses = instance.get_daemon_statuses().values()
-    return bool(statuses) and all(status.healthy for status in statuses if status.required)
+    """Return whether each daemon an instance needs is well and gave a sign of life a moment ago.
+
+    A page that answers proves nothing.
+    """
+    statuses = [status for status in instance.get_daemon_statuses().values() if status.required]
+    beating = daemons_beating(instance)
+    return bool(statuses) and all(status.healthy and status.daemon_type in beating for status in statuses)
+
+
+def daemons_beating(instance: dg.DagsterInstance) -> frozenset[str]:
+    """Return the daemons whose heart beat less than a moment ago, by the machine's time."""
+    earliest = SystemClock().now().timestamp() - SECONDS_A_BEAT_LASTS
+    beats = instance.get_daemon_heartbeats()
+    return frozenset(name for name, beat in beats.items() if beat.timestamp > earliest)
 
 
 def is_in_postgres(folder: Path) -> bool:

@@ -27,9 +27,9 @@ def ledger_driver(settings: TradingSettings, home: Home) -> SqlDriver:
     """Return the database of a home's ledger, whatever its schema: for migrations.
 
     Raises:
-        SettingsRefused: the ledger was moved, and the settings name the place where it was before.
+        SettingsRefused: the settings name another place than where the ledger is.
     """
-    _refuse_place_before(settings, home)
+    _refuse_other_place(settings, home)
     dsn = settings.ledger.postgres_dsn
     if dsn is None:
         return SqliteDriver(home.ledger)
@@ -57,9 +57,9 @@ def has_ledger(settings: TradingSettings, home: Home) -> bool:
     """Return whether a home's ledger was ever written to its place; a database elsewhere counts as one.
 
     Raises:
-        SettingsRefused: the ledger was moved, and the settings name the place where it was before.
+        SettingsRefused: the settings name another place than where the ledger is.
     """
-    _refuse_place_before(settings, home)
+    _refuse_other_place(settings, home)
     return settings.ledger.postgres_dsn is not None or home.ledger.exists()
 
 
@@ -101,13 +101,18 @@ def is_one_device(settings: TradingSettings, home: Home) -> bool:
     return len({folder.stat().st_dev for folder in _folders(settings, home) if folder.exists()}) <= 1
 
 
-def _refuse_place_before(settings: TradingSettings, home: Home) -> None:
+def _refuse_other_place(settings: TradingSettings, home: Home) -> None:
     noted = noted_place(home)
     if noted is not None and (noted == "postgres") != (settings.ledger.postgres_dsn is not None):
         remedy = "set" if noted == "postgres" else "take away"
         raise SettingsRefused(
             f"this home's ledger was moved and is in {noted} now: {remedy} TOUCHSTONE__LEDGER__POSTGRES_DSN, "
             "or bring it back with `touchstone migrate`"
+        )
+    if noted is None and settings.ledger.postgres_dsn is not None and home.ledger.exists():
+        raise SettingsRefused(
+            f"this home's ledger is in {home.ledger.name}, and TOUCHSTONE__LEDGER__POSTGRES_DSN names another place: "
+            "move it with `touchstone migrate --to postgres`, or take the variable away"
         )
 
 

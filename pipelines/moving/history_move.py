@@ -12,6 +12,7 @@ import dagster as dg
 from dagster._core.instance import DagsterInstance
 
 from execution.domain.errors import DataError
+from pipelines.dagster_instance import daemons_beating
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,8 @@ def refuse_living(instance: DagsterInstance) -> None:
     living = [status for status in dg.DagsterRunStatus if status not in ended]
     if count := instance.get_runs_count(dg.RunsFilter(statuses=living)):
         raise DataError(f"{count} runs are not over: wait for them, or end them in `make ui`")
-    if any(status.healthy for status in instance.get_daemon_statuses().values()):
-        raise DataError("a daemon's heart beat a moment ago: stop `make ui`, wait for a minute, and try again")
+    if daemons_beating(instance):
+        raise DataError("a daemon's heart beat a moment ago: stop `make ui`, wait for two minutes, and try again")
 
 
 def _copy_run(source: DagsterInstance, target: DagsterInstance, record: dg.RunRecord) -> int:

@@ -1,9 +1,13 @@
 """A home's ledger and run history go to Postgres and come back, proven on both sides; nothing is ever in two places."""
 
+import time
 from pathlib import Path
 
 import dagster as dg
 import pytest
+
+# What a daemon leaves as its sign of life has no public name; `pyproject.toml` pins the version.
+from dagster._daemon.types import DaemonHeartbeat
 from pydantic import SecretStr
 
 from execution.domain.errors import DataError, LedgerError, SettingsRefused
@@ -11,9 +15,12 @@ from execution.ledger.lease import Lease
 from execution.ledger.sqlite_ledger import SqliteLedger
 from execution.session.lease_of_act import ACT_LEASE
 from pipelines.cli.migrate import migrated_home
+from pipelines.cli.status import status_page
 from pipelines.dagster_instance import POSTGRES_VARIABLE, prepare_instance
 from pipelines.ledger_opening import open_ledger
+from pipelines.moving.history_move import refuse_living
 from pipelines.settings import Settings
+from pipelines.upkeep.backup import make_backup
 from tests.builders.postgres import a_database
 from tests.builders.trading_days import FIRST
 from tests.integration.upkeep.traded_home import TradedHome
@@ -82,6 +89,23 @@ def test_the_old_place_is_refused_after_the_move(traded: TradedHome, dsn: str) -
     migrated_home(with_dsn(traded, dsn), traded.home, to="home")
     with pytest.raises(SettingsRefused, match="is in home now: take away"):
         open_ledger(with_dsn(traded, dsn), traded.home)
+
+
+def test_a_place_the_ledger_was_never_moved_to_is_no_empty_ledger(traded: TradedHome, dsn: str) -> None:
+    with pytest.raises(SettingsRefused, match=r"is in ledger.db, and .* move it with `touchstone migrate --to"):
+        status_page(with_dsn(traded, dsn), traded.home)
+    with pytest.raises(SettingsRefused, match=r"is in ledger.db"):
+        make_backup(with_dsn(traded, dsn), traded.home)
+
+
+def test_a_daemon_that_stopped_two_minutes_ago_is_not_waited_for(traded: TradedHome, dsn: str) -> None:
+    beat = DaemonHeartbeat(timestamp=time.time() - 30, daemon_type="SENSOR", daemon_id="one", errors=None)
+    with dg.DagsterInstance.from_config(str(traded.home.dagster)) as instance:
+        instance.add_daemon_heartbeat(beat)
+        with pytest.raises(DataError, match="a daemon's heart beat a moment ago"):
+            refuse_living(instance)
+        instance.add_daemon_heartbeat(beat._replace(timestamp=time.time() - 120))
+        refuse_living(instance)
 
 
 def test_days_go_on_in_postgres(traded: TradedHome, dsn: str) -> None:
