@@ -183,6 +183,22 @@ class CancelRequested:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RepriceRequested:
+    """The venue was about to be asked to end an entry whose next price waits. Its end is proven by a lookup alone.
+
+    Attributes:
+        client_order_id: the rung of a ladder that was given up.
+        next_order_id: the rung that may follow once that end is proven.
+        reason: why, one sentence.
+    """
+
+    at: datetime
+    client_order_id: str
+    next_order_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderAmended:
     """The venue changed a working order, as it does with open stops on a split."""
 
@@ -512,6 +528,7 @@ TradingEvent = (
     | OrderMissed
     | OrderVoided
     | CancelRequested
+    | RepriceRequested
     | OrderAmended
     | OrderEnded
     | FillBooked

@@ -35,6 +35,7 @@ from execution.domain.events import (
     PositionsMarked,
     QuarantineLifted,
     ReleaseApproved,
+    RepriceRequested,
     SettleFinished,
     SubmissionRepeated,
     SubmissionStarted,
@@ -240,6 +241,7 @@ class Folding:
     @apply.register(OrderMissed)
     @apply.register(OrderVoided)
     @apply.register(CancelRequested)
+    @apply.register(RepriceRequested)
     @apply.register(OrderAmended)
     @apply.register(OrderEnded)
     @apply.register(SubmissionRepeated)

@@ -17,6 +17,7 @@ from execution.domain.events import (
     OrderVoided,
     OrderWrittenOff,
     OutcomeUnknown,
+    RepriceRequested,
     SubmissionRepeated,
     SubmissionStarted,
 )
@@ -45,6 +46,7 @@ OrderEvent = (
     | OrderMissed
     | OrderVoided
     | CancelRequested
+    | RepriceRequested
     | OrderAmended
     | OrderEnded
     | SubmissionRepeated
@@ -64,6 +66,7 @@ MAY_FOLLOW: Final[dict[type[OrderEvent], frozenset[str]]] = {
     OutcomeUnknown: frozenset({"in_flight"}),
     OrderMissed: frozenset({"in_flight", "unknown"}),
     CancelRequested: UNPROVEN,
+    RepriceRequested: frozenset({"open"}),
     OrderAmended: frozenset({"open"}),
     OrderEnded: frozenset({"open"}),
     SubmissionRepeated: frozenset({"in_flight", "unknown"}),
@@ -91,6 +94,7 @@ class OrderRecord:
         repeated_at: when it was last sent again; None when it went out once at most.
         reserved_usd: what the buy could cost at its worst price, counted from the row before the wire on.
         filled_usd: sum of shares times price over its fills.
+        followed_by: the order its rest was given up for; None where nobody asked for its end, or asked for it alone.
         note: why it was refused, unknown, voided or ended; empty otherwise.
     """
 
@@ -112,6 +116,7 @@ class OrderRecord:
     filled_usd: Decimal = Decimal(0)
     fee_usd: Decimal = Decimal(0)
     is_cancel_requested: bool = False
+    followed_by: str | None = None
     note: str = ""
 
     def __post_init__(self) -> None:
@@ -167,6 +172,8 @@ class OrderRecord:
                 return replace(self, state="open", broker_order_id=event.broker_order_id, note="")
             case CancelRequested():
                 return replace(self, is_cancel_requested=True)
+            case RepriceRequested():
+                return self._given_up(event)
             case SubmissionRepeated():
                 return replace(self, repeated_at=event.at)
             case OrderAmended():
@@ -175,6 +182,13 @@ class OrderRecord:
                 return replace(self, order=order, terms_at=event.at)
             case _:
                 return replace(self, state=_STATE_AFTER[type(event)], note=event.reason)
+
+    def _given_up(self, event: RepriceRequested) -> "OrderRecord":
+        if self.is_cancel_requested:
+            raise IllegalTransition(
+                f"order {event.client_order_id} was asked to end already: nothing may follow it for that"
+            )
+        return replace(self, is_cancel_requested=True, followed_by=event.next_order_id)
 
     def _sent(self, event: SubmissionStarted) -> "OrderRecord":
         if not 0 < event.quantity_shares <= self.order.quantity_shares:

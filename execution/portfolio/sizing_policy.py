@@ -2,7 +2,7 @@
 
 import math
 from decimal import Decimal
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -11,6 +11,8 @@ from execution.portfolio.capital_ramp import CapitalRamp
 
 ProtectiveStop = Literal["stop", "trailing_stop", "bracket"]
 Spread = Literal["own_risk", "risk_parity"]
+LADDER_SECONDS_MAX: Final = 600
+"""Latest second of the submit window at which an entry may come to its last limit."""
 
 
 class SizingPolicy(BaseModel):
@@ -114,6 +116,15 @@ class SizingPolicy(BaseModel):
         le=5_000,
         description="How far below the close an exit's limit lies, in basis points.",
     )
+    entry_rungs: int = Field(
+        default=1,
+        ge=1,
+        le=10,
+        description="Limits an entry tries one after the other, from the close up to its own; 1 sends its own at once.",
+    )
+    entry_rung_seconds: int = Field(
+        default=60, ge=5, le=300, description="How long an entry tries one of several limits before the next one."
+    )
     heat_bull_calm: Decimal = Field(
         default=Decimal(1), ge=0, le=1, description="Part of equity at work in this regime."
     )
@@ -176,6 +187,16 @@ class SizingPolicy(BaseModel):
                 raise ValueError(
                     f"{smaller} {getattr(self, smaller)} is above {larger} {getattr(self, larger)}: lower the first"
                 )
+        if self.entry_rungs > 1 and self.protective_stop == "bracket":
+            raise ValueError(
+                f"entry_rungs {self.entry_rungs} with protective_stop bracket: its exits would end with each rung; "
+                "use stop or trailing_stop, or one rung"
+            )
+        if (self.entry_rungs - 1) * self.entry_rung_seconds > LADDER_SECONDS_MAX:
+            raise ValueError(
+                f"{self.entry_rungs} entry_rungs of {self.entry_rung_seconds} entry_rung_seconds: the last one would "
+                f"come after more than {LADDER_SECONDS_MAX} s, and orders go out for 14 minutes only"
+            )
         return self
 
     def heat(self, *, regime: str | None, vix: float | None, drawdown_fraction: Decimal = Decimal(0)) -> Decimal:

@@ -20,6 +20,7 @@ from execution.ledger.book import Book, CycleRecord
 from execution.ledger.order_record import OrderRecord
 from execution.session.consent import AUTOMATIC, must_be_signed, signed_word, unsigned
 from execution.session.desk import Desk
+from execution.session.ladder import once_each
 from execution.session.send import DAY_LEGS
 
 PLANS_FOLDER: Final = "plans"
@@ -171,7 +172,7 @@ def _needs_nobody(desk: Desk, orders: Sequence[OrderIntended | OrderRecord]) -> 
     policy = desk.approval
     if desk.mode == "live" and policy.always_when_live:
         return ""
-    value = sum((_worst_usd(intent) for intent in orders), Decimal(0))
+    value = sum((_worst_usd(intent) for intent in once_each(orders)), Decimal(0))
     if policy.threshold_usd is not None and value > policy.threshold_usd:
         return ""
     threshold = "no threshold is set" if policy.threshold_usd is None else f"not above {policy.threshold_usd} USD"

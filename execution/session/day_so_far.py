@@ -12,6 +12,7 @@ from decimal import Decimal
 from execution.domain.events import AccountAdjusted, CorporateActionBooked, FillBooked
 from execution.domain.positions import Position, after_action, after_adjustment, after_fill
 from execution.ledger.book import Book
+from execution.ledger.order_record import OrderRecord
 from execution.trading_calendar import TradingCalendar
 
 
@@ -76,10 +77,18 @@ def messages_sent_at(book: Book, *, since: datetime) -> tuple[datetime, ...]:
     return tuple(sorted(at for at in sent if at >= since))
 
 
-def entries_sent(book: Book, session: date) -> int:
-    """Return how many entries of a decision session ever went out."""
+def entries_sent(book: Book, session: date, *, beside: OrderRecord | None = None) -> int:
+    """Return how many entries of a decision session ever went out; one that tried several limits is one.
+
+    Args:
+        book: the account.
+        session: the decision session.
+        beside: an order whose own entry is left out; None counts every one.
+    """
     orders = [record for cycle in book.cycles_of(session) for record in book.orders_of(cycle.cycle_id)]
-    return sum(record.order.leg == "entry" and record.sent_at is not None for record in orders)
+    sent = (record for record in orders if record.order.leg == "entry" and record.sent_at is not None)
+    own = None if beside is None else (beside.cycle_id, beside.order.symbol)
+    return len({(record.cycle_id, record.order.symbol) for record in sent} - {own})
 
 
 def cycles_sent_at(book: Book, *, since: datetime) -> tuple[datetime, ...]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from execution.domain.canonical import canonical_bytes
 from execution.domain.events import GateJudged, OrderIntended, PlanHeld, PlanRecorded
-from execution.domain.orders import OrderRequest
+from execution.domain.orders import OrderRequest, ProposedOrder
 from execution.domain.quantities import stated_shares
 from execution.risk.trading_context import TradingContext
 from execution.session.approval import PLANS_FOLDER, frozen_orders
@@ -15,13 +15,19 @@ from execution.session.basis import Basis
 from execution.session.bracket import exits_with
 from execution.session.decide import Decisions, SymbolDecision
 from execution.session.desk import Desk
+from execution.session.ladder import rungs_of
 
-_NEWER: Final = frozenset({"share_decimals", "take_profit_multiple", "spread", "capital_ramp"})
+_NEWER: Final = frozenset(
+    {"share_decimals", "take_profit_multiple", "spread", "capital_ramp", "entry_rungs", "entry_rung_seconds"}
+)
 
 
 def intended_orders(desk: Desk, decisions: Decisions, session: date) -> tuple[OrderIntended, ...]:
-    """Return the orders of a plan under their derived ids, in the order they were decided."""
-    return tuple(_intent(desk, decision, session) for decision in decisions.orders)
+    """Return the orders of a plan under their derived ids, in the order they were decided.
+
+    An entry that tries several limits is an order for each of them (`ladder.py`).
+    """
+    return tuple(intent for decision in decisions.orders for intent in _rungs(desk, decision, session))
 
 
 def frozen(desk: Desk, context: TradingContext, basis: Basis, orders: tuple[OrderIntended, ...]) -> str:
@@ -95,9 +101,14 @@ def _sizing(desk: Desk) -> dict[str, Any]:
     return {n: value for n, value in told.items() if n not in _NEWER or getattr(chosen, n) != fields[n].default}
 
 
-def _intent(desk: Desk, decision: SymbolDecision, session: date) -> OrderIntended:
+def _rungs(desk: Desk, decision: SymbolDecision, session: date) -> tuple[OrderIntended, ...]:
     proposed = decision.order
     assert proposed is not None  # noqa: S101 - decisions.orders holds only decisions with an order
+    intent = _intent(desk, decision, proposed, session)
+    return rungs_of(desk, intent, session) if proposed.leg == "entry" else (intent,)
+
+
+def _intent(desk: Desk, decision: SymbolDecision, proposed: ProposedOrder, session: date) -> OrderIntended:
     order = OrderRequest(
         client_order_id=desk.order_id(session, symbol=proposed.symbol, side=proposed.side, leg=proposed.leg_name),
         symbol=proposed.symbol,

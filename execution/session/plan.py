@@ -227,7 +227,7 @@ def _report(desk: Desk, cycle: CycleRecord, status: PlanStatus, reason: str) -> 
         plan_hash=cycle.plan_hash,
         batch_hash=cycle.batch_hash,
         why_rows_hash=cycle.why_rows[0].artifact_hash if cycle.why_rows else None,
-        entries=sum(record.order.leg == "entry" for record in orders),
+        entries=len({record.order.symbol for record in orders if record.order.leg == "entry"}),
         exits=sum(record.order.leg == "exit" for record in orders),
         is_approved=cycle.approval is not None,
     )

@@ -10,6 +10,7 @@ from execution.ledger.book import Book
 from execution.ledger.order_record import OrderRecord
 from execution.portfolio.stops import split_adjusted_stop_usd
 from execution.session.desk import Desk
+from execution.session.ladder import is_between_rungs
 
 
 def unprotected(book: Book) -> tuple[str, ...]:
@@ -151,8 +152,9 @@ def trail_usd(desk: Desk, book: Book, symbol: str, *, stop_usd: Decimal) -> Deci
 
 
 def _is_being_bought(book: Book, symbol: str) -> bool:
-    """Return whether a purchase is known to work; one nobody knows of is no reason to leave shares without a stop."""
-    return any(record.order.side == "buy" and record.state == "open" for record in book.unproven_in.get(symbol, ()))
+    """Return whether a purchase is known to work, or to be next; one nobody knows of leaves no share without a stop."""
+    works = any(record.order.side == "buy" and record.state == "open" for record in book.unproven_in.get(symbol, ()))
+    return works or is_between_rungs(book, symbol)
 
 
 def _entry_stop(record: OrderRecord) -> Decimal | None:

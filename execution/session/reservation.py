@@ -22,6 +22,7 @@ from execution.risk.trading_context import TradingContext
 from execution.session.account_view import as_if_open, last_close
 from execution.session.day_so_far import entries_sent, unsettled_usd
 from execution.session.desk import Desk
+from execution.session.ladder import bought_shares, turn_of
 from execution.session.reconcile import Reconciled
 
 
@@ -47,12 +48,12 @@ class SendView:
 
 
 def view_at_send(desk: Desk, reconciled: Reconciled, session: date) -> SendView:
-    """Ask for what the last look needs: what is not ours, and prices where entries of the session are still to go."""
+    """Ask for what the last look needs: what is not ours, and prices where entries of the session may go now."""
     book, account = reconciled.book, reconciled.account
     entries = {
         record.order.symbol
         for record in book.orders_of(desk.cycle_id(session))
-        if record.order.leg == "entry" and record.state == "intended"
+        if record.order.leg == "entry" and record.state == "intended" and turn_of(book, record).shares
     }
     working = {record.order.symbol for record in book.unproven_orders if record.exposed_shares}
     priced = {*book.held_shares, *account.positions_shares, *working, *entries} if entries else set()
@@ -77,9 +78,11 @@ def refused_at_send(
         return None
     order = replace(_proposed(record), quantity_shares=quantity_shares)
     entries = [other for other in book.orders_of(record.cycle_id) if other.order.leg == "entry"]
+    sent = [other for other in entries if other.sent_at is not None and not _is_given_up(other)]
+    bought = [_only_bought(book, other) for other in entries if _is_given_up(other)]
     return last_look(
         order=order,
-        sent_entries=[_proposed(other) for other in entries if other.sent_at is not None],
+        sent_entries=[*map(_proposed, sent), *bought],
         context=_context(desk, view, book, record, now),
         limits=desk.limits,
     )
@@ -115,7 +118,7 @@ def _context(desk: Desk, view: SendView, book: Book, record: OrderRecord, now: d
         messages_today=None,
         losses_in_a_row=None,
         open_orders=(*view.foreign_orders, *_working(book)),
-        entries_today=entries_sent(book, view.session),
+        entries_today=entries_sent(book, view.session, beside=record),
         quotes_usd=view.quotes_usd,
         quarantined={symbol: event.reason for symbol, event in book.quarantined.items()},
         is_sending=True,
@@ -151,6 +154,15 @@ def _close_usd(desk: Desk, book: Book, symbol: str, session: date) -> Decimal | 
         if entry.kind == "split" and entry.symbol == symbol and entry.ratio and entry.session > session:
             close /= entry.ratio
     return close
+
+
+def _is_given_up(record: OrderRecord) -> bool:
+    return record.followed_by is not None and not record.is_unproven
+
+
+def _only_bought(book: Book, record: OrderRecord) -> ProposedOrder:
+    # The rest goes out again as the next rung, and a basket holds no share twice.
+    return replace(_proposed(record), quantity_shares=bought_shares(book, record))
 
 
 def _proposed(record: OrderRecord) -> ProposedOrder:

@@ -30,6 +30,7 @@ from execution.risk.throttles import message_refusal
 from execution.session.answers import outcome_told
 from execution.session.day_so_far import day_began_at, messages_sent_at
 from execution.session.desk import Desk
+from execution.session.ladder import turn_of
 from execution.session.lease_of_act import keep_lease
 from execution.session.notes import note_once
 from execution.session.reservation import SendView, refused_at_send, reserved_usd
@@ -54,6 +55,8 @@ class _Attempt:
         now, shares = self.desk.clock.now(), self.order.quantity_shares
         if record.state != "intended" or not self._may_go(book) or self._is_throttled(book, now):
             return ()
+        if not self._has_its_turn(book, record):
+            return ()
         end = self._end(book, record, now)
         if end:
             return (OrderVoided(at=now, client_order_id=self.order.client_order_id, reason=end),)
@@ -77,6 +80,10 @@ class _Attempt:
             state, side=order.side, quantity_shares=shares, held_shares=held, exposed_shares=exposed
         )
         return is_let_out and not oversells and order.symbol not in self.view.apart_shares
+
+    def _has_its_turn(self, book: Book, record: OrderRecord) -> bool:
+        # Asked in the transaction that lets it out: two rungs at work could buy a share twice.
+        return self.order.leg != "entry" or self.order.quantity_shares <= turn_of(book, record).shares
 
     def _is_throttled(self, book: Book, now: datetime) -> bool:
         # Nothing that limits risk may keep risk from being reduced.

@@ -27,10 +27,12 @@ from execution.session.day_orders import (
     working_stops,
 )
 from execution.session.desk import Desk
+from execution.session.ladder import turn_of
 from execution.session.lease_of_act import BUSY, leased
 from execution.session.protect import bare_parts, held_back, next_stop, oversold_stops, unprotected
 from execution.session.reconcile import Reconciled, reconcile
 from execution.session.release import refuse_unreleased
+from execution.session.reprice import give_up_rungs
 from execution.session.reservation import SendView, view_at_send
 from execution.session.send import send, send_again
 
@@ -70,6 +72,9 @@ class SubmitReport:
 def submit(desk: Desk, *, session: date) -> SubmitReport:
     """Send a session's approved plan inside its window; asking again sends nothing twice.
 
+    An entry that tries several limits goes from one to the next in these looks. A clock that moves only when told has
+    one price between two of its instants: there the next limit is tried at once.
+
     Raises:
         ChainBroken: the ledger was changed by hand.
         CorruptArtifact: the plan is not the one that was approved.
@@ -79,9 +84,14 @@ def submit(desk: Desk, *, session: date) -> SubmitReport:
         ReleaseRefused: this program may not trade.
         TimeDisagrees: the venue's clock or calendar differs from ours.
     """
-    report = _look(desk, session)
-    while _looks_again(desk, report) and desk.clock.wait_seconds(desk.sending.poll_seconds):
-        report = _look(desk, session)
+    report = _look(desk, session, is_time_up=False)
+    looks_at_once = desk.sizing.entry_rungs - 1
+    while _looks_again(desk, report):
+        has_waited = desk.clock.wait_seconds(desk.sending.poll_seconds)
+        if not has_waited and not looks_at_once:
+            break
+        looks_at_once -= not has_waited
+        report = _look(desk, session, is_time_up=not has_waited)
     return report
 
 
@@ -104,12 +114,14 @@ def _looks_again(desk: Desk, report: SubmitReport) -> bool:
     return report.status == "busy" or bool(report.unprotected) or any(is_waiting(record) for record in orders)
 
 
-def _look(desk: Desk, session: date) -> SubmitReport:
+def _look(desk: Desk, session: date, *, is_time_up: bool) -> SubmitReport:
     with leased(desk) as acting:
-        return _report(desk, session, "busy", BUSY) if acting is None else _sent(acting, session)
+        if acting is None:
+            return _report(desk, session, "busy", BUSY)
+        return _sent(acting, session, is_time_up=is_time_up)
 
 
-def _sent(desk: Desk, session: date) -> SubmitReport:
+def _sent(desk: Desk, session: date, *, is_time_up: bool) -> SubmitReport:
     desk.ledger.verify_chain()
     desk.refuse_when_halted()
     refusal = _refusal(desk, session)
@@ -123,14 +135,17 @@ def _sent(desk: Desk, session: date) -> SubmitReport:
     reconciled.refuse_differences()
     was_submitted = _cycle(desk, session).is_submitted
     if not was_submitted:
-        _send_day_orders(desk, session, reconciled)
+        _send_day_orders(desk, session, reconciled, is_time_up=is_time_up)
     _send_unknown_again(desk, session, reconciled, looked_at=looked_at)
     protect(desk, session)
     if was_submitted:
         return _report(desk, session, "already_submitted", "")
     if intended(desk, session, "exit"):
         return _report(desk, session, "pending", "an exit waits until the venue has ended its stop")
-    if intended(desk, session, "entry") and desk.is_in_submit_window(session):
+    waiting = intended(desk, session, "entry")
+    if waiting and desk.is_in_submit_window(session):
+        if all(turn_of(desk.ledger.book(), record).shares == 0 for record in waiting):
+            return _report(desk, session, "pending", "an entry works at one limit, and its next one waits")
         return _report(desk, session, "pending", "an entry waits: nothing may add to a position now, or not so fast")
     _finish(desk, session)
     return _report(desk, session, "submitted", "")
@@ -171,17 +186,18 @@ def _refusal(desk: Desk, session: date) -> str:
     return approval_refusal(desk, cycle)
 
 
-def _send_day_orders(desk: Desk, session: date, reconciled: Reconciled) -> None:
+def _send_day_orders(desk: Desk, session: date, reconciled: Reconciled, *, is_time_up: bool) -> None:
     void_overtaken(desk, session)
     exits = [r for r in intended(desk, session, "exit") if r.order.symbol not in reconciled.apart_shares]
     stops = [(stop, record) for record in exits for stop in working_stops(reconciled.book, record.order.symbol)]
     for stop, record in stops:
         cancel(desk, stop, f"its position is sold by {record.order.client_order_id}")
-    view = view_at_send(desk, reconcile(desk) if exits else reconciled, session)
+    is_given_up = give_up_rungs(desk, session, is_time_up=is_time_up)
+    view = view_at_send(desk, reconcile(desk) if exits or is_given_up else reconciled, session)
     for record in exits:
         _send_exit(desk, view, record)
     for record in intended(desk, session, "entry"):
-        send(desk, view, record, record.order.quantity_shares)
+        _send_entry(desk, view, record)
 
 
 def _send_exit(desk: Desk, view: SendView, record: OrderRecord) -> None:
@@ -195,6 +211,15 @@ def _send_exit(desk: Desk, view: SendView, record: OrderRecord) -> None:
         send(desk, view, record, sellable)
     elif held <= 0:
         void(desk, record, "nothing is left to sell")
+
+
+def _send_entry(desk: Desk, view: SendView, record: OrderRecord) -> None:
+    """Buy what the plan buys, at one limit after the other: the next behind the proven end of the former."""
+    turn = turn_of(desk.ledger.book(), record)
+    if turn.over:
+        void(desk, record, turn.over)
+    elif turn.shares:
+        send(desk, view, record, turn.shares)
 
 
 def _send_unknown_again(desk: Desk, session: date, reconciled: Reconciled, *, looked_at: datetime) -> None:

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
+from execution.domain.canonical import canonical_text
 from execution.domain.decisions import Outcome, WhyRow
 from execution.domain.orders import BrokerFill
 from execution.domain.quantities import Shares, unsigned_shares
@@ -34,12 +35,12 @@ def finished_rows(
     for fill in fills:
         if opens_at <= fill.filled_at <= closes_at:
             by_symbol.setdefault(fill.symbol, []).append(fill)
-    by_id = {record.order.client_order_id: record for record in orders}
+    by_id = {record.order.client_order_id: (record,) for record in orders} | _ladders(orders)
     profits = {record.order.symbol for record in orders if record.order.leg == "take_profit" and record.filled_shares}
     return tuple(
         _finished(
             row,
-            by_id.get(row.client_order_id or ""),
+            by_id.get(row.client_order_id or "", ()),
             by_symbol.get(row.symbol, []),
             held_shares,
             took_profit=row.symbol in profits,
@@ -48,9 +49,18 @@ def finished_rows(
     )
 
 
+def _ladders(orders: Sequence[OrderRecord]) -> dict[str, tuple[OrderRecord, ...]]:
+    """Return the orders each entry went out as, by the id of the first, which is the one its row names."""
+    ladders: dict[str, list[OrderRecord]] = {}
+    for record in orders:
+        if record.order.leg == "entry":
+            ladders.setdefault(record.order.symbol, []).append(record)
+    return {rungs[0].order.client_order_id: tuple(rungs) for rungs in ladders.values()}
+
+
 def _finished(
     row: WhyRow,
-    order: OrderRecord | None,
+    orders: Sequence[OrderRecord],
     fills: Sequence[BrokerFill],
     held_shares: Mapping[str, Shares],
     *,
@@ -58,34 +68,38 @@ def _finished(
 ) -> WhyRow:
     if not fills and not row.shares:
         # Most of a universe: nothing was ordered in it, and nothing traded.
-        return replace(row, outcome=_outcome(row, order, 0, held_shares), filled_shares=0, fee_usd=Decimal(0))
+        return replace(row, outcome=_outcome(row, orders, 0, held_shares), filled_shares=0, fee_usd=Decimal(0))
     shares = sum(fill.quantity_shares for fill in fills)
     value = sum((fill.quantity_shares * fill.price_usd for fill in fills), Decimal(0))
-    stopped = sum(fill.quantity_shares for fill in fills if order is None or not _is_of(fill, order))
-    reason, seller = row.reason, "its take-profit" if took_profit else "the protective stop"
+    own = {record.order.client_order_id for record in orders}
+    stopped = sum(fill.quantity_shares for fill in fills if fill.client_order_id not in own)
+    reason, seller = _with_limits(row.reason, orders), "its take-profit" if took_profit else "the protective stop"
     if stopped and row.shares <= 0:
         reason = f"{reason}; {stopped} shares were sold by {seller}"
     elif stopped:
         reason = f"{reason}; {stopped} shares were then sold by {seller}"
     return replace(
         row,
-        outcome=_outcome(row, order, shares, held_shares),
+        outcome=_outcome(row, orders, shares, held_shares),
         stage="fill" if shares else row.stage,
         reason=reason,
         filled_shares=sum(fill.quantity_shares if fill.side == "buy" else -fill.quantity_shares for fill in fills),
         average_fill_usd=value / shares if shares else None,
         fee_usd=sum((fill.fee_usd for fill in fills), Decimal(0)),
-        not_filled_reason=_not_filled(row, order),
+        not_filled_reason=_not_filled(row, orders),
     )
 
 
-def _is_of(fill: BrokerFill, order: OrderRecord) -> bool:
-    return fill.client_order_id == order.order.client_order_id
+def _with_limits(reason: str, orders: Sequence[OrderRecord]) -> str:
+    tried = [record.order.limit_usd for record in orders if record.sent_at is not None]
+    if len(tried) < 2:
+        return reason
+    return f"{reason}; tried at {', '.join(str(canonical_text(usd)) for usd in tried)} USD one after the other"
 
 
-def _outcome(row: WhyRow, order: OrderRecord | None, shares: Shares, held_shares: Mapping[str, Shares]) -> Outcome:
-    if order is not None and order.filled_shares:
-        return "bought" if order.order.side == "buy" else "sold"
+def _outcome(row: WhyRow, orders: Sequence[OrderRecord], shares: Shares, held_shares: Mapping[str, Shares]) -> Outcome:
+    if any(record.filled_shares for record in orders):
+        return "bought" if orders[0].order.side == "buy" else "sold"
     if row.shares > 0:
         return "not_filled"
     if shares:
@@ -95,11 +109,13 @@ def _outcome(row: WhyRow, order: OrderRecord | None, shares: Shares, held_shares
     return "held" if held_shares.get(row.symbol) else "none"
 
 
-def _not_filled(row: WhyRow, order: OrderRecord | None) -> str | None:
-    if not row.shares or order is None:
+def _not_filled(row: WhyRow, orders: Sequence[OrderRecord]) -> str | None:
+    if not row.shares or not orders:
         return None
-    missing = unsigned_shares(row.shares) - order.filled_shares
+    missing = unsigned_shares(row.shares) - sum(record.filled_shares for record in orders)
     if missing <= 0:
         return None
+    # Of several limits the last one tried tells why the rest was not bought.
+    order = next((record for record in reversed(orders) if record.sent_at is not None), orders[0])
     told = f": {order.note}" if order.note else ""
     return f"{missing} of {abs(row.shares)} shares not filled, the order is {order.state}{told}"

@@ -99,7 +99,7 @@ def _stands(clock: Path) -> bool:
 
 def _stuck(settings: Settings, home: Home, book: Book) -> Iterator[Alert]:
     """Yield each entry that may still trade after the session it was for has closed: its rest should have ended."""
-    working = [record for record in book.orders.values() if record.leg == "entry" and record.exposed_shares > 0]
+    working = [record for record in book.orders.values() if record.order.leg == "entry" and record.exposed_shares > 0]
     if not working:
         return
     calendar, now = TradingCalendar.shipped(), clock_of(settings.mode, home).now()

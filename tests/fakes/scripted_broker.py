@@ -30,6 +30,7 @@ class ScriptedBroker:
         self.ignores_cancel: Callable[[str], bool] = lambda _: False
         self.hides_fills = False
         self.hides_fills_of = ""
+        self.hides_orders_of = ""
         self.adds_fills: tuple[BrokerFill, ...] = ()
         self.never_ends = False
         self.cash_apart_usd = Decimal(0)
@@ -38,6 +39,7 @@ class ScriptedBroker:
         self.answers_with: SubmitOutcome | None = None
         self.submitted: list[OrderRequest] = []
         self.before_submit: Callable[[OrderRequest], None] = lambda _: None
+        self.after_submit: Callable[[OrderRequest], object] = lambda _: None
 
     @property
     def capabilities(self) -> BrokerCapabilities:
@@ -54,6 +56,7 @@ class ScriptedBroker:
         if fault == "take_less":
             order = replace(order, quantity_shares=order.quantity_shares - 5)
         outcome = self._venue.submit(order)
+        self.after_submit(order)
         return Unknown("timed out") if fault == "lose_answer" else self.answers_with or outcome
 
     def cancel(self, client_order_id: str) -> None:
@@ -62,6 +65,8 @@ class ScriptedBroker:
 
     def order(self, client_order_id: str) -> OrderState | None:
         state = self._venue.order(client_order_id)
+        if state is not None and state.symbol == self.hides_orders_of:
+            return None
         return replace(state, status="open") if state is not None and self.never_ends else state
 
     def fills(self, *, since: datetime) -> tuple[BrokerFill, ...]:

@@ -23,6 +23,7 @@ from execution.domain.events import (
     OrderRefused,
     OrderVoided,
     OutcomeUnknown,
+    RepriceRequested,
     SettleFinished,
     SubmissionStarted,
     SubmitFinished,
@@ -51,6 +52,7 @@ from tests.builders.orders import (
 SYMBOLS = st.sampled_from(["AAA", "BBB", "CCC"])
 SIZES = st.integers(1, 50) | st.decimals("0.000000001", "50", places=9)
 LEGS = st.sampled_from([("buy", "entry"), ("sell", "exit"), ("sell", "stop"), ("buy", "entry_2")])
+KINDS = ("sent", "accepted", "refused", "unknown", "voided", "cancel", "given_up", "ended")
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -85,7 +87,7 @@ class LedgerMachine(RuleBasedStateMachine):
         order = an_order(symbol, side=side, leg=kind, quantity_shares=shares, client_order_id=f"t1{symbol}{side}{name}")
         self._append(intended(order, leg=name))
 
-    @rule(data=st.data(), kind=st.sampled_from(["sent", "accepted", "refused", "unknown", "voided", "cancel", "ended"]))
+    @rule(data=st.data(), kind=st.sampled_from(KINDS))
     def happen(self, data: st.DataObject, kind: str) -> None:
         order = self._some_order(data)
         if order is None:
@@ -100,6 +102,7 @@ class LedgerMachine(RuleBasedStateMachine):
             "unknown": OutcomeUnknown(at=AT, client_order_id=key, reason="lost"),
             "voided": OrderVoided(at=AT, client_order_id=key, reason="late"),
             "cancel": CancelRequested(at=AT, client_order_id=key, reason="deadline"),
+            "given_up": RepriceRequested(at=AT, client_order_id=key, next_order_id="t1next", reason="its time is over"),
             "ended": OrderEnded(at=AT, client_order_id=key, status="cancelled", filled_shares=filled, reason=""),
         }
         self._append(events[kind])

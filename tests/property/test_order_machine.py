@@ -23,6 +23,7 @@ from execution.domain.events import (
     OrderVoided,
     OrderWrittenOff,
     OutcomeUnknown,
+    RepriceRequested,
     SubmissionRepeated,
     SubmissionStarted,
 )
@@ -45,7 +46,7 @@ class OrderLife(RuleBasedStateMachine):
         super().__init__()
         self.record = OrderRecord.intended(intended(ORDER), SESSION)
         self.at = AT
-        self.is_sent, self.is_over = False, False
+        self.is_sent, self.is_over, self.is_asked = False, False, False
         self.known: Knowledge = "none"
         self.size = DECIDED
         self.fills: dict[str, BrokerFill] = {}
@@ -110,7 +111,16 @@ class OrderLife(RuleBasedStateMachine):
 
     @rule()
     def be_asked_to_cancel(self) -> None:
-        self.tell(CancelRequested(at=self.at, client_order_id=ID, reason="deadline"), is_lawful=self.is_out)
+        event = CancelRequested(at=self.at, client_order_id=ID, reason="deadline")
+        self.is_asked |= self.tell(event, is_lawful=self.is_out)
+
+    @rule()
+    def be_given_up_for_another(self) -> None:
+        event = RepriceRequested(at=self.at, client_order_id=ID, next_order_id="t1next", reason="its time is over")
+        is_lawful = self.is_out and self.known == "seen" and not self.is_asked
+        if self.tell(event, is_lawful=is_lawful):
+            self.is_asked = True
+            assert self.record.followed_by == "t1next"
 
     @rule()
     def be_sent_again(self) -> None:

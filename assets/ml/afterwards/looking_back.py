@@ -87,7 +87,8 @@ def _bought(artifacts_root: Path) -> dict[date, set[str]]:
     if folder is None:
         return {}
     orders = load_export(folder).orders
-    entered = orders[(orders["leg"] == "entry") & (orders["filled_shares"] > 0)]
+    # An entry that tried several limits is an order for each: entry, entry_2 and so on.
+    entered = orders[orders["leg"].str.startswith("entry") & (orders["filled_shares"] > 0)]
     found: dict[date, set[str]] = {}
     for session, symbol in zip(entered["session"], entered["symbol"], strict=True):
         found.setdefault(session, set()).add(symbol)

@@ -17,6 +17,7 @@ from execution.domain.events import (
     OrderVoided,
     OrderWrittenOff,
     OutcomeUnknown,
+    RepriceRequested,
     SubmissionRepeated,
     SubmissionStarted,
 )
@@ -36,6 +37,7 @@ EVENTS: dict[str, OrderEvent] = {
     "unknown": OutcomeUnknown(at=AT, client_order_id=ID, reason="timed out"),
     "missed": OrderMissed(at=AT, client_order_id=ID, reason="over"),
     "cancel": CancelRequested(at=AT, client_order_id=ID, reason="deadline"),
+    "given_up": RepriceRequested(at=AT, client_order_id=ID, next_order_id="t1next", reason="its time is over"),
     "amended": OrderAmended(at=AT, client_order_id=ID, quantity_shares=20, limit_usd=Decimal(25), stop_usd=None),
     "ended": OrderEnded(at=AT, client_order_id=ID, status="cancelled", filled_shares=0, reason=""),
     "repeated": SubmissionRepeated(at=AT, client_order_id=ID, reason="no answer"),
@@ -61,7 +63,7 @@ ALLOWED = {
         "written_off": "written_off",
     },
     "missed": {"accepted": "open", "cancel": "missed", "written_off": "written_off"},
-    "open": {"cancel": "open", "amended": "open", "ended": "cancelled"},
+    "open": {"cancel": "open", "given_up": "open", "amended": "open", "ended": "cancelled"},
     "filled": {},
     "cancelled": {},
     "expired": {},
@@ -83,6 +85,15 @@ def test_only_lawful_facts_follow(state: str, name: str) -> None:
     else:
         with pytest.raises(IllegalTransition, match=type(EVENTS[name]).__name__):
             record.after(EVENTS[name])
+
+
+def test_an_order_given_up_for_another_names_it_and_is_asked_to_end_once() -> None:
+    record = INTENDED.after(EVENTS["sent"]).after(EVENTS["accepted"])
+    given_up = record.after(EVENTS["given_up"])
+    assert (given_up.followed_by, given_up.is_cancel_requested) == ("t1next", True)
+    for asked in (given_up, record.after(EVENTS["cancel"])):
+        with pytest.raises(IllegalTransition, match="nothing may follow it for that"):
+            asked.after(EVENTS["given_up"])
 
 
 def test_fewer_shares_may_be_sent_never_more() -> None:

@@ -41,3 +41,20 @@ def test_a_stop_of_another_kind_is_refused() -> None:
 def test_an_unknown_key_is_refused() -> None:
     with pytest.raises(ValidationError, match="max_nmaes"):
         SizingPolicy.model_validate({"max_nmaes": 3})
+
+
+@pytest.mark.parametrize("stop", ["stop", "trailing_stop"])
+def test_an_entry_may_try_several_limits_beside_a_stop_sent_behind_it(stop: str) -> None:
+    policy = SizingPolicy.model_validate({"entry_rungs": 4, "protective_stop": stop})
+    assert (policy.entry_rungs, policy.entry_rung_seconds) == (4, 60)
+
+
+def test_an_entry_with_its_exits_tries_one_limit() -> None:
+    with pytest.raises(ValidationError, match=r"entry_rungs 2 with protective_stop bracket.*would end with each rung"):
+        SizingPolicy.model_validate({"entry_rungs": 2, "protective_stop": "bracket"})
+
+
+def test_a_last_limit_comes_while_orders_go_out() -> None:
+    assert SizingPolicy.model_validate({"entry_rungs": 6, "entry_rung_seconds": 120}).entry_rungs == 6
+    with pytest.raises(ValidationError, match=r"7 entry_rungs of 120 entry_rung_seconds.*more than 600 s"):
+        SizingPolicy.model_validate({"entry_rungs": 7, "entry_rung_seconds": 120})
