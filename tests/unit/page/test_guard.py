@@ -57,6 +57,32 @@ def test_a_question_too_long_is_refused_whatever_its_head_says():
     assert guarded().post("/graphql", content=pieces(), headers=OWN).status_code == 413
 
 
+def test_a_question_is_named_in_its_address_as_dagsters_page_names_each_of_its_own():
+    answer = guarded().post("/graphql?op=RunsFeedRootQuery", json={"query": "{a}"}, headers=OWN)
+    assert answer.text == "the page"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "query={a}",
+        "op=A&query={a}",
+        "query={a}&op=A",
+        "op=A&variables={}",
+        "op=A;query={a}",
+        "op=A%26query={a}",
+        "op=",
+        "op",
+        "op=1",
+        f"op={'a' * 201}",
+        "OP=A",
+    ],
+)
+def test_an_address_says_nothing_but_a_name(address):
+    answer = guarded().post(f"/graphql?{address}", json={"query": "{a}"}, headers=OWN)
+    assert (answer.status_code, "put it into the body" in answer.text) == (400, True)
+
+
 def test_a_head_that_names_two_hosts_is_refused():
     answer = guarded().get("/", headers=[("host", "localhost:3000"), ("host", "elsewhere.example")])
     assert answer.status_code == 400
