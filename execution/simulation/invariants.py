@@ -1,6 +1,7 @@
 """What must hold at every step: I1 to I10, judged by the venue's truth and the ledger's committed rows.
 
-    I1   at most one accepted order per cycle, symbol, side and leg; at most one entry per cycle and symbol
+    I1   at most one accepted order per cycle, symbol, side and leg; at most one entry at work per cycle and symbol,
+         and all of them together never buy more than was decided
     I2   the ledger's fills and ends are the venue's: none lost, none invented
     I3   an accepted order has an intent, an entry or exit one of an approved plan, an entry a green certificate
     I4   limits hold at every accept: order, basket, cash, shares that may be sold
@@ -81,6 +82,7 @@ class Checker:
     trace: tuple[str, ...] = ()
     sent_by: dict[str, tuple[str, Decimal]] = field(default_factory=dict)
     _legs: dict[tuple[str, ...], str] = field(default_factory=dict)
+    _entries: dict[tuple[str, str], list[VenueOrder]] = field(default_factory=dict)
     _booked: set[str] = field(default_factory=set)
     _spent_when_shown: dict[str, Decimal] = field(default_factory=dict)
 
@@ -117,6 +119,8 @@ class Checker:
             self.broken("I3", f"{named(order)} is accepted and nobody decided it")
             return
         self._accepted_once(record, taken)
+        if order.leg == "entry":
+            self._follows_former(record, taken)
         self._was_let_out(book, record, order)
         _, spent = self.sent_by.get(order.client_order_id, ("", Decimal(0)))
         for invariant, told in limits_broken(self.venue, book, record, order, self.limits, foreign_spent_usd=spent):
@@ -182,6 +186,21 @@ class Checker:
             self.broken("I1", f"{' '.join(leg)} is accepted as {self._legs[leg]} and as {taken.broker_order_id}")
         self._legs[leg] = taken.broker_order_id
 
+    def _follows_former(self, record: OrderRecord, taken: VenueOrder) -> None:
+        """An entry that tries several limits has one order at work, dearer than the former, for what is not bought."""
+        order, former = taken.request, self._entries.setdefault((record.cycle_id, taken.request.symbol), [])
+        if former:
+            works = [other.broker_order_id for other in former if other.status == "open"]
+            if works:
+                self.broken("I1", f"{named(order)} is accepted while {', '.join(works)} of the same entry works")
+            bought = sum(fill.quantity_shares for other in former for fill in self.venue.fills_of(other))
+            # The first goes out for all that was decided.
+            if bought + order.quantity_shares > former[0].request.quantity_shares:
+                self.broken("I1", f"{named(order)} is accepted after {bought} shares were bought of the same entry")
+            if (order.limit_usd or 0) <= (former[-1].request.limit_usd or 0):
+                self.broken("I4", f"{named(order)} is accepted at no better a limit than the one before it")
+        former.append(taken)
+
     def _was_let_out(self, book: Book, record: OrderRecord, order: OrderRequest) -> None:
         cycle = book.cycles[record.cycle_id]
         if record.sent_at is None:
@@ -190,8 +209,11 @@ class Checker:
         is_approved = cycle.approval is not None and cycle.approval.plan_hash == cycle.plan_hash
         if order.leg not in _UNPLANNED and not is_approved:
             self.broken("I3", f"{named(order)} is accepted and its plan was never approved")
-        if (order.symbol, order.side, order.leg) != (record.order.symbol, record.order.side, record.order.leg):
-            self.broken("I3", f"{named(order)} is accepted and {named(record.order)} was decided")
+        decided = record.order
+        if (order.symbol, order.side, order.leg) != (decided.symbol, decided.side, decided.leg):
+            self.broken("I3", f"{named(order)} is accepted and {named(decided)} was decided")
+        if order.limit_usd != decided.limit_usd:
+            self.broken("I3", f"{named(order)} is accepted at {order.limit_usd}, decided was {decided.limit_usd}")
         if order.leg == "entry":
             batch = self.batches.by_hash.get(cycle.batch_hash or "")
             if not isinstance(cycle.plan, PlanRecorded) or batch is None or not batch.certificate.is_green:

@@ -40,7 +40,7 @@ def limits_broken(
     if _worst_usd(order) > limits.order_notional_max_usd:
         yield "I4", f"{named(order)} is worth {_worst_usd(order)} USD"
     bought = [other for other in venue.orders if other.is_ours and other.request.side == "buy"]
-    basket = sum((_worst_usd(one.request) for one in bought if _cycle_of(book, one) == record.cycle_id), Decimal(0))
+    basket = sum((_basket_usd(book, one) for one in bought if _cycle_of(book, one) == record.cycle_id), Decimal(0))
     if basket > limits.basket_notional_max_usd:
         yield "I4", f"the entries of {record.cycle_id} are worth {basket} USD"
     reserved = sum((one.remaining_shares * (one.request.limit_usd or Decimal(0)) for one in bought), Decimal(0))
@@ -74,6 +74,14 @@ def _shares_broken(venue: Venue, order: OrderRequest) -> Iterator[tuple[str, str
 def _cycle_of(book: Book, taken: VenueOrder) -> str:
     record = book.orders.get(taken.request.client_order_id)
     return record.cycle_id if record else ""
+
+
+def _basket_usd(book: Book, taken: VenueOrder) -> Decimal:
+    """Return what an order counts in its basket: whole whatever became of it, unless its rest went out again."""
+    record = book.orders.get(taken.request.client_order_id)
+    is_given_up = record is not None and record.followed_by is not None and taken.status != "open"
+    shares = taken.filled_shares if is_given_up else taken.request.quantity_shares
+    return shares * (taken.request.limit_usd or Decimal(0))
 
 
 def _worst_usd(order: OrderRequest) -> Decimal:

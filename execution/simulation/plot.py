@@ -1,6 +1,6 @@
 """What a schedule is about, apart from what goes wrong in it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -31,6 +31,7 @@ class Plot:
         exits: exit rules asked in the evening and, by a process of its own, while the market is open.
         protective_stop: the form of the stop behind a position.
         share_decimals: digits after the point of an entry's shares.
+        entry_rungs: limits an entry tries one after the other.
     """
 
     days: tuple[date, ...]
@@ -45,6 +46,7 @@ class Plot:
     exits: tuple[ExitRule, ...] = ()
     share_decimals: int = 0
     protective_stop: ProtectiveStop = "stop"
+    entry_rungs: int = 1
 
 
 EXITS: Final = tuple(
@@ -63,7 +65,7 @@ def drawn_plot(draws: Draws, faults: Faults) -> Plot:
     days = SESSIONS[: draws.choice((1, 1, 2, 2, 3))]
     liked = tuple(tuple(symbol for symbol in _shuffled(draws) if draws.chance(0.7)) for _ in days)
     last = virtual_time(CALENDAR.bars_known_at(CALENDAR.next(days[-1])))
-    return Plot(
+    plot = Plot(
         days=days,
         executors=draws.choice((1, 2, 2)),
         world=draws.below(WORLDS),
@@ -75,6 +77,8 @@ def drawn_plot(draws: Draws, faults: Faults) -> Plot:
         share_decimals=draws.choice((1, 9)) if draws.chance(0.25) else 0,
         protective_stop=draws.choice(("stop", "stop", "trailing_stop", "bracket")),
     )
+    # A bracket's exits would end with each rung.
+    return plot if plot.protective_stop == "bracket" else replace(plot, entry_rungs=draws.choice((1, 1, 3)))
 
 
 def _shuffled(draws: Draws) -> tuple[str, ...]:

@@ -140,4 +140,5 @@ def _staged(seed: int, hub: Hub, mode: Mode, plot: Plot, opened: Callable[[], Le
         exits=plot.exits,
         share_decimals=plot.share_decimals,
         protective_stop=plot.protective_stop,
+        entry_rungs=plot.entry_rungs,
     )

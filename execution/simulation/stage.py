@@ -55,6 +55,7 @@ class Stage:
         exits: the strategy's exit rules.
         protective_stop: the form of the stop behind a position.
         share_decimals: digits after the point of an entry's shares.
+        entry_rungs: limits an entry tries one after the other.
     """
 
     hub: Hub
@@ -75,6 +76,7 @@ class Stage:
     exits: tuple[ExitRule, ...] = ()
     share_decimals: int = 0
     protective_stop: ProtectiveStop = "stop"
+    entry_rungs: int = 1
 
     def desk(self, process: VirtualProcess) -> Desk:
         """Return a desk of new objects, as a process that starts builds it."""
@@ -92,7 +94,11 @@ class Stage:
             artifacts=self.artifacts,
             kill_switch=self.switch,
             sizing=SIZING.model_copy(
-                update={"share_decimals": self.share_decimals, "protective_stop": self.protective_stop}
+                update={
+                    "share_decimals": self.share_decimals,
+                    "protective_stop": self.protective_stop,
+                    "entry_rungs": self.entry_rungs,
+                }
             ),
             limits=LIMITS,
             exits=self.exits,

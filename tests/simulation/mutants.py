@@ -16,6 +16,7 @@ from typing import Any
 
 from execution.domain import events
 from execution.simulation.draws import Draws
+from execution.simulation.exhaustive import LADDER
 from execution.simulation.faults import MODES, Faults, Mode, drawn_faults
 from execution.simulation.plot import drawn_plot
 from execution.simulation.schedule import Outcome, run_plot
@@ -23,15 +24,16 @@ from execution.simulation.schedule import Outcome, run_plot
 
 @dataclass(frozen=True)
 class Arena:
-    """A mode and rates that replace those the seed draws."""
+    """A mode, and rates and plots that replace those the seed draws."""
 
     mode: Mode
     faults: dict[str, float] = field(default_factory=dict)
+    plot: dict[str, Any] = field(default_factory=dict)
 
     def live(self, seed: int) -> Outcome:
         options = Draws(seed, "options")
         faults: Faults = replace(drawn_faults(options), **self.faults)
-        return run_plot(seed, self.mode, faults, drawn_plot(options, faults))
+        return run_plot(seed, self.mode, faults, replace(drawn_plot(options, faults), **self.plot))
 
 
 @dataclass(frozen=True)
@@ -169,10 +171,36 @@ UNFENCED = Arena(
         "late_batch": 0.0,
     },
 )
+LADDERED = Arena(
+    MODES["normal"],
+    {
+        **CALM,
+        "partial_fill": 0.9,
+        "unfilled": 0.9,
+        "lagging_read": 0.7,
+        "lost_request": 0.1,
+        "lost_answer": 0.1,
+        "crash": 0.01,
+        "red_gate": 0.0,
+        "kill": 0.0,
+    },
+    # A symbol that opens above its first limit, on one day: short schedules in which most ladders are climbed.
+    {"days": LADDER.plot.days, "liked": LADDER.plot.liked, "world": LADDER.plot.world, "entry_rungs": 3}
+    | {"protective_stop": "stop", "healed_at": LADDER.plot.healed_at},
+)
+LADDERED_LAGGING = Arena(
+    MODES["long_lag"], {**LADDERED.faults, "lost_answer": 0.6, "lagging_read": 0.9, "lost_request": 0.0}, LADDERED.plot
+)
+TAKEN_BACK = Arena(MODES["normal"], {**LADDERED.faults, "bust": 1.0, "crash": 0.0}, LADDERED.plot)
 TWO_AT_ONCE = Arena(MODES["no_ids"], {**CALM, "switch": 0.4, "pause": 0.01, "red_gate": 0.0})
 
 _SEND = "execution.session.send:"
 _RECONCILE = "execution.session.reconcile:"
+_LADDER = "execution.session.ladder:"
+# Two orders of one entry would mostly be too much for a position's limit, too.
+_NO_LAST_LOOK = Change(
+    "execution.session.reservation:refused_at_send", "return last_look(", "return None and last_look("
+)
 _FOLDING = "execution.ledger.folding:Folding.apply"
 _MEMORY = "execution.ledger.memory_ledger:MemoryLedger."
 _NO_FENCE = Change(_MEMORY + "_record", "if lease is not None:", "if False:")
@@ -393,6 +421,55 @@ MUTANTS = (
         Change("execution.session.reservation:_context", "quarantined=", "quarantined={} and "),
         arena=FOREIGN,
         breaks="I10",
+    ),
+    _mutant(
+        "the next limit goes out before the former is proven to have ended",
+        _NO_LAST_LOOK,
+        Change(_LADDER + "turn_of", 'former.state == "intended" or former.is_unproven', "former.followed_by is None"),
+        Change(_LADDER + "turn_of", 'if former.state != "cancelled" or former.followed_by', "if former.followed_by"),
+        arena=LADDERED,
+        breaks="I1",
+    ),
+    _mutant(
+        "an entry of unknown outcome is given up for the next limit",
+        _NO_LAST_LOOK,
+        Change("execution.session.reprice:_is_due", 'record.state != "open"', "False"),
+        Change("execution.session.reprice:_give_up", 'newest.state == "open"', "True"),
+        Change(
+            "execution.ledger.order_record:OrderRecord.after",
+            "if self.state not in MAY_FOLLOW[type(event)]:",
+            "if False:",
+        ),
+        Change(_LADDER + "turn_of", "former.is_unproven", 'former.state == "open" or former.followed_by is None'),
+        Change(_LADDER + "turn_of", 'former.state != "cancelled"', 'former.state not in ("cancelled", "unknown")'),
+        arena=LADDERED_LAGGING,
+        breaks="I1 I2",
+    ),
+    _mutant(
+        "the next limit buys all that was planned again",
+        Change(_LADDER + "turn_of", "bought += bought_shares(book, former)", "pass"),
+        arena=LADDERED,
+        breaks="I1",
+    ),
+    _mutant(
+        "all limits go out at once",
+        _NO_LAST_LOOK,
+        Change(
+            _LADDER + "turn_of", "order_id = record.order.client_order_id", "return Turn(record.order.quantity_shares)"
+        ),
+        arena=LADDERED,
+        breaks="I1",
+    ),
+    _mutant(
+        "a limit is left without a row of why",
+        Change("execution.session.reprice:_give_up", "desk.ledger.record(ask)", "pass"),
+        Change(
+            "execution.session.reprice:_give_up",
+            "if desk.ledger.book().orders[order_id].is_cancel_requested:",
+            "if True:",
+        ),
+        arena=LADDERED,
+        breaks="I6",
     ),
     _mutant(
         "an order of twice the shares goes out",

@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from execution.ledger.memory_ledger import MemoryLedger
-from execution.simulation.exhaustive import WRITES, one_cycle, paired_crashes, sampled_pairs, single_crashes
+from execution.simulation.exhaustive import (
+    BOUGHT_AT_ONCE,
+    LADDER,
+    WRITES,
+    Scene,
+    one_cycle,
+    paired_crashes,
+    sampled_pairs,
+    single_crashes,
+)
 from execution.simulation.schedule import Outcome
 from execution.simulation.stage import Stage
 from execution.simulation.wire import FATES
@@ -58,6 +67,38 @@ def test_dying_twice_anywhere_in_a_cycle_breaks_no_promise(
     assert count == 60
 
 
+@pytest.mark.parametrize("fate", ["accepted", "lost_answer"])
+def test_dying_anywhere_on_a_ladder_breaks_no_promise(fate: str) -> None:
+    count, found = broken(single_crashes(fate=fate, only_writes=True, scene=LADDER))
+    assert found == []
+    assert count > 200
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("fate", FATES)
+def test_dying_at_every_single_stop_of_a_ladder_breaks_no_promise(
+    fate: str, record_property: Callable[[str, Any], None]
+) -> None:
+    count, found = broken(single_crashes(fate=fate, only_writes=False, scene=LADDER))
+    record_property("schedules", count)
+    assert found == []
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("fate", FATES)
+def test_dying_twice_anywhere_on_a_ladder_breaks_no_promise(
+    fate: str, record_property: Callable[[str, Any], None]
+) -> None:
+    count, found = broken(sampled_pairs(fate=fate, firsts=40, seconds=10, seed=1, scene=LADDER))
+    record_property("schedules", count)
+    assert found == []
+
+
+def test_a_ladder_that_dies_nowhere_sends_three_limits_and_a_stop_behind_each_purchase() -> None:
+    whole = next(iter(single_crashes(fate="accepted", only_writes=True, scene=LADDER)))
+    assert (whole.orders, whole.violations) == (5, ())
+
+
 def test_a_sample_of_pairs_dies_twice_at_stops_its_seed_draws() -> None:
     def drawn(seed: int) -> list[tuple[int, ...]]:
         outcomes = list(sampled_pairs(fate="accepted", firsts=3, seconds=3, seed=seed))
@@ -68,8 +109,9 @@ def test_a_sample_of_pairs_dies_twice_at_stops_its_seed_draws() -> None:
     assert all(first < second for first, second in drawn(1))
 
 
+@pytest.mark.parametrize("scene", [BOUGHT_AT_ONCE, LADDER])
 @pytest.mark.parametrize("fate", FATES)
-def test_what_outlives_a_process_changes_at_writes_alone(fate: str) -> None:
+def test_what_outlives_a_process_changes_at_writes_alone(fate: str, scene: Scene) -> None:
     # So a process that dies at a read leaves what it would have left right after the write before.
     found: list[tuple[str, tuple[object, ...]]] = []
 
@@ -79,7 +121,7 @@ def test_what_outlives_a_process_changes_at_writes_alone(fate: str) -> None:
         kept = (ledger.head(), dict(ledger._leases), set(stage.artifacts.files), stage.switch.is_engaged)
         found.append((name, kept))
 
-    one_cycle(fate, on_stop=durable)
+    one_cycle(scene, fate, on_stop=durable)
     changed = {stop for (_, before), (stop, after) in pairwise(found) if before != after}
     assert changed == {"record>", "lease>", "renew>", "release>", "artifact>"}
     assert changed < WRITES

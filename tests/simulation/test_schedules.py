@@ -52,8 +52,13 @@ def told_so(seed: int, mode: str, **changes: Any) -> Outcome:
 @pytest.mark.parametrize("mode", ["normal", "same_id"])
 @pytest.mark.parametrize(
     "changes",
-    [{"share_decimals": 9}, {"protective_stop": "bracket"}, {"protective_stop": "trailing_stop", "share_decimals": 1}],
-    ids=["parts", "brackets", "trails"],
+    [
+        {"share_decimals": 9},
+        {"protective_stop": "bracket"},
+        {"protective_stop": "trailing_stop", "share_decimals": 1},
+        {"protective_stop": "stop", "entry_rungs": 3},
+    ],
+    ids=["parts", "brackets", "trails", "ladders"],
 )
 def test_no_schedule_of_another_form_breaks_a_promise(mode: str, changes: dict[str, Any]) -> None:
     outcomes = [told_so(seed, mode, **changes) for seed in range(2_000, 2_060)]
