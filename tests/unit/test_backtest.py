@@ -66,7 +66,10 @@ def lived(
     )
 
 
-def test_a_backtest_makes_the_very_plans_and_marks_of_the_live_days(days: TradingDays, tmp_path: Path) -> None:
+@pytest.mark.parametrize("rungs", [1, 3])
+def test_a_backtest_makes_the_very_plans_and_marks_of_the_live_days(tmp_path: Path, rungs: int) -> None:
+    sizing = RULES.sizing.model_copy(update={"entry_rungs": rungs})
+    days = TradingDays(tmp_path, desk_changes={"sizing": sizing})
     batches = recorded(days)
     for session in DECIDED:
         if session in batches:
@@ -78,7 +81,7 @@ def test_a_backtest_makes_the_very_plans_and_marks_of_the_live_days(days: Tradin
         days.settle(session)
     book = days.desk.ledger.book()
     artifacts = FileArtifacts(tmp_path / "backtest")
-    tried = lived(batches, artifacts=artifacts)
+    tried = lived(batches, rules=replace(RULES, sizing=sizing), artifacts=artifacts)
     plans = [cycle.plan for cycle in book.cycles.values() if isinstance(cycle.plan, PlanRecorded | PlanHeld)]
     assert [plan.plan_hash for plan in plans] == [path.stem for path in plans_of(tmp_path / "backtest", plans)]
     assert [day.mark for day in tried] == list(book.marks)

@@ -10,11 +10,14 @@ from typing import Any
 import orjson
 import pytest
 
+from execution.artifact_files import FileArtifacts
 from execution.brokers.tape import TapeRow
 from execution.domain.errors import LedgerError
 from execution.domain.events import ControlChanged, FillBooked, OrderEnded, OrderIntended, RepriceRequested
+from execution.ledger.event_codec import trading_hash
 from execution.ledger.why_rows import read_why_rows
 from execution.portfolio.sizing_policy import SizingPolicy
+from execution.replay import replay_plan
 from execution.risk.limits import RiskLimits
 from execution.session import run_session
 from execution.session.approval import PLANS_FOLDER
@@ -329,3 +332,19 @@ def test_a_limit_whose_turn_has_not_come_asks_for_no_price(tmp_path: Path) -> No
     view = view_at_send(days.desk, reconcile(days.desk), FIRST)
     assert {r.state for r in rungs(days)} == {"open", "intended"}
     assert (view.closes_usd, view.quotes_usd) == ({}, {})
+
+
+def test_a_plan_of_ladders_is_made_again_bit_for_bit(tmp_path: Path) -> None:
+    days = days_at(tmp_path, AAA="40.50")
+    days.live()
+    cycle = days.desk.ledger.book().cycles[days.desk.cycle_id(FIRST)]
+    steps = replay_plan(days.desk, cycle, beside=FileArtifacts(tmp_path / "again"))
+    assert [step.name for step in steps if not step.is_equal] == []
+
+
+def test_two_desks_that_live_the_same_day_climb_alike(tmp_path: Path) -> None:
+    homes = [days_at(tmp_path / name, AAA="40.50") for name in ("one", "two")]
+    for days in homes:
+        days.live()
+    one, two = (trading_hash(row.event for row in days.desk.ledger.events()) for days in homes)
+    assert one == two
