@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from itertools import pairwise
+from typing import TypeVar
 
 from execution.domain.canonical import canonical_text
 from execution.domain.events import OrderIntended
@@ -17,6 +18,8 @@ from execution.domain.quantities import Shares, tick_below_usd
 from execution.ledger.book import Book
 from execution.ledger.order_record import OrderRecord
 from execution.session.desk import Desk
+
+Planned = TypeVar("Planned", bound=OrderIntended | OrderRecord)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +67,8 @@ def rungs_of(desk: Desk, entry: OrderIntended, session: date) -> tuple[OrderInte
     return tuple(_rung(desk, entry, session, number=number, limits=limits) for number in range(1, len(limits) + 1))
 
 
-def once_each(orders: Iterable[OrderIntended]) -> tuple[OrderIntended, ...]:
-    """Return a plan's orders with each entry once: of a ladder the last rung, which is the dearest."""
+def once_each(orders: Iterable[Planned]) -> tuple[Planned, ...]:
+    """Return a plan's orders, as decided or as recorded since, with each entry once: of a ladder the dearest rung."""
     told = tuple(orders)
     lower = {one.order.client_order_id for one, behind in pairwise(told) if _is_next_rung(one, behind)}
     return tuple(intent for intent in told if intent.order.client_order_id not in lower)
@@ -136,6 +139,6 @@ def _rung(
     )
 
 
-def _is_next_rung(lower: OrderIntended, higher: OrderIntended) -> bool:
+def _is_next_rung(lower: OrderIntended | OrderRecord, higher: OrderIntended | OrderRecord) -> bool:
     is_numbered = higher.order.leg == "entry" and higher.leg != higher.order.leg
     return is_numbered and lower.order.leg == "entry" and lower.order.symbol == higher.order.symbol

@@ -149,6 +149,25 @@ def test_a_live_plan_that_settings_let_go_by_itself_needs_no_key(tmp_path: Path)
     assert days.submit().status == "submitted"
 
 
+def test_a_live_ladder_that_settings_let_go_by_itself_counts_once_when_its_word_is_judged_again(tmp_path: Path) -> None:
+    plain = live_days(tmp_path / "plain", always_when_live=False)
+    planned(plain)
+    worst = sum(
+        (
+            record.order.quantity_shares * (record.order.limit_usd or 0)
+            for record in plain.desk.ledger.book().orders.values()
+        ),
+        Decimal(0),
+    )
+    days = live_days(tmp_path / "ladder", always_when_live=False, threshold_usd=worst)
+    days.desk_changes |= {"sizing": days.desk.sizing.model_copy(update={"entry_rungs": 3})}
+    days.restarted()
+    released(days.desk, model_hash=days.a_batch().model_hash)
+    planned(days)
+    assert len(days.desk.ledger.book().orders) > len(plain.desk.ledger.book().orders)
+    assert days.submit().status == "submitted"
+
+
 @pytest.mark.parametrize("mode", ["simulated", "files", "paper"])
 def test_elsewhere_a_word_needs_no_signature_unless_settings_ask_for_it(tmp_path: Path, mode: str) -> None:
     free = live_days(tmp_path / "free", mode=mode, threshold_usd=Decimal(0))
