@@ -5,11 +5,15 @@ from typing import Final
 
 import dagster as dg
 
+# What a run is named by has no public name; `pyproject.toml` pins the version.
+from dagster._core.utils import make_new_run_id
+
 from execution.domain.errors import SettingsRefused, TouchstoneError
 from execution.trading_calendar import NotASession, TradingCalendar
 from pipelines.cli.text_table import text_table
 from pipelines.dagster_instance import prepare_instance
 from pipelines.home import Home
+from pipelines.logging_setup import bind_run
 from pipelines.settings import Settings
 from pipelines.trading_adapters import clock_of
 
@@ -40,9 +44,15 @@ def run_analysis(act: str, settings: Settings, home: Home, session: date | None)
 
     chosen = decided_session(session, now=clock_of(settings.mode, home).now(), calendar=TradingCalendar.shipped())
     job = build_definitions(settings, home).resolve_job_def(act)
-    with dg.DagsterInstance.from_config(str(prepare_instance(home))) as instance:
+    # In-process execution takes the place of the location's executor, which does this for a launched run.
+    run_id, named = make_new_run_id(), chosen.isoformat()
+    with (
+        bind_run(run_id=run_id, job=act, session=named, decision_id=named),
+        dg.DagsterInstance.from_config(str(prepare_instance(home))) as instance,
+    ):
         result = job.execute_in_process(
             instance=instance,
+            run_id=run_id,
             partition_key=chosen.isoformat() if job.partitions_def is not None else None,
             raise_on_error=False,
             tags={"touchstone/by": "command line"},

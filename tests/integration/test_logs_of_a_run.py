@@ -2,6 +2,7 @@ import json
 import logging
 import sys
 import threading
+from datetime import date
 
 import dagster as dg
 import pytest
@@ -10,11 +11,15 @@ import structlog
 # What the worker of a launched run calls has no public name; `pyproject.toml` pins the version.
 from dagster._core.execution.api import execute_run_iterator
 
+from execution.clock import FileClock
+from execution.trading_calendar import TradingCalendar
+from pipelines.cli.analysis_run import RunFailed, run_analysis
 from pipelines.dagster_instance import prepare_instance
 from pipelines.home import Home
 from pipelines.logging_setup import bind_run, configure_logging, unconfigure_logging
 from pipelines.run_executor import run_executor
 from pipelines.secret_masking import MASK
+from pipelines.settings import load_settings
 
 CANARY = "canary-s3cr3t/with+signs=="
 
@@ -53,13 +58,16 @@ def talkative() -> None:
 
 def a_job_of_a_location() -> dg.JobDefinition:
     """Return a job as a code location has it: by name, with the location's executor."""
-    location = dg.Definitions(
+    return a_location().resolve_job_def("cycle")
+
+
+def a_location() -> dg.Definitions:
+    return dg.Definitions(
         assets=[talkative],
         jobs=[dg.define_asset_job("cycle", selection=[talkative])],
         resources={"desk": desk},
         executor=run_executor,
     )
-    return location.resolve_job_def("cycle")
 
 
 def test_every_line_of_a_run_names_run_job_session_and_decision(home):
@@ -81,6 +89,20 @@ def test_every_line_of_a_run_names_run_job_session_and_decision(home):
     assert set(named.values()) == {"2024-01-04"}
     assert "run_id" not in before
     assert "run_id" not in after
+
+
+def test_a_cycle_that_a_person_runs_at_the_command_line_names_itself_too(home, monkeypatch):
+    monkeypatch.setattr("pipelines.analysis.build_definitions", lambda *_: a_location())
+    session = date(2024, 1, 4)
+    FileClock(home.clock).initialise(TradingCalendar.shipped().as_of(session))
+    with pytest.raises(RunFailed):
+        run_analysis("cycle", load_settings(environ={}), home, session)
+    with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
+        (run,) = instance.get_runs()
+    (path,) = home.logs.glob("*.jsonl")
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert "ledger_opened" in {line["event"] for line in lines}
+    assert {(line["run_id"], line["job"], line["session"]) for line in lines} == {(run.run_id, "cycle", "2024-01-04")}
 
 
 def test_a_run_writes_masked_lines_that_carry_its_id(home):
