@@ -166,7 +166,7 @@ def record_approval(context: dg.OpExecutionContext, config: ApprovalConfig, desk
     tell("plan_approved", run_id=context.run_id, decision_id=session.isoformat(), **described(report))
 
 
-@dg.job(executor_def=dg.in_process_executor)
+@dg.job
 def approve_plan() -> None:
     """Approves exactly one plan hash, in a person's name. Sends nothing."""
     record_approval()
@@ -201,7 +201,7 @@ def record_adjustment(context: dg.OpExecutionContext, config: AdjustmentConfig, 
     tell("account_adjusted", run_id=context.run_id, decision_id="", **described(adjusted))
 
 
-@dg.job(executor_def=dg.in_process_executor)
+@dg.job
 def adjust_account() -> None:
     """Books a deposit, a withdrawal or a transfer of shares, in a person's name. Sends nothing."""
     record_adjustment()
