@@ -11,7 +11,14 @@ from assets.ml.dataset import TrainingSet
 from assets.ml.results import MODEL, Results, results_of
 from assets.ml.results_page import leak_row, results_page
 from assets.ml.trial_log import TrialLog
-from assets.ml.what_leaks_add import LEAKS, features_a_session_early, label_in_a_feature, shuffled_folds
+from assets.ml.walk_forward import daily_ics
+from assets.ml.what_leaks_add import (
+    LEAKS,
+    features_a_session_early,
+    label_in_a_feature,
+    mean_rank_ics,
+    shuffled_folds,
+)
 from assets.ml.yearly_results import by_year, walk, yearly_folds
 from execution.domain.errors import DataError
 from tests.builders.learning_panels import a_panel
@@ -129,6 +136,24 @@ def test_each_line_is_told_as_soon_as_it_is_known(noise: TrainingSet, tmp_path: 
     assert all(
         leak_row(name, one, honest=honest) in results_page(found, stamps=()) for name, one in found.leaks.items()
     )
+
+
+def test_a_feature_ranks_alone_as_it_does_one_by_one(noise: TrainingSet) -> None:
+    features = noise.features.copy()
+    features[::7, 1] = np.nan  # known of some names each day
+    features[:, 2] = np.nan  # never known
+    features[:, 3] = 5.0  # the same for all
+    features[:, 4] = np.round(features[:, 4])  # many ties
+    panel = replace(noise, features=features)
+
+    def alone(values: np.ndarray) -> float:
+        known = np.isfinite(values)
+        _, ranked = daily_ics(panel.sessions[known], values[known].astype(np.float64), panel.net_return[known])
+        return float(ranked.mean()) if len(ranked) else 0.0
+
+    one_by_one = [alone(features[:, place]) for place in range(features.shape[1])]
+    assert mean_rank_ics(panel) == pytest.approx(one_by_one, abs=1e-12)
+    assert one_by_one[2:4] == [0.0, 0.0]
 
 
 def test_every_leak_is_told_beside_the_model_as_it_is(noise: TrainingSet, tmp_path: Path) -> None:
