@@ -25,6 +25,14 @@ POOL: Final = "warehouse"
 _MEMORY: Final = "400MB"
 
 
+@dataclass(slots=True)
+class _KeptOpen:
+    """A block's opened file; None until the first connection asks for it."""
+
+    read_only: bool
+    connection: "duckdb.DuckDBPyConnection | None" = None
+
+
 @dataclass(frozen=True, slots=True)
 class Warehouse:
     """One DuckDB file.
@@ -34,7 +42,7 @@ class Warehouse:
     """
 
     path: Path
-    _kept: "list[duckdb.DuckDBPyConnection | None]" = field(default_factory=list, init=False, repr=False, compare=False)
+    _kept: "list[_KeptOpen]" = field(default_factory=list, init=False, repr=False, compare=False)
 
     def read(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] = ()) -> pa.Table:
         """Return the rows of one query over a short read-only connection.
@@ -59,18 +67,27 @@ class Warehouse:
         return bool(found.num_rows)
 
     @contextmanager
-    def kept_open(self) -> Iterator[None]:
-        """Serve all reads of the block over one opened file: opening it takes longer than most reads.
+    def kept_open(self, *, read_only: bool = True) -> Iterator[None]:
+        """Serve all connections of the block over one opened file: opening and closing it takes longer than most work.
 
-        The first read opens it, so a file that cannot be read fails that read and not the block.
+        The first connection opens it, so a file that cannot be read fails that read and not the block. A block within
+        another is served by the outer one.
+
+        Args:
+            read_only: whether the block only reads. One that writes shuts every other opening of the file out, of this
+                process too, and what it wrote is brought into the file once, at its end.
         """
-        self._kept.append(None)
+        if self._kept:
+            yield
+            return
+        kept = _KeptOpen(read_only)
+        self._kept.append(kept)
         try:
             yield
         finally:
-            connection = self._kept.pop()
-            if connection is not None:
-                connection.close()
+            self._kept.clear()
+            if kept.connection is not None:
+                kept.connection.close()
 
     @contextmanager
     def connect(self, *, read_only: bool) -> "Iterator[duckdb.DuckDBPyConnection]":
@@ -81,10 +98,12 @@ class Warehouse:
         Raises:
             DataError: the connection is read-only and the file does not exist.
         """
-        if read_only and self._kept:
-            kept = self._kept[-1] or self._opened(read_only=True)
-            self._kept[-1] = kept
-            connection = kept.cursor()
+        if read_only:
+            self._demand_file()
+        if self._kept and (read_only or not self._kept[0].read_only):
+            kept = self._kept[0]
+            kept.connection = kept.connection or self._opened(read_only=kept.read_only)
+            connection = kept.connection.cursor()
         else:
             connection = self._opened(read_only=read_only)
         try:
@@ -92,14 +111,16 @@ class Warehouse:
         finally:
             connection.close()
 
-    def _opened(self, *, read_only: bool) -> "duckdb.DuckDBPyConnection":
-        import duckdb  # noqa: PLC0415 - definitions import this module; the library loads when a query runs
-
-        if read_only and not self.path.exists():
+    def _demand_file(self) -> None:
+        if not self.path.exists():
             raise DataError(
                 f"warehouse {self.path.name} not found in {self.path.parent}: expected a built warehouse; "
                 "materialize the features of a session first"
             )
+
+    def _opened(self, *, read_only: bool) -> "duckdb.DuckDBPyConnection":
+        import duckdb  # noqa: PLC0415 - definitions import this module; the library loads when a query runs
+
         self.path.parent.mkdir(parents=True, exist_ok=True)
         connection = duckdb.connect(str(self.path), read_only=read_only, config={"threads": 1, "memory_limit": _MEMORY})
         try:

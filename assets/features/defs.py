@@ -66,21 +66,27 @@ def dbt_assets(plan: BuildPlan, *, name: str, after: Sequence[keys.Key] = ()) ->
         from assets.features.build import request_build  # noqa: PLC0415 - numba loads when a session is built
 
         snapshot = snapshots.pinned(date.fromisoformat(context.partition_key))
-        request_build(
-            warehouse=warehouse,
-            raw_store=raw_store,
-            snapshot=snapshot,
-            feature_parts=feature_parts,
-            library=feature_library,
-            policy=universe_policy,
-            calendar=TradingCalendar.shipped(),
-        )
         library = f"{feature_library.fingerprint} {scorer_of(feature_policy).hash}"
         source = source_hash(dbt.project_dir, library=library)
-        if is_built_from(warehouse, step=name, source=source):
-            work = dbt.home / "dbt"
-            increment = NotedIncrement.of(project_dir=dbt.project_dir, library=library, work=work, step=name)
-            results = _incremented(plan, increment, dbt, warehouse, context.log.warning)
+        increment = NotedIncrement.of(project_dir=dbt.project_dir, library=library, work=dbt.home / "dbt", step=name)
+        with warehouse.kept_open(read_only=False):
+            request_build(
+                warehouse=warehouse,
+                raw_store=raw_store,
+                snapshot=snapshot,
+                feature_parts=feature_parts,
+                library=feature_library,
+                policy=universe_policy,
+                calendar=TradingCalendar.shipped(),
+            )
+            is_increment = is_built_from(warehouse, step=name, source=source)
+            repeated = increment.repeat(warehouse, plan.nodes) if is_increment else None
+            if repeated is not None:
+                yield from _told(plan, results_of(plan.nodes, repeated), warehouse, snapshot.session)
+                return
+        # dbt opens the warehouse by itself, so it is closed here.
+        if is_increment:
+            results = _incremented(plan, increment, dbt, context.log.warning)
         else:
             results = results_of(plan.nodes, dbt.build(plan.names, log=context.log.warning, is_full_refresh=True))
             if all(results[model.unique_id].is_good for model in plan.models):
@@ -167,12 +173,9 @@ def feature_definitions(manifest: Mapping[str, Any]) -> dg.Definitions:
 
 
 def _incremented(
-    plan: BuildPlan, increment: NotedIncrement, dbt: DbtProject, warehouse: Warehouse, log: Callable[[str], None]
+    plan: BuildPlan, increment: NotedIncrement, dbt: DbtProject, log: Callable[[str], None]
 ) -> Mapping[str, NodeResult]:
-    """Return the results of an increment: its noted statements sent again, or dbt's own build, which is noted."""
-    repeated = increment.repeat(warehouse, plan.nodes)
-    if repeated is not None:
-        return results_of(plan.nodes, repeated)
+    """Return the results of dbt's own increment, whose statements are noted when all of it was good."""
     sent: dict[str, list[str]] = {}
     told = dbt.build(plan.names, log=log, sent=lambda node, sql: sent.setdefault(node, []).append(sql))
     results = results_of(plan.nodes, told)

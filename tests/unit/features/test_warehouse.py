@@ -80,6 +80,35 @@ def test_kept_open_block_fails_at_its_first_read_not_before(tmp_path):
         absent.read("select 1")
 
 
+def test_writing_block_opens_the_file_once_and_its_reads_see_what_it_wrote(warehouse, monkeypatch):
+    opened = []
+    real = duckdb.connect
+    monkeypatch.setattr(duckdb, "connect", lambda *given, **named: opened.append(given) or real(*given, **named))
+    with warehouse.kept_open(read_only=False):
+        with warehouse.connect(read_only=False) as connection:
+            connection.execute("insert into marts.numbers values (7)")
+        with warehouse.kept_open():
+            assert warehouse.read("select count(*) as n from marts.numbers")["n"].to_pylist() == [4]
+    assert len(opened) == 1
+    assert warehouse.read("select count(*) as n from marts.numbers")["n"].to_pylist() == [4]
+
+
+def test_transaction_left_open_in_a_writing_block_leaves_nothing(warehouse):
+    with warehouse.kept_open(read_only=False):
+        with warehouse.connect(read_only=False) as connection:
+            connection.execute("begin")
+            connection.execute("insert into marts.numbers values (7)")
+        assert warehouse.read("select count(*) as n from marts.numbers")["n"].to_pylist() == [3]
+    assert warehouse.read("select count(*) as n from marts.numbers")["n"].to_pylist() == [3]
+
+
+def test_writing_block_makes_no_file_for_a_read(tmp_path):
+    absent = Warehouse(tmp_path / "none.duckdb")
+    with absent.kept_open(read_only=False), pytest.raises(DataError, match="materialize the features"):
+        absent.read("select 1")
+    assert not absent.path.exists()
+
+
 def test_query_larger_than_the_memory_it_may_use_goes_through_files_of_the_home(warehouse, monkeypatch):
     monkeypatch.setattr("assets.warehouse._MEMORY", "16MB")
     rows = warehouse.read("select range as n, hash(range) as place from range(2_000_000) order by place")
