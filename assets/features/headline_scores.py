@@ -1,6 +1,6 @@
 """Headlines to scored rows of the sessions that could first use them: what `features/news_sentiment` stores."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from functools import cache
 from typing import Final
@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from assets.features.policy import NewsWeighing
 from assets.features.same_stories import told_before
@@ -64,24 +65,25 @@ def scored_headlines(
         Schema `SCORE_SCHEMA`, ordered by session, symbol, id and instant.
     """
     positions = usable_positions(news, calendar)
-    ids = list(zip(news.column("news_id").to_pylist(), news.column("symbol").to_pylist(), strict=True))
-    first: dict[tuple[str, str], int] = {}
-    for key, position in zip(ids, positions.tolist(), strict=True):
-        first[key] = min(first.get(key, position), position)
-    wanted = np.isin(positions, [calendar.index(session) for session in sessions])
-    rows = np.flatnonzero(wanted)
+    rows = np.flatnonzero(np.isin(positions, [calendar.index(session) for session in sessions]))
     chosen = news.take(pa.array(rows))
     repeats = told_before(news, within=timedelta(minutes=weighing.same_story_minutes))
+    # Of the years of headlines only the other versions of the chosen ones matter: they say when each was usable first.
+    is_version = pc.is_in(news.column("news_id"), value_set=pc.unique(chosen.column("news_id"))).to_numpy()
+    versions = np.flatnonzero(is_version)
+    first: dict[tuple[str, str], int] = {}
+    for key, position in zip(_ids(news.take(pa.array(versions))), positions[versions].tolist(), strict=True):
+        first[key] = min(first.get(key, position), position)
     table = pa.Table.from_arrays(
         [
             pa.array([calendar.sessions[position] for position in positions[rows].tolist()], pa.date32()),
             chosen.column("symbol"),
             chosen.column("news_id"),
             chosen.column("known_at").cast(INSTANT),
-            pa.array([first[ids[row]] for row in rows.tolist()], pa.int32()),
+            pa.array([first[key] for key in _ids(chosen)], pa.int32()),
             pa.array([scorer.milli(text) for text in chosen.column("headline").to_pylist()], pa.int32()),
             pa.array([weighing.weight(source) for source in chosen.column("source").to_pylist()], pa.int32()),
-            pa.array([repeats.get(ids[row]) for row in rows.tolist()], pa.string()),
+            pa.array([repeats.get(key) for key in _ids(chosen)], pa.string()),
             pa.repeat(scored_by(scorer, weighing), len(rows)),
         ],
         schema=SCORE_SCHEMA,
@@ -95,6 +97,10 @@ def scored_by(scorer: HeadlineScorer, weighing: NewsWeighing) -> str:
     told = weighing.model_copy(update={"weights": weights})
     is_plain = told == NewsWeighing()
     return scorer.hash if is_plain else content_hash({"scorer": scorer.hash, **told.model_dump()})
+
+
+def _ids(news: pa.Table) -> Iterator[tuple[str, str]]:
+    return zip(news.column("news_id").to_pylist(), news.column("symbol").to_pylist(), strict=True)
 
 
 @cache
