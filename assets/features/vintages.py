@@ -39,9 +39,9 @@ class VersionedRows:
         )
 
     @property
-    def late_from(self) -> Ints:
+    def late_from(self) -> set[int]:
         """Sessions at which a row became usable after its own session; each opens a vintage."""
-        return np.unique(self.usable_from[self.usable_from > self.position])
+        return set(self.usable_from[self.usable_from > self.position].tolist())
 
     def as_known_at(self, position: int) -> tuple[Ints, Floats]:
         """Return positions and values of the newest versions usable at a session and about it or an earlier one."""
@@ -83,8 +83,7 @@ def vintages(bars: VersionedRows, actions: VersionedRows, *, last: int) -> Itera
         actions: every version of its splits and dividends; values as in `Vintage.actions`.
         last: newest session wanted, as a calendar position.
     """
-    opened = np.union1d(bars.late_from, actions.late_from)
-    starts = [0, *(int(start) for start in opened if start <= last)]
+    starts = [0, *sorted(start for start in bars.late_from | actions.late_from if start <= last)]
     ends = [*(start - 1 for start in starts[1:]), last]
     for first, end in zip(starts, ends, strict=True):
         # Rows on time are all usable at the end of the reading; late ones open a reading, so none begins inside it.
