@@ -1,6 +1,6 @@
 """Settings to the concrete things analysis works with: sources, stores, policies, and who is running. No broker key."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from assets.ingest.sources import MarketSources, files_sources, simulated_source
 from assets.ingest.watchlist_file import WatchlistFile
 from assets.maintenance.nights import upkept_sessions
 from assets.ml.model_registry import ModelRegistry
+from assets.quality.leakage import Recomputation
 from assets.raw_store import RawStore
 from assets.schemas import DAILY_BARS
 from assets.snapshots import SnapshotStore
@@ -156,19 +157,15 @@ def resources_of(settings: Settings, home: Home) -> dict[str, Any]:
     }
 
 
-def _recomputed(
-    raw_store: RawStore, library: FeatureLibrary, policy: FeaturePolicy
-) -> Callable[[date, Sequence[str]], pa.Table]:
+def _recomputed(raw_store: RawStore, library: FeatureLibrary, policy: FeaturePolicy) -> Recomputation:
     """Return how the leakage check computes a session's features again, from what its cut-off knew and nothing else."""
 
-    def rows(session: date, symbols: Sequence[str]) -> pa.Table:
-        from assets.features.recompute import recompute  # noqa: PLC0415 - numba loads only when a gate asks
+    def rows(sessions: Sequence[date], symbols: Sequence[str]) -> Iterator[pa.Table]:
+        from assets.features.recompute import recompute_moments  # noqa: PLC0415 - numba loads only when a gate asks
 
-        as_of = TradingCalendar.shipped().as_of(session)
-        return recompute(
+        return recompute_moments(
             raw_store=raw_store,
-            session=session,
-            as_of=as_of,
+            sessions=sessions,
             symbols=symbols,
             library=library,
             scorer=scorer_of(policy),

@@ -36,8 +36,8 @@ def recursive_indicators(*, symbol: str, high: Floats, low: Floats, close: Float
     refuse_gaps(symbol=symbol, high=high, low=low, close=close)
     macd, macd_signal, _ = talib.MACD(close, fastperiod=12, slowperiod=26, signalperiod=9)
     return {
-        "rsi_14": _null_where_flat(talib.RSI(close, timeperiod=14), close, 15),
-        "rsi_5": _null_where_flat(talib.RSI(close, timeperiod=5), close, 6),
+        "rsi_14": relative_strength(close, 14),
+        "rsi_5": relative_strength(close, 5),
         "atr_14": talib.ATR(high, low, close, timeperiod=14),
         "macd": macd,
         "macd_signal": macd_signal,
@@ -46,6 +46,13 @@ def recursive_indicators(*, symbol: str, high: Floats, low: Floats, close: Float
         "minus_di_14": talib.MINUS_DI(high, low, close, timeperiod=14),
         **{f"ema_{span}": talib.EMA(close, timeperiod=span) for span in (12, 20, 26, 50, 200)},
     }
+
+
+def relative_strength(close: Floats, sessions: int) -> Floats:
+    """Return Wilder's relative strength index of finite, positive closes, 0 to 100; NaN where nothing moved."""
+    import talib  # noqa: PLC0415 - as in `recursive_indicators`
+
+    return _null_where_flat(talib.RSI(close, timeperiod=sessions), close, sessions + 1)
 
 
 def refuse_gaps(*, symbol: str, **prices: Floats) -> None:

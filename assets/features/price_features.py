@@ -19,7 +19,7 @@ from assets.features.feature_library import FeatureLibrary
 from assets.features.feature_set import Singles
 from assets.features.market_series import Floats, MarketSeries, market_series
 from assets.features.price_history import PriceHistory, price_histories
-from assets.features.price_measures import FACTS, price_measures
+from assets.features.price_measures import FACTS, RANKED, price_measures, ranked_measures
 from assets.features.price_panel import PricePanel, SessionAxis, member_mask, price_panel
 from assets.features.vintages import Ints, vintages
 from execution.trading_calendar import TradingCalendar
@@ -120,6 +120,18 @@ def feature_rows(past: PricePast, sessions: Sequence[date], symbols: Iterable[st
     return pa.Table.from_arrays([*keys, *columns], schema=ROW_SCHEMA)
 
 
+def ranked_values(past: PricePast, session: date, symbols: Sequence[str]) -> dict[str, Floats]:
+    """Return what the marts rank symbols by, per measure in the order of the symbols, NaN where there is no value."""
+    values = {name: np.full(len(symbols), np.nan) for name in RANKED}
+    row_of = {symbol: row for row, symbol in enumerate(symbols)}
+    for stretch in _stretches(past, [session], symbols):
+        row = row_of[past.symbols[stretch.row]]
+        market = _market_return(past, stretch.history)
+        for name, of_symbol in ranked_measures(stretch.history, market, first=stretch.first).items():
+            values[name][row] = of_symbol[0]
+    return values
+
+
 def library_rows(
     past: PricePast, library: FeatureLibrary, sessions: Sequence[date], symbols: Iterable[str] | None = None
 ) -> pa.Table:
@@ -195,11 +207,14 @@ def _stretches(past: PricePast, sessions: Sequence[date], symbols: Iterable[str]
 
 
 def _measured(past: PricePast, stretch: _Stretch) -> Mapping[str, Floats]:
-    history = stretch.history
-    begin = history.start - past.first
-    market = past.market.return_1d[begin : begin + history.close.size]
-    measures = price_measures(past.symbols[stretch.row], history, market, first=stretch.first)
+    market = _market_return(past, stretch.history)
+    measures = price_measures(past.symbols[stretch.row], stretch.history, market, first=stretch.first)
     return {name: measures[name][stretch.kept] for name in COLUMNS}
+
+
+def _market_return(past: PricePast, history: PriceHistory) -> Floats:
+    begin = history.start - past.first
+    return past.market.return_1d[begin : begin + history.close.size]
 
 
 def _ordered_keys(past: PricePast, stretches: Sequence[_Stretch]) -> tuple[list[pa.Array], Ints]:

@@ -14,7 +14,7 @@ from assets import keys
 from assets.partitions import SESSIONS
 from assets.quality.feature_checks import FEATURE_CHECKS
 from assets.quality.gate import LEFT_OUT, RAW_CHECKS, RAW_GATE, Judgement, judge_features, judge_raw, last_proven
-from assets.quality.leakage import FeatureRows
+from assets.quality.leakage import Recomputation
 from assets.quality.policy import GatePolicy
 from assets.quality.raw_evidence import RawEvidence
 from assets.quality.told import certificate_table, excluded_table, markdown_table, verdict_table
@@ -92,7 +92,7 @@ def gate_certificate(  # noqa: PLR0917 - Dagster hands resources over by name
     warehouse: dg.ResourceParam[Warehouse],
     batches: dg.ResourceParam[SignalBatchStore],
     gate_policy: dg.ResourceParam[GatePolicy],
-    recompute_features: dg.ResourceParam[FeatureRows],
+    recompute_features: dg.ResourceParam[Recomputation],
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Judge one session's features and publish the certificate, green or red, before the checks stop the run."""
     raw, raw_judgement = _judge_raw(context.partition_key, raw_store, snapshots, batches, gate_policy)

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from assets.feature_catalogue import FEATURES, Feature
 from assets.judged_rows import judged_features_hash, judged_rows
-from assets.quality.leakage import FeatureRows
+from assets.quality.leakage import Recomputation
 from assets.quality.raw_evidence import RawEvidence
 from assets.schemas import FILINGS, NEWS
 
@@ -32,7 +32,7 @@ class FeatureEvidence:
     """
 
     def __init__(
-        self, *, raw: RawEvidence, marts: Marts, recompute: FeatureRows, catalogue: Sequence[Feature] = FEATURES
+        self, *, raw: RawEvidence, marts: Marts, recompute: Recomputation, catalogue: Sequence[Feature] = FEATURES
     ) -> None:
         self.raw = raw
         self.recompute = recompute

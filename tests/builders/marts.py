@@ -1,6 +1,6 @@
 """A warehouse with one market's marts, filled from a seed, and a recomputation that agrees with it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -25,10 +25,9 @@ class BuiltMarts:
         with self.warehouse.connect(read_only=False) as connection:
             connection.execute(sql)
 
-    def recompute(self, session: date, symbols: Sequence[str]) -> pa.Table:
+    def recompute(self, sessions: Sequence[date], symbols: Sequence[str]) -> Iterator[pa.Table]:
         """Compute rows the way they were built: from the seed alone, whatever is stored now."""
-        rows = feature_rows([session], sorted(symbols))
-        return rows.filter(pa.array([symbol in set(symbols) for symbol in rows.column("symbol").to_pylist()]))
+        return (feature_rows([session], sorted(symbols)) for session in sessions)
 
 
 def some_marts(home: Path, market: RawMarket, *, n_sessions: int = 8) -> BuiltMarts:

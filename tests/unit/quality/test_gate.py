@@ -200,8 +200,8 @@ def test_equal_snapshots_are_judged_once_per_process(home: GateHome) -> None:
 def test_recomputation_that_crashes_closes_the_gate(home: GateHome) -> None:
     raw, judged = raw_judgement(home)
 
-    def broken(session: date, symbols: Sequence[str]) -> None:
-        raise MemoryError(f"no room for {session}")
+    def broken(sessions: Sequence[date], symbols: Sequence[str]) -> None:
+        raise MemoryError(f"no room for {sessions[0]}")
 
     judgement = judge_features(raw=raw, raw_judgement=judged, marts=home.marts.warehouse, recompute=broken)  # type: ignore[arg-type] # it never returns
     (failure,) = judgement.certificate.failures

@@ -1,7 +1,7 @@
 """A feature that knows the future is found, by a bit; an honest one is not."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
 import numpy as np
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assets.quality.leakage import FeatureRows, check_leakage, sampled_moments, sampled_symbols
+from assets.quality.leakage import FeatureRows, Recomputation, check_leakage, sampled_moments, sampled_symbols
 from tests.builders.raw_market import CALENDAR, SESSION
 
 MOMENTS = (date(2024, 2, 1), date(2024, 2, 15))
@@ -32,15 +32,21 @@ def rows_with(changes: Mapping[tuple[date, str, str], float | None] | None = Non
     return rows
 
 
+def again(rows: FeatureRows) -> Recomputation:
+    """A recomputation that leaves nothing out at any moment."""
+
+    return lambda sessions, symbols: (rows(session, symbols) for session in sessions)
+
+
 def test_equal_rows_hold() -> None:
-    verdict = check_leakage(stored=rows_with(), recompute=rows_with(), sessions=MOMENTS, symbols=SYMBOLS)
+    verdict = check_leakage(stored=rows_with(), recompute=again(rows_with()), sessions=MOMENTS, symbols=SYMBOLS)
     assert verdict.passed
     assert "0 differences in 12 values of 2 of 2 features" in verdict.value
 
 
 def test_one_bit_of_one_value_is_found_and_named() -> None:
     changed = rows_with({(MOMENTS[1], "BBB", "volatility"): math.nextafter(0.1, 1)})
-    verdict = check_leakage(stored=changed, recompute=rows_with(), sessions=MOMENTS, symbols=SYMBOLS)
+    verdict = check_leakage(stored=changed, recompute=again(rows_with()), sessions=MOMENTS, symbols=SYMBOLS)
     assert not verdict.passed
     (row,) = verdict.offenders
     assert (row["feature"], row["session"], row["symbol"], row["values"]) == ("volatility", "2024-02-15", "BBB", "1")
@@ -49,7 +55,7 @@ def test_one_bit_of_one_value_is_found_and_named() -> None:
 
 def test_value_that_only_the_future_fills_is_found() -> None:
     recompute = rows_with({(MOMENTS[0], "AAA", "momentum"): None})
-    verdict = check_leakage(stored=rows_with(), recompute=recompute, sessions=MOMENTS, symbols=SYMBOLS)
+    verdict = check_leakage(stored=rows_with(), recompute=again(recompute), sessions=MOMENTS, symbols=SYMBOLS)
     assert verdict.offenders[0]["largest_difference"] == "present in one only"
 
 
@@ -58,21 +64,21 @@ def test_zero_and_absent_are_different() -> None:
         rows_with({(MOMENTS[0], "AAA", "momentum"): 0.0}),
         rows_with({(MOMENTS[0], "AAA", "momentum"): None}),
     )
-    assert not check_leakage(stored=stored, recompute=recompute, sessions=MOMENTS, symbols=SYMBOLS).passed
+    assert not check_leakage(stored=stored, recompute=again(recompute), sessions=MOMENTS, symbols=SYMBOLS).passed
 
 
 def test_order_of_rows_does_not_matter() -> None:
     def reversed_rows(session: date, symbols: Sequence[str]) -> pa.Table:
         return rows_with()(session, symbols[::-1])
 
-    assert check_leakage(stored=rows_with(), recompute=reversed_rows, sessions=MOMENTS, symbols=SYMBOLS).passed
+    assert check_leakage(stored=rows_with(), recompute=again(reversed_rows), sessions=MOMENTS, symbols=SYMBOLS).passed
 
 
 def test_symbol_that_only_one_side_has_is_found() -> None:
     def fewer(session: date, symbols: Sequence[str]) -> pa.Table:
         return rows_with()(session, symbols[1:])
 
-    verdict = check_leakage(stored=rows_with(), recompute=fewer, sessions=MOMENTS, symbols=SYMBOLS)
+    verdict = check_leakage(stored=rows_with(), recompute=again(fewer), sessions=MOMENTS, symbols=SYMBOLS)
     assert not verdict.passed
     assert verdict.offenders[0]["symbol"] == "AAA"
 
@@ -81,12 +87,12 @@ def test_recomputed_feature_that_is_not_stored_is_found() -> None:
     def without(session: date, symbols: Sequence[str]) -> pa.Table:
         return rows_with()(session, symbols).drop_columns(["momentum"])
 
-    assert not check_leakage(stored=without, recompute=rows_with(), sessions=MOMENTS, symbols=SYMBOLS).passed
+    assert not check_leakage(stored=without, recompute=again(rows_with()), sessions=MOMENTS, symbols=SYMBOLS).passed
 
 
 @pytest.mark.parametrize(("sessions", "symbols"), [((), SYMBOLS), (MOMENTS, ())])
 def test_nothing_compared_proves_nothing(sessions: Sequence[date], symbols: Sequence[str]) -> None:
-    verdict = check_leakage(stored=rows_with(), recompute=rows_with(), sessions=sessions, symbols=symbols)
+    verdict = check_leakage(stored=rows_with(), recompute=again(rows_with()), sessions=sessions, symbols=symbols)
     assert not verdict.passed
     assert "nothing is proven" in verdict.reason
 
@@ -95,16 +101,28 @@ def test_recomputation_that_covers_no_feature_proves_nothing() -> None:
     def keys_only(session: date, symbols: Sequence[str]) -> pa.Table:
         return rows_with()(session, symbols).select(["session", "symbol"])
 
-    assert not check_leakage(stored=rows_with(), recompute=keys_only, sessions=MOMENTS, symbols=SYMBOLS).passed
+    assert not check_leakage(stored=rows_with(), recompute=again(keys_only), sessions=MOMENTS, symbols=SYMBOLS).passed
 
 
-def test_features_that_are_not_recomputed_are_counted() -> None:
+def test_stored_feature_that_is_never_recomputed_is_unproven() -> None:
     def one_feature(session: date, symbols: Sequence[str]) -> pa.Table:
         return rows_with()(session, symbols).drop_columns(["volatility"])
 
-    verdict = check_leakage(stored=rows_with(), recompute=one_feature, sessions=MOMENTS, symbols=SYMBOLS)
-    assert verdict.passed
+    verdict = check_leakage(stored=rows_with(), recompute=again(one_feature), sessions=MOMENTS, symbols=SYMBOLS)
+    assert not verdict.passed
     assert "6 values of 1 of 2 features" in verdict.value
+    assert verdict.reason == "1 stored features are not recomputed, so unproven: volatility"
+
+
+def test_what_needs_the_whole_market_is_compared_at_the_newest_moment_at_least() -> None:
+    def sparing(sessions: Sequence[date], symbols: Sequence[str]) -> Iterator[pa.Table]:
+        assert list(sessions) == sorted(MOMENTS, reverse=True)
+        yield rows_with()(sessions[0], symbols)
+        yield rows_with()(sessions[1], symbols).drop_columns(["volatility"])
+
+    verdict = check_leakage(stored=rows_with(), recompute=sparing, sessions=MOMENTS, symbols=SYMBOLS)
+    assert verdict.passed
+    assert "0 differences in 9 values of 2 of 2 features" in verdict.value
 
 
 def test_moving_average_that_looks_one_session_ahead_is_found() -> None:
@@ -118,7 +136,9 @@ def test_moving_average_that_looks_one_session_ahead_is_found() -> None:
 
         return rows
 
-    verdict = check_leakage(stored=centred(len(closes)), recompute=centred(-1), sessions=MOMENTS, symbols=["AAA"])
+    verdict = check_leakage(
+        stored=centred(len(closes)), recompute=again(centred(-1)), sessions=MOMENTS, symbols=["AAA"]
+    )
     assert verdict.offenders[0]["feature"] == "mean"
 
 
