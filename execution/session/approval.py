@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 import orjson
 
 from execution.domain.canonical import canonical_bytes
-from execution.domain.errors import LedgerError
+from execution.domain.errors import LedgerError, NotArmed
 from execution.domain.events import Event, OrderIntended, PlanApproved, WordSigned
 from execution.ledger.book import Book, CycleRecord
 from execution.ledger.order_record import OrderRecord
@@ -67,7 +67,7 @@ def approve(desk: Desk, *, session: date, plan_hash: str, approver: str, reason:
 
     Raises:
         LedgerError: there is no such plan, its deadline has passed, or nobody is named.
-        NotArmed: the word is missing where it must be signed, or is not believed.
+        NotArmed: the word is missing where it must be signed, or is not believed, or another person's is wanted.
     """
     desk.ledger.verify_chain()
     if not approver.strip() or approver == AUTOMATIC:
@@ -81,6 +81,8 @@ def approve(desk: Desk, *, session: date, plan_hash: str, approver: str, reason:
         approver=approver,
         reason=reason,
     )
+    if refusal := _lets_both_go(desk, desk.ledger.book(), approver):
+        raise NotArmed(refusal)
     proof = signed_word(desk, matter="plan", subject=plan_hash, person=approver, text=word)
     recorded = desk.ledger.record(lambda book: _unless_approved(desk, book, event, proof))
     approval = desk.ledger.book().cycles[event.cycle_id].approval
@@ -155,6 +157,8 @@ def _refusal(desk: Desk, book: Book, cycle: CycleRecord) -> str:
 
 
 def _unproven(desk: Desk, book: Book, approval: PlanApproved) -> str:
+    if refusal := _lets_both_go(desk, book, approval.approver):
+        return refusal
     if not must_be_signed(desk):
         return ""
     if approval.approver == AUTOMATIC:
@@ -164,6 +168,14 @@ def _unproven(desk: Desk, book: Book, approval: PlanApproved) -> str:
     return unsigned(
         desk, book, matter="plan", subject=approval.plan_hash, person=approval.approver, now=desk.clock.now()
     )
+
+
+def _lets_both_go(desk: Desk, book: Book, person: str) -> str:
+    """Return why a person's word is not enough where four eyes are wanted; empty when it is."""
+    is_one_person = book.release is not None and person == book.release.approver != AUTOMATIC
+    if not (desk.approval.needs_two_people and is_one_person):
+        return ""
+    return f"{person} let the release trade that made this plan, and approval.needs_two_people wants another person"
 
 
 def _needs_nobody(desk: Desk, orders: Sequence[OrderIntended | OrderRecord]) -> str:

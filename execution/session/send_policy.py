@@ -53,6 +53,10 @@ class ApprovalPolicy(BaseModel):
         le=4_320,
         description="Minutes after which a person's approval no longer holds; none for until the plan's deadline.",
     )
+    needs_two_people: bool = Field(
+        default=False,
+        description="Whether a plan waits for another person than the one who let the release trade that made it.",
+    )
     signers: Mapping[str, str] = Field(
         default_factory=dict,
         description="Who may let live money go: name to the public half of the key that signs that person's word, as "

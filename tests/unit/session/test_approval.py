@@ -11,13 +11,14 @@ import orjson
 import pytest
 
 from execution.domain.canonical import canonical_bytes
-from execution.domain.errors import CorruptArtifact, LedgerError
+from execution.domain.errors import CorruptArtifact, LedgerError, NotArmed
+from execution.domain.events import PlanApproved
 from execution.domain.orders import OrderRequest
 from execution.ledger.book import Book
 from execution.session import run_session
 from execution.session.approval import refuse_changed_plan, session_of_plan
 from execution.session.send_policy import ApprovalPolicy
-from tests.builders.signers import SIGNERS, released
+from tests.builders.signers import ANN, BOB, SIGNERS, released
 from tests.builders.trading_days import CALENDAR, FIRST, TradingDays
 
 # Three entries of about a tenth of 100,000 USD each.
@@ -50,6 +51,42 @@ def test_every_live_plan_waits_unless_settings_say_otherwise(
 def test_a_plan_without_an_order_waits_for_nobody(tmp_path: Path) -> None:
     days = days_with(tmp_path, threshold_usd=Decimal(0))
     assert run_session.plan(days.evening(FIRST), session=FIRST, batch_hash=None).is_approved
+
+
+def days_of_two(folder: Path, mode: str = "paper", **policy: Any) -> tuple[TradingDays, str]:
+    """Return days whose release one person let trade, and the hash of a plan that waits."""
+    days = days_with(folder, mode, threshold_usd=Decimal(0), signers=SIGNERS, needs_two_people=True, **policy)
+    batch = days.a_batch(mode=mode, is_synthetic=mode == "simulated")
+    released(days.desk, model_hash=batch.model_hash, approver=ANN)
+    plan_hash = days.plan(batch=batch).plan_hash
+    assert plan_hash is not None
+    return days, plan_hash
+
+
+def test_where_two_people_are_wanted_who_let_the_release_trade_lets_none_of_its_plans_go(tmp_path: Path) -> None:
+    days, plan_hash = days_of_two(tmp_path)
+    said = {"session": FIRST, "plan_hash": plan_hash, "reason": "read and agreed"}
+    with pytest.raises(NotArmed, match=rf"{ANN} let the release trade .* wants another person"):
+        run_session.approve(days.desk, approver=ANN, **said)
+    assert days.submit().reason.endswith("waits for approval")
+    assert run_session.approve(days.desk, approver=BOB, **said).status == "approved"
+    assert days.submit().status == "submitted"
+
+
+def test_a_word_of_one_person_that_somebody_wrote_into_the_ledger_lets_nothing_go_where_two_are_wanted(
+    tmp_path: Path,
+) -> None:
+    days, plan_hash = days_of_two(tmp_path)
+    cycle_id = days.desk.cycle_id(FIRST)
+    word = PlanApproved(at=days.clock.now(), cycle_id=cycle_id, plan_hash=plan_hash, approver=ANN, reason="forged")
+    days.desk.ledger.record(lambda _: (word,))
+    assert f"that of {ANN} does not count" in days.submit().reason
+
+
+def test_where_a_release_let_itself_trade_any_person_may_let_its_plans_go(tmp_path: Path) -> None:
+    days = days_with(tmp_path, threshold_usd=Decimal(0), needs_two_people=True)
+    approved(days)
+    assert days.submit().status == "submitted"
 
 
 def approved(days: TradingDays) -> str:
