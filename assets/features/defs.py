@@ -19,7 +19,7 @@ from assets.features.feature_parts import FeatureParts
 from assets.features.model_sources import is_built_from, note_built, source_hash
 from assets.features.policy import FeaturePolicy
 from assets.features.scorer_choice import scorer_facts, scorer_of
-from assets.features.told import feature_facts, model_facts, refusals, written_facts
+from assets.features.told import feature_facts, model_facts, refusals, slow_models, written_facts
 from assets.partitions import SESSIONS
 from assets.raw_store import RawStore
 from assets.snapshots import SnapshotStore
@@ -28,6 +28,8 @@ from assets.warehouse import POOL, Warehouse
 from execution.trading_calendar import TradingCalendar
 
 MANIFEST_PATH: Final = Path(__file__).parents[2] / "dbt_project" / "target" / "manifest.json"
+
+_IN_TIME: Final = "built_in_time"
 
 Outcome = dg.MaterializeResult[None] | dg.AssetCheckResult
 
@@ -45,8 +47,16 @@ def dbt_assets(plan: BuildPlan, *, name: str, after: Sequence[keys.Key] = ()) ->
         name=name,
         specs=[_spec(model, after) for model in plan.models],
         check_specs=[
-            dg.AssetCheckSpec(test.name, asset=dg.AssetKey(test.model_key), blocking=test.is_blocking)
-            for test in plan.tests
+            *(
+                dg.AssetCheckSpec(test.name, asset=dg.AssetKey(test.model_key), blocking=test.is_blocking)
+                for test in plan.tests
+            ),
+            dg.AssetCheckSpec(
+                _IN_TIME,
+                asset=dg.AssetKey(plan.models[-1].key),
+                description="No model of this step took longer than the settings allow.",
+                blocking=False,
+            ),
         ],
         partitions_def=SESSIONS,
         pool=POOL,
@@ -82,7 +92,7 @@ def dbt_assets(plan: BuildPlan, *, name: str, after: Sequence[keys.Key] = ()) ->
             is_increment = is_built_from(warehouse, step=name, source=source)
             repeated = increment.repeat(warehouse, plan.nodes) if is_increment else None
             if repeated is not None:
-                yield from _told(plan, results_of(plan.nodes, repeated), warehouse, snapshot.session)
+                yield from _told(plan, results_of(plan.nodes, repeated), warehouse, snapshot.session, feature_policy)
                 return
         # dbt opens the warehouse by itself, so it is closed here.
         if is_increment:
@@ -91,7 +101,7 @@ def dbt_assets(plan: BuildPlan, *, name: str, after: Sequence[keys.Key] = ()) ->
             results = results_of(plan.nodes, dbt.build(plan.names, log=context.log.warning, is_full_refresh=True))
             if all(results[model.unique_id].is_good for model in plan.models):
                 note_built(warehouse, step=name, source=source)
-        yield from _told(plan, results, warehouse, snapshot.session)
+        yield from _told(plan, results, warehouse, snapshot.session, feature_policy)
 
     return build
 
@@ -194,7 +204,13 @@ def _spec(model: DbtModel, after: Sequence[keys.Key]) -> dg.AssetSpec:
     )
 
 
-def _told(plan: BuildPlan, results: Mapping[str, NodeResult], warehouse: Warehouse, session: date) -> Iterator[Outcome]:
+def _told(
+    plan: BuildPlan,
+    results: Mapping[str, NodeResult],
+    warehouse: Warehouse,
+    session: date,
+    policy: FeaturePolicy,
+) -> Iterator[Outcome]:
     built = [model for model in plan.models if results[model.unique_id].is_good]
     with warehouse.kept_open():
         facts = model_facts(warehouse, built, session)
@@ -215,6 +231,15 @@ def _told(plan: BuildPlan, results: Mapping[str, NodeResult], warehouse: Warehou
             severity=dg.AssetCheckSeverity.ERROR if test.is_blocking else dg.AssetCheckSeverity.WARN,
             metadata={"rows_found": result.failures, "status": result.status, "message": result.message or "none"},
         )
+    slow = slow_models(built, results, most_seconds=policy.slow_model_seconds)
+    yield dg.AssetCheckResult(
+        passed=not slow,
+        asset_key=dg.AssetKey(plan.models[-1].key),
+        check_name=_IN_TIME,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=slow or None,
+        metadata={model.name: round(results[model.unique_id].seconds, 3) for model in built},
+    )
     refused = refusals(list(results.values()))
     if refused:
         raise dg.Failure(f"the feature build of {session} is not whole:\n{refused}")

@@ -45,3 +45,6 @@ class FeaturePolicy(BaseModel):
     news: NewsWeighing = Field(
         default=NewsWeighing(), description="What each provider's headlines weigh, and when two told the same story."
     )
+    slow_model_seconds: float = Field(
+        default=120.0, gt=0, le=3_600, description="Seconds above which the building of one dbt model is told as slow."
+    )

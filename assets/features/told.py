@@ -64,6 +64,16 @@ def written_facts(written: Written) -> Facts:
     }
 
 
+def slow_models(built: Sequence[DbtModel], results: Mapping[str, NodeResult], *, most_seconds: float) -> str:
+    """Return one line per model that took longer than it may, the slowest first; empty when none did."""
+    taken = sorted(((results[model.unique_id].seconds, model.name) for model in built), reverse=True)
+    return "\n".join(
+        f"{name} took {seconds:.1f} s, {most_seconds:g} s are allowed (features.slow_model_seconds)"
+        for seconds, name in taken
+        if seconds > most_seconds
+    )
+
+
 def refusals(results: Sequence[NodeResult]) -> str:
     """Return one line per node that did not do what it should; empty when all did."""
     return "\n".join(
