@@ -30,7 +30,6 @@ from execution.trading_calendar import TradingCalendar
 from pipelines.code_hash import checkout_root, code_hash
 from pipelines.due_trading import book_of
 from pipelines.home import Home
-from pipelines.news_adapters import with_news_providers
 from pipelines.settings import Settings
 from pipelines.trading_adapters import batches_of, clock_of
 from pipelines.upkeep.adapters import upkeep_resources
@@ -47,7 +46,12 @@ def sources_of(settings: Settings, home: Home) -> MarketSources:
         SettingsRefused: files mode names no folder, a mode that reads from Alpaca has no keys for it, Yahoo cannot be
             read, or there is no news provider of a name.
     """
-    return with_news_providers(_sources_of_mode(settings, home), settings, home)
+    told = _sources_of_mode(settings, home)
+    if not (settings.news_providers or settings.features.news.weights):
+        return told
+    from pipelines.news_adapters import with_news_providers  # noqa: PLC0415 - most homes have one source of headlines
+
+    return with_news_providers(told, settings, home)
 
 
 def _sources_of_mode(settings: Settings, home: Home) -> MarketSources:
