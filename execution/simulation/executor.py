@@ -35,6 +35,8 @@ ACTS: Final[Mapping[str, Callable[..., Any]]] = {
 _STRAY: Final = tuple(act for act in ACTS if act != "watch")
 _CHASES_MAX: Final = 6
 """How often an executor submits inside the window of a plan that stays unsent or a holding without its stop."""
+_PATIENCE: Final = 20
+"""How many times longer it waits for what the world must end first: an order sent after a close may take a session."""
 
 
 @dataclass(slots=True)
@@ -85,10 +87,11 @@ class Executor:
                 continue
             act, session = due
             chases += act == "submit"
-            self._call(desk, act, session)
-            self.hub.sleep(self.draws.between(1.0, 45.0))
+            is_pending = self._call(desk, act, session)
+            self.hub.sleep(self.draws.between(1.0, 45.0) * (_PATIENCE if is_pending else 1))
 
-    def _call(self, desk: Desk, act: str, session: date) -> None:
+    def _call(self, desk: Desk, act: str, session: date) -> bool:
+        """Call an act and return whether it waits for the world, and has to be called again."""
         self.hub.note(f"{self.hub.process.name} calls {act} {session}")
         arguments: dict[str, Any] = {"session": session}
         if act == "plan":
@@ -103,6 +106,8 @@ class Executor:
             self.checker.escaped(act, error)
         else:
             self.hub.note(f"{self.hub.process.name} {act} {report.status}")
+            return bool(report.status == "pending")
+        return False
 
     def _due(self, chases: int) -> tuple[str, date] | None:
         """Return what seems due: the oldest session's work first."""
