@@ -95,12 +95,13 @@ def summary(measured: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _seconds_of_acts(runs: list[dict[str, Any]], sessions: list[str]) -> dict[str, float]:
-    """Return what each act of a warm day takes a day: one may run more than once, or on some days only."""
-    taken: dict[str, float] = {}
+    """Return what each act takes of a warm day on which it runs, the longest first."""
+    taken: dict[str, dict[str, float]] = {}
     for run in runs:
         if run["session"] in sessions:
-            taken[run["act"]] = taken.get(run["act"], 0.0) + run["usage"]["wall_seconds"] / len(sessions)
-    return dict(sorted(taken.items(), key=lambda act: -act[1]))
+            of_day = taken.setdefault(run["act"], {})
+            of_day[run["session"]] = of_day.get(run["session"], 0.0) + run["usage"]["wall_seconds"]
+    return dict(sorted(((act, typical(days.values())) for act, days in taken.items()), key=lambda act: -act[1]))
 
 
 def _ingest_to_batch(runs: list[dict[str, Any]], session: str) -> dict[str, Any]:
@@ -145,7 +146,7 @@ def print_summaries(rows: list[dict[str, Any]]) -> None:
     )
     acts = list(dict.fromkeys(act for row in rows for act in row["acts"]))
     print_table(
-        "Seconds a day per act, warm, mean",
+        "Seconds of a day per act, warm",
         ("act", *(f"{row['symbols']:,}" for row in rows)),
         [(act, *(f"{row['acts'].get(act, 0.0):.3f}" for row in rows)) for act in acts],
     )
