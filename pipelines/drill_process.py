@@ -35,7 +35,7 @@ from pipelines.home import Home
 from pipelines.ledger_opening import open_ledger
 from pipelines.replay_analysis import replay_analysis
 from pipelines.settings import load_settings
-from pipelines.trading_adapters import is_clock_told, open_desk
+from pipelines.trading_adapters import open_desk
 from pipelines.upkeep.confinement import confine_reading
 from pipelines.upkeep.restore import Restored, public_key, restore_home
 
@@ -146,8 +146,6 @@ def _repeated(home: Home, *, is_from_raw: bool) -> dict[str, object]:
     settings = load_settings(home.settings)
     book = open_ledger(settings, home).book()
     _refuse_sending(home, book)
-    if not is_clock_told(settings.mode):
-        return {"decision": f"mode {settings.mode}: repeat it where the venue's keys are, with `touchstone replay`"}
     desk = open_desk(settings, home, actor="restore drill")
     cycle = _newest_decision(book)
     if cycle is None:

@@ -24,7 +24,9 @@ from pipelines.trading_adapters import is_clock_told
 
 _DEADLINE_SECONDS: Final = 900
 _KEYS_OF_NOBODY: Final = {
-    f"{ENVIRONMENT_PREFIX}BROKER_KEYS__{name}": "opens-nothing" for name in ("KEY_ID", "SECRET_KEY")
+    f"{ENVIRONMENT_PREFIX}{section}__{name}": "opens-nothing"
+    for section in ("BROKER_KEYS", "ALPACA_DATA")
+    for name in ("KEY_ID", "SECRET_KEY")
 }
 _SYSTEM: Final = ("/usr", "/lib", "/lib64", "/bin", "/etc", "/dev", "/proc", "/sys", "/opt")
 _ANCHORS: Final = 200
@@ -75,7 +77,12 @@ def _environment(settings: Settings, place: Path) -> dict[str, str]:
     bare = {HOME_VARIABLE: str(place), "PATH": os.defpath, "DAGSTER_DISABLE_TELEMETRY": "yes"}
     if settings.mode == "live":
         bare[LIVE_VARIABLE] = settings.account
-    return bare if is_clock_told(settings.mode) else bare | _KEYS_OF_NOBODY
+    if is_clock_told(settings.mode):
+        return bare
+    # Where a rehearsal trades may stand in the environment alone; nothing is asked there.
+    addresses = {"TRADING_URL": settings.alpaca.trading_url, "DATA_URL": settings.alpaca.data_url}
+    named = {f"{ENVIRONMENT_PREFIX}ALPACA__{name}": str(url) for name, url in addresses.items() if url}
+    return bare | _KEYS_OF_NOBODY | named
 
 
 def _readable(settings: Settings, home: Home, folder: Path) -> tuple[Path, ...]:

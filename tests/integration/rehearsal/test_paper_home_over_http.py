@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from execution.venue.faults import FaultPlan
+from pipelines.upkeep.backup import make_backup
+from pipelines.upkeep.drill import run_drill
 from tests.builders.lived_home import live_home
 from tests.builders.rehearsal import Rehearsal, allowed_until, rehearsal
 
@@ -46,6 +48,18 @@ def test_the_venue_took_nothing_twice(lived: Rehearsal) -> None:
 def test_prices_and_headlines_came_over_the_wire(lived: Rehearsal) -> None:
     wire = lived.faults.wire()
     assert {"GET /v2/stocks/bars", "GET /v1beta1/news", "GET /v1/corporate-actions", "POST /v2/orders"} <= set(wire)
+
+
+@pytest.mark.parametrize("is_from_raw", [False, True])
+def test_a_drill_repeats_its_newest_decision_without_a_key_and_without_asking(
+    lived: Rehearsal, *, is_from_raw: bool
+) -> None:
+    make_backup(lived.settings, lived.home)
+    asked = lived.faults.wire()
+    report = run_drill(lived.settings, lived.home, is_from_raw=is_from_raw)
+    assert (report.reason, report.passed) == ("", True)
+    assert report.decision.endswith("steps, bit for bit")
+    assert lived.faults.wire() == asked
 
 
 def test_no_key_is_in_anything_the_home_wrote(lived: Rehearsal) -> None:

@@ -164,15 +164,6 @@ def test_nothing_a_drill_may_read_holds_the_home(traded: TradedHome, tmp_path: P
     assert traded.home.backups in _readable(inside, traded.home, tmp_path)
 
 
-def test_a_drill_of_a_paper_account_needs_no_key_and_repeats_nothing(tmp_path: Path) -> None:
-    paper = TradedHome(tmp_path / "original", mode="paper")
-    paper.days.live(FIRST)
-    make_backup(paper.settings, paper.home)
-    report = run_drill(paper.settings, paper.home)
-    assert (report.reason, report.passed) == ("", True)
-    assert report.decision.startswith("mode paper: repeat it where the venue's keys are")
-
-
 def test_a_decision_made_under_other_settings_is_not_held_against_the_backup(
     traded: TradedHome, tmp_path: Path
 ) -> None:
