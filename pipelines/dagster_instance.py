@@ -23,6 +23,8 @@ SECONDS_A_BEAT_LASTS: Final = 90.0
 _SETTINGS: Final = {
     "compute_logs": {"module": "pipelines.masked_compute_logs", "class": "MaskedComputeLogs"},
     "telemetry": {"enabled": False},
+    # Nobody who opens the page of a trading day is asked for an address first.
+    "nux": {"enabled": False},
     "run_queue": {"dequeue_interval_seconds": 1},
     "concurrency": {"pools": {"default_limit": 1, "granularity": "run"}, "runs": {"max_concurrent_runs": 4}},
     "run_monitoring": {

@@ -14,12 +14,14 @@ ROOT = WORKSPACE.parent
 def test_the_orchestrator_of_a_home_is_silent(tmp_path):
     with dg.DagsterInstance.from_config(str(prepare_instance(Home(tmp_path / "home")))) as instance:
         assert instance.telemetry_enabled is False
+        assert instance.nux_enabled is False
 
 
 @pytest.mark.parametrize("place", ["home", "postgres"])
 def test_an_instance_is_written_silent_wherever_its_history_is(tmp_path, place):
     write_instance(tmp_path, place=place)
-    assert yaml.safe_load((tmp_path / "dagster.yaml").read_text())["telemetry"] == {"enabled": False}
+    written = yaml.safe_load((tmp_path / "dagster.yaml").read_text())
+    assert (written["telemetry"], written["nux"]) == ({"enabled": False}, {"enabled": False})
 
 
 def test_processes_of_a_home_are_told_to_be_silent(tmp_path):
