@@ -22,7 +22,6 @@ from assets.features.headline_scores import HEADLINE_COLUMNS, usable_positions
 from assets.features.market_series import Floats
 from assets.features.policy import NewsWeighing
 from assets.features.price_features import (
-    FAMILIES,
     PricePast,
     feature_rows,
     library_rows,
@@ -41,7 +40,6 @@ from execution.trading_calendar import TradingCalendar
 # The longest window against the market, and what a carried price may need before it.
 _MARKET_SESSIONS = 252 + 20
 _SPLIT_DAYS: Final = 1_200
-_KERNEL = tuple(feature.name for feature in FEATURES if feature.family in FAMILIES)
 _NEWS = tuple(feature.name for feature in FEATURES if feature.family == "news")
 _MARKET: Final = {
     "market_return_1d": "return_1d",
