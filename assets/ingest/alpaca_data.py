@@ -23,7 +23,7 @@ from assets.ingest.columns import contract_rows, day_numbers, days, known_betwee
 from assets.ingest.corporate_actions import DIVIDEND, SPLIT
 from assets.ingest.http_reading import HttpReader
 from assets.ingest.listings_of_bars import listings
-from assets.ingest.news import NEWS_KNOWN_AFTER
+from assets.ingest.news import NEWS_KNOWN_AFTER, headline_rows
 from assets.ingest.page_store import PageStore
 from assets.ingest.sec_filings import FundamentalsSource
 from assets.ingest.sources import MarketSources
@@ -178,15 +178,7 @@ class AlpacaData:
                 known = micros(max(item.created_at, item.updated_at).astimezone(UTC) + NEWS_KNOWN_AFTER)
                 for symbol in ours.intersection(item.symbols or ()) if item.headline else ():
                     told[str(item.id), symbol, known] = (micros(item.created_at.astimezone(UTC)), item.headline)
-        ids = sorted(told)
-        columns = {
-            "news_id": pa.array([news_id for news_id, _, _ in ids], pa.string()),
-            "symbol": pa.array([symbol for _, symbol, _ in ids], pa.string()),
-            "published_at": pa.array([told[key][0] for key in ids], pa.int64()).cast(schemas.INSTANT),
-            "headline": pa.array([told[key][1] for key in ids], pa.string()),
-        }
-        known_at = np.array([known for _, _, known in ids], dtype=np.int64)
-        return contract_rows(schemas.NEWS, columns, source=SOURCE, feed="benzinga", known_at=known_at)
+        return headline_rows(told, source=SOURCE, feed="benzinga")
 
     def symbols(self) -> list[str]:
         """Return the symbols that are read, in the order they are asked in."""

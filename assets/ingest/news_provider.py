@@ -10,13 +10,12 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import msgspec
-import numpy as np
 import pyarrow as pa
 
 from assets import schemas
-from assets.ingest.columns import contract_rows, known_between, micros
+from assets.ingest.columns import known_between, micros
 from assets.ingest.http_reading import HttpReader
-from assets.ingest.news import NEWS_KNOWN_AFTER
+from assets.ingest.news import NEWS_KNOWN_AFTER, headline_rows
 from assets.ingest.page_store import PageStore
 from execution.domain.errors import DataError
 from execution.ports import Clock
@@ -128,7 +127,7 @@ class ProvidedNews:
                     known = max(headline.published_at, headline.changed_at or headline.published_at) + NEWS_KNOWN_AFTER
                     for symbol in set(symbols).intersection(headline.symbols) if headline.text else ():
                         told[self._id(headline), symbol, micros(known)] = micros(headline.published_at), headline.text
-        return known_between(self._rows(told), after=after, upto=until)
+        return known_between(headline_rows(told, source=self._provider.name, feed="headlines"), after=after, upto=until)
 
     def _asked(self, symbols: Sequence[str], first: date, last: date) -> Iterator[Headline]:
         path, query = self._provider.question(symbols, first, last)
@@ -152,17 +151,6 @@ class ProvidedNews:
     def _id(self, headline: Headline) -> str:
         # Two providers may give one id to two stories.
         return f"{self._provider.name}:{headline.news_id}"
-
-    def _rows(self, told: Mapping[tuple[str, str, int], tuple[int, str]]) -> pa.Table:
-        ids = sorted(told)
-        columns = {
-            "news_id": pa.array([news_id for news_id, _, _ in ids], pa.string()),
-            "symbol": pa.array([symbol for _, symbol, _ in ids], pa.string()),
-            "published_at": pa.array([told[key][0] for key in ids], pa.int64()).cast(schemas.INSTANT),
-            "headline": pa.array([told[key][1] for key in ids], pa.string()),
-        }
-        known_at = np.array([known for _, _, known in ids], dtype=np.int64)
-        return contract_rows(schemas.NEWS, columns, source=self._provider.name, feed="headlines", known_at=known_at)
 
 
 def _months(first: date, last: date) -> Iterator[tuple[date, date]]:
