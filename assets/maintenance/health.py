@@ -6,13 +6,15 @@ Pure: what happened in, a report and its refusal out. Nothing here acts; a red r
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import pairwise
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from assets.maintenance.data_ages import DataAge
 from assets.maintenance.machine import MachineUse
 from execution.trading_calendar import TradingCalendar
+
+WEEK_OF_NIGHTS: Final = 5
 
 
 class HealthPolicy(BaseModel):
@@ -33,7 +35,7 @@ class HealthPolicy(BaseModel):
         default=100_000_000,
         ge=1,
         le=2**50,
-        description="Bytes by which a home, without backups and logs, may grow from one night to the next.",
+        description="Bytes by which a home, without backups and logs, may grow a night, over a week of nights.",
     )
     max_load_per_core: float | None = Field(
         default=None, gt=0, le=1_000, description="Processes per core over a minute; null measures without demanding."
@@ -61,7 +63,7 @@ class HealthReport:
         restores: drills of these sessions.
         red_restores: those of them that found a backup wanting.
         restore_seconds_max: the longest restore; None without one.
-        growth_bytes_max: the largest growth of the home from one night to the next; None before the second night.
+        growth_bytes_max: the largest growth of the home a night, as `growth` has it; None before the second night.
         halts: changes to a halt.
         halted_seconds_max: the longest halt that ended, or that lasts; 0 without one.
         machine: what it has left.
@@ -114,7 +116,7 @@ def refusal(report: HealthReport, policy: HealthPolicy) -> str:
         broken.append(f"{report.red_restores} of {report.restores} restores found a backup wanting")
     grown = report.growth_bytes_max
     if grown is not None and grown > policy.max_growth_bytes:
-        broken.append(f"the home grew by {grown:,} bytes in a night, allowed are {policy.max_growth_bytes:,}")
+        broken.append(f"the home grew by {grown:,} bytes a night, allowed are {policy.max_growth_bytes:,}")
     return "; ".join(broken)
 
 
@@ -172,9 +174,17 @@ def halts(changes: Collection[tuple[datetime, str]], *, since: datetime, now: da
 
 
 def growth(nights: Mapping[date, Mapping[str, object]]) -> int | None:
-    """Return the largest growth of the home from one night to the next, in bytes; None before the second night."""
+    """Return the largest growth of the home a night in any `WEEK_OF_NIGHTS`, in bytes; None before the second night.
+
+    Training writes once a week, on one side or the other of the moment a night is measured at: a single night tells of
+    that moment, a week of nights holds one training wherever it fell. With fewer nights the mean is over those there
+    are.
+    """
     sizes = [int(str(nights[day]["home_bytes"])) for day in sorted(nights) if "home_bytes" in nights[day]]
-    return max((after - before for before, after in pairwise(sizes)), default=None)
+    span = min(WEEK_OF_NIGHTS, len(sizes) - 1)
+    if span < 1:
+        return None
+    return max((after - before) // span for before, after in zip(sizes, sizes[span:], strict=False))
 
 
 def restores(nights: Mapping[date, Mapping[str, object]]) -> tuple[int, int, float | None]:

@@ -55,7 +55,7 @@ def test_a_home_that_did_all_it_promised_is_well() -> None:
         (replace(WELL, red_restores=1), "1 of 1 restores found a backup wanting"),
         (
             replace(WELL, growth_bytes_max=100_000_001),
-            "the home grew by 100,000,001 bytes in a night, allowed are 100,000,000",
+            "the home grew by 100,000,001 bytes a night, allowed are 100,000,000",
         ),
     ],
 )
@@ -113,10 +113,24 @@ def test_the_slowest_restore_and_every_red_one_count() -> None:
     assert restores(nights) == (2, 1, 2.5)
 
 
-def test_the_largest_growth_from_night_to_night_counts() -> None:
-    nights = {MONDAY: {"home_bytes": 150}, THURSDAY: {"home_bytes": 100}, FRIDAY: {"home_bytes": 180}}
-    assert growth(nights) == 80
+def nights_of(*home_bytes: int) -> dict[date, dict[str, object]]:
+    days = CALENDAR.between(THURSDAY, date(2024, 12, 31))
+    return {day: {"home_bytes": size} for day, size in zip(days, home_bytes, strict=False)}
+
+
+def test_growth_is_a_mean_of_the_nights_while_there_is_no_week_of_them() -> None:
+    assert growth(nights_of(100, 180, 150)) == 25
     assert growth({THURSDAY: {"home_bytes": 100}, FRIDAY: {"refusal": "from before sizes were kept"}}) is None
+
+
+def test_the_week_of_nights_that_grew_most_counts() -> None:
+    assert growth(nights_of(0, 10, 20, 30, 40, 50, 150, 250)) == (250 - 20) // 5
+
+
+def test_growth_is_the_same_on_whichever_side_of_its_night_a_training_fell() -> None:
+    before = growth(nights_of(0, 4, 8, 12, 16, 28, 32, 36, 40, 44, 56))
+    after = growth(nights_of(0, 4, 8, 12, 16, 20, 32, 36, 40, 44, 48, 60))
+    assert before == after == 5
 
 
 def test_minutes_nobody_saw_count_as_down(tmp_path: Path) -> None:
