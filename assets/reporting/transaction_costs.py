@@ -61,7 +61,7 @@ class CostTotals:
     """A day's costs over all orders that were sent.
 
     Attributes:
-        ordered_shares: shares asked for.
+        ordered_shares: shares asked for; an entry that tries several limits, one order each, asks once.
         filled_shares: shares executed.
         traded_usd: shares times fill price, buys and sells added.
         fee_usd: fees.
@@ -182,7 +182,7 @@ def cost_totals(costs: Sequence[OrderCost]) -> CostTotals:
     close_lost, close_base = _lost_against(costs, "close")
     open_lost, open_base = _lost_against(costs, "open")
     return CostTotals(
-        ordered_shares=sum(cost.ordered_shares for cost in costs),
+        ordered_shares=_wanted_shares(costs),
         filled_shares=sum(cost.filled_shares for cost in costs),
         traded_usd=sum(((cost.average_fill_usd or Decimal(0)) * cost.filled_shares for cost in costs), Decimal(0)),
         fee_usd=sum((cost.fee_usd for cost in costs), Decimal(0)),
@@ -191,6 +191,18 @@ def cost_totals(costs: Sequence[OrderCost]) -> CostTotals:
         slippage_to_close_bps=close_lost / close_base * _BPS if close_base else None,
         slippage_to_open_bps=open_lost / open_base * _BPS if open_base else None,
     )
+
+
+def _wanted_shares(costs: Sequence[OrderCost]) -> int:
+    # The orders of a ladder are each recorded for the whole entry: `entry`, `entry_2` and so on.
+    entries: dict[str, int] = {}
+    others = 0
+    for cost in costs:
+        if cost.leg.partition("_")[0] == "entry":
+            entries[cost.symbol] = max(entries.get(cost.symbol, 0), cost.ordered_shares)
+        else:
+            others += cost.ordered_shares
+    return sum(entries.values()) + others
 
 
 def _lost_against(costs: Sequence[OrderCost], benchmark: str) -> tuple[Decimal, Decimal]:

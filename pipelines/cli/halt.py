@@ -249,7 +249,8 @@ def _cancelled(home: Path, began: float, keep_stops: bool, said: list[str]) -> l
         try:
             still_open = venue.open_orders() if is_late or tries > 1 else None
             if still_open == [] and is_late:
-                said.append(f"orders        none open, looked at {time.monotonic() - began:.2f} s after the switch")
+                none = "none open but the stops that were to be kept" if keep_stops else "none open"
+                said.append(f"orders        {none}, looked at {time.monotonic() - began:.2f} s after the switch")
                 return []
             if still_open != []:
                 venue.cancel_all()

@@ -86,6 +86,13 @@ def test_fill_rate_is_shares_filled_over_shares_ordered():
     assert totals.fill_rate == 0.25
 
 
+def test_an_entry_that_tries_several_limits_asks_for_its_shares_once():
+    ladder = [sent(client_order_id=f"t{number}", leg=leg) for number, leg in enumerate(("entry", "entry_2", "entry_3"))]
+    others = [sent(client_order_id="o1", symbol="XYZ"), sent(client_order_id="o2", leg="target_1", side="sell")]
+    found = cost_totals(costs([*ladder, *others], [filled(30, client_order_id="t0"), filled(70, client_order_id="t1")]))
+    assert (found.ordered_shares, found.filled_shares) == (300, 100)
+
+
 def test_day_without_orders_has_no_fill_rate():
     assert cost_totals([]).fill_rate is None
 

@@ -90,7 +90,8 @@ def test_the_switch_names_who_and_why(home: Home) -> None:
 
 def test_stops_can_be_kept(home: Home, days: TradingDays) -> None:
     far = rest(days)
-    assert pressed(home, keep_stops=True)[0] == 0
+    code, said = pressed(home, keep_stops=True)
+    assert (code, "none open but the stops that were to be kept" in said) == (0, True)
     assert far not in works(days)
     assert len(works(days)) == 3
 
