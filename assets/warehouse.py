@@ -7,7 +7,8 @@ trades imports this module.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -39,10 +40,16 @@ class Warehouse:
 
     Attributes:
         path: the file; a read demands that it exists, a writing connection creates it.
+        last: newest session whose rows exist for who reads it; None for all. Such a warehouse cannot be written to.
     """
 
     path: Path
+    last: date | None = None
     _kept: "list[_KeptOpen]" = field(default_factory=list, init=False, repr=False, compare=False)
+
+    def ending_with(self, session: date) -> "Warehouse":
+        """Return the same warehouse without any row of a later session."""
+        return replace(self, last=session)
 
     def read(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] = ()) -> pa.Table:
         """Return the rows of one query over a short read-only connection.
@@ -121,14 +128,36 @@ class Warehouse:
     def _opened(self, *, read_only: bool) -> "duckdb.DuckDBPyConnection":
         import duckdb  # noqa: PLC0415 - definitions import this module; the library loads when a query runs
 
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        connection = duckdb.connect(str(self.path), read_only=read_only, config={"threads": 1, "memory_limit": _MEMORY})
+        config: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "memory_limit": _MEMORY}
+        if self.last is not None:
+            if not read_only:
+                raise ValueError(f"a warehouse that ends with {self.last} can be read only")
+            connection = duckdb.connect(config=config)
+        else:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            connection = duckdb.connect(str(self.path), read_only=read_only, config=config)
         try:
+            if self.last is not None:
+                _show_up_to(connection, self.path, self.last)
             _confine(connection, self.path.parent)
         except duckdb.Error:
             connection.close()
             raise
         return connection
+
+
+def _show_up_to(connection: "duckdb.DuckDBPyConnection", path: Path, last: date) -> None:
+    """Make a view of each relation of a file under its own name, without the rows of later sessions."""
+    file = str(path.resolve()).replace("'", "''")
+    connection.execute(f"attach '{file}' (read_only)")
+    relations = connection.execute(
+        "select table_catalog, table_schema, table_name, bool_or(column_name = 'session') "
+        "from information_schema.columns where table_catalog <> current_database() group by all order by all"
+    ).fetchall()
+    for catalog, schema, name, has_session in relations:
+        connection.execute(f'create schema if not exists "{schema}"')
+        only = f" where session <= date '{last.isoformat()}'" if has_session else ""
+        connection.execute(f'create view "{schema}"."{name}" as select * from "{catalog}"."{schema}"."{name}"{only}')  # noqa: S608 - the file's own names
 
 
 def _confine(connection: "duckdb.DuckDBPyConnection", home: Path) -> None:

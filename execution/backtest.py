@@ -66,6 +66,7 @@ class BacktestDay:
 
     Attributes:
         session: the decision session; it traded in the next one.
+        plan_hash: of its plan, which names the orders and the batch they were made of; None when it had none.
         mark: cash, positions and equity at the close of the session it traded in.
         entries: orders its plan opened positions with.
         exits: orders its plan reduced positions with.
@@ -79,6 +80,7 @@ class BacktestDay:
     """
 
     session: date
+    plan_hash: str | None
     mark: PositionsMarked
     entries: int
     exits: int
@@ -238,6 +240,7 @@ def _day(desk: Desk, planned: PlanReport, settled: SettleReport) -> BacktestDay:
     stands = standing(book=book, equity_usd=mark.equity_usd, limits=desk.limits, mode=desk.mode)
     return BacktestDay(
         session=planned.session,
+        plan_hash=planned.plan_hash,
         mark=mark,
         entries=planned.entries,
         exits=planned.exits,

@@ -12,12 +12,10 @@ from typing import Final
 
 from assets.certificates import Certificates
 from assets.identity import RunIdentity
-from assets.ml.backtest_market import RecordedBatches, RetaughtModels, Scorer, recorded_tape
+from assets.ml.backtest_market import RecordedBatches, RetaughtModels, Scorer, World
 from assets.ml.portfolios import Portfolio, Role
 from assets.ml.rule_strategies import MOMENTUM, rule_named
 from assets.performance import SESSIONS_PER_YEAR, Performance, performance
-from assets.raw_store import RawStore
-from assets.warehouse import Warehouse
 from execution.backtest import BacktestDay, backtest
 from execution.domain.canonical import canonical_bytes
 from execution.domain.errors import SettingsRefused
@@ -68,6 +66,14 @@ class Trial:
                 "expected sessions of the exchange and numbers above zero"
             )
         return found
+
+    def decided(self, calendar: TradingCalendar) -> tuple[date, ...]:
+        """Return the sessions on which scores are published.
+
+        Raises:
+            SettingsRefused: as in `sessions`.
+        """
+        return self.sessions(calendar)[:: self.every_sessions]
 
 
 def numbers_of(text: str) -> tuple[Decimal, ...]:
@@ -131,8 +137,7 @@ class Lived:
 def live_through(
     trial: Trial,
     *,
-    warehouse: Warehouse,
-    raw: RawStore,
+    world: World,
     gate: Certificates,
     identity: RunIdentity,
     portfolios: Sequence[Portfolio],
@@ -143,8 +148,7 @@ def live_through(
 
     Args:
         trial: what is tried.
-        warehouse: the marts, built up to the last session.
-        raw: the raw parts.
+        world: what it is tried in.
         gate: where certificates of lived sessions were published.
         identity: who is running.
         portfolios: who lives them.
@@ -156,8 +160,7 @@ def live_through(
         SettingsRefused: the trial makes no sense.
     """
     sessions = trial.sessions(calendar)
-    snapshot_hash = raw.snapshot(session=sessions[-1], as_of=calendar.as_of(sessions[-1])).hash
-    tape = recorded_tape(raw, first=sessions[0], last=calendar.next(sessions[-1]), calendar=calendar)
+    warehouse = world.warehouse
     published: dict[tuple[Scorer, str], tuple[BatchOf, _HashedOnce]] = {}
     for one in portfolios:
         batches = RecordedBatches(
@@ -165,13 +168,13 @@ def live_through(
             identity=identity,
             policy=one.policy,
             calendar=calendar,
-            snapshot_hash=snapshot_hash,
+            snapshot_hash=world.snapshot_hash,
             gate=gate,
             models=RetaughtModels(warehouse, one.policy, identity, calendar, trial.retrain_sessions, taught)
             if one.scorer == "model"
             else None,
             rule=MOMENTUM if one.scorer == "model" else rule_named(one.scorer),
-            decided=frozenset(sessions[:: trial.every_sessions]),
+            decided=frozenset(trial.decided(calendar)),
         )
         published.setdefault(_scored_by(one), (lru_cache(maxsize=1)(batches.of), _HashedOnce()))
     desks = [
@@ -180,7 +183,7 @@ def live_through(
             sessions=sessions,
             batch_of=published[_scored_by(one)][0],
             hash_of=published[_scored_by(one)][1],
-            tape=tape,
+            tape=world.tape,
             calendar=calendar,
         )
         for one in portfolios

@@ -31,7 +31,7 @@ from assets.ml.train import train
 from assets.raw_store import RawStore
 from assets.warehouse import Warehouse
 from execution.brokers.memory_tape import MemoryTape
-from execution.brokers.tape import TapeRow
+from execution.brokers.tape import Tape, TapeRow
 from execution.domain.canonical import content_hash
 from execution.domain.errors import DataError, SettingsRefused
 from execution.domain.provenance import CheckOutcome, GateCertificate
@@ -52,6 +52,41 @@ def scorer_named(text: str) -> Scorer:
     if text not in get_args(Scorer):
         raise SettingsRefused(f"scores by {text!r}: expected one of {', '.join(get_args(Scorer))}")
     return cast("Scorer", text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What a backtest lives in.
+
+    Attributes:
+        warehouse: the marts scores are made from, built up to the last session.
+        tape: what the venue sees, one session further.
+        snapshot_hash: of the raw parts under both.
+    """
+
+    warehouse: Warehouse
+    tape: Tape
+    snapshot_hash: str
+
+
+def recorded_world(warehouse: Warehouse, raw: RawStore, *, first: date, last: date, calendar: TradingCalendar) -> World:
+    """Return the world of some decision sessions, as it is known at the end.
+
+    Args:
+        warehouse: the marts.
+        raw: the raw parts.
+        first: first decision session.
+        last: last one; its orders trade in the session after it.
+        calendar: exchange sessions.
+
+    Raises:
+        DataError: a session has no bar at all.
+    """
+    return World(
+        warehouse=warehouse,
+        tape=recorded_tape(raw, first=first, last=calendar.next(last), calendar=calendar),
+        snapshot_hash=raw.snapshot(session=last, as_of=calendar.as_of(last)).hash,
+    )
 
 
 def recorded_tape(raw: RawStore, *, first: date, last: date, calendar: TradingCalendar) -> MemoryTape:

@@ -16,10 +16,11 @@ from pydantic import Field
 from assets import keys
 from assets.identity import RunIdentity
 from assets.ml import backtest_pages, pages, promotion_pages
+from assets.ml.another_future import check_orders
 from assets.ml.backtest import FOLDER, Trial, live_through, numbers_of, summed_up
 from assets.ml.backtest_facts import resampled_band
 from assets.ml.backtest_files import stamps_of, store_report
-from assets.ml.backtest_market import Scorer, scorer_named
+from assets.ml.backtest_market import Scorer, recorded_world, scorer_named
 from assets.ml.backtest_progress import Progress
 from assets.ml.challenge import challenger, judge
 from assets.ml.dataset import build_training_set, offered_features, training_cut_off
@@ -272,6 +273,9 @@ def signal_batch(
     return dg.MaterializeResult(metadata=pages.batch_facts(batch, batch_hash=batches.publish(batch)))
 
 
+_NO_FUTURE: Final = "orders_know_no_future"
+
+
 class TrialConfig(dg.Config):
     """What to try; materialize the asset with it by hand."""
 
@@ -310,8 +314,16 @@ class TrialConfig(dg.Config):
     group_name=keys.ML,
     pool=POOL,
     deps=_keys(*_READ_MARTS, keys.FEATURES_MARKET_CONTEXT, keys.RAW_DAILY_BARS, keys.RAW_CORPORATE_ACTIONS),
+    check_specs=[
+        dg.AssetCheckSpec(
+            _NO_FUTURE,
+            asset=dg.AssetKey(keys.ML_BACKTEST),
+            description="Its beginning comes out again, order by order, in a world that goes on differently.",
+            blocking=True,
+        )
+    ],
 )
-def backtest(
+def backtest(  # type: ignore[no-untyped-def]  # Dagster would read a return annotation as outputs
     context: dg.AssetExecutionContext,
     config: TrialConfig,
     *,
@@ -322,7 +334,7 @@ def backtest(
     identity: dg.ResourceParam[RunIdentity],
     desk_rules: dg.ResourceParam[Rules],
     artifacts_root: dg.ResourceParam[Path],
-) -> dg.MaterializeResult[None]:
+):
     """Stored history traded again by the live session's own acts, at several multiples of the costs."""
     trial, calendar = config.trial(), TradingCalendar.shipped()
     portfolios = side_by_side(
@@ -336,11 +348,12 @@ def backtest(
         ],
         capitals_usd=trial.capitals_usd,
     )
-    progress, lived = Progress(len(trial.sessions(calendar)), now_seconds=time.monotonic), []
+    sessions = trial.sessions(calendar)
+    progress, lived = Progress(len(sessions), now_seconds=time.monotonic), []
+    world = recorded_world(warehouse, raw_store, first=sessions[0], last=sessions[-1], calendar=calendar)
     for days in live_through(
         trial,
-        warehouse=warehouse,
-        raw=raw_store,
+        world=world,
         gate=batches,
         identity=identity,
         portfolios=portfolios,
@@ -349,6 +362,23 @@ def backtest(
         lived.append(days)
         if told := progress.told(days[0]):
             context.log.info(told)
+    verdict = check_orders(
+        trial,
+        [days[0] for days in lived],
+        world=world,
+        gate=batches,
+        identity=identity,
+        portfolio=portfolios[0],
+        calendar=calendar,
+    )
+    checked = dg.AssetCheckResult(
+        check_name=_NO_FUTURE,
+        passed=verdict.passed,
+        description=verdict.reason or None,
+        metadata={"found": verdict.value, "demanded": verdict.threshold},
+    )
+    if not verdict.passed:
+        return dg.MaterializeResult(metadata={"refused": verdict.reason}, check_results=[checked])
     desks = summed_up(portfolios, lived)
     hashes = [write_by_hash(artifacts_root / FOLDER, desk.content, suffix=".json") for desk in desks]
     heading = backtest_pages.title(trial, is_synthetic=identity.is_synthetic)
@@ -370,7 +400,8 @@ def backtest(
         | _markdown(
             results=backtest_pages.markdown_table(desks),
             equity=backtest_pages.equity_chart(desks[0], heading=heading),
-        )
+        ),
+        check_results=[checked],
     )
 
 

@@ -6,9 +6,10 @@ from datetime import date
 from pathlib import Path
 from typing import get_args
 
+from assets.ml.another_future import check_orders
 from assets.ml.backtest import FOLDER, Trial, live_through, numbers_of, summed_up
 from assets.ml.backtest_files import store_report
-from assets.ml.backtest_market import Scorer, scorer_named
+from assets.ml.backtest_market import Scorer, recorded_world, scorer_named
 from assets.ml.backtest_pages import figures, title
 from assets.ml.backtest_progress import Progress
 from assets.ml.portfolios import Variant, side_by_side
@@ -17,7 +18,7 @@ from assets.schemas import DAILY_BARS
 from assets.warehouse import Warehouse
 from execution.artifact_files import write_by_hash
 from execution.backtest import BacktestDay
-from execution.domain.errors import SettingsRefused
+from execution.domain.errors import DataError, SettingsRefused
 from execution.trading_calendar import TradingCalendar
 from pipelines.analysis_adapters import desk_rules_of, identity_of
 from pipelines.cli.text_table import text_table
@@ -39,7 +40,7 @@ def run_backtest(
         beside: variants, each a settings file or another way to score.
 
     Raises:
-        DataError: the home lacks bars or rows of a session.
+        DataError: the home lacks bars or rows of a session, or what was done depends on what came later.
         SettingsRefused: the trial makes no sense, or a variant is neither.
     """
     identity = identity_of(settings)
@@ -54,12 +55,15 @@ def run_backtest(
         capitals_usd=trial.capitals_usd,
     )
     lived: list[tuple[BacktestDay, ...]] = []
-    progress = Progress(len(trial.sessions(calendar)), now_seconds=time.monotonic)
+    sessions, gate = trial.sessions(calendar), batches_of(home.artifacts)
+    progress = Progress(len(sessions), now_seconds=time.monotonic)
+    world = recorded_world(
+        Warehouse(home.warehouse), RawStore(home.raw), first=sessions[0], last=sessions[-1], calendar=calendar
+    )
     days = live_through(
         trial,
-        warehouse=Warehouse(home.warehouse),
-        raw=RawStore(home.raw),
-        gate=batches_of(home.artifacts),
+        world=world,
+        gate=gate,
         identity=identity,
         portfolios=portfolios,
         calendar=calendar,
@@ -69,6 +73,18 @@ def run_backtest(
         lived.append(day)
         if told := progress.told(day[0]):
             tell(told)
+    verdict = check_orders(
+        trial,
+        [day[0] for day in lived],
+        world=world,
+        gate=gate,
+        identity=identity,
+        portfolio=portfolios[0],
+        calendar=calendar,
+    )
+    if not verdict.passed:
+        raise DataError(f"{verdict.reason}: {verdict.value}, {verdict.threshold}; nothing of it was stored")
+    tell(f"orders know no future: {verdict.value}, {verdict.threshold}")
     desks = summed_up(portfolios, lived)
     stored = [write_by_hash(home.artifacts / FOLDER, desk.content, suffix=".json") for desk in desks]
     report = store_report(

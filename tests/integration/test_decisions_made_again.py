@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
@@ -18,14 +19,18 @@ from assets.maintenance.archive import Archive
 from assets.maintenance.retention import AUDIT, FEATURES, RUNS, SCORES
 from assets.maintenance.retention import NEWS as NEWS_KIND
 from assets.maintenance.retention_policy import RetentionPolicy
+from assets.ml.another_future import check_orders, moment_of
 from assets.ml.backtest import Trial, live_through
-from assets.ml.backtest_market import RecordedBatches, RetaughtModels
+from assets.ml.backtest_market import RecordedBatches, RetaughtModels, World, recorded_world
 from assets.ml.portfolios import side_by_side
+from assets.ml.scores import SessionScores, score_session
+from assets.quality.verdicts import Verdict
 from assets.raw_store import RawStore
 from assets.schemas import NEWS
 from assets.warehouse import Warehouse
 from execution.artifact_files import FileArtifacts
 from execution.backtest import BacktestDay
+from execution.brokers.simulated import SimulatedBroker
 from execution.clock import FileClock
 from execution.domain.errors import CorruptArtifact, DataError, LedgerError, SettingsRefused
 from execution.ledger.book import Book
@@ -267,12 +272,18 @@ def test_a_bar_of_tomorrow_touched_no_order(lived: Home, book: Book) -> None:
     assert "touched   no order" in page
 
 
+def world_of(home: Home, trial: Trial) -> World:
+    return recorded_world(
+        Warehouse(home.warehouse), RawStore(home.raw), first=trial.first, last=trial.last, calendar=CALENDAR
+    )
+
+
 def tried_again(settings: Settings, home: Home, trial: Trial) -> list[tuple[BacktestDay, ...]]:
+    trial.sessions(CALENDAR)
     return list(
         live_through(
             trial,
-            warehouse=Warehouse(home.warehouse),
-            raw=RawStore(home.raw),
+            world=world_of(home, trial),
             gate=SignalBatchStore(home.artifacts),
             identity=identity_of(settings),
             portfolios=side_by_side(desk_rules_of(settings), scorer=trial.scorer, policy=settings.learning),
@@ -368,6 +379,60 @@ def test_a_backtest_is_an_asset_with_its_table_and_its_chart(settings: Settings,
     table = str(event.metadata["results"].value).splitlines()
     assert [line.split("|")[1].strip() for line in table] == ["portfolio", "---", "1x costs", "2x costs", "3x costs"]
     assert str(event.metadata["equity"].value).startswith("![equity](data:image/png;base64,")
+
+
+def judged(settings: Settings, home: Home, trial: Trial, lived_days: list[tuple[BacktestDay, ...]]) -> Verdict:
+    (portfolio, *_) = side_by_side(desk_rules_of(settings), scorer=trial.scorer, policy=settings.learning)
+    return check_orders(
+        trial,
+        [days[0] for days in lived_days],
+        world=world_of(home, trial),
+        gate=SignalBatchStore(home.artifacts),
+        identity=identity_of(settings),
+        portfolio=portfolio,
+        calendar=CALENDAR,
+    )
+
+
+def a_months_trial() -> Trial:
+    return Trial(first=CALENDAR.offset(FIRST, -12), last=CALENDAR.offset(FIRST, -1), every_sessions=2)
+
+
+def test_a_backtest_comes_out_again_in_a_world_with_another_future(settings: Settings, lived: Home) -> None:
+    trial = a_months_trial()
+    found = judged(settings, lived, trial, tried_again(settings, lived, trial))
+    assert found.passed
+    moment = moment_of(trial.decided(CALENDAR))
+    assert found.value == f"0 of {len(CALENDAR.between(trial.first, moment))} sessions differ"
+
+
+def test_a_score_that_reads_a_later_session_is_caught_by_another_future(
+    settings: Settings, lived: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of_the_next_session(warehouse: Warehouse, *, session: date, **rest: Any) -> SessionScores:
+        later = CALENDAR.offset(session, 1)
+        has_rows = warehouse.read("select 1 from marts.fct_features where session = ? limit 1", (later,)).num_rows
+        return replace(score_session(warehouse, session=later if has_rows else session, **rest), session=session)
+
+    monkeypatch.setattr("assets.ml.backtest_market.score_session", of_the_next_session)
+    trial = a_months_trial()
+    found = judged(settings, lived, trial, tried_again(settings, lived, trial))
+    assert not found.passed
+    assert "depends on what came later" in found.reason
+
+
+def test_an_order_that_reads_a_later_price_is_caught_by_another_future(
+    settings: Settings, lived: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close_usd = SimulatedBroker.close_usd
+
+    def tomorrows(self: SimulatedBroker, symbol: str, session: date) -> Decimal | None:
+        row = self._tape.row(CALENDAR.next(session), symbol)
+        return row.close_usd if row is not None else close_usd(self, symbol, session)
+
+    monkeypatch.setattr(SimulatedBroker, "close_usd", tomorrows)
+    trial = a_months_trial()
+    assert not judged(settings, lived, trial, tried_again(settings, lived, trial)).passed
 
 
 def test_a_model_of_a_backtest_knows_only_what_was_complete_by_then(settings: Settings, lived: Home) -> None:

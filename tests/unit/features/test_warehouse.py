@@ -1,3 +1,5 @@
+from datetime import date
+
 import duckdb
 import pytest
 
@@ -113,3 +115,42 @@ def test_query_larger_than_the_memory_it_may_use_goes_through_files_of_the_home(
     monkeypatch.setattr("assets.warehouse._MEMORY", "16MB")
     rows = warehouse.read("select range as n, hash(range) as place from range(2_000_000) order by place")
     assert rows.num_rows == 2_000_000
+
+
+@pytest.fixture
+def days(warehouse):
+    with warehouse.connect(read_only=False) as connection:
+        connection.execute(
+            "create table marts.days as select date '2024-01-02' + range::integer as session from range(4)"
+        )
+    return warehouse
+
+
+def test_a_warehouse_that_ends_with_a_session_has_no_row_of_a_later_one(days):
+    ended = days.ending_with(date(2024, 1, 3))
+    assert ended.read("select session from marts.days order by 1")["session"].to_pylist() == [
+        date(2024, 1, 2),
+        date(2024, 1, 3),
+    ]
+    assert days.read("select 1 from marts.days").num_rows == 4
+
+
+def test_what_knows_no_session_is_whole_in_a_warehouse_that_ends(days):
+    ended = days.ending_with(date(2024, 1, 3))
+    assert ended.read("select n from marts.numbers").num_rows == 3
+    assert ended.has_table("marts", "numbers")
+
+
+def test_a_warehouse_that_ends_is_read_beside_the_whole_one_and_never_written(days):
+    ended = days.ending_with(date(2024, 1, 3))
+    with days.kept_open(), ended.kept_open():
+        assert days.read("select 1 from marts.days").num_rows == 4
+        assert ended.read("select 1 from marts.days").num_rows == 2
+    with pytest.raises(ValueError, match="can be read only"), ended.connect(read_only=False):
+        pass
+
+
+def test_a_warehouse_that_ends_is_confined_like_any_other(days, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside") / "stolen.parquet"
+    with pytest.raises(duckdb.PermissionException):
+        days.ending_with(date(2024, 1, 3)).read(f"copy marts.days to '{outside}'")

@@ -1,0 +1,132 @@
+"""Orders know no future: the beginning of a backtest lived again in a world that goes on differently.
+
+Up to a moment both worlds are the same. After it the marts have no row any more and the venue's prices are others, so
+that whatever a score, a size or a fill learned from later comes out differently: nothing may.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from assets.certificates import Certificates
+from assets.identity import RunIdentity
+from assets.ml.backtest import Trial, live_through
+from assets.ml.backtest_market import World
+from assets.ml.portfolios import Portfolio
+from assets.quality.verdicts import Row, Verdict
+from execution.backtest import BacktestDay
+from execution.brokers.tape import Tape, TapeRow
+from execution.trading_calendar import TradingCalendar
+
+DECISIONS_AGAIN: Final = 20
+"""At most so many decisions are made again, whatever the length of the backtest."""
+
+
+class AnotherFuture(Tape):
+    """A tape whose prices after a session are others, each symbol's and day's by a factor of its own."""
+
+    def __init__(self, tape: Tape, *, after: date) -> None:
+        super().__init__(Path("nowhere"))
+        self._tape, self._after = tape, after
+
+    def has(self, session: date) -> bool:
+        """Return whether a session was recorded."""
+        return self._tape.has(session)
+
+    def rows(self, session: date) -> Mapping[str, TapeRow]:
+        """Return every row of a session by symbol."""
+        rows = self._tape.rows(session)
+        if session <= self._after:
+            return rows
+        return {symbol: _otherwise(row) for symbol, row in rows.items()}
+
+    def row(self, session: date, symbol: str) -> TapeRow | None:
+        """Return one symbol's row; None when the session has none."""
+        row = self._tape.row(session, symbol)
+        return row if row is None or session <= self._after else _otherwise(row)
+
+
+def moment_of(decided: Sequence[date]) -> date:
+    """Return the session after which the world goes on differently: another one for another trial, always the same.
+
+    It lies in the second half of what is lived again, so that there is something to compare.
+
+    Args:
+        decided: sessions on which scores are published.
+    """
+    within = decided[:DECISIONS_AGAIN]
+    return Random(f"{decided[0]} {decided[-1]}").choice(within[len(within) // 2 :])  # noqa: S311 - a moment to look at, not a secret
+
+
+def check_orders(
+    trial: Trial,
+    lived: Sequence[BacktestDay],
+    *,
+    world: World,
+    gate: Certificates,
+    identity: RunIdentity,
+    portfolio: Portfolio,
+    calendar: TradingCalendar,
+) -> Verdict:
+    """Return whether a portfolio's days up to a moment come out again, bit for bit, in a world with another future.
+
+    Of the moment's own session the plan is compared, which trades after it; of those before it everything.
+
+    Args:
+        trial: what was tried.
+        lived: the portfolio's days.
+        world: what it was tried in.
+        gate: where certificates of lived sessions were published.
+        identity: who is running.
+        portfolio: who lived them.
+        calendar: exchange sessions.
+
+    Raises:
+        DataError: as in `live_through`.
+    """
+    moment = moment_of(trial.decided(calendar))
+    other = replace(world, warehouse=world.warehouse.ending_with(moment), tape=AnotherFuture(world.tape, after=moment))
+    again = live_through(
+        replace(trial, last=moment),
+        world=other,
+        gate=gate,
+        identity=identity,
+        portfolios=[portfolio],
+        calendar=calendar,
+    )
+    pairs = [(day, days[0]) for day, days in zip(lived, again, strict=False)]
+    differing = [
+        _difference(day, other_day) for day, other_day in pairs if _up_to(moment, day) != _up_to(moment, other_day)
+    ]
+    return Verdict(
+        passed=not differing,
+        value=f"{len(differing)} of {len(pairs)} sessions differ",
+        threshold=f"0 differ when everything after {moment.isoformat()} is different",
+        reason="" if not differing else f"what was done on {differing[0]['session']} depends on what came later",
+        offenders=tuple(differing),
+    )
+
+
+def _up_to(moment: date, day: BacktestDay) -> object:
+    """Return what of a day was settled by the end of a session: its orders trade in the session after it."""
+    return day if day.session < moment else (day.session, day.plan_hash)
+
+
+def _difference(day: BacktestDay, other: BacktestDay) -> Row:
+    return {
+        "session": day.session.isoformat(),
+        "plan": str(day.plan_hash),
+        "plan_again": str(other.plan_hash),
+        "equity_usd": str(day.mark.equity_usd),
+        "equity_usd_again": str(other.mark.equity_usd),
+    }
+
+
+def _otherwise(row: TapeRow) -> TapeRow:
+    factor = Decimal(Random(f"{row.session} {row.symbol}").randint(300, 3_000)) / 1_000  # noqa: S311 - made prices
+    prices = {name: getattr(row, name) * factor for name in ("open_usd", "high_usd", "low_usd", "close_usd")}
+    return replace(row, **{name: price.quantize(Decimal("0.01")) for name, price in prices.items()})
