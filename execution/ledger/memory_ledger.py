@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from itertools import islice
 from typing import Final
 
 from execution.domain.errors import LedgerError
@@ -82,7 +81,7 @@ class MemoryLedger:
         """
         if self._is_within_reach_of_others:
             return verified_head(self._rows)
-        self._verified = verified_head(islice(self._rows, self._verified.sequence, None), after=self._verified)
+        self._verified = verified_head(self._rows[self._verified.sequence :], after=self._verified)
         return self._verified
 
     def trading_hash(self) -> str:
