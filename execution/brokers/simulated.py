@@ -9,9 +9,8 @@ What it does not model: the path of prices within a session, queues at a price, 
 
 import threading
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -72,6 +71,15 @@ class _NotReplaced(Exception):
         self.outcome = outcome
 
 
+@dataclass(frozen=True, slots=True)
+class _Quiet:
+    """A stretch of time in which nothing happens by itself, of a venue that was lived until some instant, as stored."""
+
+    lived_until: str
+    since: datetime
+    until: datetime
+
+
 class SimulatedBroker:
     """One account at the simulated venue.
 
@@ -104,6 +112,7 @@ class SimulatedBroker:
         self._capabilities = replace(_CAPABILITIES, links_wait_for_whole=links_wait_for_whole)
         self._store = MemoryVenueStore() if path == ":memory:" else VenueStore(path)
         self._lock = threading.RLock()
+        self._quiet: _Quiet | None = None
         with self._store.transaction():
             began_with = self._store.value(_INITIAL_CASH)
             if began_with is None:
@@ -129,71 +138,86 @@ class SimulatedBroker:
 
         An id is used up for ever by the order that was accepted under it; a refused order leaves no trace.
         """
-        with self._present() as now, self._store.transaction():
-            return self._take(order, now)
+        with self._lock:
+            now = self._present()
+            with self._store.transaction():
+                return self._take(order, now)
 
     def replace_order(self, client_order_id: str, order: OrderRequest) -> SubmitOutcome:
         """Put an order in the place of a working one, in one piece; when it is refused, the former works on."""
-        try:
-            with self._present() as now, self._store.transaction():
-                former = self._store.order(client_order_id)
-                if former is None or former.status != "open" or former.group_id:
-                    return Refused(f"{client_order_id} is no working order that stands alone: nothing to replace")
-                return self._take_instead(former, order, now)
-        except _NotReplaced as undone:
-            return undone.outcome
+        with self._lock:
+            now = self._present()
+            try:
+                with self._store.transaction():
+                    former = self._store.order(client_order_id)
+                    if former is None or former.status != "open" or former.group_id:
+                        return Refused(f"{client_order_id} is no working order that stands alone: nothing to replace")
+                    return self._take_instead(former, order, now)
+            except _NotReplaced as undone:
+                return undone.outcome
 
     def cancel(self, client_order_id: str) -> None:
         """Cancel what is left of an order and of its linked exits; an unknown or ended one is left alone."""
-        with self._present(), self._store.transaction():
-            order = self._store.order(client_order_id)
-            if order is not None and order.status == "open":
-                end_order(self._store, order, "cancelled", "cancelled on request")
+        with self._lock:
+            self._present()
+            with self._store.transaction():
+                order = self._store.order(client_order_id)
+                if order is not None and order.status == "open":
+                    end_order(self._store, order, "cancelled", "cancelled on request")
 
     def order(self, client_order_id: str) -> OrderState | None:
         """Return an order by its client order id, or None."""
-        with self._present():
+        with self._lock:
+            self._present()
             order = self._store.order(client_order_id)
             return None if order is None else order.state
 
     def orders(self, *, after: int = 0) -> tuple[VenueOrder, ...]:
         """Return every order accepted behind a place in the order of arrival, as it is now, in that order."""
-        with self._present():
+        with self._lock:
+            self._present()
             return tuple(self._store.orders(after=after))
 
     def working_orders(self) -> tuple[VenueOrder, ...]:
         """Return working orders with all that the venue keeps of them, in order of arrival."""
-        with self._present():
+        with self._lock:
+            self._present()
             return tuple(self._store.open_orders())
 
     def kept_order(self, client_order_id: str) -> VenueOrder | None:
         """Return an order with all that the venue keeps of it, or None."""
-        with self._present():
+        with self._lock:
+            self._present()
             return self._store.order(client_order_id)
 
     def fills_of(self, client_order_id: str) -> tuple[BrokerFill, ...]:
         """Return an order's executions, oldest first."""
-        with self._present():
+        with self._lock:
+            self._present()
             return self._store.fills_of(client_order_id)
 
     def open_orders(self) -> tuple[OrderState, ...]:
         """Return working orders by client order id."""
-        with self._present():
+        with self._lock:
+            self._present()
             return tuple(sorted((o.state for o in self._store.open_orders()), key=lambda o: o.client_order_id))
 
     def fills(self, *, since: datetime) -> tuple[BrokerFill, ...]:
         """Return executions at or after an instant, oldest first."""
-        with self._present():
+        with self._lock:
+            self._present()
             return self._store.fills(since)
 
     def corporate_actions(self, *, since: datetime) -> tuple[CorporateActionEntry, ...]:
         """Return splits, dividends and delistings booked at or after an instant, oldest first."""
-        with self._present():
+        with self._lock:
+            self._present()
             return self._store.actions(since)
 
     def account(self) -> AccountSnapshot:
         """Return cash and positions now."""
-        with self._present():
+        with self._lock:
+            self._present()
             return AccountSnapshot(cash_usd=self._cash(), positions_shares=self._store.positions())
 
     def last_usd(self, symbol: str) -> Decimal | None:
@@ -225,12 +249,23 @@ class SimulatedBroker:
         row = self._tape.row(session, symbol)
         return None if row is None else row.close_usd
 
-    @contextmanager
-    def _present(self) -> Iterator[datetime]:
-        with self._lock:
-            now = self._clock.now()
+    def _present(self) -> datetime:
+        """Live through what has happened by now, and return the instant."""
+        now = self._clock.now()
+        quiet, lived_until = self._quiet, self._store.value(_LIVED_UNTIL)
+        # Asked many times between two events of a calendar, it has nothing to live through most times.
+        if quiet is None or lived_until != quiet.lived_until or not quiet.since <= now < quiet.until:
             self._live_until(now)
-            yield now
+            self._quiet = self._quiet_from(now)
+        return now
+
+    def _quiet_from(self, now: datetime) -> _Quiet | None:
+        lived_until, calendar = self._store.value(_LIVED_UNTIL), self._calendar
+        index = bisect_right(calendar.closes, now)
+        if lived_until is None or index == len(calendar.closes):
+            return None
+        opens_at = calendar.opens[index]
+        return _Quiet(lived_until, since=now, until=opens_at if now < opens_at else calendar.closes[index])
 
     def _live_until(self, now: datetime) -> None:
         lived = self._lived_until(now)
