@@ -103,6 +103,7 @@ class Book:
         order_ids_of: by cycle id, its orders in the order they were decided.
         order_ids_in: by symbol, its orders in the order they were decided.
         order_numbers: by client order id, its place in the order they were decided.
+        entry_ids: by client order id of an attached order, the order it goes to the venue with.
         cycle_ids_of: by decision session, its cycles.
         fills_in: by symbol, its fills in the order they were booked.
         traded_at: by symbol, its newest fill.
@@ -135,6 +136,7 @@ class Book:
     order_ids_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     order_ids_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     order_numbers: Mapping[str, int] = field(default_factory=dict)
+    entry_ids: Mapping[str, str] = field(default_factory=dict)
     cycle_ids_of: Mapping[date, tuple[str, ...]] = field(default_factory=dict)
     fills_in: Mapping[str, tuple[FillBooked, ...]] = field(default_factory=dict)
     traded_at: Mapping[str, datetime] = field(default_factory=dict)
@@ -230,9 +232,8 @@ class Book:
         """Return the buy that an order went to the venue with; None for one that went alone."""
         if record.order.leg not in ATTACHED_LEGS:
             return None
-        order_id = record.order.client_order_id
-        entries = (other for other in self.orders_of(record.cycle_id) if other.order.attached)
-        return next((one for one in entries if order_id in {leg.client_order_id for leg in one.order.attached}), None)
+        entry_id = self.entry_ids.get(record.order.client_order_id)
+        return None if entry_id is None else self.orders[entry_id]
 
     def equity_usd(self, closes_usd: Mapping[str, Decimal]) -> Decimal:
         """Return cash plus everything held at given prices; a KeyError names a held symbol without one."""

@@ -100,7 +100,7 @@ class Folding:
         self._words = Layered(book.words)
         self._days, self._numbers = Layered(book.days), Layered(book.order_numbers)
         self._order_ids_of, self._order_ids_in = Layered(book.order_ids_of), Layered(book.order_ids_in)
-        self._cycle_ids_of = Layered(book.cycle_ids_of)
+        self._cycle_ids_of, self._entry_ids = Layered(book.cycle_ids_of), Layered(book.entry_ids)
         self._fills_in, self._traded_at = Layered(book.fills_in), Layered(book.traded_at)
         self._adjustments = book.adjustments
         self._quarantined, self._lifted = dict(book.quarantined), dict(book.lifted)
@@ -133,6 +133,7 @@ class Folding:
             order_ids_of=self._order_ids_of,
             order_ids_in=self._order_ids_in,
             order_numbers=self._numbers,
+            entry_ids=self._entry_ids,
             cycle_ids_of=self._cycle_ids_of,
             fills_in=self._fills_in,
             traded_at=self._traded_at,
@@ -232,6 +233,8 @@ class Folding:
         symbol = event.order.symbol
         self._order_ids_in[symbol] = (*self._order_ids_in.get(symbol, ()), order_id)
         self._numbers[order_id] = len(self._numbers)
+        for leg in event.order.attached:
+            self._entry_ids[leg.client_order_id] = order_id
         self._keep(record)
 
     @apply.register(SubmissionStarted)

@@ -73,6 +73,7 @@ FULL: tuple[Event, ...] = (
     *BEGUN,
     intended(BUY),
     sent(BUY),
+    intended(an_order("EEE", attached=(an_order("EEE", side="sell", leg="stop"),))),
     FillBooked(at=AT, fill=a_fill(quantity_shares=4)),
     CorporateActionBooked(at=AT, entry=an_action()),
     an_adjustment(cash_usd=Decimal(5)),
@@ -292,6 +293,14 @@ def test_a_second_book_finds_the_unproven_of_the_first() -> None:
     book = a_book(*BEGUN, intended(first), intended(second), sent(second))
     book = folded(book, [sent(first), accepted(second)])
     assert list(book.unproven_ids) == [first.client_order_id, second.client_order_id]
+
+
+def test_an_order_that_was_attached_to_another_knows_it_and_no_other_does() -> None:
+    stop, other_stop = (an_order(name, side="sell", leg="stop") for name in ("AAA", "BBB"))
+    entry = an_order("AAA", attached=(stop,))
+    book = a_book(*BEGUN, intended(entry), sent(entry), intended(stop), sent(stop), intended(other_stop))
+    found = [book.entry_of(record) for record in book.orders_of(CYCLE)]
+    assert found == [None, book.orders[entry.client_order_id], None]
 
 
 FILL = a_fill()
