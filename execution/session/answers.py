@@ -85,7 +85,7 @@ def open_orders_told(desk: Desk, *, believed: Iterable[OrderState | None] = ()) 
 def fills_told(
     desk: Desk, *, since: datetime, booked: Mapping[str, FillBooked] = MappingProxyType({})
 ) -> tuple[BrokerFill, ...]:
-    """Return executions since an instant.
+    """Return executions since an instant that are not booked.
 
     Args:
         desk: the desk whose venue is asked.
@@ -98,11 +98,14 @@ def fills_told(
     fills = desk.broker.fills(since=since)
     _refuse_no_list("fills", fills, BrokerFill)
     latest = desk.clock.now() + _AHEAD
+    news = []
     for fill in fills:
         known = booked.get(fill.execution_id) if isinstance(fill.execution_id, str) else None
         if known is None or known.fill is not fill:
             _refuse("fill", _fill_faults(fill, latest))
-    return fills
+        if known is None:
+            news.append(fill)
+    return tuple(news)
 
 
 def actions_told(desk: Desk, *, since: datetime) -> tuple[CorporateActionEntry, ...]:
@@ -243,8 +246,9 @@ def _session(name: str, value: Any, booked_at: datetime) -> str:
 
 def _refuse_no_list(what: str, answer: Any, kind: type) -> None:
     _refuse_other_kind(what, answer, (tuple, list))
-    for each in answer:
-        _refuse_other_kind(what, each, kind)
+    if set(map(type, answer)) - {kind}:
+        for each in answer:
+            _refuse_other_kind(what, each, kind)
 
 
 def _refuse_other_kind(what: str, answer: Any, kind: type | tuple[type, ...]) -> None:

@@ -35,10 +35,12 @@ class Apart:
 def found_apart(book: Book, account: AccountSnapshot, quotes: Quotes) -> Apart:
     """Return where venue and ledger differ; cash may differ by less than a cent, or by what shares that differ cost."""
     held = book.held_shares
+    cash_apart = account.cash_usd - book.cash_usd
+    if held == account.positions_shares and abs(cash_apart) < CENT:
+        return Apart()
     symbols = sorted(held.keys() | account.positions_shares.keys())
     shares = {symbol: account.positions_shares.get(symbol, 0) - held.get(symbol, 0) for symbol in symbols}
     shares = {symbol: apart for symbol, apart in shares.items() if apart}
-    cash_apart = account.cash_usd - book.cash_usd
     if abs(cash_apart) < CENT or _explains(shares, cash_apart, quotes):
         return Apart(shares)
     told = [f"cash is {book.cash_usd:f} USD in the ledger, {account.cash_usd:f} at the venue"]

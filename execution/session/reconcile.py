@@ -105,6 +105,9 @@ def reconcile(desk: Desk) -> Reconciled:
 
 
 def _opened(desk: Desk) -> Book:
+    book = desk.ledger.book()
+    if book.opened:
+        return book
     opening = AccountOpened(at=desk.clock.now(), account=desk.account, cash_usd=desk.initial_cash_usd)
     desk.ledger.record(lambda book: () if book.opened else (opening,))
     return desk.ledger.book()

@@ -259,6 +259,7 @@ MUTANTS = (
     ),
     _mutant(
         "fills are not counted once",
+        Change("execution.session.answers:fills_told", "if known is None:", "if True:"),
         Change(_RECONCILE + "_bookings", "if fill.execution_id not in book.fills", "if True"),
         Change(_FOLDING + "[FillBooked]", "if fill.execution_id in self._fills:", "if False:"),
         arena=PARTIAL,

@@ -223,10 +223,16 @@ def test_a_reversal_gives_back_no_more_than_any_fee() -> None:
     assert "fee_usd" in faults_of(lambda: fills_told(a_desk((fill,)), since=BEGINNING), "fill")
 
 
+def test_a_fill_that_is_booked_is_told_no_more() -> None:
+    known, new = a_fill("x0"), a_fill("x1")
+    booked = {"x0": FillBooked(at=AT, fill=known)}
+    assert fills_told(a_desk((replace(known), new)), since=BEGINNING, booked=booked) == (new,)
+
+
 def test_a_fill_that_is_booked_as_this_very_value_was_believed_before() -> None:
     wrong = a_fill(fee_usd=Decimal(-1))
     booked = {wrong.execution_id: FillBooked(at=AT, fill=wrong)}
-    assert fills_told(a_desk((wrong,)), since=BEGINNING, booked=booked) == (wrong,)
+    assert fills_told(a_desk((wrong,)), since=BEGINNING, booked=booked) == ()
     again = replace(wrong)
     assert "fee_usd" in faults_of(lambda: fills_told(a_desk((again,)), since=BEGINNING, booked=booked), "fill")
 
