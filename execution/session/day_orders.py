@@ -37,13 +37,20 @@ def working_stops(book: Book, symbol: str) -> tuple[OrderRecord, ...]:
     )
 
 
-def end_day_orders(desk: Desk, *, session: date, reason: str) -> None:
-    """Void a session's orders that were never sent and ask the venue to cancel the entries and exits that work."""
+def end_day_orders(desk: Desk, *, session: date, reason: str) -> bool:
+    """Void a session's orders that were never sent and ask the venue to cancel the entries and exits that work.
+
+    Returns:
+        Whether the venue was asked to end any, for the first time or again.
+    """
+    is_asked = False
     for record in desk.ledger.book().orders_of(desk.cycle_id(session)):
         if record.state == "intended":
             void(desk, record, reason)
         elif record.is_unproven and record.order.leg in DAY_LEGS:
             cancel(desk, record, reason)
+            is_asked = True
+    return is_asked
 
 
 def void_overtaken(desk: Desk, session: date) -> None:

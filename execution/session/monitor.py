@@ -102,7 +102,7 @@ def _looked(desk: Desk, session: date) -> MonitorReport:
     sent: tuple[str, ...] = ()
     if waiting:
         sent = _sold(desk, session, waiting)
-        protect(desk, session)
+        protect(desk, session, reconciled)
     return MonitorReport(
         session=session,
         status="pending" if intended(desk, session, _LEG) else "sent" if sent else "watched",

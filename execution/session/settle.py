@@ -15,7 +15,7 @@ from execution.session.account_view import last_close
 from execution.session.day_orders import end_day_orders, intended, void
 from execution.session.desk import Desk
 from execution.session.lease_of_act import BUSY, leased
-from execution.session.reconcile import Reconciled, reconcile
+from execution.session.reconcile import Reconciled, reconcile, still_known
 from execution.session.submit import cover
 from execution.session.why_settle import finished_rows
 
@@ -76,9 +76,9 @@ def _settled(desk: Desk, session: date) -> SettleReport:
     traded_session = desk.calendar.next(session)
     if desk.clock.now() < desk.calendar.closes_at(traded_session):
         return _report(desk, session, "too_early", f"session {traded_session} has not closed")
-    reconcile(desk)
-    end_day_orders(desk, session=session, reason="its session is over")
     reconciled = reconcile(desk)
+    is_asked = end_day_orders(desk, session=session, reason="its session is over")
+    reconciled = reconcile(desk) if is_asked else still_known(desk, reconciled)
     reconciled.refuse_differences()
     waiting = [
         record.order.symbol
@@ -107,7 +107,7 @@ def _covered(desk: Desk, session: date, reconciled: Reconciled) -> Reconciled:
         cover(desk, session, reconciled)
     for record in intended(desk, session, "stop"):
         void(desk, record, "its session is settled: the next act decides its own")
-    return reconcile(desk)
+    return still_known(desk, reconciled)
 
 
 def _mark(desk: Desk, book: Book, cycle_id: str, marked_session: date) -> tuple[PositionsMarked, ...]:

@@ -30,7 +30,7 @@ from execution.session.desk import Desk
 from execution.session.ladder import turn_of
 from execution.session.lease_of_act import BUSY, leased
 from execution.session.protect import bare_parts, held_back, next_stop, oversold_stops, unprotected
-from execution.session.reconcile import Reconciled, reconcile
+from execution.session.reconcile import Reconciled, reconcile, still_known
 from execution.session.release import refuse_unreleased
 from execution.session.reprice import give_up_rungs
 from execution.session.reservation import SendView, view_at_send
@@ -137,7 +137,7 @@ def _sent(desk: Desk, session: date, *, is_time_up: bool) -> SubmitReport:
     if not was_submitted:
         _send_day_orders(desk, session, reconciled, is_time_up=is_time_up)
     _send_unknown_again(desk, session, reconciled, looked_at=looked_at)
-    protect(desk, session)
+    protect(desk, session, reconciled)
     if was_submitted:
         return _report(desk, session, "already_submitted", "")
     if intended(desk, session, "exit"):
@@ -161,11 +161,12 @@ def _cancelled(desk: Desk, session: date) -> SubmitReport:
     if cycle.settled is not None:
         # Nobody ends the orders of a settled session any more, so none may be decided for it, stops included.
         return _report(desk, session, "rest_cancelled", f"session {session} is settled")
-    reconcile(desk)
-    end_day_orders(desk, session=session, reason="not filled before the deadline")
-    reconcile(desk).refuse_differences()
+    reconciled = reconcile(desk)
+    is_asked = end_day_orders(desk, session=session, reason="not filled before the deadline")
+    reconciled = reconcile(desk) if is_asked else still_known(desk, reconciled)
+    reconciled.refuse_differences()
     try:
-        protect(desk, session)
+        protect(desk, session, reconciled)
     except Halted as halted:
         # The rest is cancelled all the same; a halt sends nothing, stops included.
         return _report(desk, session, "rest_cancelled", str(halted))
@@ -233,9 +234,9 @@ def _send_unknown_again(desk: Desk, session: date, reconciled: Reconciled, *, lo
             send_again(desk, view, record, looked_at=looked_at)
 
 
-def protect(desk: Desk, session: date) -> None:
+def protect(desk: Desk, session: date, reconciled: Reconciled) -> None:
     """Send a stop for every share of ours that no open exit covers, and no stop for a share that is not there."""
-    reconciled = reconcile(desk)
+    reconciled = still_known(desk, reconciled)
     excess = oversold_stops(reconciled.book)
     for surplus in excess:
         cancel(desk, surplus, "it would sell more than is held")
@@ -253,7 +254,8 @@ def cover(desk: Desk, session: date, reconciled: Reconciled) -> None:
     desk.ledger.record(lambda newest: [stop for key, stop in intents.items() if key not in newest.orders])
     for key, stop in intents.items():
         send(desk, view, desk.ledger.book().orders[key], stop.order.quantity_shares)
-    reconcile(desk)
+    if intents:
+        reconcile(desk)
 
 
 def _finish(desk: Desk, session: date) -> None:

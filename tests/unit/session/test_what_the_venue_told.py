@@ -27,7 +27,8 @@ from execution.domain.events import (
 from execution.domain.orders import BrokerFill, OrderRequest
 from execution.domain.positions import cash_flow_usd
 from execution.ledger.memory_ledger import MemoryLedger
-from execution.session.reconcile import Reconciled, reconcile
+from execution.session.day_orders import end_day_orders
+from execution.session.reconcile import Reconciled, reconcile, still_known
 from execution.trading_calendar import TradingCalendar
 from tests.builders.batches import SESSION
 from tests.builders.memory_desk import a_memory_desk
@@ -76,6 +77,7 @@ def an_order_out(order: OrderRequest = ORDER) -> tuple[Event, ...]:
 
 UNKNOWN = OutcomeUnknown(at=AT, client_order_id=ID, reason="lost")
 ACCEPTED = OrderAccepted(at=NOW, client_order_id=ID, broker_order_id="v-1")
+CANCEL = CancelRequested(at=NOW, client_order_id=ID, reason="over")
 MISSED = OrderMissed(at=AT, client_order_id=ID, reason="over")
 
 # Opening.
@@ -87,6 +89,49 @@ def test_the_ledger_of_a_new_account_is_opened_with_its_cash_and_once() -> None:
     morning.desk = replace(morning.desk, ledger=morning.ledger)
     assert morning.written() == [AccountOpened(at=NOW, account="paper", cash_usd=CASH)]
     assert morning.written() == []
+
+
+# Looking again.
+
+
+def test_what_was_looked_up_stays_known_until_something_is_written() -> None:
+    morning = Morning(*an_order_out(), ACCEPTED)
+    morning.venue.orders[ID] = at_venue()
+    known = reconcile(morning.desk)
+    asked = len(morning.venue.asked)
+    assert still_known(morning.desk, known) is known
+    assert len(morning.venue.asked) == asked
+    morning.ledger.append(CANCEL)
+    morning.venue.orders[ID] = at_venue(status="cancelled")
+    again = still_known(morning.desk, known)
+    assert again.book.orders[ID].state == "cancelled"
+    assert known.book.orders[ID].state == "open"
+
+
+def test_where_venue_and_ledger_differed_a_second_look_is_worth_its_time() -> None:
+    morning = Morning(*an_order_out(), ACCEPTED)
+    morning.venue.orders[ID] = at_venue(filled_shares=4)
+    morning.venue.shares_apart = {"AAA": 4}
+    known = reconcile(morning.desk)
+    assert known.apart_shares == {"AAA": 4}
+    morning.venue.shares_apart = {}
+    morning.venue.executions.append(a_fill(quantity_shares=4))
+    again = still_known(morning.desk, known)
+    assert (again.apart_shares, again.book.held_shares) == ({}, {"AAA": 4})
+
+
+def test_an_end_that_is_asked_for_once_more_is_worth_another_look_though_it_writes_no_row() -> None:
+    morning = Morning(*an_order_out(), ACCEPTED, CANCEL)
+    morning.venue.orders[ID] = at_venue()
+    before = morning.ledger.head()
+    assert end_day_orders(morning.desk, session=SESSION, reason="over")
+    assert (morning.venue.cancelled, morning.ledger.head()) == ([ID], before)
+
+
+def test_where_no_order_works_no_end_is_asked_for() -> None:
+    morning = Morning(intended(ORDER))
+    assert not end_day_orders(morning.desk, session=SESSION, reason="over")
+    assert (morning.venue.cancelled, morning.ledger.book().orders[ID].state) == ([], "voided")
 
 
 # Orders.
