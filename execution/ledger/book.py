@@ -98,8 +98,8 @@ class Book:
         words: by matter and subject, the newest signed word of a person.
         days: by exchange day, oldest first: reserved, filled, entries and realised, what went out and what was filled.
         epoch: part of every client order id; rises only when the ledger is restored from a backup.
-        unproven_ids: orders ever sent whose end the venue has not proven, as keys in the order they were decided: years
-            of orders are not looked through for the few that still matter. So are the rest of these.
+        unproven: by client order id, orders ever sent whose end the venue has not proven, in the order they were
+            decided: years of orders are not looked through for the few that still matter. So are the rest of these.
         order_ids_of: by cycle id, its orders in the order they were decided.
         order_ids_in: by symbol, its orders in the order they were decided.
         order_numbers: by client order id, its place in the order they were decided.
@@ -107,7 +107,7 @@ class Book:
         cycle_ids_of: by decision session, its cycles.
         fills_in: by symbol, its fills in the order they were booked.
         traded_at: by symbol, its newest fill.
-        open_symbols: symbols of which something is held, as keys.
+        held_shares: signed shares by symbol, sorted, zeros left out.
         strangers: by execution id, the place of each fill whose order was not known when it was booked.
         moved_at: the newest instant of a fill or a corporate action; None before the first.
         last_settled: the newest settle; None before the first.
@@ -132,7 +132,7 @@ class Book:
     words: Mapping[tuple[str, str], WordSigned] = field(default_factory=dict)
     days: Layered[date, RiskDay] = field(default_factory=lambda: Layered({}))
     epoch: int = 0
-    unproven_ids: Mapping[str, None] = field(default_factory=dict)
+    unproven: Mapping[str, OrderRecord] = field(default_factory=dict)
     order_ids_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     order_ids_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     order_numbers: Mapping[str, int] = field(default_factory=dict)
@@ -140,20 +140,16 @@ class Book:
     cycle_ids_of: Mapping[date, tuple[str, ...]] = field(default_factory=dict)
     fills_in: Mapping[str, tuple[FillBooked, ...]] = field(default_factory=dict)
     traded_at: Mapping[str, datetime] = field(default_factory=dict)
-    open_symbols: Mapping[str, None] = field(default_factory=dict)
+    held_shares: Mapping[str, Shares] = field(default_factory=dict)
     strangers: Mapping[str, int] = field(default_factory=dict)
     moved_at: datetime | None = None
     last_settled: SettleFinished | None = None
 
-    @cached_property
-    def held_shares(self) -> Mapping[str, Shares]:
-        """Signed shares by symbol, sorted, zeros left out."""
-        return {symbol: self.positions[symbol].shares for symbol in sorted(self.open_symbols)}
-
     @property
     def realised_usd(self) -> Decimal:
-        """Realised since the ledger began, over all symbols, dividends included."""
-        return sum((held.realised_usd for held in self.positions.values()), Decimal(0))
+        """Realised since the ledger began, dividends included: cash and cost of what is held beyond what was given."""
+        cost = sum((self.positions[symbol].cost_usd for symbol in self.held_shares), Decimal(0))
+        return self.cash_usd + cost - self.paid_in_usd
 
     @cached_property
     def foreign_symbols(self) -> frozenset[str]:
@@ -169,7 +165,7 @@ class Book:
     @cached_property
     def unproven_orders(self) -> tuple[OrderRecord, ...]:
         """Orders ever sent whose end the venue has not proven, in the order they were decided."""
-        return tuple(self.orders[order_id] for order_id in self.unproven_ids)
+        return tuple(self.unproven.values())
 
     @cached_property
     def unproven_in(self) -> Mapping[str, Sequence[OrderRecord]]:

@@ -104,7 +104,7 @@ class Folding:
         self._fills_in, self._traded_at = Layered(book.fills_in), Layered(book.traded_at)
         self._adjustments = book.adjustments
         self._quarantined, self._lifted = dict(book.quarantined), dict(book.lifted)
-        self._unproven_ids, self._open_symbols = dict(book.unproven_ids), dict(book.open_symbols)
+        self._unproven, self._held_shares = dict(book.unproven), dict(book.held_shares)
         self._strangers = dict(book.strangers)
 
     def book(self) -> Book:
@@ -129,7 +129,7 @@ class Folding:
             words=self._words,
             days=self._days,
             epoch=self._epoch,
-            unproven_ids=self._unproven_ids,
+            unproven=self._unproven,
             order_ids_of=self._order_ids_of,
             order_ids_in=self._order_ids_in,
             order_numbers=self._numbers,
@@ -137,7 +137,7 @@ class Folding:
             cycle_ids_of=self._cycle_ids_of,
             fills_in=self._fills_in,
             traded_at=self._traded_at,
-            open_symbols=self._open_symbols,
+            held_shares=self._held_shares,
             strangers=self._strangers,
             moved_at=self._moved_at,
             last_settled=self._last_settled,
@@ -356,21 +356,24 @@ class Folding:
         order_id = record.order.client_order_id
         self._orders[order_id] = record
         if not record.is_unproven:
-            self._unproven_ids.pop(order_id, None)
-        elif order_id not in self._unproven_ids:
-            # Orders go out in another order than they were decided, as exits do before entries.
-            number = self._numbers[order_id]
-            is_newest = not self._unproven_ids or self._numbers[next(reversed(self._unproven_ids))] < number
-            self._unproven_ids[order_id] = None
-            if not is_newest:
-                self._unproven_ids = dict.fromkeys(sorted(self._unproven_ids, key=self._numbers.__getitem__))
+            self._unproven.pop(order_id, None)
+            return
+        is_known = order_id in self._unproven
+        newest = next(reversed(self._unproven), None)
+        self._unproven[order_id] = record
+        # Orders go out in another order than they were decided, as exits do before entries.
+        if not is_known and newest is not None and self._numbers[order_id] < self._numbers[newest]:
+            self._unproven = {key: self._unproven[key] for key in sorted(self._unproven, key=self._numbers.__getitem__)}
 
     def _moved(self, position: Position, *, at: datetime) -> Position:
-        self._positions[position.symbol] = position
-        if position.shares:
-            self._open_symbols[position.symbol] = None
+        symbol, is_known = position.symbol, position.symbol in self._held_shares
+        self._positions[symbol] = position
+        if not position.shares:
+            self._held_shares.pop(symbol, None)
         else:
-            self._open_symbols.pop(position.symbol, None)
+            self._held_shares[symbol] = position.shares
+            if not is_known:
+                self._held_shares = dict(sorted(self._held_shares.items()))
         self._moved_at = at if self._moved_at is None else max(self._moved_at, at)
         return position
 

@@ -78,7 +78,9 @@ def test_cash_and_shares_equal_simple_sums(history: list[BrokerFill | CorporateA
 def test_cash_and_cost_equal_opening_cash_and_realised_profit(history: list[BrokerFill | CorporateActionEntry]) -> None:
     book = _book(history)
     cost = sum((held.cost_usd for held in book.positions.values()), Decimal(0))
-    assert book.cash_usd + cost == 100_000 + book.realised_usd
+    realised = sum((held.realised_usd for held in book.positions.values()), Decimal(0))
+    assert book.cash_usd + cost == 100_000 + realised
+    assert book.realised_usd == realised
     assert all(held.cost_usd == 0 for held in book.positions.values() if held.shares == 0)
 
 

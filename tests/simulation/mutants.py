@@ -352,8 +352,8 @@ MUTANTS = (
         "what is unknown is not looked up again",
         Change(
             "execution.ledger.book:Book.unproven_orders",
-            "for order_id in self.unproven_ids",
-            "for order_id in self.unproven_ids if self.orders[order_id].state not in ('unknown', 'missed')",
+            "self.unproven.values()",
+            "one for one in self.unproven.values() if one.state not in ('unknown', 'missed')",
         ),
         arena=LAGGING,
         breaks="I2 I9",

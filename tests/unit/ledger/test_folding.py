@@ -285,14 +285,14 @@ def test_unproven_orders_are_told_in_the_order_they_were_decided() -> None:
 def test_an_order_still_to_be_sent_is_not_among_the_unproven() -> None:
     first, second = an_order("AAA"), an_order("BBB")
     book = a_book(*BEGUN, intended(first), intended(second), sent(second))
-    assert list(book.unproven_ids) == [second.client_order_id]
+    assert list(book.unproven) == [second.client_order_id]
 
 
 def test_a_second_book_finds_the_unproven_of_the_first() -> None:
     first, second = an_order("AAA"), an_order("BBB")
     book = a_book(*BEGUN, intended(first), intended(second), sent(second))
     book = folded(book, [sent(first), accepted(second)])
-    assert list(book.unproven_ids) == [first.client_order_id, second.client_order_id]
+    assert list(book.unproven) == [first.client_order_id, second.client_order_id]
 
 
 def test_an_order_that_was_attached_to_another_knows_it_and_no_other_does() -> None:
@@ -301,6 +301,13 @@ def test_an_order_that_was_attached_to_another_knows_it_and_no_other_does() -> N
     book = a_book(*BEGUN, intended(entry), sent(entry), intended(stop), sent(stop), intended(other_stop))
     found = [book.entry_of(record) for record in book.orders_of(CYCLE)]
     assert found == [None, book.orders[entry.client_order_id], None]
+
+
+def test_what_was_paid_in_or_carried_away_realises_nothing() -> None:
+    fill = a_fill(price_usd=Decimal(50), fee_usd=Decimal(0))
+    moved = [an_adjustment(cash_usd=Decimal(5)), an_adjustment(symbol="AAA", shares_delta=-4)]
+    book = a_book(*BEGUN, intended(BUY), sent(BUY), *booked(fill), *moved)
+    assert (book.held_shares, book.realised_usd) == ({"AAA": 6}, 0)
 
 
 FILL = a_fill()
