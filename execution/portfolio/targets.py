@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+import msgspec
+
 from execution.domain.quantities import Shares
 
 LeftOutStage = Literal["universe", "no_data", "halted", "short", "score", "cost", "unknown", "slots", "size"]
@@ -40,9 +42,11 @@ class Target:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeftOut:
-    """A symbol that gets no target, the stage that said no, and why; `rank` is None when it has no score."""
+class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A symbol that gets no target, the stage that said no, and why; `rank` is None when it has no score.
+
+    A struct, for most of a universe is left out at every decision.
+    """
 
     symbol: str
     stage: LeftOutStage

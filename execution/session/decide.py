@@ -5,8 +5,11 @@ sessions is sold. Every symbol asked about gets exactly one decision.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
+
+import msgspec
+from msgspec.structs import replace
 
 from execution.domain.decisions import Outcome
 from execution.domain.orders import ProposedOrder
@@ -22,9 +25,8 @@ from execution.risk.pre_trade import Approved, Blocked, Verdict, review
 from execution.risk.trading_context import TradingContext
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SymbolDecision:
-    """One symbol's decision.
+class SymbolDecision(msgspec.Struct, frozen=True, kw_only=True):
+    """One symbol's decision. A struct, as the why-row it becomes.
 
     Attributes:
         stage: the first stage that said no, or the one that said yes.

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from msgspec.structs import replace
+
 from execution.domain.decisions import WhyRow
 from execution.domain.errors import DataError, ProofError
 from execution.domain.quantities import Shares
@@ -49,15 +51,11 @@ def planned_rows(
         held_shares: shares held before the decision.
         plan_hash: the plan the rows belong to.
     """
-    shared = _hashes(desk, plan_hash) | _origin(batch, batch_hash)
+    # What all of them say stands in a row of its own, and each symbol's is that one with what is said of it.
+    shared = _hashes(desk, plan_hash) | _origin(batch, batch_hash) | _of_signal(None)
+    empty = WhyRow(session=session, symbol="", outcome="none", stage="", reason="", **shared)
     return tuple(
-        WhyRow(
-            session=session,
-            **_decided(desk, decision, session),
-            held_shares=held_shares.get(symbol, 0),
-            **_of_signal(signals.get(symbol)),
-            **shared,
-        )
+        _planned(desk, empty, decision, signals.get(symbol), held_shares.get(symbol, 0))
         for symbol, decision in decisions.by_symbol.items()
     )
 
@@ -81,25 +79,31 @@ def missed_rows(desk: Desk, *, session: date, reason: str, held_shares: Mapping[
     )
 
 
-def _decided(desk: Desk, decision: SymbolDecision, session: date) -> dict[str, Any]:
+def _planned(
+    desk: Desk, empty: WhyRow, decision: SymbolDecision, signal: SymbolSignal | None, held_shares: Shares
+) -> WhyRow:
+    row = replace(
+        empty,
+        symbol=decision.symbol,
+        outcome=decision.outcome,
+        stage=decision.stage,
+        reason=decision.reason,
+        checks=decision.checks,
+        target_weight=decision.target_weight,
+        held_shares=held_shares,
+    )
+    if signal is not None:
+        row = replace(row, **_of_signal(signal))
     order, shares = decision.order, decision.shares
-    columns: dict[str, Any] = {
-        "symbol": decision.symbol,
-        "outcome": decision.outcome,
-        "stage": decision.stage,
-        "reason": decision.reason,
-        "checks": decision.checks,
-        "target_weight": decision.target_weight,
-    }
-    if order is not None and shares:
-        order_id = desk.order_id(session, symbol=order.symbol, side=order.side, leg=order.leg)
-        columns |= {
-            "shares": shares if order.side == "buy" else -shares,
-            "limit_usd": order.limit_usd,
-            "stop_usd": order.stop_usd,
-            "client_order_id": order_id,
-        }
-    return columns
+    if order is None or not shares:
+        return row
+    return replace(
+        row,
+        shares=shares if order.side == "buy" else -shares,
+        limit_usd=order.limit_usd,
+        stop_usd=order.stop_usd,
+        client_order_id=desk.order_id(row.session, symbol=order.symbol, side=order.side, leg=order.leg),
+    )
 
 
 def _of_signal(signal: SymbolSignal | None) -> dict[str, Any]:
