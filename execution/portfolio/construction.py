@@ -77,7 +77,6 @@ def target_positions(
     candidates = [place for place in places if isinstance(place, Candidate)]
     slots = max(0, policy.max_names - len(held))
     closes = {signal.symbol: signal.close_usd for signal in signals}
-    closes = {signal.symbol: signal.close_usd for signal in signals}
     room = room_weight(closes_usd=closes, held_shares=held, equity_usd=equity_usd, heat=heat, policy=policy)
     chosen, unknown = candidates[:slots], list[LeftOut]()
     if policy.spread == "risk_parity":

@@ -6,10 +6,11 @@ sizing and checks, with the reason "unknown".
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, Final, get_args
 
 from execution.domain.orders import SYMBOL
@@ -19,7 +20,9 @@ from execution.session.answers import HIGHEST_PRICE_USD, MOST_CASH_USD
 
 _HASHES: Final = ("snapshot_hash", "features_hash", "settings_hash", "code_hash", "model_hash")
 _FIELDS: Final = tuple(field.name for field in fields(SymbolSignal))
+_VALUES: Final[Callable[[SymbolSignal], tuple[Any, ...]]] = attrgetter(*_FIELDS)
 _NO_NUMBERS: Final = frozenset({str, bool, int, type(None)})
+_NUMBERS: Final[dict[type, Callable[[Any], bool]]] = {float: math.isfinite, Decimal: Decimal.is_finite}
 _HEXADECIMAL: Final = frozenset("0123456789abcdef")
 _HASH_LENGTH: Final = 64
 _MOST_SESSIONS_AHEAD: Final = 260
@@ -31,6 +34,16 @@ _HIGHEST_VOLATILITY: Final = 10
 _MOST_RETURNS: Final = 60
 _HIGHEST_SCORE: Final = 1_000_000
 _REGIMES: Final = get_args(Regime)
+_BOUNDS: Final[tuple[tuple[str, Any, Any, bool], ...]] = (
+    ("score", -_HIGHEST_SCORE, _HIGHEST_SCORE, False),
+    ("close_usd", 0, HIGHEST_PRICE_USD, True),
+    ("atr14_usd", 0, HIGHEST_PRICE_USD, True),
+    ("adv20_shares", 0, _MOST_VOLUME_SHARES, False),
+    ("dollar_volume_20d_usd", 0, MOST_CASH_USD, False),
+    ("expected_return_bps", -_HIGHEST_BPS, _HIGHEST_BPS, False),
+    ("probability_up", 0, 1, False),
+    ("volatility_20d", 0, _HIGHEST_VOLATILITY, False),
+)
 # Nobody schedules a release so far ahead: seconds were read as something else.
 _FURTHEST_EVENT: Final = timedelta(days=1_100)
 # Two amounts of one symbol that should be near each other: further apart than so many times, a unit is wrong.
@@ -49,9 +62,9 @@ def signal_faults(signal: SymbolSignal, as_of: datetime) -> tuple[str, ...]:
         signal: what the batch says of one symbol.
         as_of: the batch's cut-off; what is said to come next comes after it.
     """
-    found = (*_faults_of_numbers(signal), *_faults_of_words(signal), _fault_of_units(signal))
-    event = _fault_of_event("next_event_at", signal.next_event_at, as_of)
-    return tuple(fault for fault in (*found, event) if fault)
+    units, event = _fault_of_units(signal), _fault_of_event("next_event_at", signal.next_event_at, as_of)
+    told = (*_faults_of_numbers(signal), *_faults_of_words(signal), units, event)
+    return tuple(filter(None, told))
 
 
 def _faults_of_the_whole(batch: SignalBatch) -> Iterator[str]:
@@ -74,9 +87,10 @@ def _faults_of_the_whole(batch: SignalBatch) -> Iterator[str]:
             yield f"symbol {signal.symbol!r}, expected an exchange symbol"
         if signal.features_hash is not None and not _is_hash(signal.features_hash):
             yield f"{signal.symbol} features_hash {signal.features_hash!r}, expected 64 hexadecimal digits"
-        for name in _FIELDS:
-            value = getattr(signal, name)
-            if type(value) not in _NO_NUMBERS and not _is_finite(value):
+        for name, value in zip(_FIELDS, _VALUES(signal), strict=True):
+            kind = type(value)
+            is_finite = kind in _NO_NUMBERS or _NUMBERS.get(kind, _is_finite)(value)
+            if not is_finite:
                 yield f"{signal.symbol} {name} is not finite"
 
 
@@ -93,14 +107,11 @@ def _faults_of_the_market(batch: SignalBatch) -> Iterator[str]:
 
 
 def _faults_of_numbers(signal: SymbolSignal) -> Iterator[str]:
-    yield _within("score", signal.score, -_HIGHEST_SCORE, _HIGHEST_SCORE)
-    yield _within("close_usd", signal.close_usd, 0, HIGHEST_PRICE_USD, is_open=True)
-    yield _within("atr14_usd", signal.atr14_usd, 0, HIGHEST_PRICE_USD, is_open=True)
-    yield _within("adv20_shares", signal.adv20_shares, 0, _MOST_VOLUME_SHARES)
-    yield _within("dollar_volume_20d_usd", signal.dollar_volume_20d_usd, 0, MOST_CASH_USD)
-    yield _within("expected_return_bps", signal.expected_return_bps, -_HIGHEST_BPS, _HIGHEST_BPS)
-    yield _within("probability_up", signal.probability_up, 0, 1)
-    yield _within("volatility_20d", signal.volatility_20d, 0, _HIGHEST_VOLATILITY)
+    for name, least, most, is_open in _BOUNDS:
+        value = getattr(signal, name)
+        # Nearly all lie between the two; only at them and beyond the rule itself is asked.
+        if value is not None and not least < value < most:
+            yield _within(name, value, least, most, is_open=is_open)
     yield _within("number of returns_60d", len(signal.returns_60d), 0, _MOST_RETURNS)
     if not _are_within(signal.returns_60d, -1, _HIGHEST_RETURN):
         for value in signal.returns_60d:
@@ -132,7 +143,7 @@ def _fault_of_units(signal: SymbolSignal) -> str:
     if range_usd is not None and range_usd > close * _FURTHEST_APART:
         return f"atr14_usd {range_usd} beside close_usd {close}: one of them is in another unit"
     traded_usd, shares = signal.dollar_volume_20d_usd, signal.adv20_shares
-    if not traded_usd or not shares or min(traded_usd, Decimal(shares)) < 0:
+    if not traded_usd or not shares or traded_usd < 0 or shares < 0:
         return ""
     mean_price = traded_usd / shares
     if max(mean_price, close) > _FURTHEST_APART * min(mean_price, close):

@@ -37,7 +37,8 @@ def holdings_of(
         batch: what is known of the symbols and the market; None in a session without one.
         prices_usd: price of each held symbol, as the rules judge it; absent is unknown.
     """
-    signals = {signal.symbol: signal for signal in batch.signals} if batch else {}
+    # Without a rule nobody asks for the facts, of which some look far back and some at the whole batch.
+    signals = {signal.symbol: signal for signal in batch.signals} if batch and rules else {}
     ranks = _rank_fractions(signals.values())
     foreign = book.foreign_symbols
     holdings = {}
@@ -47,7 +48,6 @@ def holdings_of(
             continue
         held = max(1, calendar.index(session) - _session_index(calendar, position.entered_at) + 1)
         due = None
-        # Without a rule nobody asks for the facts, some of which look far back.
         if rules:
             price, signal = (prices_usd or {}).get(symbol), signals.get(symbol)
             facts = PositionFacts(
