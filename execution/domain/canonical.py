@@ -12,7 +12,8 @@ from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
-from functools import cache, partial
+from functools import cache, lru_cache, partial
+from operator import attrgetter
 from typing import Any, Final
 
 import orjson
@@ -51,7 +52,8 @@ def _plain(value: Any) -> Any:
 def _form_of(kind: type) -> Callable[[Any], Any]:
     """Return how values of a type are written; asked once for each type, for batches hold hundreds of thousands."""
     if is_dataclass(kind) and not issubclass(kind, Enum):
-        return partial(_plain_record, tuple(field.name for field in fields(kind)))
+        names = tuple(sorted(field.name for field in fields(kind)))
+        return partial(_plain_record, names, attrgetter(*names)) if len(names) > 1 else partial(_plain_few, names)
     for base, form in _FORMS.items():
         # No number but a float itself: a subclass may be written in another way.
         if kind is base or (base is not float and issubclass(kind, base)):
@@ -59,8 +61,13 @@ def _form_of(kind: type) -> Callable[[Any], Any]:
     raise TypeError(f"{kind.__name__} has no canonical form")
 
 
-def _plain_record(names: tuple[str, ...], record: Any) -> dict[str, Any]:
-    return {name: value if type(value := getattr(record, name)) in _AS_THEY_ARE else _plain(value) for name in names}
+def _plain_record(names: tuple[str, ...], values: Callable[[Any], tuple[Any, ...]], record: Any) -> dict[str, Any]:
+    told = zip(names, values(record), strict=True)
+    return {name: value if type(value) in _AS_THEY_ARE else _plain(value) for name, value in told}
+
+
+def _plain_few(names: tuple[str, ...], record: Any) -> dict[str, Any]:
+    return {name: _plain(getattr(record, name)) for name in names}
 
 
 def _plain_float(value: float) -> str:
@@ -76,6 +83,7 @@ def _plain_decimal(value: Decimal) -> str:
     return format(value.normalize(), "f") if value else "0"
 
 
+@lru_cache(maxsize=1024)
 def _plain_datetime(value: datetime) -> str:
     if value.tzinfo is None:
         raise ValueError(f"naive datetime {value!r}: expected a timezone")
@@ -83,7 +91,7 @@ def _plain_datetime(value: datetime) -> str:
 
 
 def _plain_mapping(value: Mapping[Any, Any]) -> dict[str, Any]:
-    if any(not isinstance(key, str) for key in value):
+    if set(map(type, value)) - {str} and any(not isinstance(key, str) for key in value):
         raise ValueError("a mapping with keys that are not strings has no canonical form")
     return {key: _plain(item) for key, item in value.items()}
 
