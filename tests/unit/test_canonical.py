@@ -1,6 +1,6 @@
 """Equal values give equal bytes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
@@ -22,6 +22,16 @@ class Colour(Enum):
 class Row:
     when: datetime
     paid: Decimal
+
+
+@dataclass(frozen=True)
+class Signal:
+    score: float | None
+    weight: float
+    paid: Decimal
+    parts: dict[str, float]
+    seen_at: datetime | None
+    returns: tuple[float, ...]
 
 
 NOON = datetime(2024, 3, 5, 12, 0, tzinfo=UTC)
@@ -68,6 +78,49 @@ def test_floats_in_a_row_are_written_as_each_of_them_is(values: list[float]) -> 
 @pytest.mark.parametrize("value", [1e-4, 9.99e-5, -1.5e-5, 5e-324, 1e15, 1e16, -9999999999999998.0, 1e300, -0.0, 0.0])
 def test_a_float_is_written_alike_alone_and_in_a_row(value: float) -> None:
     assert canonical_bytes((value, 0.5)) == b"[" + canonical_bytes(value) + b',"0.5"]'
+
+
+FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+TINY_OR_HUGE = st.sampled_from([9.99e-5, -1.5e-5, 1e-6, 5e-324, 1e15, 1e16, -0.0, 10.00001, 1e300])
+SIGNALS = st.builds(
+    Signal,
+    score=st.none() | FLOATS,
+    weight=FLOATS | TINY_OR_HUGE,
+    paid=st.decimals(allow_nan=False, allow_infinity=False, places=6),
+    parts=st.dictionaries(st.text(max_size=3), FLOATS | TINY_OR_HUGE, max_size=3),
+    seen_at=st.none() | st.just(NOON),
+    returns=st.lists(FLOATS | TINY_OR_HUGE, max_size=4).map(tuple),
+)
+
+
+@given(st.lists(SIGNALS, min_size=1, max_size=24))
+@settings(deadline=None)
+def test_many_records_are_written_as_each_of_them_is(signals: list[Signal]) -> None:
+    each = b",".join(map(canonical_bytes, signals))
+    assert canonical_bytes(signals) == canonical_bytes(tuple(signals)) == b"[" + each + b"]"
+
+
+@given(SIGNALS)
+@settings(deadline=None)
+def test_a_record_is_written_as_the_plainest_program_would(signal: Signal) -> None:
+    told = {
+        "score": None if signal.score is None else repr(signal.score),
+        "weight": repr(signal.weight),
+        "paid": format(signal.paid.normalize(), "f") if signal.paid else "0",
+        "parts": {name: repr(value) for name, value in signal.parts.items()},
+        "seen_at": None if signal.seen_at is None else "2024-03-05T12:00:00.000000Z",
+        "returns": [repr(value) for value in signal.returns],
+    }
+    assert canonical_bytes(signal) == orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
+
+
+@pytest.mark.parametrize("field", ["score", "weight", "returns", "parts"])
+def test_one_number_that_is_none_among_many_records_is_refused(field: str) -> None:
+    nan = float("nan")
+    wrong = {"returns": (0.5, nan), "parts": {"a": nan}}.get(field, nan)
+    signals = [Signal(0.5, 0.5, Decimal(1), {"a": 0.5}, None, (0.5, 0.5))] * 9
+    with pytest.raises(ValueError, match="nan has no canonical form: use None"):
+        canonical_bytes([*signals, replace(signals[0], **{field: wrong})])
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf"), float("-inf")])
