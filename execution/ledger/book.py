@@ -11,6 +11,8 @@ from decimal import Decimal
 from functools import cached_property
 from itertools import takewhile
 
+import msgspec
+
 from execution.domain.events import (
     AccountAdjusted,
     AccountOpened,
@@ -42,8 +44,7 @@ Alarm = ControlChanged | SymbolQuarantined
 """The account was halted, or a symbol of it put into quarantine."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CycleRecord:
+class CycleRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One decision session of one strategy on one account.
 
     Attributes:

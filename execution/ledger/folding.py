@@ -1,10 +1,11 @@
 """Events into the book: which fact changes what, and which facts do not follow from what was before."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import date, datetime
 from functools import singledispatchmethod
 from typing import Any
+
+from msgspec.structs import replace
 
 from execution.domain.errors import IllegalTransition, SameIdOtherOrder
 from execution.domain.events import (

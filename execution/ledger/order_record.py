@@ -1,9 +1,12 @@
 """One order's life in the ledger: which facts may follow which, and what each leaves behind."""
 
-from dataclasses import dataclass, replace
+import dataclasses
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final, Literal
+
+import msgspec
+from msgspec.structs import replace
 
 from execution.domain.errors import IllegalTransition
 from execution.domain.events import (
@@ -22,7 +25,7 @@ from execution.domain.events import (
     SubmissionStarted,
 )
 from execution.domain.orders import BrokerFill, OrderRequest
-from execution.domain.quantities import Shares, state_shares
+from execution.domain.quantities import Shares, stated_shares
 
 LedgerOrderState = Literal[
     "intended",
@@ -82,9 +85,8 @@ _STATE_AFTER: Final[dict[type[OrderEvent], LedgerOrderState]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderRecord:
-    """An order as the ledger knows it.
+class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """An order as the ledger knows it. A struct, for each fact of its life makes another one.
 
     Attributes:
         leg: entry, exit, stop, or a numbered leg.
@@ -118,10 +120,6 @@ class OrderRecord:
     is_cancel_requested: bool = False
     followed_by: str | None = None
     note: str = ""
-
-    def __post_init__(self) -> None:
-        """Give its size the one form equal sizes have."""
-        state_shares(self, "filled_shares")
 
     @classmethod
     def intended(cls, event: OrderIntended, session: date) -> "OrderRecord":
@@ -177,9 +175,7 @@ class OrderRecord:
             case SubmissionRepeated():
                 return replace(self, repeated_at=event.at)
             case OrderAmended():
-                order = replace(self.order, quantity_shares=event.quantity_shares)
-                order = replace(order, limit_usd=event.limit_usd, stop_usd=event.stop_usd)
-                return replace(self, order=order, terms_at=event.at)
+                return replace(self, order=_amended(self.order, event), terms_at=event.at)
             case _:
                 return replace(self, state=_STATE_AFTER[type(event)], note=event.reason)
 
@@ -222,7 +218,7 @@ class OrderRecord:
         """
         if self.sent_at is None:
             raise IllegalTransition(f"fill {fill.execution_id} of order {fill.client_order_id}, which was never sent")
-        filled = self.filled_shares + fill.quantity_shares
+        filled = stated_shares(self.filled_shares + fill.quantity_shares)
         if filled > self.order.quantity_shares or (fill.symbol, fill.side) != (self.order.symbol, self.order.side):
             raise IllegalTransition(
                 f"fill {fill.execution_id} ({fill.side} {fill.quantity_shares} {fill.symbol}) does not fit order "
@@ -240,7 +236,13 @@ class OrderRecord:
         """Return the record after the venue took back one of its executions; its state is the venue's to change."""
         return replace(
             self,
-            filled_shares=self.filled_shares - fill.quantity_shares,
+            filled_shares=stated_shares(self.filled_shares - fill.quantity_shares),
             filled_usd=self.filled_usd - fill.quantity_shares * fill.price_usd,
             fee_usd=self.fee_usd + fill.fee_usd,
         )
+
+
+def _amended(order: OrderRequest, event: OrderAmended) -> OrderRequest:
+    return dataclasses.replace(
+        order, quantity_shares=event.quantity_shares, limit_usd=event.limit_usd, stop_usd=event.stop_usd
+    )

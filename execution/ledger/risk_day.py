@@ -3,17 +3,18 @@
 New York sessions lie within one UTC day, so the date of an instant is its exchange day.
 """
 
-from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+
+import msgspec
+from msgspec.structs import replace
 
 from execution.domain.events import FillBooked
 from execution.ledger.order_record import OrderRecord
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RiskDay:
-    """One exchange day.
+class RiskDay(msgspec.Struct, frozen=True, kw_only=True):
+    """One exchange day. A struct, for each fact of its orders makes another one.
 
     Attributes:
         reserved_usd: what orders sent that day may cost whose end the venue has not proven; freed in the transaction

@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import dagster as dg
+import msgspec
 import pyarrow as pa
 import pytest
 import time_machine
@@ -333,7 +334,8 @@ def test_an_entry_that_works_after_its_session_is_stuck(traded: TradedHome, monk
     traded.days.live(FIRST)
     book = traded.days.desk.ledger.book()
     name, entry = next((name, one) for name, one in book.orders.items() if one.leg == "entry")
-    working = replace(book, orders={**book.orders, name: replace(entry, state="open", filled_shares=Decimal(0))})
+    at_work = msgspec.structs.replace(entry, state="open", filled_shares=0)
+    working = replace(book, orders={**book.orders, name: at_work})
     watch, channel = watch_over(traded)
     monkeypatch.setattr(watch, "_book", lambda: working)
     FileClock(traded.home.clock).advance_to(CALENDAR.bars_known_at(SESSIONS[1]))

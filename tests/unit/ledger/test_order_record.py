@@ -5,6 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace as changed
 
 from execution.domain.errors import IllegalTransition
 from execution.domain.events import (
@@ -79,7 +80,7 @@ STOP = an_order(side="sell", leg="stop", order_type="stop", limit_usd=None, stop
 @pytest.mark.parametrize("state", sorted(ALLOWED))
 @pytest.mark.parametrize("name", sorted(EVENTS))
 def test_only_lawful_facts_follow(state: str, name: str) -> None:
-    record = replace(INTENDED, state=state, sent_at=None if state in ("intended", "voided") else AT)
+    record = changed(INTENDED, state=state, sent_at=None if state in ("intended", "voided") else AT)
     if name in ALLOWED[state]:
         assert record.after(EVENTS[name]).state == ALLOWED[state][name]
     else:
@@ -154,7 +155,7 @@ def test_an_intended_order_keeps_what_was_decided() -> None:
 
 def test_an_order_on_its_way_has_its_size_its_instant_and_its_reservation() -> None:
     event = SubmissionStarted(at=LATER, client_order_id=ID, quantity_shares=4, reserved_usd=Decimal("204.35"))
-    assert INTENDED.after(event) == replace(
+    assert INTENDED.after(event) == changed(
         INTENDED,
         state="in_flight",
         order=replace(ORDER, quantity_shares=4),
@@ -177,27 +178,27 @@ def test_no_shares_at_all_are_never_sent() -> None:
 def test_an_accepted_order_bears_the_number_of_the_venue_and_no_doubt() -> None:
     doubted = INTENDED.after(EVENTS["sent"]).after(EVENTS["unknown"])
     assert doubted.note == "timed out"
-    assert doubted.after(EVENTS["accepted"]) == replace(doubted, state="open", broker_order_id="v-1", note="")
+    assert doubted.after(EVENTS["accepted"]) == changed(doubted, state="open", broker_order_id="v-1", note="")
 
 
 def test_a_wish_to_cancel_is_remembered_and_proves_nothing() -> None:
     opened = INTENDED.after(EVENTS["sent"]).after(EVENTS["accepted"])
-    assert opened.after(EVENTS["cancel"]) == replace(opened, is_cancel_requested=True)
+    assert opened.after(EVENTS["cancel"]) == changed(opened, is_cancel_requested=True)
 
 
 def test_a_repeat_is_remembered_beside_the_first_sending() -> None:
     flying = INTENDED.after(EVENTS["sent"])
-    assert flying.after(replace(EVENTS["repeated"], at=LATER)) == replace(flying, repeated_at=LATER)
+    assert flying.after(replace(EVENTS["repeated"], at=LATER)) == changed(flying, repeated_at=LATER)
 
 
 def test_an_amended_order_has_the_terms_of_the_venue_and_since_when() -> None:
     stop = OrderRecord.intended(intended(STOP), SESSION)
-    sent = replace(stop, state="open", sent_at=AT, terms_at=AT, broker_order_id="v-2")
+    sent = changed(stop, state="open", sent_at=AT, terms_at=AT, broker_order_id="v-2")
     event = OrderAmended(
         at=LATER, client_order_id=STOP.client_order_id, quantity_shares=30, limit_usd=None, stop_usd=Decimal("15.50")
     )
     order = replace(STOP, quantity_shares=30, stop_usd=Decimal("15.50"))
-    assert sent.after(event) == replace(sent, order=order, terms_at=LATER)
+    assert sent.after(event) == changed(sent, order=order, terms_at=LATER)
 
 
 def test_an_amended_limit_replaces_the_old_one() -> None:
@@ -208,13 +209,13 @@ def test_an_amended_limit_replaces_the_old_one() -> None:
 @pytest.mark.parametrize("name", ["refused", "unknown", "missed", "written_off"])
 def test_what_closes_or_doubts_an_order_says_why(name: str) -> None:
     flying = INTENDED.after(EVENTS["sent"])
-    assert flying.after(EVENTS[name]) == replace(flying, state=name, note=EVENTS[name].reason)
+    assert flying.after(EVENTS[name]) == changed(flying, state=name, note=EVENTS[name].reason)
 
 
 def test_an_ended_order_says_how_and_why() -> None:
     opened = INTENDED.after(EVENTS["sent"]).after(EVENTS["accepted"]).after_fill(a_fill(quantity_shares=3))
     event = OrderEnded(at=LATER, client_order_id=ID, status="expired", filled_shares=3, reason="end of the day")
-    assert opened.after(event) == replace(opened, state="expired", note="end of the day")
+    assert opened.after(event) == changed(opened, state="expired", note="end of the day")
 
 
 def test_a_fact_out_of_place_says_what_it_may_follow() -> None:
@@ -229,7 +230,7 @@ def test_fills_add_up_in_shares_value_and_fees() -> None:
     once = sent.after_fill(a_fill(quantity_shares=4, price_usd=Decimal("50.10"), fee_usd=Decimal("0.35")))
     twice = once.after_fill(a_fill("x2", quantity_shares=6, price_usd=Decimal("50.60"), fee_usd=Decimal("0.15")))
     assert (once.filled_shares, once.filled_usd, once.fee_usd) == (4, Decimal("200.40"), Decimal("0.35"))
-    assert twice == replace(sent, filled_shares=10, filled_usd=Decimal("504.00"), fee_usd=Decimal("0.50"))
+    assert twice == changed(sent, filled_shares=10, filled_usd=Decimal("504.00"), fee_usd=Decimal("0.50"))
     assert twice.average_fill_usd == Decimal("50.40")
     assert sent.average_fill_usd is None
 
@@ -255,15 +256,15 @@ def test_a_fill_taken_back_leaves_the_shares_and_value_there_were_and_its_own_fe
     filled = sent.after_fill(a_fill(quantity_shares=4)).after_fill(a_fill("x2", quantity_shares=6))
     bust = a_fill("x3", side="sell", quantity_shares=6, fee_usd=Decimal("-0.30"), reverses="x2")
     once = sent.after_fill(a_fill(quantity_shares=4))
-    assert filled.after_reversal(bust) == replace(once, fee_usd=Decimal("0.40"))
+    assert filled.after_reversal(bust) == changed(once, fee_usd=Decimal("0.40"))
 
 
 @pytest.mark.parametrize("state", ["in_flight", "unknown", "open"])
 def test_an_order_that_may_trade_exposes_what_is_not_filled(state: str) -> None:
-    record = replace(INTENDED, state=state, sent_at=AT).after_fill(a_fill(quantity_shares=4))
+    record = changed(INTENDED, state=state, sent_at=AT).after_fill(a_fill(quantity_shares=4))
     assert (record.exposed_shares, record.is_unproven) == (6, True)
 
 
 @pytest.mark.parametrize("state", ["intended", "missed", "filled", "cancelled", "refused", "voided", "written_off"])
 def test_an_order_that_cannot_trade_exposes_nothing(state: str) -> None:
-    assert replace(INTENDED, state=state, sent_at=AT).exposed_shares == 0
+    assert changed(INTENDED, state=state, sent_at=AT).exposed_shares == 0

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 
@@ -196,7 +197,7 @@ class RewritingLedger:
         record = book.orders[order_id]
         order_changes = {key: value for key, value in self.changes.items() if key in ORDER_FIELDS}
         rest = {key: value for key, value in self.changes.items() if key not in ORDER_FIELDS}
-        changed = replace(record, order=replace(record.order, **order_changes), **rest)
+        changed = msgspec.structs.replace(record, order=replace(record.order, **order_changes), **rest)
         return replace(book, orders={**book.orders, order_id: changed})
 
     def __getattr__(self, name: str) -> Any:
