@@ -67,7 +67,9 @@ class OrderRequest:
         state_shares(self, "quantity_shares")
 
     def of_size(self, quantity_shares: Shares) -> "OrderRequest":
-        """Return the order, and what is attached to it, for another number of shares."""
+        """Return the order, and what is attached to it, for a number of shares."""
+        if quantity_shares == self.quantity_shares and not self.attached:
+            return self
         attached = tuple(replace(leg, quantity_shares=quantity_shares) for leg in self.attached)
         return replace(self, quantity_shares=quantity_shares, attached=attached)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 
 from execution.domain.canonical import content_hash
 from execution.domain.errors import Halted
@@ -19,6 +20,11 @@ from execution.session.monitor_pace import MonitorPolicy
 from execution.session.send_policy import ApprovalPolicy, SendPolicy
 from execution.session.time_agreement import TimeAgreement
 from execution.trading_calendar import TradingCalendar
+
+
+@lru_cache(maxsize=16)
+def _limits_hash(limits: RiskLimits) -> str:
+    return content_hash(limits.told())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +80,7 @@ class Desk:
     @property
     def limits_hash(self) -> str:
         """Content hash of the risk limits."""
-        return content_hash(self.limits.told())
+        return _limits_hash(self.limits)
 
     @property
     def sized_by(self) -> SizingPolicy:

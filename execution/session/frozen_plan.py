@@ -1,14 +1,17 @@
 """What a plan is once decided: its orders under derived ids, its content under one hash, its row in the ledger."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 from execution.domain.canonical import canonical_bytes
 from execution.domain.events import GateJudged, OrderIntended, PlanHeld, PlanRecorded
 from execution.domain.orders import OrderRequest, ProposedOrder
 from execution.domain.quantities import stated_shares
+from execution.portfolio.sizing_policy import SizingPolicy
 from execution.risk.trading_context import TradingContext
 from execution.session.approval import PLANS_FOLDER, frozen_orders
 from execution.session.basis import Basis
@@ -42,7 +45,7 @@ def frozen(desk: Desk, context: TradingContext, basis: Basis, orders: tuple[Orde
         "batch_hash": basis.batch_hash,
         "hold_reason": basis.hold_reason,
         "limits_hash": desk.limits_hash,
-        "sizing": _sizing(desk),
+        "sizing": _told(desk.sized_by),
         "exits": [rule.model_dump() for rule in desk.exits],
         "expires_at": desk.submit_until(session),
         "settings_hash": desk.settings_hash,
@@ -94,11 +97,12 @@ def gate_event(basis: Basis, planned: PlanRecorded | PlanHeld) -> tuple[GateJudg
     )
 
 
-def _sizing(desk: Desk) -> dict[str, Any]:
+@lru_cache(maxsize=16)
+def _told(sizing: SizingPolicy) -> Mapping[str, Any]:
     # Plans are older than these choices: one that leaves them alone keeps its bytes.
-    chosen, fields = desk.sized_by, type(desk.sized_by).model_fields
-    told = chosen.model_dump()
-    return {n: value for n, value in told.items() if n not in _NEWER or getattr(chosen, n) != fields[n].default}
+    fields = type(sizing).model_fields
+    told = sizing.model_dump()
+    return {n: value for n, value in told.items() if n not in _NEWER or getattr(sizing, n) != fields[n].default}
 
 
 def _rungs(desk: Desk, decision: SymbolDecision, session: date) -> tuple[OrderIntended, ...]:

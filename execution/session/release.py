@@ -5,6 +5,7 @@ verified each time the release is read.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from execution.domain.canonical import content_hash
@@ -67,21 +68,21 @@ def approve_release(desk: Desk, *, model_hash: str | None, approver: str, word: 
 
 
 def _release(desk: Desk, *, model_hash: str | None, approver: str) -> ReleaseApproved:
-    parts = {
-        "code_hash": desk.code_hash,
-        "settings_hash": desk.settings_hash,
-        "schema_version": SCHEMA_VERSION,
-        "model_hash": model_hash,
-    }
     return ReleaseApproved(
         at=desk.clock.now(),
-        release_id=content_hash(parts),
+        release_id=_release_id(desk.code_hash, desk.settings_hash, SCHEMA_VERSION, model_hash),
         code_hash=desk.code_hash,
         settings_hash=desk.settings_hash,
         schema_version=SCHEMA_VERSION,
         model_hash=model_hash,
         approver=approver,
     )
+
+
+@lru_cache(maxsize=16)
+def _release_id(code_hash: str, settings_hash: str, schema_version: int, model_hash: str | None) -> str:
+    parts = {"code_hash": code_hash, "settings_hash": settings_hash, "model_hash": model_hash}
+    return content_hash({**parts, "schema_version": schema_version})
 
 
 def _record(desk: Desk, release: ReleaseApproved, proof: tuple[WordSigned, ...] = ()) -> None:

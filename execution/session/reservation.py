@@ -5,7 +5,7 @@ executors that race for the last dollar are decided one after the other.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -76,13 +76,13 @@ def refused_at_send(
     """Return why the newest book does not let an order out, or None; what reduces risk is not asked a second time."""
     if record.order.leg != "entry":
         return None
-    order = replace(_proposed(record), quantity_shares=quantity_shares)
+    order = _proposed(record, quantity_shares)
     entries = [other for other in book.orders_of(record.cycle_id) if other.order.leg == "entry"]
     sent = [other for other in entries if other.sent_at is not None and not _is_given_up(other)]
     bought = [_only_bought(book, other) for other in entries if _is_given_up(other)]
     return last_look(
         order=order,
-        sent_entries=[*map(_proposed, sent), *bought],
+        sent_entries=[*(_proposed(other, other.order.quantity_shares) for other in sent), *bought],
         context=_context(desk, view, book, record, now),
         limits=desk.limits,
     )
@@ -92,7 +92,7 @@ def reserved_usd(desk: Desk, record: OrderRecord, quantity_shares: Shares) -> De
     """Return what an order may cost at its worst price, fees included; a sale costs nothing."""
     if record.order.side == "sell":
         return Decimal(0)
-    return cost_usd(quantity_shares, worst_price_usd(_proposed(record)), desk.limits)
+    return cost_usd(quantity_shares, worst_price_usd(_proposed(record, quantity_shares)), desk.limits)
 
 
 def _context(desk: Desk, view: SendView, book: Book, record: OrderRecord, now: datetime) -> TradingContext:
@@ -162,17 +162,17 @@ def _is_given_up(record: OrderRecord) -> bool:
 
 def _only_bought(book: Book, record: OrderRecord) -> ProposedOrder:
     # The rest goes out again as the next rung, and a basket holds no share twice.
-    return replace(_proposed(record), quantity_shares=bought_shares(book, record))
+    return _proposed(record, bought_shares(book, record))
 
 
-def _proposed(record: OrderRecord) -> ProposedOrder:
+def _proposed(record: OrderRecord, quantity_shares: Shares) -> ProposedOrder:
     order = record.order
     reference = record.reference_price_usd or order.limit_usd or order.stop_usd or Decimal(0)
     return ProposedOrder(
         symbol=order.symbol,
         side=order.side,
         leg=order.leg,
-        quantity_shares=order.quantity_shares,
+        quantity_shares=quantity_shares,
         reference_price_usd=reference,
         limit_usd=order.limit_usd,
         stop_usd=record.protective_stop_usd,

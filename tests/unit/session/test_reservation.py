@@ -228,12 +228,12 @@ def test_an_order_is_known_by_the_first_price_there_is(
     changes: dict[str, Any], reference: Decimal | None, expected: Decimal
 ) -> None:
     event = intended(an_order(**changes), reference_price_usd=reference, protective_stop_usd=Decimal(44))
-    proposed = reservation._proposed(OrderRecord.intended(event, SESSION))
+    proposed = reservation._proposed(OrderRecord.intended(event, SESSION), 7)
     assert proposed == ProposedOrder(
         symbol="AAA",
         side="buy",
         leg="entry",
-        quantity_shares=10,
+        quantity_shares=7,
         reference_price_usd=expected,
         limit_usd=event.order.limit_usd,
         stop_usd=Decimal(44),
