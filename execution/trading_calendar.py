@@ -6,7 +6,8 @@ after its making are in no library; a venue's own calendar is compared with it e
 
 import csv
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cache
 from importlib.resources import files
@@ -29,6 +30,11 @@ class TradingCalendar:
     sessions: tuple[date, ...]
     opens: tuple[datetime, ...]
     closes: tuple[datetime, ...]
+    _places: Mapping[date, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Number the sessions."""
+        object.__setattr__(self, "_places", {session: place for place, session in enumerate(self.sessions)})
 
     @classmethod
     @cache
@@ -44,8 +50,7 @@ class TradingCalendar:
 
     def is_session(self, day: date) -> bool:
         """Return whether the exchange opens on a day."""
-        index = bisect_left(self.sessions, day)
-        return index < len(self.sessions) and self.sessions[index] == day
+        return day in self._places
 
     def index(self, session: date) -> int:
         """Return the position of a session in the table.
@@ -53,8 +58,8 @@ class TradingCalendar:
         Raises:
             NotASession: the date is no session of the table.
         """
-        index = bisect_left(self.sessions, session)
-        if index == len(self.sessions) or self.sessions[index] != session:
+        index = self._places.get(session)
+        if index is None:
             raise NotASession(
                 f"{session} is no exchange session between {self.sessions[0]} and {self.sessions[-1]}; "
                 "weekends and holidays are none"

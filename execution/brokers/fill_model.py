@@ -53,12 +53,22 @@ def available_shares(row: TapeRow | None, *, filled_shares: Shares, costs: CostM
     return max(0, int(costs.volume_share_max * row.volume_shares) - filled_shares)
 
 
+def meets_open(order: WorkingOrder) -> bool:
+    """Return whether an order may fill at an open: all but stops that were not reached."""
+    return order.is_triggered or order.order_type not in STOP_TYPES
+
+
+def rests(order: WorkingOrder) -> bool:
+    """Return whether an order rests at its limit: a limit order, or a stop-limit that was reached."""
+    return order.order_type == "limit" or (order.order_type == "stop_limit" and order.is_triggered)
+
+
 def fill_at_open(order: WorkingOrder, row: TapeRow, *, available: Shares, costs: CostModel) -> Fill | None:
     """Return the fill of an order that meets the open: market orders, triggered stops, and marketable limits.
 
     A limit is marketable when the open made worse by the costs is still within it.
     """
-    if order.order_type in STOP_TYPES and not order.is_triggered:
+    if not meets_open(order):
         return None
     fill = _taking(order, row, reference_usd=row.open_usd, available=available, costs=costs)
     return fill if fill is None or _is_within_limit(order, fill.price_usd) else None
@@ -89,7 +99,7 @@ def fill_of_stop(order: WorkingOrder, row: TapeRow, *, available: Shares, costs:
 
 def fill_of_resting_limit(order: WorkingOrder, row: TapeRow, *, available: Shares) -> Fill | None:
     """Return the fill of a limit that rests: at the limit, once the price has traded through it."""
-    if order.order_type != "limit" and not (order.order_type == "stop_limit" and order.is_triggered):
+    if not rests(order):
         return None
     return _resting(order, low_usd=row.low_usd, high_usd=row.high_usd, available=available)
 

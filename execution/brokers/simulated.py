@@ -370,7 +370,7 @@ class SimulatedBroker:
                 return f"duplicate client_order_id {each.client_order_id}: it was accepted before"
         working = self._store.open_orders()
         if order.side == "sell":
-            held = self._store.positions().get(order.symbol, 0)
+            held = self._store.held_shares(order.symbol)
             in_sells = _shares_in_sells(working, order.symbol)
             if order.quantity_shares > held - in_sells:
                 return (

@@ -18,6 +18,8 @@ from execution.brokers.fill_model import (
     fill_of_resting_limit,
     fill_of_stop,
     is_stop_reached,
+    meets_open,
+    rests,
 )
 from execution.brokers.tape import TapeRow
 from execution.brokers.venue_links import end_order, end_waiting, fill_order
@@ -84,7 +86,7 @@ class VenueDay:
         """Fill an order as far as the open, the volume left and the cash allow; one that may not wait ends there."""
         newest = self._newest(order)
         row = self.rows.get(order.symbol)
-        if newest is not None and row is not None:
+        if newest is not None and row is not None and meets_open(newest.working):
             available = self._available(order.symbol)
             self._book(newest, fill_at_open(newest.working, row, available=available, costs=self.costs), at)
         if order.time_in_force in ("ioc", "fok"):
@@ -106,7 +108,7 @@ class VenueDay:
             order, row, before = self._newest(known), self.rows.get(known.symbol), began_with[known.client_order_id]
             # A stop-limit that this bar triggered has had what is known to have followed its trigger.
             is_new = order is not None and order.order_type == "stop_limit" and not before.is_triggered
-            if order is None or row is None or is_new:
+            if order is None or row is None or is_new or not rests(order.working):
                 continue
             # Nothing is sold here that was bought on this bar: the high may have come before.
             available = min(self._available(order.symbol), before.remaining_shares)
@@ -138,7 +140,7 @@ class VenueDay:
     def _book(self, order: VenueOrder, fill: Fill | None, at: datetime) -> None:
         if fill is None:
             return
-        held = self.store.positions().get(order.symbol, 0)
+        held = self.store.held_shares(order.symbol)
         quantity = fill.quantity_shares
         if order.side == "buy":
             # A limit was set aside when the order came; only a market order can meet a price above its reserve.
@@ -174,14 +176,14 @@ class VenueDay:
         )
 
     def _pay_dividend(self, symbol: str, row: TapeRow, at: datetime) -> None:
-        held = self.store.positions().get(symbol, 0)
+        held = self.store.held_shares(symbol)
         if held:
             self._book_action(
                 "dividend", symbol, at, delta_shares=0, cash_usd=cents(held * row.dividend_usd), ratio=None
             )
 
     def _split(self, symbol: str, row: TapeRow, at: datetime) -> None:
-        held = self.store.positions().get(symbol, 0)
+        held = self.store.held_shares(symbol)
         if held:
             after = split_adjusted_shares(held, row.split_ratio)
             cash = cents(after.fraction * row.open_usd)
@@ -198,7 +200,7 @@ class VenueDay:
         for order in self.store.open_orders():
             if order.symbol == symbol:
                 self._end(order, "cancelled", f"{symbol} was delisted after {self.session}")
-        held = self.store.positions().get(symbol, 0)
+        held = self.store.held_shares(symbol)
         if held:
             cash = cents(held * row.close_usd * (1 - self.costs.delisting_haircut_fraction))
             self._book_action("delisting", symbol, at, delta_shares=-held, cash_usd=cash, ratio=None)
@@ -213,7 +215,7 @@ class VenueDay:
         cash_usd: Decimal,
         ratio: Decimal | None,
     ) -> None:
-        held = self.store.positions().get(symbol, 0)
+        held = self.store.held_shares(symbol)
         self.store.set_position(symbol, held + delta_shares)
         _add_cash(self.store, cash_usd)
         self.store.add_action(

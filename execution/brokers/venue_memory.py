@@ -63,6 +63,10 @@ class MemoryVenueStore(VenueStore):
         """Return shares by symbol, sorted by symbol, zeros left out."""
         return dict(sorted(self._positions.items()))
 
+    def held_shares(self, symbol: str) -> Shares:
+        """Return the shares of one symbol; 0 where none are held."""
+        return self._positions.get(symbol, 0)
+
     def set_position(self, symbol: str, shares: Shares) -> None:
         """Set a position; zero removes it."""
         if shares:

@@ -150,6 +150,11 @@ class VenueStore:
         rows = self._connection.execute("select symbol, shares from positions order by symbol")
         return {symbol: _shares(shares) for symbol, shares in rows}
 
+    def held_shares(self, symbol: str) -> Shares:
+        """Return the shares of one symbol; 0 where none are held."""
+        found = self._connection.execute("select shares from positions where symbol = ?", (symbol,)).fetchone()
+        return 0 if found is None else _shares(found[0])
+
     def set_position(self, symbol: str, shares: Shares) -> None:
         """Set a position; zero removes it."""
         if shares == 0:

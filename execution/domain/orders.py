@@ -239,7 +239,8 @@ def client_order_id(
         leg: entry, exit, stop, or a numbered leg after a proven end of the former one.
     """
     digest = hashlib.sha256(canonical_bytes([account, epoch, cycle_id, strategy, symbol, side, leg])).digest()
-    return "t1" + base64.b32encode(digest).decode("ascii").lower()[:26]
+    # Twenty bytes are thirty-two letters, and twenty-six are kept.
+    return "t1" + base64.b32encode(digest[:20]).decode("ascii").lower()[:26]
 
 
 def attached_order_id(client_order_id: str, leg: Leg) -> str:

@@ -120,20 +120,21 @@ def review(*, orders: Sequence[ProposedOrder], context: TradingContext, limits: 
         limits: what may not be exceeded.
     """
     exposure = Exposure(context, limits, orders)
+    switched_on = [rule for rule in RULES if rule.is_on(limits)]
+    rules = {kind: [r for r in switched_on if r.concerns in ("every", kind)] for kind in ("entry", "exit")}
     verdicts = []
     for order in orders:
-        verdict = _judged(Case(order, order.quantity_shares, context, limits, exposure))
+        concerned = rules["entry" if order.leg == "entry" else "exit"]
+        verdict = _judged(Case(order, order.quantity_shares, context, limits, exposure), concerned)
         verdicts.append(verdict)
         if not isinstance(verdict, Blocked):
             exposure.approve(order, verdict.quantity_shares)
     return tuple(verdicts)
 
 
-def _judged(case: Case) -> Verdict:
+def _judged(case: Case, concerned: Sequence[Rule]) -> Verdict:
     order = case.order
     binding: Trimmed | None = None
-    kind = "entry" if order.leg == "entry" else "exit"
-    concerned = [rule for rule in RULES if rule.concerns in ("every", kind) and rule.is_on(case.limits)]
     for rule in concerned:
         finding = rule.judge(case)
         if finding is None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import chain
 from operator import attrgetter
 from typing import Any, Final, get_args
 
@@ -22,7 +23,6 @@ _HASHES: Final = ("snapshot_hash", "features_hash", "settings_hash", "code_hash"
 _FIELDS: Final = tuple(field.name for field in fields(SymbolSignal))
 _VALUES: Final[Callable[[SymbolSignal], tuple[Any, ...]]] = attrgetter(*_FIELDS)
 _NO_NUMBERS: Final = frozenset({str, bool, int, type(None)})
-_NUMBERS: Final[dict[type, Callable[[Any], bool]]] = {float: math.isfinite, Decimal: Decimal.is_finite}
 _HEXADECIMAL: Final = frozenset("0123456789abcdef")
 _HASH_LENGTH: Final = 64
 _MOST_SESSIONS_AHEAD: Final = 260
@@ -82,15 +82,20 @@ def _faults_of_the_whole(batch: SignalBatch) -> Iterator[str]:
     symbols = [signal.symbol for signal in batch.signals]
     if symbols != sorted(set(symbols)):
         yield "signals are not sorted by symbol, one each"
-    for signal in batch.signals:
+    yield from _faults_of_symbols(batch.signals)
+
+
+def _faults_of_symbols(signals: Sequence[SymbolSignal]) -> Iterator[str]:
+    are_finite = all(map(_is_column_finite, zip(*map(_VALUES, signals), strict=True)))
+    for signal in signals:
         if SYMBOL.fullmatch(signal.symbol) is None:
             yield f"symbol {signal.symbol!r}, expected an exchange symbol"
         if signal.features_hash is not None and not _is_hash(signal.features_hash):
             yield f"{signal.symbol} features_hash {signal.features_hash!r}, expected 64 hexadecimal digits"
+        if are_finite:
+            continue
         for name, value in zip(_FIELDS, _VALUES(signal), strict=True):
-            kind = type(value)
-            is_finite = kind in _NO_NUMBERS or _NUMBERS.get(kind, _is_finite)(value)
-            if not is_finite:
+            if not _is_finite(value):
                 yield f"{signal.symbol} {name} is not finite"
 
 
@@ -112,7 +117,8 @@ def _faults_of_numbers(signal: SymbolSignal) -> Iterator[str]:
         # Nearly all lie between the two; only at them and beyond the rule itself is asked.
         if value is not None and not least < value < most:
             yield _within(name, value, least, most, is_open=is_open)
-    yield _within("number of returns_60d", len(signal.returns_60d), 0, _MOST_RETURNS)
+    if len(signal.returns_60d) > _MOST_RETURNS:
+        yield _within("number of returns_60d", len(signal.returns_60d), 0, _MOST_RETURNS)
     if not _are_within(signal.returns_60d, -1, _HIGHEST_RETURN):
         for value in signal.returns_60d:
             yield _within("returns_60d", value, -1, _HIGHEST_RETURN)
@@ -164,6 +170,20 @@ def _within(name: str, value: Any, least: Any, most: Any, *, is_open: bool = Fal
 def _are_within(values: Sequence[float], least: float, most: float) -> bool:
     # A sum with something in it that is no number is none either; the smallest and the largest may hide it.
     return not values or (least <= min(values) and max(values) <= most and not math.isnan(sum(values)))
+
+
+def _is_column_finite(values: Sequence[Any]) -> bool:
+    """Return whether one field of all symbols is finite; False too where only a look at each of them tells."""
+    kinds = set(map(type, values))
+    if kinds <= _NO_NUMBERS:
+        return True
+    if kinds == {float}:
+        return math.isfinite(sum(values))
+    if kinds == {tuple}:
+        return _is_finite(tuple(chain.from_iterable(values)))
+    if kinds == {dict}:
+        return _is_finite(tuple(chain.from_iterable(map(dict.values, values))))
+    return all(map(_is_finite, values))
 
 
 def _is_finite(value: Any) -> bool:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import cache
 from typing import Final
 
 from execution.domain.errors import ChainBroken, LedgerError
@@ -77,4 +78,9 @@ def _stop(desk: Desk, broken: ChainBroken) -> None:
 
 def holder_of(desk: Desk) -> str:
     """Return who acts: the run, or this thread of this process on this machine."""
-    return desk.run_id or f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident()}"
+    return desk.run_id or f"{_machine()}:{os.getpid()}:{threading.get_ident()}"
+
+
+@cache
+def _machine() -> str:
+    return socket.gethostname()
