@@ -13,7 +13,7 @@ Outcome = Literal["buy", "sell", "hold", "none", "bought", "sold", "held", "not_
 """At plan: buy, sell, hold (kept), none (not held, not bought). After settle: bought, sold, held, not_filled, none."""
 
 
-class WhyRow(msgspec.Struct, frozen=True, kw_only=True):
+class WhyRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One symbol in one cycle. A struct, for every symbol of a batch gets two of them, each with 36 fields.
 
     Attributes:

@@ -44,7 +44,7 @@ Alarm = ControlChanged | SymbolQuarantined
 """The account was halted, or a symbol of it put into quarantine."""
 
 
-class CycleRecord(msgspec.Struct, frozen=True, kw_only=True):
+class CycleRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One decision session of one strategy on one account.
 
     Attributes:

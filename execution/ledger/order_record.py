@@ -85,7 +85,7 @@ _STATE_AFTER: Final[dict[type[OrderEvent], LedgerOrderState]] = {
 }
 
 
-class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
+class OrderRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An order as the ledger knows it. A struct, for each fact of its life makes another one.
 
     Attributes:

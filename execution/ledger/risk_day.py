@@ -13,7 +13,7 @@ from execution.domain.events import FillBooked
 from execution.ledger.order_record import OrderRecord
 
 
-class RiskDay(msgspec.Struct, frozen=True, kw_only=True):
+class RiskDay(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One exchange day. A struct, for each fact of its orders makes another one.
 
     Attributes:

@@ -42,7 +42,7 @@ class Target:
     reason: str
 
 
-class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
+class LeftOut(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A symbol that gets no target, the stage that said no, and why; `rank` is None when it has no score.
 
     A struct, for most of a universe is left out at every decision.

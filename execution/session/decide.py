@@ -25,7 +25,7 @@ from execution.risk.pre_trade import Approved, Blocked, Verdict, review
 from execution.risk.trading_context import TradingContext
 
 
-class SymbolDecision(msgspec.Struct, frozen=True, kw_only=True):
+class SymbolDecision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One symbol's decision. A struct, as the why-row it becomes.
 
     Attributes:
