@@ -5,7 +5,6 @@ about money is what the events say.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
@@ -75,8 +74,7 @@ class CycleRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return None if isinstance(self.plan, PlanMissed) else self.plan.plan_hash
 
 
-@dataclass(frozen=True, kw_only=True)
-class Book:
+class Book(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """The account as the ledger knows it. What an act asks of it again and again is reckoned at the first asking.
 
     Attributes:
@@ -117,32 +115,32 @@ class Book:
     opened: AccountOpened | None = None
     cash_usd: Decimal = Decimal(0)
     paid_in_usd: Decimal = Decimal(0)
-    positions: Mapping[str, Position] = field(default_factory=dict)
-    orders: Mapping[str, OrderRecord] = field(default_factory=dict)
-    cycles: Mapping[str, CycleRecord] = field(default_factory=dict)
-    fills: Mapping[str, FillBooked] = field(default_factory=dict)
-    actions: Mapping[str, CorporateActionBooked] = field(default_factory=dict)
+    positions: Mapping[str, Position] = msgspec.field(default_factory=dict)
+    orders: Mapping[str, OrderRecord] = msgspec.field(default_factory=dict)
+    cycles: Mapping[str, CycleRecord] = msgspec.field(default_factory=dict)
+    fills: Mapping[str, FillBooked] = msgspec.field(default_factory=dict)
+    actions: Mapping[str, CorporateActionBooked] = msgspec.field(default_factory=dict)
     adjustments: tuple[AccountAdjusted, ...] = ()
-    marks: Sequence[PositionsMarked] = field(default_factory=Grown)
-    notes: Mapping[tuple[str, date | None, str], AuditNoted] = field(default_factory=dict)
+    marks: Sequence[PositionsMarked] = msgspec.field(default_factory=Grown)
+    notes: Mapping[tuple[str, date | None, str], AuditNoted] = msgspec.field(default_factory=dict)
     control: ControlChanged | None = None
     alarms: Sequence[Alarm] = ()
-    quarantined: Mapping[str, SymbolQuarantined] = field(default_factory=dict)
-    lifted: Mapping[str, int] = field(default_factory=dict)
+    quarantined: Mapping[str, SymbolQuarantined] = msgspec.field(default_factory=dict)
+    lifted: Mapping[str, int] = msgspec.field(default_factory=dict)
     release: ReleaseApproved | None = None
-    words: Mapping[tuple[str, str], WordSigned] = field(default_factory=dict)
-    days: Layered[date, RiskDay] = field(default_factory=lambda: Layered({}))
+    words: Mapping[tuple[str, str], WordSigned] = msgspec.field(default_factory=dict)
+    days: Layered[date, RiskDay] = msgspec.field(default_factory=lambda: Layered({}))
     epoch: int = 0
-    unproven: Mapping[str, OrderRecord] = field(default_factory=dict)
-    order_ids_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    order_ids_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    order_numbers: Mapping[str, int] = field(default_factory=dict)
-    entry_ids: Mapping[str, str] = field(default_factory=dict)
-    cycle_ids_of: Mapping[date, tuple[str, ...]] = field(default_factory=dict)
-    fills_in: Mapping[str, tuple[FillBooked, ...]] = field(default_factory=dict)
-    traded_at: Mapping[str, datetime] = field(default_factory=dict)
-    held_shares: Mapping[str, Shares] = field(default_factory=dict)
-    strangers: Mapping[str, int] = field(default_factory=dict)
+    unproven: Mapping[str, OrderRecord] = msgspec.field(default_factory=dict)
+    order_ids_of: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    order_ids_in: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    order_numbers: Mapping[str, int] = msgspec.field(default_factory=dict)
+    entry_ids: Mapping[str, str] = msgspec.field(default_factory=dict)
+    cycle_ids_of: Mapping[date, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    fills_in: Mapping[str, tuple[FillBooked, ...]] = msgspec.field(default_factory=dict)
+    traded_at: Mapping[str, datetime] = msgspec.field(default_factory=dict)
+    held_shares: Mapping[str, Shares] = msgspec.field(default_factory=dict)
+    strangers: Mapping[str, int] = msgspec.field(default_factory=dict)
     moved_at: datetime | None = None
     last_settled: SettleFinished | None = None
 

@@ -1,9 +1,9 @@
 """Events into the book: which fact changes what, and which facts do not follow from what was before."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from functools import singledispatchmethod
-from typing import Any
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -65,9 +65,8 @@ def folded(book: Book, events: Iterable[Event]) -> Book:
     if not news:
         return book
     folding = Folding(book)
-    apply = folding.apply
     for event in news:
-        apply(event)
+        _APPLIED(type(event))(folding, event)
     return folding.book()
 
 
@@ -390,3 +389,7 @@ class Folding:
         if cycle is None:
             raise IllegalTransition(f"{type(event).__name__} of cycle {event.cycle_id}, which has no plan")
         return cycle
+
+
+_APPLIED: Final[Callable[[type], Callable[[Folding, Event], None]]] = vars(Folding)["apply"].dispatcher.dispatch
+"""What `Folding.apply` comes to for a kind of event, without a method of its own for each series."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -264,7 +265,9 @@ def test_a_bar_is_explained_up_to_the_orders_it_touched(lived: Home, book: Book)
 
 def test_a_bar_of_tomorrow_touched_no_order(lived: Home, book: Book) -> None:
     order = next(record.order for record in book.orders.values() if record.leg == "entry")
-    planned_only_first = replace(book, cycles={key: one for key, one in book.cycles.items() if one.session == FIRST})
+    planned_only_first = msgspec.structs.replace(
+        book, cycles={key: one for key, one in book.cycles.items() if one.session == FIRST}
+    )
     page = explain_row(
         lived, planned_only_first, table_name="daily_bars", wanted={"symbol": order.symbol, "session": f"{SECOND}"}
     )

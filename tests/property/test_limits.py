@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -292,7 +293,7 @@ def check_path(path: tuple[list[int], str]) -> None:
         [verdict] = review(orders=[an_entry(4)], context=context, limits=limits)
         assert isinstance(verdict, Blocked) == (is_halted or start - equity >= limits.daily_loss_hard_usd(start))
         peak = max(peak, equity)
-        book = replace(book, marks=(*book.marks, a_mark(day, equity)))
+        book = msgspec.structs.replace(book, marks=(*book.marks, a_mark(day, equity)))
 
 
 def a_mark(day: int, equity: Decimal) -> PositionsMarked:

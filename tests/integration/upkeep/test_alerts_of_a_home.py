@@ -335,7 +335,7 @@ def test_an_entry_that_works_after_its_session_is_stuck(traded: TradedHome, monk
     book = traded.days.desk.ledger.book()
     name, entry = next((name, one) for name, one in book.orders.items() if one.leg == "entry")
     at_work = msgspec.structs.replace(entry, state="open", filled_shares=0)
-    working = replace(book, orders={**book.orders, name: at_work})
+    working = msgspec.structs.replace(book, orders={**book.orders, name: at_work})
     watch, channel = watch_over(traded)
     monkeypatch.setattr(watch, "_book", lambda: working)
     FileClock(traded.home.clock).advance_to(CALENDAR.bars_known_at(SESSIONS[1]))

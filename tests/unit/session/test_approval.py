@@ -198,7 +198,7 @@ class RewritingLedger:
         order_changes = {key: value for key, value in self.changes.items() if key in ORDER_FIELDS}
         rest = {key: value for key, value in self.changes.items() if key not in ORDER_FIELDS}
         changed = msgspec.structs.replace(record, order=replace(record.order, **order_changes), **rest)
-        return replace(book, orders={**book.orders, order_id: changed})
+        return msgspec.structs.replace(book, orders={**book.orders, order_id: changed})
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ledger, name)

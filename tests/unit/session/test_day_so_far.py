@@ -1,7 +1,8 @@
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+
+from msgspec.structs import replace
 
 from execution.domain.events import CorporateActionBooked, FillBooked, SubmissionStarted
 from execution.domain.orders import BrokerFill

@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -39,7 +40,7 @@ def a_mark(number: int, equity: int, *, paid_in: Decimal = OPENED.cash_usd) -> P
 def a_book(*equities: int, kept: Callable[[Sequence[PositionsMarked]], Any] = Grown) -> Book:
     """Return a book of daily marks, kept as the ledger keeps them unless a test says otherwise."""
     marks = [a_mark(number, equity) for number, equity in enumerate(equities)]
-    return replace(folded(Book(), [OPENED]), marks=kept(marks))
+    return msgspec.structs.replace(folded(Book(), [OPENED]), marks=kept(marks))
 
 
 def stands(book: Book, equity: int, mode: Any = "simulated") -> Standing:
@@ -79,7 +80,7 @@ def test_real_money_is_halted_and_does_not_resume() -> None:
 
 def controlled(book: Book, control: Any, *, days: int = 0) -> Book:
     at = AT + timedelta(days=days, hours=1)
-    return replace(book, control=ControlChanged(at=at, state=control, actor="ann", reason="looks odd"))
+    return msgspec.structs.replace(book, control=ControlChanged(at=at, state=control, actor="ann", reason="looks odd"))
 
 
 @pytest.mark.parametrize("control", ["reducing", "halted"])
@@ -171,8 +172,8 @@ def test_a_halt_and_a_drawdown_are_both_told() -> None:
 def test_a_mark_told_late_counts_on_its_own_session() -> None:
     # The loss of the second session came last: the third had recovered from it already, and stays reducing.
     marks = Grown([a_mark(0, 100_000), a_mark(2, 99_000), a_mark(1, 94_000)])
-    assert stands(replace(a_book(), marks=marks), 99_000).state == "reducing"
-    assert f"since {CALENDAR.offset(FIRST, 1)}" in stands(replace(a_book(), marks=marks), 99_000).reason
+    assert stands(msgspec.structs.replace(a_book(), marks=marks), 99_000).state == "reducing"
+    assert f"since {CALENDAR.offset(FIRST, 1)}" in stands(msgspec.structs.replace(a_book(), marks=marks), 99_000).reason
 
 
 def test_what_one_mode_and_one_limit_came_to_is_not_taken_for_another() -> None:
@@ -184,7 +185,7 @@ def test_what_one_mode_and_one_limit_came_to_is_not_taken_for_another() -> None:
     assert stands(book, 94_000).state == "active"
     twice = Decimal(200_000)
     marks = Grown([a_mark(number, 94_000, paid_in=twice) for number in range(5)])
-    richer = replace(folded(Book(), [replace(OPENED, cash_usd=twice)]), marks=marks)
+    richer = msgspec.structs.replace(folded(Book(), [replace(OPENED, cash_usd=twice)]), marks=marks)
     assert stands(richer, 94_000).state == "active"
     assert stands(richer, 94_000, "paper").drawdown_fraction == Decimal("0.53")
 
@@ -200,6 +201,6 @@ def test_a_count_that_is_gone_on_from_is_the_count_from_the_start(days: list[tup
     grown = Grown[PositionsMarked]()
     for number, equity, paid_in in days:
         grown = grown.followed_by(a_mark(number, equity, paid_in=Decimal(paid_in)))
-        book = replace(a_book(), marks=grown)
-        plain = replace(book, marks=tuple(grown))
+        book = msgspec.structs.replace(a_book(), marks=grown)
+        plain = msgspec.structs.replace(book, marks=tuple(grown))
         assert stands(book, equity, mode) == stands(plain, equity, mode)
