@@ -7,6 +7,7 @@ unfilled, so does the other.
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from execution.brokers.venue_order import VenueOrder
 from execution.brokers.venue_store import VenueStore
@@ -26,9 +27,10 @@ def fill_order(
         price_usd: of the fill.
         links_wait_for_whole: what is attached to a buy works only once that has filled whole.
     """
-    after = replace(order, filled_shares=order.filled_shares + quantity_shares)
-    is_filled = after.filled_shares == after.quantity_shares
-    store.update_order(after.ended("filled", "") if is_filled else after)
+    filled = order.filled_shares + quantity_shares
+    is_filled = filled == order.quantity_shares
+    end: dict[str, Any] = {"status": "filled", "reason": ""} if is_filled else {}
+    store.update_order(replace(order, filled_shares=filled, **end))
     for other in store.linked_orders(order):
         if order.is_linked_entry:
             if links_wait_for_whole and not is_filled:

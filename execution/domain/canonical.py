@@ -103,6 +103,8 @@ def _plain_datetime(value: datetime) -> str:
 
 
 def _plain_mapping(value: Mapping[Any, Any]) -> dict[str, Any]:
+    if not value:
+        return {}
     if set(map(type, value)) - {str} and any(not isinstance(key, str) for key in value):
         raise ValueError("a mapping with keys that are not strings has no canonical form")
     if len(value) < _MANY:
