@@ -24,11 +24,11 @@ def deviations(returns: Sequence[float]) -> tuple[float, ...] | None:
     """
     mean = math.fsum(returns) / len(returns)
     centred = [value - mean for value in returns]
-    length = math.sqrt(math.fsum(value * value for value in centred))
+    length = math.sqrt(math.fsum(map(mul, centred, centred)))
     # Below this the differences are rounding, not movement.
     if length < 1e-12:
         return None
-    return tuple(value / length for value in centred)
+    return tuple([value / length for value in centred])
 
 
 class Movement:
