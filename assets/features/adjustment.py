@@ -50,7 +50,8 @@ def cash_dividends(*, sessions: int, dividends: Sequence[tuple[int, float]]) -> 
     return paid
 
 
-def total_returns(*, last_close_usd: Floats, is_carried: Bools, ratios: Floats, dividends_usd: Floats) -> Floats:
+@numba.njit(cache=True, error_model="numpy")
+def total_returns(last_close_usd: Floats, is_carried: Bools, ratios: Floats, dividends_usd: Floats) -> Floats:
     """Return one-session returns with splits and dividends; the first has none and is NaN.
 
     A dividend is per share held before its session's open. A session without a usable bar returns its dividend alone.
@@ -61,11 +62,6 @@ def total_returns(*, last_close_usd: Floats, is_carried: Bools, ratios: Floats, 
         ratios: from `split_ratios`, shape (n,).
         dividends_usd: from `cash_dividends`, shape (n,).
     """
-    return _total_returns(last_close_usd, is_carried, ratios, dividends_usd)
-
-
-@numba.njit(cache=True, error_model="numpy")
-def _total_returns(last_close_usd: Floats, is_carried: Bools, ratios: Floats, dividends_usd: Floats) -> Floats:
     returns = np.full(last_close_usd.size, np.nan)
     # Shares today per share held at the last usable bar before today; 1 except after sessions without one.
     held = 1.0

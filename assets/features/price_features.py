@@ -4,7 +4,7 @@ A pure function of its rows: what was stored before is never read, so an increme
 Corrections change sessions from the one that could know them on, never earlier ones (`vintages`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -19,7 +19,7 @@ from assets.features.feature_library import FeatureLibrary
 from assets.features.feature_set import Singles
 from assets.features.market_series import Floats, MarketSeries, market_series
 from assets.features.price_history import PriceHistory, price_histories
-from assets.features.price_measures import FACTS, RANKED, price_measures, ranked_measures
+from assets.features.price_measures import FACTS, MEASURES, RANKED, price_measures, ranked_measures
 from assets.features.price_panel import PricePanel, SessionAxis, member_mask, price_panel
 from assets.features.vintages import Ints, vintages
 from execution.trading_calendar import TradingCalendar
@@ -111,12 +111,13 @@ def feature_rows(past: PricePast, sessions: Sequence[date], symbols: Iterable[st
         Schema `ROW_SCHEMA`; a value is finite or null.
     """
     stretches = tuple(_stretches(past, sessions, symbols))
-    blocks = [_measured(past, stretch) for stretch in stretches]
     keys, order = _ordered_keys(past, stretches)
-    columns = [
-        _finite_or_null(np.concatenate([block[name] for block in blocks])[order] if blocks else np.empty(0))
-        for name in COLUMNS
-    ]
+    values = np.empty((len(MEASURES), order.size))
+    end = 0
+    for stretch in stretches:
+        begin, end = end, end + stretch.kept.size
+        values[:, begin:end] = _measured(past, stretch)[:, stretch.kept]
+    columns = [_finite_or_null(values[MEASURES.index(name), order]) for name in COLUMNS]
     return pa.Table.from_arrays([*keys, *columns], schema=ROW_SCHEMA)
 
 
@@ -206,10 +207,9 @@ def _stretches(past: PricePast, sessions: Sequence[date], symbols: Iterable[str]
                 yield _Stretch(row, history.until(until), first, positions - positions[0], positions)
 
 
-def _measured(past: PricePast, stretch: _Stretch) -> Mapping[str, Floats]:
+def _measured(past: PricePast, stretch: _Stretch) -> Floats:
     market = _market_return(past, stretch.history)
-    measures = price_measures(past.symbols[stretch.row], stretch.history, market, first=stretch.first)
-    return {name: measures[name][stretch.kept] for name in COLUMNS}
+    return price_measures(past.symbols[stretch.row], stretch.history, market, first=stretch.first)
 
 
 def _market_return(past: PricePast, history: PriceHistory) -> Floats:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from assets.features.adjustment import cash_dividends, split_ratios, total_returns
-from assets.features.vintages import Vintage
+from assets.features.vintages import Ints, Vintage
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -61,92 +61,72 @@ class PriceHistory:
 
 def price_histories(vintage: Vintage) -> Iterator[PriceHistory]:
     """Yield the unbroken histories of a reading, oldest first; none when no bar is usable."""
-    usable = np.minimum.reduce(vintage.bars[:4]) > 0
-    if not usable.any():
+    oldest = _first_usable(vintage.bars)
+    if oldest == vintage.bar_positions.size:
         return
-    positions, bars = vintage.bar_positions, vintage.bars
-    if not usable.all():
-        positions, bars = positions[usable], bars[:, usable]
-    start = int(positions[0])
+    start = int(vintage.bar_positions[oldest])
     size = int(vintage.bar_positions[-1]) - start + 1
-    ratios = split_ratios(sessions=size, splits=_actions(vintage, start, is_split=True))
-    factors = np.asarray(np.cumprod(ratios), dtype=np.float64)
-    dividends = cash_dividends(sessions=size, dividends=_actions(vintage, start, is_split=False))
-    is_reported = np.zeros(size, dtype=bool)
-    is_reported[vintage.bar_positions[vintage.bar_positions >= start] - start] = True
-    breaks = np.flatnonzero(np.diff(positions) > MAX_CARRIED_SESSIONS + 1) + 1
-    for first, end in zip([0, *breaks], [*breaks, positions.size], strict=True):
-        begin = int(positions[first]) - start
-        # Reported sessions after the last usable bar are carried too, however the story goes on later: a session
-        # inside a halt must read the same on its own evening as in a rebuild after it.
-        carried_until = int(positions[end - 1]) - start + MAX_CARRIED_SESSIONS
-        until = int(np.flatnonzero(is_reported[: carried_until + 1])[-1]) + 1
-        own = slice(begin, until)
-        yield _history(
-            positions[first:end] - start - begin,
-            bars[:, first:end],
-            start=start + begin,
-            ratios=ratios[own],
-            factors=factors[own],
-            dividends=dividends[own],
-            is_reported=is_reported[own],
-        )
+    series, is_reported, begins, ends = _settled(
+        vintage.bar_positions[oldest:] - start,
+        vintage.bars[:, oldest:],
+        split_ratios(sessions=size, splits=_actions(vintage, start, is_split=True)),
+        cash_dividends(sessions=size, dividends=_actions(vintage, start, is_split=False)),
+    )
+    for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
+        yield PriceHistory(start + begin, is_reported[begin:end], *series[:, begin:end])
 
 
 def _actions(vintage: Vintage, start: int, *, is_split: bool) -> list[tuple[int, float]]:
-    chosen = vintage.actions[0] == float(is_split)
     return [
-        (int(position) - start, float(value))
-        for position, value in zip(vintage.action_positions[chosen], vintage.actions[1, chosen], strict=True)
+        (position - start, value)
+        for position, kind, value in zip(vintage.action_positions.tolist(), *vintage.actions.tolist(), strict=True)
+        if kind == float(is_split)
     ]
 
 
-def _history(
-    offsets: npt.NDArray[np.int64],
-    bars: Floats,
-    *,
-    start: int,
-    ratios: Floats,
-    factors: Floats,
-    dividends: Floats,
-    is_reported: Bools,
-) -> PriceHistory:
-    series = _adjusted(offsets, bars, factors)
-    carried = np.ones(factors.size, dtype=bool)
-    carried[offsets] = False
-    return PriceHistory(
-        start=start,
-        is_reported=is_reported,
-        open=series[0],
-        high=series[1],
-        low=series[2],
-        close=series[3],
-        volume=series[4],
-        traded_usd=series[5],
-        factor=factors,
-        total_return=total_returns(
-            last_close_usd=series[6], is_carried=carried, ratios=ratios, dividends_usd=dividends
-        ),
-    )
+@numba.njit(cache=True, error_model="numpy")
+def _first_usable(bars: Floats) -> int:
+    size: int = bars.shape[1]
+    for bar in range(size):
+        if _is_usable(bars, bar):
+            return bar
+    return size
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _adjusted(offsets: npt.NDArray[np.int64], bars: Floats, factors: Floats) -> Floats:
-    """Return the series of consecutive sessions, the last close carried where no bar is.
+def _is_usable(bars: Floats, bar: int) -> bool:
+    return bool(bars[0, bar] > 0 and bars[1, bar] > 0 and bars[2, bar] > 0 and bars[3, bar] > 0)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _settled(offsets: Ints, bars: Floats, ratios: Floats, dividends_usd: Floats) -> tuple[Floats, Bools, Ints, Ints]:
+    """Return the series of consecutive sessions, which of them were reported, and where histories begin and end.
 
     Args:
-        offsets: sessions with a bar, ascending, the first is 0; shape (m,).
+        offsets: sessions with a reported bar, ascending, the first is 0 and usable; shape (m,).
         bars: raw open, high, low, close and volume; shape (5, m).
-        factors: adjusted price over raw price; shape (n,).
+        ratios: from `split_ratios`, shape (n,).
+        dividends_usd: from `cash_dividends`, shape (n,).
 
     Returns:
-        Shape (7, n): adjusted open, high, low, close and volume, traded dollars, raw close.
+        Shapes (8, n), the series in the order of `PriceHistory`, which mean nothing between histories, (n,), and twice
+        (histories,).
     """
-    out = np.empty((7, factors.size))
-    bar = 0
-    for row in range(factors.size):
-        if bar < offsets.size and offsets[bar] == row:
-            factor = factors[row]
+    sessions = ratios.size
+    out = np.empty((8, sessions))
+    last_close_usd = np.empty(sessions)
+    is_reported, is_carried = np.zeros(sessions, dtype=np.bool_), np.zeros(sessions, dtype=np.bool_)
+    begins, ends = [0], [0]
+    bar, last_usable, factor = 0, 0, 1.0
+    for row in range(sessions):
+        factor *= ratios[row]
+        out[6, row] = factor
+        is_reported[row] = offsets[bar] == row
+        if is_reported[row] and _is_usable(bars, bar):
+            if row - last_usable > MAX_CARRIED_SESSIONS + 1:
+                begins.append(row)
+                ends.append(row)
+            last_usable = row
             opened, closed = bars[0, bar] * factor, bars[3, bar] * factor
             high, low = bars[1, bar] * factor, bars[2, bar] * factor
             out[0, row] = opened
@@ -155,10 +135,19 @@ def _adjusted(offsets: npt.NDArray[np.int64], bars: Floats, factors: Floats) -> 
             out[3, row] = closed
             out[4, row] = bars[4, bar] / factor
             out[5, row] = bars[3, bar] * bars[4, bar]
-            out[6, row] = bars[3, bar]
-            bar += 1
+            last_close_usd[row] = bars[3, bar]
         else:
             out[:4, row] = out[3, row - 1]
             out[4:6, row] = 0.0
-            out[6, row] = out[6, row - 1]
-    return out
+            last_close_usd[row] = last_close_usd[row - 1]
+            is_carried[row] = True
+        # Reported sessions after the last usable bar are carried too, however the story goes on later: a session
+        # inside a halt must read the same on its own evening as in a rebuild after it.
+        if is_reported[row] and row - last_usable <= MAX_CARRIED_SESSIONS:
+            ends[-1] = row + 1
+        bar += is_reported[row]
+    for begin, end in zip(begins, ends):  # noqa: B905 - compiled, where there is no `strict`
+        out[7, begin:end] = total_returns(
+            last_close_usd[begin:end], is_carried[begin:end], ratios[begin:end], dividends_usd[begin:end]
+        )
+    return out, is_reported, np.array(begins), np.array(ends)

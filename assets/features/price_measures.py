@@ -1,28 +1,43 @@
 """Every price, volume, risk, indicator and level feature of one unbroken history, and the facts orders are sized by.
 
-Element-wise series are computed over the whole history, windows only for the rows asked for. Nothing here knows what
-was asked before, so one new session and a full rebuild give the same bits.
+Recursive indicators run over the whole history, everything else over as much of it as the longest window reaches.
+Nothing here knows what was asked before, so one new session and a full rebuild give the same bits. What is not
+recursive is compiled: a day asks one row of hundreds of symbols, and calls between arrays would outweigh the work.
+
+A compiled function returns its measures in the order of the names above it.
 """
 
 from collections.abc import Mapping
 from typing import Final
 
+import numba
 import numpy as np
 
-from assets.features import rolling
 from assets.features.indicators import recursive_indicators, relative_strength
 from assets.features.price_history import Floats, PriceHistory
-
-FACTS: Final = ("split_factor", "total_return", "atr14_usd", "adv20_shares", "dollar_volume_20d_usd")
-"""Columns beside the features: what marts need to size orders and to adjust fundamentals; not features."""
-RANKED: Final = (
-    *("return_5d", "return_20d", "return_60d", "momentum_12_1", "volatility_20d", "volume_ratio_5_20"),
-    *("dollar_volume_20d_usd", "rsi_14", "beta_60d"),
+from assets.features.rolling import (
+    window_cross_moment,
+    window_drawdown,
+    window_growth,
+    window_high_moments,
+    window_line,
+    window_max,
+    window_sum,
 )
-"""What `ranked_measures` returns: the marts rank symbols by these."""
+
+Columns = tuple[Floats, ...]
+
+# So many sessions before a row its windows may look at.
+_REACH: Final = 252
+_FOUR_LN_2: Final = 2.772588722239781  # Parkinson (1980), J. Business 53(1), 61-65
+# What `_indicators` reads of them, in this order.
+_RECURSIVE: Final = (
+    *("rsi_14", "rsi_5", "adx_14", "plus_di_14", "minus_di_14", "atr_14", "macd", "macd_signal"),
+    *("ema_12", "ema_20", "ema_26", "ema_50", "ema_200"),
+)
 
 
-def price_measures(symbol: str, history: PriceHistory, market_return: Floats, *, first: int) -> Mapping[str, Floats]:
+def price_measures(symbol: str, history: PriceHistory, market_return: Floats, *, first: int) -> Floats:
     """Return every measure of the rows from `first` on.
 
     Args:
@@ -32,19 +47,12 @@ def price_measures(symbol: str, history: PriceHistory, market_return: Floats, *,
         first: first row wanted.
 
     Returns:
-        Per feature name and per name in `FACTS`: shape (n - first,), NaN or infinite where there is no value.
+        Shape (measures, n - first) in the order of `MEASURES`, NaN or infinite where there is no value.
     """
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        return {
-            **_returns(history, first),
-            **_positions(history, first),
-            **_volumes(history, first),
-            **_risks(history, first),
-            **_against_market(history, market_return, first),
-            **_indicators(symbol, history, first),
-            **_levels(history, first),
-            **_facts(history, first),
-        }
+    found = recursive_indicators(symbol=symbol, high=history.high, low=history.low, close=history.close)
+    recursive = tuple(found[name][first:] for name in _RECURSIVE)
+    near, row = _near(history, market_return, first)
+    return _measures(near, recursive, row)
 
 
 def ranked_measures(history: PriceHistory, market_return: Floats, *, first: int) -> Mapping[str, Floats]:
@@ -52,180 +60,305 @@ def ranked_measures(history: PriceHistory, market_return: Floats, *, first: int)
 
     A leakage check asks them of every symbol, where all measures would take four times as long.
     """
-    returns, volume = history.total_return, history.volume
-    with np.errstate(divide="ignore", invalid="ignore"):
-        shared = rolling.window_cross_moment(returns, market_return, 60, first)
-        return {
-            **{f"return_{days}d": rolling.window_growth(returns, 0, days, first) for days in (5, 20, 60)},
-            "momentum_12_1": rolling.window_growth(returns, 21, 252, first),
-            "volatility_20d": deviation(returns, 20, first),
-            "volume_ratio_5_20": mean(volume, 5, first) / mean(volume, 20, first),
-            "dollar_volume_20d_usd": mean(history.traded_usd, 20, first),
-            "rsi_14": relative_strength(history.close, 14)[first:],
-            "beta_60d": shared / rolling.window_cross_moment(market_return, market_return, 60, first),
-        }
+    near, row = _near(history, market_return, first)
+    ranked = dict(zip(_RANKED, _ranked(*near[-4:], row), strict=True))
+    return {**ranked, "rsi_14": relative_strength(history.close, 14)[first:]}
 
 
+def _near(history: PriceHistory, market_return: Floats, first: int) -> tuple[Columns, int]:
+    """Return the series from where the windows of the first row begin, and that row's place in them."""
+    begin = max(0, first - _REACH)
+    series = (
+        *(history.factor, history.open, history.high, history.low, history.close),
+        *(history.volume, history.traded_usd, history.total_return, market_return),
+    )
+    return tuple(values[begin:] for values in series), first - begin
+
+
+_RANKED: Final = (
+    *("return_5d", "return_20d", "return_60d", "momentum_12_1", "volatility_20d", "volume_ratio_5_20"),
+    *("dollar_volume_20d_usd", "beta_60d"),
+)
+RANKED: Final = (*_RANKED, "rsi_14")
+"""What `ranked_measures` returns: the marts rank symbols by these."""
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _ranked(volume: Floats, traded_usd: Floats, returns: Floats, market_return: Floats, first: int) -> Columns:
+    return (
+        window_growth(returns, 0, 5, first),
+        window_growth(returns, 0, 20, first),
+        window_growth(returns, 0, 60, first),
+        window_growth(returns, 21, 252, first),
+        deviation(returns, 20, first),
+        mean(volume, 5, first) / mean(volume, 20, first),
+        mean(traded_usd, 20, first),
+        _beta(returns, market_return, 60, first),
+    )
+
+
+@numba.njit(cache=True, error_model="numpy")
 def mean(values: Floats, window: int, first: int) -> Floats:
     """Return the mean of the last `window` values."""
-    return np.asarray(rolling.window_sum(values, window, first) / window)
+    return window_sum(values, window, first) / window
 
 
+@numba.njit(cache=True, error_model="numpy")
 def deviation(values: Floats, window: int, first: int) -> Floats:
     """Return the sample standard deviation of the last `window` values."""
-    return np.asarray(np.sqrt(rolling.window_cross_moment(values, values, window, first) / (window - 1)))
+    return np.sqrt(window_cross_moment(values, values, window, first) / (window - 1))
 
 
+@numba.njit(cache=True, error_model="numpy")
 def correlation(left: Floats, right: Floats, window: int, first: int) -> Floats:
     """Return the correlation of the last `window` pairs; NaN where a side does not vary."""
-    cross = rolling.window_cross_moment(left, right, window, first)
-    spread = rolling.window_cross_moment(left, left, window, first) * rolling.window_cross_moment(
-        right, right, window, first
+    cross = window_cross_moment(left, right, window, first)
+    spread = window_cross_moment(left, left, window, first) * window_cross_moment(right, right, window, first)
+    return cross / np.sqrt(spread)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _beta(returns: Floats, market_return: Floats, window: int, first: int) -> Floats:
+    cross = window_cross_moment(returns, market_return, window, first)
+    return cross / window_cross_moment(market_return, market_return, window, first)
+
+
+_RETURNS: Final = (
+    *("return_1d", "return_5d", "return_10d", "return_20d", "return_60d", "return_120d", "return_252d"),
+    *("momentum_6_1", "momentum_12_1", "gap_1d", "return_intraday_1d", "up_share_20d"),
+)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _returns(start: Floats, close: Floats, returns: Floats, first: int) -> Columns:
+    return (
+        returns[first:],
+        window_growth(returns, 0, 5, first),
+        window_growth(returns, 0, 10, first),
+        window_growth(returns, 0, 20, first),
+        window_growth(returns, 0, 60, first),
+        window_growth(returns, 0, 120, first),
+        window_growth(returns, 0, 252, first),
+        window_growth(returns, 21, 126, first),
+        window_growth(returns, 21, 252, first),
+        _over_previous(start, close)[first:],
+        close[first:] / start[first:] - 1.0,
+        mean(np.where(np.isnan(returns), np.nan, np.where(returns > 0, 1.0, 0.0)), 20, first),
     )
-    return np.asarray(cross / np.sqrt(spread))
 
 
-def _returns(history: PriceHistory, first: int) -> dict[str, Floats]:
-    returns = history.total_return
-    return {
-        "return_1d": returns[first:],
-        **{f"return_{days}d": rolling.window_growth(returns, 0, days, first) for days in (5, 10, 20, 60, 120, 252)},
-        "momentum_6_1": rolling.window_growth(returns, 21, 126, first),
-        "momentum_12_1": rolling.window_growth(returns, 21, 252, first),
-        "gap_1d": _over_previous(history.open, history.close)[first:],
-        "return_intraday_1d": history.close[first:] / history.open[first:] - 1.0,
-        "up_share_20d": mean(np.where(np.isnan(returns), np.nan, (returns > 0).astype(np.float64)), 20, first),
-    }
+_POSITIONS: Final = (
+    *("close_to_sma_20d", "close_to_sma_60d", "close_to_sma_200d", "position_in_range_20d", "position_in_range_60d"),
+    *("close_to_high_252d", "close_to_low_252d", "trend_slope_60d", "trend_fit_60d"),
+)
 
 
-def _positions(history: PriceHistory, first: int) -> dict[str, Floats]:
-    close, now = history.close, history.close[first:]
-    out = {f"close_to_sma_{days}d": now / mean(close, days, first) - 1.0 for days in (20, 60, 200)}
-    for days in (20, 60):
-        low, high = _lowest(history.low, days, first), rolling.window_max(history.high, days, first)
-        out[f"position_in_range_{days}d"] = (now - low) / (high - low)
-    out["close_to_high_252d"] = now / rolling.window_max(history.high, 252, first) - 1.0
-    out["close_to_low_252d"] = now / _lowest(history.low, 252, first) - 1.0
-    slope, fit = rolling.window_line(close, 60, first)
-    out["trend_slope_60d"] = slope / mean(close, 60, first)
-    out["trend_fit_60d"] = fit
-    return out
+@numba.njit(cache=True, error_model="numpy")
+def _positions(high: Floats, low: Floats, close: Floats, first: int) -> Columns:
+    slope, fit = window_line(close, 60, first)
+    now, mean_60 = close[first:], mean(close, 60, first)
+    return (
+        now / mean(close, 20, first) - 1.0,
+        now / mean_60 - 1.0,
+        now / mean(close, 200, first) - 1.0,
+        _position_in_range(high, low, close, 20, first),
+        _position_in_range(high, low, close, 60, first),
+        now / window_max(high, 252, first) - 1.0,
+        now / _lowest(low, 252, first) - 1.0,
+        slope / mean_60,
+        fit,
+    )
 
 
-def _volumes(history: PriceHistory, first: int) -> dict[str, Floats]:
-    volume, size_of_return = history.volume, np.abs(history.total_return)
-    typical = (history.high + history.low + history.close) / 3.0
+@numba.njit(cache=True, error_model="numpy")
+def _position_in_range(high: Floats, low: Floats, close: Floats, window: int, first: int) -> Floats:
+    bottom, top = _lowest(low, window, first), window_max(high, window, first)
+    return (close[first:] - bottom) / (top - bottom)
+
+
+_VOLUMES: Final = (
+    *("volume_ratio_1_20", "volume_ratio_5_20", "volume_ratio_20_60", "volume_zscore_60d"),
+    *("volume_return_correlation_20d", "illiquidity_20d", "close_to_vwap_20d"),
+)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _volumes(  # noqa: PLR0917 - series, all of a kind
+    high: Floats, low: Floats, close: Floats, volume: Floats, traded_usd: Floats, returns: Floats, first: int
+) -> Columns:
+    size_of_return = np.abs(returns)
+    typical = (high + low + close) / 3.0
     mean_20, mean_60 = mean(volume, 20, first), mean(volume, 60, first)
-    million_usd = rolling.window_sum(history.traded_usd, 20, first) / 1e6
-    vwap = rolling.window_sum(typical * volume, 20, first) / rolling.window_sum(volume, 20, first)
-    return {
-        "volume_ratio_1_20": volume[first:] / mean_20,
-        "volume_ratio_5_20": mean(volume, 5, first) / mean_20,
-        "volume_ratio_20_60": mean_20 / mean_60,
-        "volume_zscore_60d": (volume[first:] - mean_60) / deviation(volume, 60, first),
-        "volume_return_correlation_20d": correlation(volume, size_of_return, 20, first),
-        "illiquidity_20d": 100.0 * rolling.window_sum(size_of_return, 20, first) / million_usd,
-        "close_to_vwap_20d": history.close[first:] / vwap - 1.0,
-    }
+    million_usd = window_sum(traded_usd, 20, first) / 1e6
+    vwap = window_sum(typical * volume, 20, first) / window_sum(volume, 20, first)
+    return (
+        volume[first:] / mean_20,
+        mean(volume, 5, first) / mean_20,
+        mean_20 / mean_60,
+        (volume[first:] - mean_60) / deviation(volume, 60, first),
+        correlation(volume, size_of_return, 20, first),
+        100.0 * window_sum(size_of_return, 20, first) / million_usd,
+        close[first:] / vwap - 1.0,
+    )
 
 
-def _risks(history: PriceHistory, first: int) -> dict[str, Floats]:
-    returns = history.total_return
-    volatility = {days: deviation(returns, days, first) for days in (5, 20, 60, 120)}
-    span = (history.high - history.low) / history.close
+_RISKS: Final = (
+    *("volatility_5d", "volatility_20d", "volatility_60d", "volatility_120d", "volatility_ratio_5_60"),
+    *("volatility_ratio_20_120", "downside_volatility_60d", "range_1d", "range_mean_20d", "range_volatility_20d"),
+    *("skewness_60d", "kurtosis_60d", "drawdown_60d", "return_autocorrelation_60d"),
+)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _risks(high: Floats, low: Floats, close: Floats, returns: Floats, first: int) -> Columns:
+    of_5, of_20 = deviation(returns, 5, first), deviation(returns, 20, first)
+    of_60, of_120 = deviation(returns, 60, first), deviation(returns, 120, first)
+    span = (high - low) / close
     # ln(high / low) to second order; a logarithm's last bit differs between processors, a ratio's does not.
-    log_range = 2.0 * (history.high - history.low) / (history.high + history.low)
+    log_range = 2.0 * (high - low) / (high + low)
     downside = np.where(returns < 0, returns, np.where(np.isnan(returns), np.nan, 0.0))
-    skewness, kurtosis = rolling.window_high_moments(returns, 60, first)
-    lagged = np.full(returns.size, np.nan)
-    lagged[1:] = returns[:-1]
-    return {
-        **{f"volatility_{days}d": value for days, value in volatility.items()},
-        "volatility_ratio_5_60": volatility[5] / volatility[60],
-        "volatility_ratio_20_120": volatility[20] / volatility[120],
-        "downside_volatility_60d": np.sqrt(mean(downside * downside, 60, first)),
-        "range_1d": span[first:],
-        "range_mean_20d": mean(span, 20, first),
-        "range_volatility_20d": np.sqrt(mean(log_range * log_range, 20, first) / _FOUR_LN_2),
-        "skewness_60d": skewness,
-        "kurtosis_60d": kurtosis,
-        "drawdown_60d": rolling.window_drawdown(history.close, 60, first),
-        "return_autocorrelation_60d": correlation(returns, lagged, 60, first),
-    }
+    skewness, kurtosis = window_high_moments(returns, 60, first)
+    return (
+        of_5,
+        of_20,
+        of_60,
+        of_120,
+        of_5 / of_60,
+        of_20 / of_120,
+        np.sqrt(mean(downside * downside, 60, first)),
+        span[first:],
+        mean(span, 20, first),
+        np.sqrt(mean(log_range * log_range, 20, first) / _FOUR_LN_2),
+        skewness,
+        kurtosis,
+        window_drawdown(close, 60, first),
+        correlation(returns, _previous(returns), 60, first),
+    )
 
 
-_FOUR_LN_2: Final = 2.772588722239781  # Parkinson (1980), J. Business 53(1), 61-65
+_AGAINST_MARKET: Final = (
+    *("beta_60d", "beta_252d", "correlation_60d", "idiosyncratic_volatility_60d", "relative_return_20d"),
+)
 
 
-def _against_market(history: PriceHistory, market_return: Floats, first: int) -> dict[str, Floats]:
-    returns = history.total_return
-    out = {}
-    for days in (60, 252):
-        cross = rolling.window_cross_moment(returns, market_return, days, first)
-        out[f"beta_{days}d"] = cross / rolling.window_cross_moment(market_return, market_return, days, first)
+@numba.njit(cache=True, error_model="numpy")
+def _against_market(returns: Floats, market_return: Floats, first: int) -> Columns:
     share = correlation(returns, market_return, 60, first)
     # Rounding can carry a perfect correlation past one; the unexplained share is then nothing.
     unexplained = np.maximum(1.0 - share * share, 0.0)
-    out["correlation_60d"] = share
-    out["idiosyncratic_volatility_60d"] = deviation(returns, 60, first) * np.sqrt(unexplained)
-    out["relative_return_20d"] = rolling.window_growth(returns, 0, 20, first) - rolling.window_growth(
-        market_return, 0, 20, first
+    return (
+        _beta(returns, market_return, 60, first),
+        _beta(returns, market_return, 252, first),
+        share,
+        deviation(returns, 60, first) * np.sqrt(unexplained),
+        window_growth(returns, 0, 20, first) - window_growth(market_return, 0, 20, first),
     )
+
+
+_INDICATORS: Final = (
+    *("rsi_14", "rsi_5", "adx_14", "plus_di_14", "minus_di_14", "atr_14_pct", "macd_pct", "macd_signal_pct"),
+    *("macd_histogram_pct", "close_to_ema_20", "ema_12_26_ratio", "ema_50_200_ratio", "bollinger_position_20"),
+    "atr14_usd",
+)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _indicators(recursive: Columns, close: Floats, factor: Floats, first: int) -> Columns:
+    rsi_14, rsi_5, adx_14, plus_di_14, minus_di_14, atr_14, macd, macd_signal = recursive[:8]
+    ema_12, ema_20, ema_26, ema_50, ema_200 = recursive[8:]
+    now = close[first:]
+    spread = np.sqrt(window_cross_moment(close, close, 20, first) / 20)
+    return (
+        rsi_14,
+        rsi_5,
+        adx_14,
+        plus_di_14,
+        minus_di_14,
+        100.0 * atr_14 / now,
+        100.0 * macd / now,
+        100.0 * macd_signal / now,
+        100.0 * (macd - macd_signal) / now,
+        now / ema_20 - 1.0,
+        ema_12 / ema_26 - 1.0,
+        ema_50 / ema_200 - 1.0,
+        (now - mean(close, 20, first)) / (2.0 * spread),
+        atr_14 / factor[first:],
+    )
+
+
+_LEVELS: Final = (
+    *("close_to_previous_high", "close_to_previous_low", "close_to_pivot", "close_to_resistance_1"),
+    *("close_to_support_1", "previous_close_position"),
+)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _levels(high: Floats, low: Floats, close: Floats, first: int) -> Columns:
+    pivot = (high + low + close) / 3.0
+    return (
+        _over_previous(close, high)[first:],
+        _over_previous(close, low)[first:],
+        _over_previous(close, pivot)[first:],
+        _over_previous(close, 2.0 * pivot - low)[first:],
+        _over_previous(close, 2.0 * pivot - high)[first:],
+        _previous((close - low) / (high - low))[first:],
+    )
+
+
+_FACTS: Final = ("split_factor", "total_return", "adv20_shares", "dollar_volume_20d_usd")
+FACTS: Final = ("split_factor", "total_return", "atr14_usd", "adv20_shares", "dollar_volume_20d_usd")
+"""Columns beside the features: what marts need to size orders and to adjust fundamentals; not features."""
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _facts(factor: Floats, volume: Floats, traded_usd: Floats, returns: Floats, first: int) -> Columns:
+    return (
+        factor[first:],
+        returns[first:],
+        # Adjusted volume times today's factor is volume in today's shares.
+        np.floor(mean(volume, 20, first) * factor[first:]),
+        mean(traded_usd, 20, first),
+    )
+
+
+MEASURES: Final = (
+    *(*_RETURNS, *_POSITIONS, *_VOLUMES, *_RISKS),
+    *(*_AGAINST_MARKET, *_INDICATORS, *_LEVELS, *_FACTS),
+)
+"""The names of what `price_measures` returns, in its order."""
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _measures(near: Columns, recursive: Columns, first: int) -> Floats:
+    factor, start, high, low, close, volume, traded_usd, returns, market_return = near
+    columns = (
+        _returns(start, close, returns, first)
+        + _positions(high, low, close, first)
+        + _volumes(high, low, close, volume, traded_usd, returns, first)
+        + _risks(high, low, close, returns, first)
+        + _against_market(returns, market_return, first)
+        + _indicators(recursive, close, factor, first)
+        + _levels(high, low, close, first)
+        + _facts(factor, volume, traded_usd, returns, first)
+    )
+    out = np.empty((len(columns), close.size - first))
+    for number in range(len(columns)):
+        out[number] = columns[number]
     return out
 
 
-def _indicators(symbol: str, history: PriceHistory, first: int) -> dict[str, Floats]:
-    found = recursive_indicators(symbol=symbol, high=history.high, low=history.low, close=history.close)
-    rows = {name: values[first:] for name, values in found.items()}
-    close = history.close[first:]
-    mean_20 = mean(history.close, 20, first)
-    spread = np.sqrt(rolling.window_cross_moment(history.close, history.close, 20, first) / 20)
-    percent_of_close = {"atr_14_pct": rows["atr_14"], "macd_pct": rows["macd"], "macd_signal_pct": rows["macd_signal"]}
-    return {
-        **{name: rows[name] for name in ("rsi_14", "rsi_5", "adx_14", "plus_di_14", "minus_di_14")},
-        **{name: 100.0 * value / close for name, value in percent_of_close.items()},
-        "macd_histogram_pct": 100.0 * (rows["macd"] - rows["macd_signal"]) / close,
-        "close_to_ema_20": close / rows["ema_20"] - 1.0,
-        "ema_12_26_ratio": rows["ema_12"] / rows["ema_26"] - 1.0,
-        "ema_50_200_ratio": rows["ema_50"] / rows["ema_200"] - 1.0,
-        "bollinger_position_20": (close - mean_20) / (2.0 * spread),
-        "atr14_usd": rows["atr_14"] / history.factor[first:],
-    }
-
-
-def _levels(history: PriceHistory, first: int) -> dict[str, Floats]:
-    high, low, close = history.high, history.low, history.close
-    pivot = (high + low + close) / 3.0
-    return {
-        "close_to_previous_high": _over_previous(close, high)[first:],
-        "close_to_previous_low": _over_previous(close, low)[first:],
-        "close_to_pivot": _over_previous(close, pivot)[first:],
-        "close_to_resistance_1": _over_previous(close, 2.0 * pivot - low)[first:],
-        "close_to_support_1": _over_previous(close, 2.0 * pivot - high)[first:],
-        "previous_close_position": _previous((close - low) / (high - low))[first:],
-    }
-
-
-def _facts(history: PriceHistory, first: int) -> dict[str, Floats]:
-    factor = history.factor[first:]
-    return {
-        "split_factor": factor,
-        "total_return": history.total_return[first:],
-        # Adjusted volume times today's factor is volume in today's shares.
-        "adv20_shares": np.floor(mean(history.volume, 20, first) * factor),
-        "dollar_volume_20d_usd": mean(history.traded_usd, 20, first),
-    }
-
-
+@numba.njit(cache=True, error_model="numpy")
 def _lowest(values: Floats, window: int, first: int) -> Floats:
-    return np.asarray(-rolling.window_max(-values, window, first))
+    return -window_max(-values, window, first)
 
 
+@numba.njit(cache=True, error_model="numpy")
 def _previous(values: Floats) -> Floats:
     shifted = np.full(values.size, np.nan)
     shifted[1:] = values[:-1]
     return shifted
 
 
+@numba.njit(cache=True, error_model="numpy")
 def _over_previous(values: Floats, levels: Floats) -> Floats:
-    return np.asarray(values / _previous(levels) - 1.0)
+    return values / _previous(levels) - 1.0
