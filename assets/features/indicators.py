@@ -7,6 +7,7 @@ but finite, positive prices is refused before the call.
 
 from collections.abc import Mapping
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -62,18 +63,29 @@ def refuse_gaps(*, symbol: str, **prices: Floats) -> None:
         DataError: a value is NaN, infinite or not positive; names the symbol, the column and the first position.
     """
     for name, values in prices.items():
-        sound = np.isfinite(values) & (values > 0)
-        if not sound.all():
-            position = int(np.argmin(sound))
+        position = _first_unsound(values)
+        if position < values.size:
             raise DataError(
                 f"{symbol}: {name} is {values[position]} at position {position} of {values.size}; expected positive "
                 "finite prices without gaps, carry the last price over missing sessions first"
             )
 
 
+@numba.njit(cache=True)
+def _first_unsound(prices: Floats) -> int:
+    for position in range(prices.size):
+        if not (0.0 < prices[position] < np.inf):
+            return position
+    return prices.size
+
+
+@numba.njit(cache=True)
 def _null_where_flat(strength: Floats, close: Floats, bars: int) -> Floats:
     # Without any movement gains and losses are both nothing; TA-Lib says 0, which reads as "oversold".
-    moved = np.concatenate(([True], np.diff(close) != 0))
-    last_move = np.maximum.accumulate(np.where(moved, np.arange(close.size), 0))
-    is_flat = np.arange(close.size) - last_move >= bars - 1
-    return np.where(is_flat, np.nan, strength) if is_flat.any() else strength
+    last_move = 0
+    for row in range(close.size):
+        if row > 0 and close[row] != close[row - 1]:
+            last_move = row
+        if row - last_move >= bars - 1:
+            strength[row] = np.nan
+    return strength

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -148,7 +149,9 @@ def price_floats(column: pa.ChunkedArray) -> Floats:
         return np.empty(0)
     # 18 digits fit the low 64 of the 128 bits, and below 2**53 an integer over a power of ten rounds once.
     words = np.frombuffer(chunk.buffers()[1], dtype="<i8")[2 * chunk.offset : 2 * (chunk.offset + len(chunk)) : 2]
-    return np.asarray(words.astype(np.float64) / 1e6)
+    values = words.astype(np.float64)
+    values /= 1e6
+    return values
 
 
 def _action_rows(actions: pa.Table, symbols: tuple[str, ...], axis: SessionAxis) -> tuple[VersionedRows, ...]:
@@ -184,9 +187,9 @@ def _per_symbol(
     usable: Ints,
 ) -> tuple[VersionedRows, ...]:
     order = np.argsort(codes.astype(np.uint16) if symbols < 2**16 else codes, kind="stable")
-    if not _is_ordered(codes[order], positions[order], identity[order], known[order]):
+    if not _is_ordered(order, codes, positions, identity, known):
         order = np.lexsort((known, identity, positions, codes))
-    bounds = np.searchsorted(codes[order], np.arange(symbols + 1))
+    bounds = np.concatenate(([0], np.cumsum(np.bincount(codes, minlength=symbols)))).tolist()
     positions, usable, identity = positions[order], usable[order], identity[order]
     table = np.empty((len(values), order.size))
     for row, column in enumerate(values):
@@ -197,13 +200,21 @@ def _per_symbol(
     )
 
 
-def _is_ordered(*keys: Ints) -> bool:
+@numba.njit(cache=True)
+def _is_ordered(order: Ints, codes: Ints, positions: Ints, identity: Ints, known: Ints) -> bool:
     # Stored rows are nearly always in order already, and this is much cheaper than sorting a million of them.
-    tied = np.ones(max(keys[0].size - 1, 0), dtype=bool)
-    for key in keys:
-        if (tied & (key[1:] < key[:-1])).any():
+    for place in range(1, order.size):
+        before, row = order[place - 1], order[place]
+        if codes[row] != codes[before]:
+            is_later = codes[row] > codes[before]
+        elif positions[row] != positions[before]:
+            is_later = positions[row] > positions[before]
+        elif identity[row] != identity[before]:
+            is_later = identity[row] > identity[before]
+        else:
+            is_later = known[row] >= known[before]
+        if not is_later:
             return False
-        tied &= key[1:] == key[:-1]
     return True
 
 

@@ -8,6 +8,7 @@ sessions before keep the history they had, in a full rebuild too. Times are posi
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -34,24 +35,19 @@ class VersionedRows:
     @property
     def has_one_version(self) -> bool:
         """Whether there are rows, all on time, and none is a version of another: nearly every symbol."""
-        return self.position.size > 0 and bool(
-            (self.usable_from <= self.position).all() and (np.diff(self.position) > 0).all()
-        )
+        return bool(_has_one_version(self.position, self.usable_from))
 
     @property
     def late_from(self) -> set[int]:
         """Sessions at which a row became usable after its own session; each opens a vintage."""
-        return set(self.usable_from[self.usable_from > self.position].tolist())
+        return set(_late(self.position, self.usable_from).tolist())
 
     def as_known_at(self, position: int) -> tuple[Ints, Floats]:
         """Return positions and values of the newest versions usable at a session and about it or an earlier one."""
         if self.has_one_version and position >= self.position[-1]:
             return self.position, self.values
-        visible = (self.usable_from <= position) & (self.position <= position)
-        about, identity, values = self.position[visible], self.identity[visible], self.values[:, visible]
-        newest = np.ones(about.size, dtype=bool)
-        newest[:-1] = (about[1:] != about[:-1]) | (identity[1:] != identity[:-1])
-        return about[newest], values[:, newest]
+        newest = _newest(self.position, self.usable_from, self.identity, position)
+        return self.position[newest], self.values[:, newest]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +84,32 @@ def vintages(bars: VersionedRows, actions: VersionedRows, *, last: int) -> Itera
     for first, end in zip(starts, ends, strict=True):
         # Rows on time are all usable at the end of the reading; late ones open a reading, so none begins inside it.
         yield Vintage(first, end, *bars.as_known_at(end), *actions.as_known_at(end))
+
+
+@numba.njit(cache=True)
+def _has_one_version(about: Ints, usable_from: Ints) -> bool:
+    for row in range(about.size):
+        if usable_from[row] > about[row] or (row > 0 and about[row] <= about[row - 1]):
+            return False
+    return about.size > 0
+
+
+@numba.njit(cache=True)
+def _late(about: Ints, usable_from: Ints) -> Ints:
+    return usable_from[usable_from > about]
+
+
+@numba.njit(cache=True)
+def _newest(about: Ints, usable_from: Ints, identity: Ints, position: int) -> Ints:
+    """Return the rows visible at a session that no later visible row is a version of."""
+    rows = np.empty(about.size, dtype=np.int64)
+    kept = 0
+    for row in range(about.size):
+        if usable_from[row] > position or about[row] > position:
+            continue
+        last = rows[kept - 1]
+        if kept > 0 and about[last] == about[row] and identity[last] == identity[row]:
+            kept -= 1
+        rows[kept] = row
+        kept += 1
+    return rows[:kept]
