@@ -2,13 +2,16 @@
 
 The library opens a connection for each of the several statements an event takes and checkpoints the file when it closes
 it: eight milliseconds an event, half of a warm cycle. Here a shard keeps one connection, and a commit waits for no disk
-(WAL with `synchronous=NORMAL`: a crash of the process loses nothing, one of the machine the last events). That is fit
-for a log that is no authority; the ledger keeps its own rules.
+(WAL with `synchronous=NORMAL`: a crash of the process loses nothing, one of the machine the last events). What a run
+intends, a hundred events, goes into one transaction. That is fit for a log that is no authority; the ledger keeps its
+own rules.
 """
 
+import os
+import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -17,6 +20,7 @@ import sqlalchemy as db
 
 # Dagster has no public name for what it stores events with; `pyproject.toml` pins the version this is written for.
 from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData, deserialize_value, serialize_value
 from sqlalchemy.pool import StaticPool
@@ -25,6 +29,8 @@ from pipelines.logging_setup import process_mask
 
 # The index of all runs, the run under way, and a few that a page of the UI shows beside it.
 _SHARDS_KEPT_OPEN: Final = 8
+# Dagster hands the events of a batch over together where this variable says how many at most.
+_BATCH_SIZE: Final = ("DAGSTER_EVENT_BATCH_SIZE", "1000")
 
 
 class KeptEventLog(SqliteEventLogStorage):
@@ -35,6 +41,10 @@ class KeptEventLog(SqliteEventLogStorage):
         self._inst_data = inst_data
         self._kept: OrderedDict[str, db.Engine] = OrderedDict()
         self._tables: set[str] = set()
+        self._columns: set[str] = set()
+        # While a batch is stored: the thread that stores it, and its connections, each in a transaction.
+        self._batching: int | None = None
+        self._in_batch: dict[str, db.Connection] = {}
 
     @classmethod
     def config_type(cls) -> Any:
@@ -51,16 +61,38 @@ class KeptEventLog(SqliteEventLogStorage):
         """Bind to an instance: its folder holds the files, where the library's own storage would put them."""
         super().__init__(str(Path(instance.root_directory) / "history" / "runs"), self._inst_data)
         super().register_instance(instance)
+        os.environ.setdefault(*_BATCH_SIZE)
 
     def store_event(self, event: dg.EventLogEntry) -> None:
         """Store an event without the secrets this process knows: in a message, an exception, metadata."""
         super().store_event(without_secrets_known(event))
+
+    def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
+        """Store events one after the other, in one transaction per file: none is there when one cannot be stored."""
+        shards = dict.fromkeys((INDEX_SHARD_NAME, *(event.run_id for event in events)))
+        with self._db_lock, ExitStack() as transactions:
+            for shard in shards:
+                connection = transactions.enter_context(self._engine(shard).connect())
+                transactions.enter_context(connection.begin())
+                self._in_batch[shard] = connection
+            self._batching = threading.get_ident()
+            try:
+                super().store_event_batch(events)
+            finally:
+                self._batching = None
+                self._in_batch.clear()
 
     def has_table(self, table_name: str) -> bool:
         """Return whether the index has a table; it is asked for each event, and tables do not go away."""
         if table_name not in self._tables and super().has_table(table_name):
             self._tables.add(table_name)
         return table_name in self._tables
+
+    def _has_asset_key_col_on_connection(self, conn: db.Connection, column_name: str) -> bool:
+        # Asked for each event of an asset, and columns do not go away.
+        if column_name not in self._columns and super()._has_asset_key_col_on_connection(conn, column_name):
+            self._columns.add(column_name)
+        return column_name in self._columns
 
     def wipe(self) -> None:
         """Delete every shard; what is open is closed first."""
@@ -74,6 +106,9 @@ class KeptEventLog(SqliteEventLogStorage):
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[db.Connection]:
+        if self._batching == threading.get_ident():
+            yield self._in_batch[shard]
+            return
         with self._db_lock, self._engine(shard).connect() as connection, connection.begin():
             yield connection
 
