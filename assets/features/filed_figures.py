@@ -1,255 +1,84 @@
 """Fundamental features of one session, from the raw filings its cut-off knew: what a leakage check compares with.
 
-The marts keep what filings said at every instant and join it as of the cut-off. Here there is one instant, the tables
-lie in memory, and no stored model is read. Figures are chosen one by one and added in a fixed order, as in the marts,
-so honest values agree in every bit.
+The marts keep what filings said at every instant and join it as of the cut-off, in SQL. Here there is one instant, no
+stored model is read, and figures are chosen by arrays and plain loops: a statement would take ten times as long to be
+planned and run. Figures are added in a fixed order, as in the marts, so honest values agree in every bit.
 """
 
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from math import isfinite
 from typing import Final
+from zoneinfo import ZoneInfo
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.schemas import INSTANT
 
+Ints = npt.NDArray[np.int64]
+
 FIGURE_COLUMNS: Final = ("symbol", "form", "period_end", "metric", "value", "duration_months", "known_at")
+FEATURES: Final = (
+    *("market_value_usd", "earnings_yield", "forward_earnings_yield", "book_to_price", "sales_yield"),
+    *("cash_flow_yield", "return_on_equity", "return_on_assets", "net_margin", "leverage", "asset_turnover"),
+    *("revenue_growth_yoy", "net_income_growth_yoy", "eps_growth_yoy", "estimate_revision", "days_since_filing"),
+)
+RANKED_FIGURES: Final = ("market_value_usd", "earnings_yield", "book_to_price")
+"""What the marts rank symbols by; `_RANKED_METRICS` are the figures they follow from."""
+_RANKED_METRICS: Final = ("net_income", "equity", "shares_outstanding")
+_ESTIMATE: Final = "eps_estimate_next"
 
 _FILING_COUNTS: Final = timedelta(days=400)
-_REACH_DAYS: Final = 400 + 830
-# $as_of and $session are the cut-off and its session; `figures`, `splits` and `closes` are handed in.
-_SQL: Final = """
-with
-
--- The newest instant at which a symbol had a figure younger than 830 days.
-instants as (
-    select symbol, max(known_at) as instant
-    from (
-        select symbol, known_at, max(max(period_end)) over (partition by symbol order by known_at) as newest_end
-        from figures
-        group by symbol, known_at
-    )
-    where newest_end > known_at::date - 830
-    group by symbol
-),
-
-facts as (
-    select
-        figures.symbol,
-        figures.form,
-        figures.period_end,
-        figures.metric,
-        any_value(instants.instant) as instant,
-        min(figures.known_at) as first_known_at,
-        max(figures.known_at) as known_at,
-        arg_min(figures.value, figures.known_at) as first_told,
-        arg_max(figures.value, figures.known_at) as value,
-        arg_max(figures.duration_months, figures.known_at) as months
-    from figures
-    inner join instants on figures.symbol = instants.symbol and figures.known_at <= instants.instant
-    group by figures.symbol, figures.form, figures.period_end, figures.metric
-),
-
-reports as (
-    select symbol, max(first_known_at) as newest_filing_at
-    from facts
-    where metric <> 'eps_estimate_next'
-    group by symbol
-    having max(first_known_at) > $as_of - interval 400 day
-),
-
-recent as (
-    select facts.*
-    from facts
-    inner join reports on facts.symbol = reports.symbol
-    where facts.period_end > facts.instant::date - 830
-    qualify row_number() over (
-        partition by facts.symbol, facts.metric, facts.months, facts.period_end
-        order by facts.known_at desc, facts.form
-    ) = 1
-),
-
--- The last quarter of a year that was told as a year alone.
-last_quarters as (
-    select
-        years.symbol,
-        years.metric,
-        years.period_end,
-        any_value(years.value) - list_sum(list(quarters.value order by quarters.period_end)) as value,
-        any_value(years.first_known_at) as first_known_at
-    from recent as years
-    inner join recent as quarters
-        on
-            years.symbol = quarters.symbol
-            and years.metric = quarters.metric
-            and quarters.months = 3
-            and quarters.period_end between years.period_end - 300 and years.period_end - 60
-    where years.months = 12 and years.metric <> 'eps_diluted'
-    group by years.symbol, years.metric, years.period_end
-    having count(*) = 3
-),
-
-told as (
-    select symbol, metric, months, period_end, value, first_told, first_known_at from recent
-    union all
-    select symbol, metric, 3, period_end, value, value, first_known_at
-    from last_quarters
-    where not exists (
-        select 1 from recent
-        where
-            recent.symbol = last_quarters.symbol
-            and recent.metric = last_quarters.metric
-            and recent.period_end = last_quarters.period_end
-            and recent.months = 3
-    )
-),
-
--- Per metric the figures of each kind, the newest first.
-series as (
-    select
-        symbol,
-        metric,
-        list({'ended': period_end, 'v': value, 'told': first_told, 'since': first_known_at} order by period_end desc)
-            filter (where months = 3) as quarters,
-        list({'ended': period_end, 'v': value, 'since': first_known_at} order by period_end desc)
-            filter (where months = 12) as years,
-        list({'v': value, 'since': first_known_at} order by period_end desc) filter (where months = 0) as balances
-    from told
-    group by symbol, metric
-),
-
-yearly as (
-    select
-        *,
-        list_filter(quarters, lambda x: quarters[1].ended - x.ended between 350 and 380) as quarters_ago,
-        list_filter(years, lambda x: years[1].ended - x.ended between 350 and 380) as years_ago,
-        coalesce(years[1].ended >= coalesce(quarters[1].ended, years[1].ended), false) as is_year_newest
-    from series
-),
-
-compared as (
-    select
-        *,
-        len(coalesce(quarters_ago, [])) > 0
-        and coalesce(quarters[1].ended >= years[1].ended, true) as is_quarter_comparable
-    from yearly
-),
-
-figured as (
-    select
-        symbol,
-        metric,
-        quarters[1] as quarter,
-        balances[1] as balance,
-        case
-            when is_year_newest then years[1].v
-            when quarters[1].ended - quarters[4].ended between 250 and 300
-                then quarters[1].v + quarters[2].v + quarters[3].v + quarters[4].v
-        end as four_quarters,
-        case when is_quarter_comparable then quarters[1].v when is_year_newest then years[1].v end as newest,
-        case
-            when is_quarter_comparable then list_max(list_transform(quarters_ago, lambda x: x.v))
-            when is_year_newest then list_max(list_transform(years_ago, lambda x: x.v))
-        end as year_before,
-        case when is_quarter_comparable then quarters[1].since else years[1].since end as newest_at,
-        case
-            when is_quarter_comparable then list_max(list_transform(quarters_ago, lambda x: x.since))
-            else list_max(list_transform(years_ago, lambda x: x.since))
-        end as year_before_at
-    from compared
-),
-
-wide as (
-    select
-        symbol,
-        max(four_quarters) filter (where metric = 'revenue') as revenue,
-        max(four_quarters) filter (where metric = 'net_income') as income,
-        max(four_quarters) filter (where metric = 'operating_cash_flow') as cash_flow,
-        max(newest) filter (where metric = 'revenue') as revenue_newest,
-        max(year_before) filter (where metric = 'revenue') as revenue_before,
-        max(newest) filter (where metric = 'net_income') as income_newest,
-        max(year_before) filter (where metric = 'net_income') as income_before,
-        max(newest) filter (where metric = 'eps_diluted') as eps_newest,
-        max(newest_at) filter (where metric = 'eps_diluted') as eps_newest_at,
-        max(year_before) filter (where metric = 'eps_diluted') as eps_before,
-        max(year_before_at) filter (where metric = 'eps_diluted') as eps_before_at,
-        max(balance.v) filter (where metric = 'equity') as equity,
-        max(balance.v) filter (where metric = 'assets') as assets,
-        max(balance.v) filter (where metric = 'liabilities') as liabilities,
-        max(balance.v) filter (where metric = 'shares_outstanding') as shares,
-        max(balance.since) filter (where metric = 'shares_outstanding') as shares_at,
-        max(quarter.v) filter (where metric = 'eps_estimate_next') as estimate,
-        max(quarter.told) filter (where metric = 'eps_estimate_next') as estimate_first,
-        max(quarter.since) filter (where metric = 'eps_estimate_next') as estimate_at
-    from figured
-    group by symbol
-),
-
-since as (
-    select symbol, list({'ex': ex_session, 'ratio': ratio} order by ex_session) as splits from splits group by symbol
-),
-
--- Figures per share in the shares of the session.
-per_share as (
-    select
-        wide.* exclude (shares, eps_newest, eps_before, estimate, estimate_first),
-        wide.shares * later(since.splits, wide.shares_at) as shares,
-        wide.eps_newest / later(since.splits, wide.eps_newest_at) as eps_newest,
-        wide.eps_before / later(since.splits, wide.eps_before_at) as eps_before,
-        wide.estimate / later(since.splits, wide.estimate_at) as estimate,
-        wide.estimate_first / later(since.splits, wide.estimate_at) as estimate_first,
-        closes.close_usd,
-        reports.newest_filing_at
-    from wide
-    inner join closes on wide.symbol = closes.symbol
-    inner join reports on wide.symbol = reports.symbol
-    left join since on wide.symbol = since.symbol
-),
-
-valued as (
-    select *, shares * close_usd as market_value_usd from per_share
-)
-
-select
-    symbol,
-    market_value_usd,
-    share_of(income, market_value_usd) as earnings_yield,
-    share_of(4.0 * estimate, close_usd) as forward_earnings_yield,
-    share_of(equity, market_value_usd) as book_to_price,
-    share_of(revenue, market_value_usd) as sales_yield,
-    share_of(cash_flow, market_value_usd) as cash_flow_yield,
-    share_of(income, equity) as return_on_equity,
-    share_of(income, assets) as return_on_assets,
-    share_of(income, revenue) as net_margin,
-    share_of(liabilities, assets) as leverage,
-    share_of(revenue, assets) as asset_turnover,
-    share_of(revenue_newest - revenue_before, abs(revenue_before)) as revenue_growth_yoy,
-    share_of(income_newest - income_before, abs(income_before)) as net_income_growth_yoy,
-    share_of(eps_newest - eps_before, abs(eps_before)) as eps_growth_yoy,
-    share_of(estimate - estimate_first, abs(estimate_first)) as estimate_revision,
-    ($session::date - (newest_filing_at at time zone 'America/New_York')::date)::double as days_since_filing
-from valued
-"""
-# Null, never infinite, where the divisor is not positive or the result overflows.
-_SHARE_OF: Final = """
-create macro share_of(part, whole) as case when whole > 0 and isfinite(part / whole) then part / whole end
-"""
-# New shares per share since a day, New York time, the oldest split first.
-_LATER: Final = """
-create macro later(splits, told_at) as coalesce(
-    list_aggregate(
-        list_transform(
-            list_filter(splits, lambda split: split.ex > (told_at at time zone 'America/New_York')::date),
-            lambda split: split.ratio
-        ),
-        'product'
-    ),
-    1.0
-)
-"""
+_FIGURE_COUNTS_DAYS: Final = 830
+_REACH_DAYS: Final = 400 + _FIGURE_COUNTS_DAYS
+_A_YEAR: Final = range(350, 381)
+_US_PER_DAY: Final = 86_400_000_000
+_NEW_YORK: Final = ZoneInfo("America/New_York")
+_EPOCH: Final = date(1970, 1, 1).toordinal()
 
 
-def filed_figures(*, figures: pa.Table, splits: pa.Table, closes: pa.Table, session: date, as_of: datetime) -> pa.Table:
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    """One figure as the instant knew it: the day its period ended, and microseconds since 1970 of when it was told."""
+
+    ended: int
+    value: float
+    first_told: float
+    since: int
+
+
+@dataclass(slots=True)
+class _Series:
+    """A metric's figures of one symbol by their duration, the newest first."""
+
+    quarters: list[_Figure]
+    years: list[_Figure]
+    balances: list[_Figure]
+
+
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """A metric's newest figure, a quarter or a year, and the one of a year before."""
+
+    newest: _Figure | None = None
+    year_before: float | None = None
+    year_before_since: int | None = None
+
+
+def filed_figures(
+    *,
+    figures: pa.Table,
+    splits: pa.Table,
+    closes: pa.Table,
+    session: date,
+    as_of: datetime,
+    in_full: Collection[str] | None = None,
+) -> pa.Table:
     """Return what filings are worth at a session's close.
 
     Args:
@@ -258,27 +87,29 @@ def filed_figures(*, figures: pa.Table, splits: pa.Table, closes: pa.Table, sess
         closes: symbol and close_usd as a double, of the symbols wanted.
         session: the session.
         as_of: its cut-off.
+        in_full: symbols of which every feature is wanted, all when None; of the others `RANKED_FIGURES` are computed.
 
     Returns:
-        Columns symbol, market_value_usd and the fundamental features that are no ranks; no row for symbols without a
-        filing in the last 400 days.
+        Columns symbol, then `FEATURES`; no row for symbols without a filing in the last 400 days.
     """
-    import duckdb  # noqa: PLC0415 - definitions import this module; the library loads when a gate asks
-
     late = pc.greater(figures.column("known_at"), pa.scalar(as_of, INSTANT))
     if pc.any(late).as_py():
         raise ValueError(f"figures known after the cut-off {as_of.isoformat()} were handed in: read them as of it")
-    with duckdb.connect(":memory:", config={"threads": 1}) as connection:
-        connection.execute("set timezone = 'UTC'")
-        for name, table in (
-            ("figures", _within_reach(figures, closes.column("symbol"), as_of)),
-            ("splits", splits),
-            ("closes", closes),
-        ):
-            connection.register(name, table)
-        for macro in (_SHARE_OF, _LATER):
-            connection.execute(macro)
-        return connection.execute(_SQL, {"as_of": as_of, "session": session}).to_arrow_table()
+    told, newest_filing = _told(_within_reach(figures, closes.column("symbol"), as_of), as_of, in_full)
+    split_days: dict[str, list[tuple[date, float]]] = defaultdict(list)
+    for symbol, ex_session, ratio in zip(*(column.to_pylist() for column in splits.columns), strict=True):
+        split_days[symbol].append((ex_session, ratio))
+    close_of = dict(zip(*(column.to_pylist() for column in closes.columns), strict=True))
+    rows = [
+        {
+            "symbol": symbol,
+            **_features(series, close_of[symbol], _later(sorted(split_days[symbol], key=lambda split: split[0]))),
+            "days_since_filing": float((session - _day_told(newest_filing[symbol])).days),
+        }
+        for symbol, series in told.items()
+    ]
+    fields = [pa.field("symbol", pa.string()), *(pa.field(name, pa.float64()) for name in FEATURES)]
+    return pa.Table.from_pylist(rows, schema=pa.schema(fields))
 
 
 def _within_reach(figures: pa.Table, symbols: pa.ChunkedArray, as_of: datetime) -> pa.Table:
@@ -293,3 +124,191 @@ def _within_reach(figures: pa.Table, symbols: pa.ChunkedArray, as_of: datetime) 
     is_kept = pc.or_(pc.invert(is_old), pc.is_in(figures.column("symbol"), value_set=told_late))
     is_wanted = pc.is_in(figures.column("symbol"), value_set=symbols.combine_chunks())
     return figures.filter(pc.and_(is_kept, is_wanted))
+
+
+def _told(
+    figures: pa.Table, as_of: datetime, in_full: Collection[str] | None
+) -> tuple[Mapping[str, Mapping[str, _Series]], Mapping[str, int]]:
+    """Return per symbol its figures by metric, and when its newest report was told; symbols without one are left out.
+
+    Of several forms that tell the same figure the one told last counts.
+    """
+    symbol, symbols = _codes(figures.column("symbol"))
+    metric, metrics = _codes(figures.column("metric"))
+    form, _ = _codes(figures.column("form"))
+    known = figures.column("known_at").cast(pa.int64()).to_numpy()
+    ended = figures.column("period_end").cast(pa.int32()).to_numpy().astype(np.int64)
+    order = np.lexsort((known, symbol))
+    symbol, metric, form, known, ended = (column[order] for column in (symbol, metric, form, known, ended))
+    value = figures.column("value").to_numpy()[order]
+    months = figures.column("duration_months").to_numpy()[order].astype(np.int64)
+    # The newest instant at which a symbol had a figure younger than 830 days.
+    newest_end = np.maximum.accumulate(ended + symbol * _US_PER_DAY) - symbol * _US_PER_DAY
+    is_young = newest_end > known // _US_PER_DAY - _FIGURE_COUNTS_DAYS
+    instant = np.full(len(symbols), np.iinfo(np.int64).min)
+    np.maximum.at(instant, symbol[is_young], known[is_young])
+    rows = np.flatnonzero(known <= instant[symbol])
+    # Of each fact its first and its last version.
+    first, last = _ends_of_runs(rows, (symbol, metric, ended, form))
+    since, first_told = known[first], value[first]
+    symbol, metric, form, ended, known, value, months = (
+        column[last] for column in (symbol, metric, form, ended, known, value, months)
+    )
+    is_report = metric != (metrics.index(_ESTIMATE) if _ESTIMATE in metrics else -1)
+    newest_filing = np.zeros(len(symbols), dtype=np.int64)
+    np.maximum.at(newest_filing, symbol[is_report], since[is_report])
+    has_report = newest_filing > int((as_of - _FILING_COUNTS).timestamp()) * 1_000_000
+    is_full = np.array([in_full is None or name in in_full for name in symbols], dtype=bool)
+    is_ranked = np.array([name in _RANKED_METRICS for name in metrics], dtype=bool)
+    is_used = ended > instant[symbol] // _US_PER_DAY - _FIGURE_COUNTS_DAYS
+    used = np.flatnonzero(is_used & has_report[symbol] & (is_full[symbol] | is_ranked[metric]))
+    # The newest period first, and of each period what was told last, by the first of the forms.
+    used = used[np.lexsort((form[used], -known[used], -ended[used], months[used], metric[used], symbol[used]))]
+    told: dict[str, dict[str, _Series]] = defaultdict(lambda: defaultdict(lambda: _Series([], [], [])))
+    columns = (column[used].tolist() for column in (symbol, metric, months, ended, value, first_told, since))
+    for of_symbol, of_metric, covered, *figure in zip(*columns, strict=True):
+        series = told[symbols[of_symbol]][metrics[of_metric]]
+        told_by_duration = {0: series.balances, 3: series.quarters, 12: series.years}.get(covered, [])
+        if not told_by_duration or told_by_duration[-1].ended != figure[0]:
+            told_by_duration.append(_Figure(*figure))
+    return told, dict(zip(symbols, newest_filing.tolist(), strict=True))
+
+
+def _codes(column: pa.ChunkedArray) -> tuple[Ints, list[str]]:
+    """Return each text's place among the sorted different ones, and those."""
+    texts = sorted(pc.unique(column).to_pylist())
+    return pc.index_in(column, value_set=pa.array(texts, pa.string())).to_numpy().astype(np.int64), texts
+
+
+def _ends_of_runs(rows: Ints, keys: Sequence[Ints]) -> tuple[Ints, Ints]:
+    """Return the first and the last row of each group of rows with equal keys."""
+    by_key = rows[np.lexsort([key[rows] for key in reversed(keys)])]
+    is_other = np.zeros(max(by_key.size - 1, 0), dtype=bool)
+    for key in keys:
+        is_other |= key[by_key[1:]] != key[by_key[:-1]]
+    edge = np.ones(min(by_key.size, 1), dtype=bool)
+    return by_key[np.concatenate((edge, is_other))], by_key[np.concatenate((is_other, edge))]
+
+
+def _features(
+    series: Mapping[str, _Series], close_usd: float, later: Callable[[int | None], float]
+) -> dict[str, float | None]:
+    """Return a symbol's features; figures per share are told in the shares of the session."""
+    for metric, of_metric in series.items():
+        if metric != "eps_diluted":
+            _add_last_quarters(of_metric)
+    nothing = _Series([], [], [])
+    revenue, income, cash_flow, eps = (
+        series.get(metric, nothing) for metric in ("revenue", "net_income", "operating_cash_flow", "eps_diluted")
+    )
+    equity, assets, liabilities, shares = (
+        _newest(series.get(metric, nothing).balances)
+        for metric in ("equity", "assets", "liabilities", "shares_outstanding")
+    )
+    estimate = _newest(series.get(_ESTIMATE, nothing).quarters)
+    four_revenue, four_income = _four_quarters(revenue), _four_quarters(income)
+    worth = None if shares is None else shares.value * later(shares.since) * close_usd
+    of_equity, of_assets = _value(equity), _value(assets)
+    compared = _compared(eps)
+    eps_newest = None if compared.newest is None else compared.newest.value / later(compared.newest.since)
+    eps_before = None if compared.year_before is None else compared.year_before / later(compared.year_before_since)
+    expected = None if estimate is None else estimate.value / later(estimate.since)
+    first_expected = None if estimate is None else estimate.first_told / later(estimate.since)
+    return {
+        "market_value_usd": worth,
+        "earnings_yield": _share_of(four_income, worth),
+        "forward_earnings_yield": _share_of(None if expected is None else 4.0 * expected, close_usd),
+        "book_to_price": _share_of(of_equity, worth),
+        "sales_yield": _share_of(four_revenue, worth),
+        "cash_flow_yield": _share_of(_four_quarters(cash_flow), worth),
+        "return_on_equity": _share_of(four_income, of_equity),
+        "return_on_assets": _share_of(four_income, of_assets),
+        "net_margin": _share_of(four_income, four_revenue),
+        "leverage": _share_of(_value(liabilities), of_assets),
+        "asset_turnover": _share_of(four_revenue, of_assets),
+        "revenue_growth_yoy": _change(_value(_compared(revenue).newest), _compared(revenue).year_before),
+        "net_income_growth_yoy": _change(_value(_compared(income).newest), _compared(income).year_before),
+        "eps_growth_yoy": _change(eps_newest, eps_before),
+        "estimate_revision": _change(expected, first_expected),
+    }
+
+
+def _add_last_quarters(series: _Series) -> None:
+    """Add the last quarter of each year that was told as a year alone: the year less its three other quarters."""
+    told = {quarter.ended for quarter in series.quarters}
+    added = []
+    for year in series.years:
+        others = [each for each in series.quarters if year.ended - 300 <= each.ended <= year.ended - 60]
+        if len(others) == 3 and year.ended not in told:
+            value = year.value - sum(each.value for each in reversed(others))
+            added.append(_Figure(year.ended, value, value, year.since))
+    series.quarters = sorted([*series.quarters, *added], key=lambda figure: -figure.ended)
+
+
+def _four_quarters(series: _Series) -> float | None:
+    if _is_year_newest(series):
+        return series.years[0].value
+    four = series.quarters[:4]
+    if len(four) < 4 or not 250 <= four[0].ended - four[3].ended <= 300:
+        return None
+    return four[0].value + four[1].value + four[2].value + four[3].value
+
+
+def _compared(series: _Series) -> _Compared:
+    quarters_ago, years_ago = _a_year_ago(series.quarters), _a_year_ago(series.years)
+    if quarters_ago and (not series.years or series.quarters[0].ended >= series.years[0].ended):
+        return _Compared(series.quarters[0], *_largest(quarters_ago))
+    if _is_year_newest(series):
+        return _Compared(series.years[0], *_largest(years_ago))
+    return _Compared()
+
+
+def _is_year_newest(series: _Series) -> bool:
+    return bool(series.years) and (not series.quarters or series.years[0].ended >= series.quarters[0].ended)
+
+
+def _a_year_ago(figures: Sequence[_Figure]) -> list[_Figure]:
+    return [figure for figure in figures if figures[0].ended - figure.ended in _A_YEAR]
+
+
+def _largest(figures: Iterable[_Figure]) -> tuple[float | None, int | None]:
+    values = list(figures)
+    return max((each.value for each in values), default=None), max((each.since for each in values), default=None)
+
+
+def _newest(figures: Sequence[_Figure]) -> _Figure | None:
+    return figures[0] if figures else None
+
+
+def _value(figure: _Figure | None) -> float | None:
+    return None if figure is None else figure.value
+
+
+def _share_of(part: float | None, whole: float | None) -> float | None:
+    """Return a ratio; None, never infinite, where the divisor is not positive or the result overflows."""
+    if part is None or whole is None or not whole > 0 or not isfinite(part / whole):
+        return None
+    return part / whole
+
+
+def _change(now: float | None, before: float | None) -> float | None:
+    return None if now is None or before is None else _share_of(now - before, abs(before))
+
+
+def _later(splits: Sequence[tuple[date, float]]) -> Callable[[int | None], float]:
+    """Return how many shares a share told at an instant has become since that day, the oldest split first."""
+
+    def since(told_at: int | None) -> float:
+        shares = 1.0
+        day = None if told_at is None or not splits else _day_told(told_at)
+        for ex_session, ratio in splits:
+            if day is not None and ex_session > day:
+                shares *= ratio
+        return shares
+
+    return since
+
+
+def _day_told(instant_us: int) -> date:
+    """Return the day of an instant in New York."""
+    return datetime.fromtimestamp(instant_us / 1_000_000, _NEW_YORK).date()

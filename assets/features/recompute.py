@@ -6,7 +6,7 @@ symbols, computed again for each of them; they, and the market's level and regim
 where a year of the others serves the rest. That takes three times as long, so who asks says whether to.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from assets import schemas
 from assets.feature_catalogue import FEATURES
 from assets.features.feature_library import FeatureLibrary
-from assets.features.filed_figures import FIGURE_COLUMNS, filed_figures
+from assets.features.filed_figures import FIGURE_COLUMNS, RANKED_FIGURES, filed_figures
 from assets.features.headline_scores import HEADLINE_COLUMNS, usable_positions
 from assets.features.market_series import Floats
 from assets.features.policy import NewsWeighing
@@ -89,7 +89,8 @@ class KnownRows:
             self._held[table.name] = self._raw_store.read(table, as_of=self._until, columns=columns)
         rows = self._held[table.name]
         if as_of < self._until:
-            rows = rows.filter(pc.field("known_at") <= pa.scalar(as_of, schemas.INSTANT))
+            is_known = pc.field("known_at") <= pa.scalar(as_of, schemas.INSTANT)
+            only = is_known if only is None else is_known & only
         return rows if only is None else rows.filter(only)
 
 
@@ -163,8 +164,8 @@ def recompute(
         calendar=calendar,
     )
     del bars
-    filing = universe if is_whole else wanted
-    filed = _filed(raw_store, session, as_of, actions=actions, closes={symbol: closes[symbol] for symbol in filing})
+    filing = {symbol: closes[symbol] for symbol in (universe if is_whole else wanted)}
+    filed = _filed(raw_store, session, as_of, actions=actions, closes=filing, in_full=frozenset(wanted))
     joined = pa.table({"symbol": pa.array(wanted, pa.string())})
     of_symbol = [
         rows.drop_columns(["session"])
@@ -239,7 +240,13 @@ def _sectors(raw_store: RawStore | KnownRows, session: date, as_of: datetime) ->
 
 
 def _filed(
-    raw_store: RawStore | KnownRows, session: date, as_of: datetime, *, actions: pa.Table, closes: Mapping[str, float]
+    raw_store: RawStore | KnownRows,
+    session: date,
+    as_of: datetime,
+    *,
+    actions: pa.Table,
+    closes: Mapping[str, float],
+    in_full: Collection[str],
 ) -> pa.Table:
     newest = newest_versions(schemas.CORPORATE_ACTIONS, actions)
     is_used = (
@@ -262,6 +269,7 @@ def _filed(
         ),
         session=session,
         as_of=as_of,
+        in_full=in_full,
     )
 
 
@@ -275,7 +283,7 @@ def _ranks(
     place = {symbol: row for row, symbol in enumerate(universe)}
     values = dict(measures)
     rows_filed = [place[symbol] for symbol in filed.column("symbol").to_pylist()]
-    for name in ("earnings_yield", "book_to_price", "market_value_usd"):
+    for name in RANKED_FIGURES:
         values[name] = np.full(len(universe), np.nan)
         values[name][rows_filed] = pc.fill_null(filed.column(name), np.nan).to_numpy()
     asked = [place[symbol] for symbol in wanted]
