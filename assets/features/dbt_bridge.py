@@ -7,10 +7,12 @@ of yesterday pass for those of today.
 
 import logging
 import os
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -221,17 +223,24 @@ def write_request(warehouse: Warehouse, request: BuildRequest, calendar: Trading
 
 def _sessions(request: BuildRequest, calendar: TradingCalendar) -> pa.Table:
     end = calendar.index(request.session) + 1
-    sessions, closes = calendar.sessions[:end], calendar.closes[:end]
-    first = request.first_bar_session
+    first = end if request.first_bar_session is None else bisect_left(calendar.sessions, request.first_bar_session)
+    sessions, cut_offs = _calendar_columns(calendar)
+    positions = np.arange(end, dtype=np.int32)
     return pa.table(
         {
-            "session": pa.array(sessions, pa.date32()),
-            "position": pa.array(np.arange(end, dtype=np.int32)),
-            "as_of": pa.array([close + AS_OF_AFTER_CLOSE for close in closes], INSTANT),
-            "is_current": pa.array([session == request.session for session in sessions]),
-            "has_bars": pa.array([first is not None and session >= first for session in sessions]),
+            "session": sessions[:end],
+            "position": pa.array(positions),
+            "as_of": cut_offs[:end],
+            "is_current": pa.array(positions == end - 1),
+            "has_bars": pa.array(positions >= first),
         }
     )
+
+
+@cache
+def _calendar_columns(calendar: TradingCalendar) -> tuple[pa.Array, pa.Array]:
+    cut_offs = [close + AS_OF_AFTER_CLOSE for close in calendar.closes]
+    return pa.array(calendar.sessions, pa.date32()), pa.array(cut_offs, INSTANT)
 
 
 def _raw_parts(request: BuildRequest) -> pa.Table:
