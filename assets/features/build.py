@@ -32,6 +32,7 @@ from assets.features.price_features import (
 from assets.features.price_panel import ACTION_COLUMNS, BAR_COLUMNS, MEMBERSHIP_COLUMNS
 from assets.features.sentiment import HeadlineScorer
 from assets.features.written import Written
+from assets.memory import give_back
 from assets.raw_store import RawStore
 from assets.snapshots import DataSnapshot
 from assets.universe_policy import UniversePolicy
@@ -102,6 +103,8 @@ def write_price_features(
         names.append(feature_parts.write(PRICE_FEATURES, table, sessions))
         rows += table.num_rows
         last_rows = _count(table, snapshot.session)
+    if len(wanted) > SESSIONS_PER_PART:
+        give_back()
     return Written(wanted, rows, last_rows, tuple(names))
 
 

@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from assets.features.feature_parts import FeaturePart
 from assets.features.model_sources import project_hash
+from assets.memory import give_back
 from assets.schemas import INSTANT, PRICE_USD
 from assets.snapshots import DataSnapshot
 from assets.universe_policy import UniversePolicy
@@ -113,8 +114,8 @@ class DbtProject:
         )
         from dbt.cli.main import dbtRunner  # noqa: PLC0415 - as above
 
-        # What earlier steps of this process have freed, Arrow keeps for itself; the build needs room of its own.
-        pa.default_memory_pool().release_unused()
+        # What earlier steps of this process have freed, allocators keep; the build needs room of its own.
+        give_back()
         told: list[str] = []
         hear = _listener(told, log, sent)
         try:

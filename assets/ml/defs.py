@@ -15,6 +15,7 @@ from pydantic import Field
 
 from assets import keys
 from assets.identity import RunIdentity
+from assets.memory import give_back
 from assets.ml import backtest_pages, pages, promotion_pages
 from assets.ml.another_future import check_orders
 from assets.ml.backtest import FOLDER, Trial, live_through, numbers_of, summed_up
@@ -175,6 +176,9 @@ def model(
         ),
         importances=importances,
     )
+    # What training held is room for the steps that follow in the same process.
+    del rows
+    give_back()
     yield dg.MaterializeResult(
         metadata=pages.model_facts(card, model_hash=judged.model_hash, verdict=judged.verdict)
         | promotion_pages.tried_facts(judged.tried)

@@ -11,6 +11,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from assets.memory import give_back
 from assets.ml.dataset import JUDGED_HORIZONS, TrainingSet
 from execution.artifact_files import read_by_hash, write_atomically, write_by_hash
 from execution.domain.canonical import canonical_bytes
@@ -76,9 +77,9 @@ def _parquet(training_set: TrainingSet) -> bytes:
         writer.write_table(first)
         for begin in range(_ROWS_PER_GROUP, len(training_set.label), _ROWS_PER_GROUP):
             writer.write_table(_rows(training_set, slice(begin, begin + _ROWS_PER_GROUP)))
-    # Arrow keeps what it no longer needs, and training, which comes next in the same process, needs it more.
+    # Allocators keep what is no longer needed, and training, which comes next in the same process, needs it more.
     del first, writer
-    pa.default_memory_pool().release_unused()
+    give_back()
     return sink.getvalue()
 
 
@@ -113,7 +114,7 @@ def _training_set(file: pq.ParquetFile) -> TrainingSet:
     for position, name in enumerate(names):
         column = f"feature:{name}"
         features[:, position] = file.read(columns=[column], use_threads=False).column(column).to_numpy()
-    pa.default_memory_pool().release_unused()
+    give_back()
     return TrainingSet(
         cut_off=date.fromisoformat(metadata[b"cut_off"].decode()),
         horizon_sessions=int(metadata[b"horizon_sessions"]),
