@@ -91,6 +91,8 @@ def training_set(
     cut_off = training_cut_off(warehouse, now=clock.now(), calendar=calendar)
     proven(warehouse, batches, session=cut_off, snapshot_hash=snapshots.pinned(cut_off).hash)
     store = TrainingSetStore(artifacts_root / TRAINING_SETS)
+    # In a first cycle the steps before it leave freed memory behind, and this one needs most of all.
+    give_back()
     try:
         made = build_training_set(
             warehouse,
