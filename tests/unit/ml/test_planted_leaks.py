@@ -3,6 +3,7 @@
 The pipelines know nothing of the check and the check nothing of them: it sees facts go in and rows come out.
 """
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
@@ -74,6 +75,10 @@ class Honest:
     def __init__(self, facts) -> None:
         # Rows of each table and symbol in the order they became known: a loop over few tuples is quicker than a frame.
         self.told = {name: sorted(table.to_pylist(), key=lambda row: row["known_at"]) for name, table in facts.items()}
+        self.told_of: dict[tuple[str, str], list[dict[str, object]]] = defaultdict(list)
+        for name, rows in self.told.items():
+            for row in rows:
+                self.told_of[name, row["symbol"]].append(row)
         bars = pd.DataFrame(self.told["daily_bars"])
         self.sessions = sorted(set(bars["session"]))
         self.first = bars.drop_duplicates(["session", "symbol"], keep="first")
@@ -91,11 +96,11 @@ class Honest:
         return self.wide(self.bars_for_features(), "close_usd")
 
     def of(self, table, symbol, *, as_of=None):
-        return [
-            row
-            for row in self.told[table]
-            if row["symbol"] == symbol and (as_of is None or row["known_at"] <= CALENDAR.as_of(as_of))
-        ]
+        told = self.told_of[table, symbol]
+        if as_of is None:
+            return told
+        cut_off = CALENDAR.as_of(as_of)
+        return [row for row in told if row["known_at"] <= cut_off]
 
     def factor(self):
         """Forward: from the ex-session on prices are multiplied, so that rows before it stay what they were."""
@@ -151,14 +156,15 @@ class Honest:
             "gap": self.gap(),
             "label": self.labels(),
         }
-        regime = self.regime()
-        told = []
+        # Looked up for every row and column: a frame answers a single cell far slower than a dictionary.
+        cells = {name: frame.to_dict("index") for name, frame in columns.items()}
+        closes, regime, told = self.close.to_dict("index"), self.regime(), []
         for place, session in enumerate(self.sessions):
             end = self.sessions[place + 1 + HORIZON] if place + 1 + HORIZON < len(self.sessions) else None
             for symbol in SYMBOLS:
-                if pd.isna(self.close.at[session, symbol]) or not self.is_member(session, symbol):
+                if pd.isna(closes[session][symbol]) or not self.is_member(session, symbol):
                     continue
-                row = {name: float(frame.at[session, symbol]) for name, frame in columns.items()}
+                row = {name: float(cell[session][symbol]) for name, cell in cells.items()}
                 row |= {"session": session, "symbol": symbol, "label_end": end, "regime": float(regime[session])}
                 row["tone"] = float(self.tone(session, symbol))
                 row["growth"] = float(self.growth(session, symbol))
