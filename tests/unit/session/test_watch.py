@@ -115,8 +115,11 @@ def test_a_halt_that_ends_finds_the_watch_still_there(days: TradingDays) -> None
             (days.folder / "stop.json").unlink()
 
     clock.waited = resumed
-    report = watched(days, exits=AT_ONCE, clock=clock, kill_switch=switch)
+    # The few looks of a long pause: what is proven is that the halt's end is noticed, not how soon.
+    slow = MonitorPolicy(pause_min_seconds=900, pause_max_seconds=3_600)
+    report = watched(days, exits=AT_ONCE, clock=clock, kill_switch=switch, monitoring=slow)
     assert report.status == "watched"
+    assert len(clock.pauses) > 2
     assert report.sent
     assert days.desk.ledger.book().held_shares == {}
 
