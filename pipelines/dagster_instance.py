@@ -40,7 +40,10 @@ _SETTINGS: Final = {
 }
 
 
-_IN_HOME: Final = {"event_log_storage": {"module": "pipelines.kept_event_log", "class": "KeptEventLog"}}
+_IN_HOME: Final = {
+    "event_log_storage": {"module": "pipelines.kept_event_log", "class": "KeptEventLog"},
+    "schedule_storage": {"module": "pipelines.kept_schedules", "class": "KeptSchedules"},
+}
 _URL: Final = {"postgres_url": {"env": POSTGRES_VARIABLE}}
 _IN_POSTGRES: Final = {
     "event_log_storage": {"module": "pipelines.masked_postgres_log", "class": "MaskedPostgresLog", "config": _URL},

@@ -114,7 +114,7 @@ class KeptEventLog(SqliteEventLogStorage):
 
     def _engine(self, shard: str) -> db.Engine:
         if shard not in self._kept:
-            engine = _engine_with_one_connection(self.conn_string_for_shard(shard))
+            engine = engine_with_one_connection(self.conn_string_for_shard(shard))
             if shard not in self._initialized_dbs:
                 self._initdb(engine)
                 self._initialized_dbs.add(shard)
@@ -140,7 +140,8 @@ def without_secrets_known(event: dg.EventLogEntry) -> dg.EventLogEntry:
     return event if masked == said else deserialize_value(masked, dg.EventLogEntry)
 
 
-def _engine_with_one_connection(address: str) -> db.Engine:
+def engine_with_one_connection(address: str) -> db.Engine:
+    """Return an engine of a SQLite file that keeps one connection open, whose commits wait for no disk."""
     # Threads share the connection one after the other, under the storage's lock.
     arguments = {"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False}
     engine = db.create_engine(address, poolclass=StaticPool, connect_args=arguments)
