@@ -93,11 +93,17 @@ class RunWatcher:
     def __init__(self, instance: dg.DagsterInstance) -> None:
         self._instance = instance
         self._told: set[tuple[str, str, bool]] = set()
+        self._over: set[str] = set()
 
     def news(self) -> list[StepDone]:
         """Return the steps that have ended since the last call, oldest run first."""
         fresh: list[StepDone] = []
         for run in reversed(self._instance.get_runs(limit=200)):
+            if run.run_id in self._over:
+                continue
+            if run.is_finished:
+                # Its status was read before its events: whatever its steps said is among them.
+                self._over.add(run.run_id)
             for entry in self._instance.all_logs(
                 run.run_id, of_type={dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE}
             ):
