@@ -1,8 +1,15 @@
-"""The whole day on real prices: the same jobs, rules and clock, in one process."""
+"""The whole day on real prices: the same jobs, rules and clock, in one process.
+
+The slice takes in prices and headlines of the two years that a decision needs; the campaign all seven.
+"""
 
 import os
+import shutil
+from datetime import date
 from pathlib import Path
 
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from execution.domain.events import PlanRecorded
@@ -27,10 +34,32 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def lived(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    home = Home(tmp_path_factory.mktemp("real") / "home")
-    environment = {"TOUCHSTONE__FILES__FOLDER": str(DATA)}
+# A universe asks for two years before the decision of June 2015.
+SLICE_BEGINS = date(2013, 3, 1)
+DATED = {"prices_daily_wiki_2009_2016h1": "date", "news_benzinga_2009_2016h1": "published_at"}
+
+
+def slice_of_the_data(folder: Path) -> Path:
+    """Return a folder with the same files, those that are long without their early years."""
+    folder.mkdir()
+    for file in sorted(DATA.glob("*.parquet")):
+        if file.stem in DATED:
+            rows = pq.read_table(file)
+            is_kept = pc.greater_equal(rows[DATED[file.stem]].cast("date32"), SLICE_BEGINS)
+            pq.write_table(rows.filter(is_kept), folder / file.name)
+        else:
+            shutil.copy(file, folder)
+    return folder
+
+
+@pytest.fixture(scope="module", params=["slice", pytest.param("whole", marks=pytest.mark.campaign)])
+def lived(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    root = tmp_path_factory.mktemp("real")
+    home = Home(root / "home")
+    is_whole = request.param == "whole"
+    environment = {"TOUCHSTONE__FILES__FOLDER": str(DATA if is_whole else slice_of_the_data(root / "data"))}
+    if not is_whole:
+        environment["TOUCHSTONE__LEARNING__NUM_TREES"] = "40"
     settings = load_settings(CHECKOUT / "examples" / "real-data.yaml", environment)
     create_home(settings, home)
     session = settings.first_cycle_session
