@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
+import dagster as dg
+import psutil
 import pytest
 from filelock import FileLock, Timeout
 
@@ -25,7 +27,7 @@ from execution.signal_batch_store import SignalBatchStore
 from execution.trading_calendar import TradingCalendar
 from pipelines.cli.demo import live_day_through_daemon
 from pipelines.cli.init import create_home
-from pipelines.daemon_process import WORKSPACE
+from pipelines.daemon_process import WORKSPACE, RunWatcher, running_daemon
 from pipelines.home import Home
 from pipelines.settings import load_settings
 
@@ -128,17 +130,66 @@ class DaemonHome:
                 self.home, is_over=is_quiet, timeout_seconds=SECONDS_A_TEST_DAY_MAY_TAKE, tell=lambda _line: None
             )
 
+    @contextmanager
+    def alive(self) -> Iterator["LivingHome"]:
+        """Run the daemon until the block ends, which says how far the world goes and what is done to it meanwhile."""
+        environment, log = self.home.process_environment(), self.home.logs / "daemon.log"
+        with (
+            a_place_for_a_daemon(),
+            dg.DagsterInstance.from_config(str(self.home.dagster)) as instance,
+            running_daemon(environment=environment, log_file=log) as daemon,
+        ):
+            yield LivingHome(self, RunWatcher(instance), daemon)
+
+
+@dataclass(frozen=True, slots=True)
+class LivingHome:
+    """A home whose daemon runs now."""
+
+    lived: DaemonHome
+    watcher: RunWatcher
+    daemon: subprocess.Popen[bytes]
+
+    def live(self, *, until: datetime, is_over: Callable[[], bool], seconds_of_quiet: float = 0.0) -> None:
+        """Let the world go on until it got where it should, no run is under way, and it stayed so for a while."""
+        home = self.lived.home
+        FileClock(home.clock).live_until(until)
+        started, reached_at = time.monotonic(), None
+        while True:
+            is_there = is_over() and self.watcher.unfinished_runs() == 0
+            reached_at = (reached_at or time.monotonic()) if is_there else None
+            if reached_at is not None and time.monotonic() - reached_at >= seconds_of_quiet:
+                return
+            log = (home.logs / "daemon.log").read_text(encoding="utf-8", errors="replace")
+            assert self.daemon.poll() is None, log[-2000:]
+            assert "Error loading repository location" not in log, log[-2000:]
+            assert time.monotonic() - started < SECONDS_A_TEST_DAY_MAY_TAKE, log[-2000:]
+            time.sleep(0.5)
+
     def materialize_again(self, job: str, session: date) -> None:
         """Queue a run by hand, as a person at the page would: no work tag, no run key."""
         tags = f'{{"dagster/partition": "{session.isoformat()}"}}'
-        command = [sys.executable, "-m", "dagster", "job", "launch", "-w", str(WORKSPACE), "-l", "analysis"]
+        # The daemon's own warm servers: others would import everything once more.
+        command = [sys.executable, "-m", "dagster", "job", "launch", "-w", str(self._workspace()), "-l", "analysis"]
         subprocess.run(
             [*command, "-j", job, "--tags", tags],
-            env=self.home.process_environment(),
+            env=self.lived.home.process_environment(),
             cwd=WORKSPACE.parent,
             check=True,
             capture_output=True,
         )
+
+    def _workspace(self) -> Path:
+        """Return the file in which the daemon names its servers; it is written once they answer."""
+        deadline = time.monotonic() + SECONDS_A_TEST_DAY_MAY_TAKE
+        while True:
+            said = [child.cmdline() for child in psutil.Process(self.daemon.pid).children()]
+            for socket in (line[-1] for line in said if "pipelines.code_server" in line):
+                if (path := Path(socket).with_name("workspace.yaml")).exists():
+                    return path
+            assert self.daemon.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
 
 
 def new_home(root: Path, settings_text: str = SETTINGS) -> DaemonHome:

@@ -1,59 +1,115 @@
-"""Two ways to trade what was proven for another time, each tried on the real daemon. None yields an order."""
+"""Ways to trade what was proven for another time or not at all, each tried on the real daemon. None yields an order.
 
+One home meets them all, in one life of its daemon: a second batch in the evening, a batch of the past the day after,
+then a red session beside an older one that turns green again.
+"""
+
+from dataclasses import dataclass
 from datetime import date, timedelta
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from assets.raw_store import RawStore
 from assets.schemas import NEWS
+from tests.builders.faults import append_broken_ohlc
 from tests.e2e.conftest import CALENDAR, SECONDS_OF_QUIET, SESSION, DaemonHome
+from tests.e2e.red_gates import NEXT, assert_held_for_a_red_gate
 
 pytestmark = pytest.mark.daemon
-NEXT = CALENDAR.next(SESSION)
 
 
-def append_late_headline(lived: DaemonHome, session: date) -> None:
+@dataclass(frozen=True, slots=True)
+class Trapped:
+    """What the home was like after each trap.
+
+    Attributes:
+        lived: the home at the end.
+        superseded: batches set aside in the evening, and those published after the first.
+        day_hash: of the ledger after the day that followed.
+        past_hash: of the ledger after one more batch of that day, when it was past.
+        greens: green certificates of the older session before and after it turned green while the next one was red.
+    """
+
+    lived: DaemonHome
+    superseded: tuple[tuple[str, ...], tuple[str, ...]]
+    day_hash: str
+    past_hash: str
+    greens: tuple[int, int]
+
+
+def append_late_headline(lived: DaemonHome, name: str) -> None:
     """Take in a headline that was known before the cut-off and arrived after the plan."""
-    symbol = lived.batches.load(lived.batches.published(session)[0]).signals[0].symbol
+    symbol = lived.batches.load(lived.batches.published(SESSION)[0]).signals[0].symbol
     row = {
-        "news_id": "late-1",
+        "news_id": name,
         "symbol": symbol,
-        "published_at": CALENDAR.as_of(session) - timedelta(minutes=30),
+        "published_at": CALENDAR.as_of(SESSION) - timedelta(minutes=30),
         "headline": f"{symbol} profit rose sharply, outlook raised",
-        "source": "late",
+        "source": name,
         "feed": "late",
-        "known_at": CALENDAR.as_of(session) - timedelta(minutes=29),
+        "known_at": CALENDAR.as_of(SESSION) - timedelta(minutes=29),
     }
     rows = pa.Table.from_pylist([row], schema=NEWS.schema)
-    RawStore(lived.home.raw).append(NEWS, rows, session=session, recorded_at=CALENDAR.as_of(session))
+    RawStore(lived.home.raw).append(NEWS, rows, session=SESSION, recorded_at=CALENDAR.as_of(SESSION))
 
 
-def test_the_batch_of_a_past_session_yields_no_order(traded_day: DaemonHome, tmp_path: Path) -> None:
-    lived = traded_day.copied_to(tmp_path / "home")
-    before = lived.ledger.trading_hash()
-    append_late_headline(lived, SESSION)
-    lived.materialize_again("cycle", SESSION)
-    lived.live(
-        until=CALENDAR.bars_known_at(NEXT),
-        is_over=lambda: len(lived.batches.published(SESSION)) == 2,
-        seconds_of_quiet=SECONDS_OF_QUIET,
-    )
-    assert lived.ledger.trading_hash() == before
+def greens_of(lived: DaemonHome, session: date) -> int:
+    return sum(certificate.is_green for certificate in lived.batches.certificates(session))
+
+
+@pytest.fixture(scope="module")
+def trapped(planned_day: DaemonHome, tmp_path_factory: pytest.TempPathFactory) -> Trapped:
+    lived = planned_day.copied_to(tmp_path_factory.mktemp("trapped") / "home")
+    with lived.alive() as now:
+        append_late_headline(lived, "late-1")
+        now.materialize_again("cycle", SESSION)
+        now.live(until=CALENDAR.as_of(SESSION), is_over=lambda: any(c.superseded for c in lived.book.cycles.values()))
+        (cycle,) = lived.book.cycles.values()
+        superseded = (cycle.superseded, lived.batches.published(SESSION)[1:])
+
+        report = lived.home.reports / f"{SESSION.isoformat()}.html"
+        now.live(until=CALENDAR.bars_known_at(NEXT), is_over=report.exists)
+        day_hash = lived.ledger.trading_hash()
+
+        append_late_headline(lived, "late-2")
+        now.materialize_again("cycle", SESSION)
+        now.live(
+            until=CALENDAR.bars_known_at(NEXT),
+            is_over=lambda: len(lived.batches.published(SESSION)) == 3,
+            seconds_of_quiet=SECONDS_OF_QUIET,
+        )
+        past_hash = lived.ledger.trading_hash()
+
+        batch = lived.batches.load(lived.batches.published(SESSION)[0])
+        symbols = [signal.symbol for signal in batch.signals if signal.close_usd]
+        append_broken_ohlc(RawStore(lived.home.raw), NEXT, symbols[:12])
+        now.live(until=CALENDAR.as_of(NEXT), is_over=lambda: bool(lived.batches.certificates(NEXT)))
+        before = greens_of(lived, SESSION)
+        append_late_headline(lived, "late-3")
+        now.materialize_again("cycle", SESSION)
+        now.live(until=CALENDAR.as_of(NEXT), is_over=lambda: greens_of(lived, SESSION) > before)
+        greens = (before, greens_of(lived, SESSION))
+
+        report = lived.home.reports / f"{NEXT.isoformat()}.html"
+        now.live(until=CALENDAR.bars_known_at(CALENDAR.next(NEXT)), is_over=report.exists)
+    return Trapped(lived=lived, superseded=superseded, day_hash=day_hash, past_hash=past_hash, greens=greens)
 
 
 def test_a_second_batch_after_a_late_headline_is_superseded_not_traded(
-    planned_day: DaemonHome, traded_day: DaemonHome, tmp_path: Path
+    trapped: Trapped, traded_day: DaemonHome
 ) -> None:
-    lived = planned_day.copied_to(tmp_path / "home")
-    append_late_headline(lived, SESSION)
-    lived.materialize_again("cycle", SESSION)
-    lived.live(until=CALENDAR.as_of(SESSION), is_over=lambda: any(c.superseded for c in lived.book.cycles.values()))
-    (cycle,) = lived.book.cycles.values()
-    assert cycle.superseded == lived.batches.published(SESSION)[1:]
-    lived.live(
-        until=CALENDAR.bars_known_at(NEXT),
-        is_over=(lived.home.reports / f"{SESSION.isoformat()}.html").exists,
-    )
-    assert lived.ledger.trading_hash() == traded_day.ledger.trading_hash()
+    aside, published_later = trapped.superseded
+    assert aside == published_later
+    assert len(aside) == 1
+    assert trapped.day_hash == traded_day.ledger.trading_hash()
+
+
+def test_the_batch_of_a_past_session_yields_no_order(trapped: Trapped) -> None:
+    assert trapped.past_hash == trapped.day_hash
+
+
+def test_a_red_session_stays_red_when_an_older_one_turns_green(trapped: Trapped) -> None:
+    before, after = trapped.greens
+    assert after > before >= 1
+    assert_held_for_a_red_gate(trapped.lived, stage="raw")
