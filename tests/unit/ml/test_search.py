@@ -35,19 +35,26 @@ def searched(root, *, rows=ROWS, trials=3, **policy):
     )
 
 
-def test_every_choice_counts_against_all_of_them_and_none_is_promoted(tmp_path):
-    found = searched(tmp_path)
-    trials = TrialLog(tmp_path).trials()
+@pytest.fixture(scope="module")
+def once(tmp_path_factory):
+    """A home searched once, which these tests only read, and what was found there."""
+    root = tmp_path_factory.mktemp("searched")
+    return root, searched(root)
+
+
+def test_every_choice_counts_against_all_of_them_and_none_is_promoted(once):
+    root, found = once
+    trials = TrialLog(root).trials()
     assert [trial.model_hash for trial in trials] == [one.model_hash for one in found.tried]
     assert found.choices == len({trial.choice_hash for trial in trials}) == 3
     best = max((trial.spread for trial in trials), key=lambda spread: spread.sharpe)
     alone = [trial for trial in trials if trial.spread == best]
     assert deflated_sharpe(best, trials) < deflated_sharpe(best, alone)
-    assert ModelRegistry(tmp_path).history() == ()
+    assert ModelRegistry(root).history() == ()
 
 
-def test_the_same_seed_tries_the_same_choices_in_another_home(tmp_path):
-    one, other = searched(tmp_path / "one"), searched(tmp_path / "other")
+def test_the_same_seed_tries_the_same_choices_in_another_home(once, tmp_path):
+    (_, one), other = once, searched(tmp_path / "other")
     assert one == other
     assert searched(tmp_path / "third", seed=8).tried[1].settings != one.tried[1].settings
 
@@ -60,22 +67,22 @@ def test_settings_as_they_are_come_first_and_a_search_goes_on_where_it_was(tmp_p
     assert len(TrialLog(tmp_path).trials()) == 3
 
 
-def test_no_choice_is_made_by_what_sealed_sessions_say(tmp_path):
+def test_no_choice_is_made_by_what_sealed_sessions_say(once, tmp_path):
     sealed = ROWS.sessions >= ROWS.days[120]
     turned = replace(
         ROWS,
         label=np.where(sealed, -ROWS.label, ROWS.label).astype(np.float32),
         net_return=np.where(sealed, -ROWS.net_return, ROWS.net_return),
     )
-    one, other = searched(tmp_path / "one"), searched(tmp_path / "other", rows=turned)
+    (_, one), other = once, searched(tmp_path / "other", rows=turned)
     assert [(tried.settings, tried.rank_ic) for tried in one.tried] == [
         (tried.settings, tried.rank_ic) for tried in other.tried
     ]
     assert one.dataset_hash != other.dataset_hash
 
 
-def test_the_best_choice_is_told_as_lines_of_a_settings_file(tmp_path):
-    found = searched(tmp_path)
+def test_the_best_choice_is_told_as_lines_of_a_settings_file(once):
+    _, found = once
     lines = settings_lines(found).splitlines()
     assert lines[0] == "learning:"
     assert f"  num_leaves: {found.best.settings['num_leaves']}" in lines
