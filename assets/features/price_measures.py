@@ -61,7 +61,8 @@ def ranked_measures(history: PriceHistory, market_return: Floats, *, first: int)
     A leakage check asks them of every symbol, where all measures would take four times as long.
     """
     near, row = _near(history, market_return, first)
-    ranked = dict(zip(_RANKED, _ranked(*near[-4:], row), strict=True))
+    volume, traded_usd, returns, market = near[-4:]
+    ranked = dict(zip(_RANKED, _ranked(volume, traded_usd, returns, market, row), strict=True))
     return {**ranked, "rsi_14": relative_strength(history.close, 14)[first:]}
 
 
