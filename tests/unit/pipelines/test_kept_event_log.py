@@ -1,6 +1,6 @@
 """The event log over kept connections: the library's own files, read and written by either."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import dagster as dg
@@ -70,3 +70,40 @@ def test_wiped_log_holds_nothing_and_takes_new_events(folder: Path) -> None:
         instance.wipe()
         assert not instance.all_logs(old)
         assert instance.all_logs(dg.materialize([thing], instance=instance).run_id)
+
+
+def test_batch_is_stored_whole_or_not_at_all(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        log = instance.event_log_storage
+        run_id = dg.materialize([thing], instance=instance).run_id
+        told = list(instance.all_logs(run_id))
+        stored: list[dg.EventLogEntry] = []
+        store_one = KeptEventLog.store_event
+
+        def full_after_two(self: KeptEventLog, event: dg.EventLogEntry) -> None:
+            if len(stored) == 2:
+                raise OSError("no space left on device")
+            stored.append(event)
+            store_one(self, event)
+
+        with monkeypatch.context() as broken:
+            broken.setattr(KeptEventLog, "store_event", full_after_two)
+            with pytest.raises(OSError, match="no space left"):
+                log.store_event_batch(told)
+        assert len(instance.all_logs(run_id)) == len(told)
+        log.store_event_batch(told[-2:])
+        assert len(instance.all_logs(run_id)) == len(told) + 2
+
+
+def test_what_a_run_intends_arrives_as_one_batch(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    batches = []
+    store_many = KeptEventLog.store_event_batch
+
+    def counted(self: KeptEventLog, events: Sequence[dg.EventLogEntry]) -> None:
+        batches.append({event.get_dagster_event().event_type_value for event in events})
+        store_many(self, events)
+
+    monkeypatch.setattr(KeptEventLog, "store_event_batch", counted)
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        dg.materialize([thing], instance=instance)
+    assert batches == [{"ASSET_MATERIALIZATION_PLANNED", "ASSET_CHECK_EVALUATION_PLANNED"}]
