@@ -28,12 +28,25 @@ if ! python=$(find_python); then
     exit 1
 fi
 
-# A machine whose index is configured for pip alone is configured well enough: uv does not read pip's files.
+# `pip config get` of older pips does not find what `list` tells.
+pip_knows() {
+    "$python" -m pip config list 2>/dev/null | sed -n "s/^global\\.$1='\\(.*\\)'\$/\\1/p"
+}
+
+# A machine that is configured for pip alone is configured well enough: uv does not read pip's files. Behind a proxy with
+# certificates of its own uv's built-in ones know nobody.
 if [ -z "${UV_DEFAULT_INDEX:-}${UV_INDEX_URL:-}" ]; then
-    index=${PIP_INDEX_URL:-$("$python" -m pip config get global.index-url 2>/dev/null || true)}
+    index=${PIP_INDEX_URL:-$(pip_knows index-url)}
     if [ -n "$index" ]; then
         UV_DEFAULT_INDEX=$index
         export UV_DEFAULT_INDEX
+    fi
+fi
+if [ -z "${SSL_CERT_FILE:-}" ]; then
+    certificates=${PIP_CERT:-$(pip_knows cert)}
+    if [ -f "$certificates" ]; then
+        SSL_CERT_FILE=$certificates
+        export SSL_CERT_FILE
     fi
 fi
 
