@@ -17,11 +17,12 @@ from assets.identity import RunIdentity
 from assets.ml.backtest import Trial, live_through
 from assets.ml.backtest_market import World
 from assets.ml.portfolios import Portfolio
-from assets.quality.verdicts import Row, Verdict
 from execution.backtest import BacktestDay
 from execution.brokers.tape import Tape, TapeRow
+from execution.domain.provenance import CheckOutcome
 from execution.trading_calendar import TradingCalendar
 
+CHECK: Final = "orders_know_no_future"
 DECISIONS_AGAIN: Final = 20
 """At most so many decisions are made again, whatever the length of the backtest."""
 
@@ -71,7 +72,7 @@ def check_orders(
     identity: RunIdentity,
     portfolio: Portfolio,
     calendar: TradingCalendar,
-) -> Verdict:
+) -> CheckOutcome:
     """Return whether a portfolio's days up to a moment come out again, bit for bit, in a world with another future.
 
     Of the moment's own session the plan is compared, which trades after it; of those before it everything.
@@ -99,31 +100,20 @@ def check_orders(
         calendar=calendar,
     )
     pairs = [(day, days[0]) for day, days in zip(lived, again, strict=False)]
-    differing = [
-        _difference(day, other_day) for day, other_day in pairs if _up_to(moment, day) != _up_to(moment, other_day)
-    ]
-    return Verdict(
+    differing = [day.session for day, other_day in pairs if _up_to(moment, day) != _up_to(moment, other_day)]
+    return CheckOutcome(
+        name=CHECK,
+        subject="ml/backtest",
         passed=not differing,
         value=f"{len(differing)} of {len(pairs)} sessions differ",
         threshold=f"0 differ when everything after {moment.isoformat()} is different",
-        reason="" if not differing else f"what was done on {differing[0]['session']} depends on what came later",
-        offenders=tuple(differing),
+        reason="" if not differing else f"what was done on {differing[0]} depends on what came later",
     )
 
 
 def _up_to(moment: date, day: BacktestDay) -> object:
     """Return what of a day was settled by the end of a session: its orders trade in the session after it."""
     return day if day.session < moment else (day.session, day.plan_hash)
-
-
-def _difference(day: BacktestDay, other: BacktestDay) -> Row:
-    return {
-        "session": day.session.isoformat(),
-        "plan": str(day.plan_hash),
-        "plan_again": str(other.plan_hash),
-        "equity_usd": str(day.mark.equity_usd),
-        "equity_usd_again": str(other.mark.equity_usd),
-    }
 
 
 def _otherwise(row: TapeRow) -> TapeRow:

@@ -16,8 +16,7 @@ from pydantic import Field
 from assets import keys
 from assets.identity import RunIdentity
 from assets.memory import give_back
-from assets.ml import backtest_pages, pages, promotion_pages
-from assets.ml.another_future import check_orders
+from assets.ml import another_future, backtest_pages, pages, promotion_pages
 from assets.ml.backtest import FOLDER, Trial, live_through, numbers_of, summed_up
 from assets.ml.backtest_facts import resampled_band
 from assets.ml.backtest_files import stamps_of, store_report
@@ -279,9 +278,6 @@ def signal_batch(
     return dg.MaterializeResult(metadata=pages.batch_facts(batch, batch_hash=batches.publish(batch)))
 
 
-_NO_FUTURE: Final = "orders_know_no_future"
-
-
 class TrialConfig(dg.Config):
     """What to try; materialize the asset with it by hand."""
 
@@ -322,7 +318,7 @@ class TrialConfig(dg.Config):
     deps=_keys(*_READ_MARTS, keys.FEATURES_MARKET_CONTEXT, keys.RAW_DAILY_BARS, keys.RAW_CORPORATE_ACTIONS),
     check_specs=[
         dg.AssetCheckSpec(
-            _NO_FUTURE,
+            another_future.CHECK,
             asset=dg.AssetKey(keys.ML_BACKTEST),
             description="Its beginning comes out again, order by order, in a world that goes on differently.",
             blocking=True,
@@ -368,7 +364,7 @@ def backtest(  # type: ignore[no-untyped-def]  # Dagster would read a return ann
         lived.append(days)
         if told := progress.told(days[0]):
             context.log.info(told)
-    verdict = check_orders(
+    verdict = another_future.check_orders(
         trial,
         [days[0] for days in lived],
         world=world,
@@ -378,7 +374,7 @@ def backtest(  # type: ignore[no-untyped-def]  # Dagster would read a return ann
         calendar=calendar,
     )
     checked = dg.AssetCheckResult(
-        check_name=_NO_FUTURE,
+        check_name=verdict.name,
         passed=verdict.passed,
         description=verdict.reason or None,
         metadata={"found": verdict.value, "demanded": verdict.threshold},

@@ -25,7 +25,6 @@ from assets.ml.backtest import Trial, live_through
 from assets.ml.backtest_market import RecordedBatches, RetaughtModels, World, recorded_world
 from assets.ml.portfolios import side_by_side
 from assets.ml.scores import SessionScores, score_session
-from assets.quality.verdicts import Verdict
 from assets.raw_store import RawStore
 from assets.schemas import NEWS
 from assets.warehouse import Warehouse
@@ -34,6 +33,7 @@ from execution.backtest import BacktestDay
 from execution.brokers.simulated import SimulatedBroker
 from execution.clock import FileClock
 from execution.domain.errors import CorruptArtifact, DataError, LedgerError, SettingsRefused
+from execution.domain.provenance import CheckOutcome
 from execution.ledger.book import Book
 from execution.ledger.sqlite_ledger import SqliteLedger
 from execution.replay import Step, decision, replay_plan
@@ -384,7 +384,7 @@ def test_a_backtest_is_an_asset_with_its_table_and_its_chart(settings: Settings,
     assert str(event.metadata["equity"].value).startswith("![equity](data:image/png;base64,")
 
 
-def judged(settings: Settings, home: Home, trial: Trial, lived_days: list[tuple[BacktestDay, ...]]) -> Verdict:
+def judged(settings: Settings, home: Home, trial: Trial, lived_days: list[tuple[BacktestDay, ...]]) -> CheckOutcome:
     (portfolio, *_) = side_by_side(desk_rules_of(settings), scorer=trial.scorer, policy=settings.learning)
     return check_orders(
         trial,
