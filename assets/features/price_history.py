@@ -116,16 +116,16 @@ def _settled(offsets: Ints, bars: Floats, ratios: Floats, dividends_usd: Floats)
     out = np.empty((8, sessions))
     last_close_usd = np.empty(sessions)
     is_reported, is_carried = np.zeros(sessions, dtype=np.bool_), np.zeros(sessions, dtype=np.bool_)
-    begins, ends = [0], [0]
-    bar, last_usable, factor = 0, 0, 1.0
+    begins, ends = np.zeros(sessions, dtype=np.int64), np.zeros(sessions, dtype=np.int64)
+    bar, last_usable, newest, factor = 0, 0, 0, 1.0
     for row in range(sessions):
         factor *= ratios[row]
         out[6, row] = factor
         is_reported[row] = offsets[bar] == row
         if is_reported[row] and _is_usable(bars, bar):
             if row - last_usable > MAX_CARRIED_SESSIONS + 1:
-                begins.append(row)
-                ends.append(row)
+                newest += 1
+                begins[newest] = ends[newest] = row
             last_usable = row
             opened, closed = bars[0, bar] * factor, bars[3, bar] * factor
             high, low = bars[1, bar] * factor, bars[2, bar] * factor
@@ -137,17 +137,21 @@ def _settled(offsets: Ints, bars: Floats, ratios: Floats, dividends_usd: Floats)
             out[5, row] = bars[3, bar] * bars[4, bar]
             last_close_usd[row] = bars[3, bar]
         else:
-            out[:4, row] = out[3, row - 1]
-            out[4:6, row] = 0.0
+            for price in range(4):
+                out[price, row] = out[3, row - 1]
+            out[4, row] = out[5, row] = 0.0
             last_close_usd[row] = last_close_usd[row - 1]
             is_carried[row] = True
         # Reported sessions after the last usable bar are carried too, however the story goes on later: a session
         # inside a halt must read the same on its own evening as in a rebuild after it.
         if is_reported[row] and row - last_usable <= MAX_CARRIED_SESSIONS:
-            ends[-1] = row + 1
+            ends[newest] = row + 1
         bar += is_reported[row]
-    for begin, end in zip(begins, ends):  # noqa: B905 - compiled, where there is no `strict`
-        out[7, begin:end] = total_returns(
+    for history in range(newest + 1):
+        begin, end = begins[history], ends[history]
+        returns = total_returns(
             last_close_usd[begin:end], is_carried[begin:end], ratios[begin:end], dividends_usd[begin:end]
         )
-    return out, is_reported, np.array(begins), np.array(ends)
+        for row in range(end - begin):
+            out[7, begin + row] = returns[row]
+    return out, is_reported, begins[: newest + 1], ends[: newest + 1]

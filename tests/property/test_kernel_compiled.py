@@ -3,20 +3,14 @@
 import math
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assets.features import price_measures
 from assets.features.price_history import MAX_CARRIED_SESSIONS, price_histories
 from assets.features.price_measures import MEASURES
 from assets.features.vintages import Vintage
 
 SERIES = ("is_reported", "open", "high", "low", "close", "volume", "traded_usd", "factor", "total_return")
-COMPILED = (
-    *("_ranked", "_returns", "_positions", "_volumes", "_risks"),
-    *("_against_market", "_indicators", "_levels", "_facts"),
-)
 
 
 def bits(values):
@@ -92,44 +86,6 @@ def test_histories_are_those_told_session_by_session(seed):
     for history, (_, columns) in zip(found, expected, strict=True):
         for name, values in zip(SERIES, columns, strict=True):
             assert bits(getattr(history, name)) == bits(values), name
-
-
-def arguments(name, seed, size, first):
-    """Return what a compiled function takes, by the names of its parameters: prices, volumes with halts, returns."""
-    random = np.random.default_rng(seed)
-    close = 50.0 * np.cumprod(1.0 + random.normal(0.0, 0.02, size))
-    close[random.random(size) < 0.1] = 50.0
-    returns = np.concatenate(([np.nan], close[1:] / close[:-1] - 1.0))
-    volume = np.where(random.random(size) < 0.1, 0.0, np.floor(random.lognormal(10.0, 1.0, size)))
-    start = close * (1.0 + random.normal(0.0, 0.01, size))
-    series = {
-        "factor": np.cumprod(np.where(random.random(size) < 0.02, 2.0, 1.0)),
-        "start": start,
-        "high": np.maximum(start, close) * random.choice([1.0, 1.01], size),
-        "low": np.minimum(start, close) * random.choice([1.0, 0.99], size),
-        "close": close,
-        "volume": volume,
-        "traded_usd": close * volume,
-        "returns": returns,
-        "market_return": np.where(random.random(size) < 0.05, 0.0, returns * 0.5 + random.normal(0.0, 0.01, size)),
-        "recursive": tuple(np.where(random.random(size - first) < 0.1, np.nan, 30.0) for _ in range(13)),
-        "first": first,
-    }
-    function = getattr(price_measures, name).py_func
-    return [series[parameter] for parameter in function.__code__.co_varnames[: function.__code__.co_argcount]]
-
-
-@pytest.mark.parametrize("name", COMPILED)
-@given(seed=st.integers(0, 2**32), size=st.integers(2, 400), data=st.data())
-@settings(max_examples=15, deadline=None)
-def test_measures_are_those_of_the_arrays_they_are_written_over(name, seed, size, data):
-    first = data.draw(st.integers(0, size - 1))
-    asked = arguments(name, seed, size, first)
-    function = getattr(price_measures, name)
-    with np.errstate(all="ignore"):
-        expected = function.py_func(*asked)
-    for found, values in zip(function(*asked), expected, strict=True):
-        assert bits(found) == bits(values)
 
 
 def test_each_measure_has_a_name_of_its_own():
