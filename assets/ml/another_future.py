@@ -9,8 +9,9 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from random import Random
 from typing import Final
+
+import numpy as np
 
 from assets.certificates import Certificates
 from assets.identity import RunIdentity
@@ -60,7 +61,9 @@ def moment_of(decided: Sequence[date]) -> date:
         decided: sessions on which scores are published.
     """
     within = decided[:DECISIONS_AGAIN]
-    return Random(f"{decided[0]} {decided[-1]}").choice(within[len(within) // 2 :])  # noqa: S311 - a moment to look at, not a secret
+    later_half = within[len(within) // 2 :]
+    drawn = np.random.default_rng([decided[0].toordinal(), decided[-1].toordinal()])
+    return later_half[int(drawn.integers(len(later_half)))]
 
 
 def check_orders(
@@ -117,6 +120,7 @@ def _up_to(moment: date, day: BacktestDay) -> object:
 
 
 def _otherwise(row: TapeRow) -> TapeRow:
-    factor = Decimal(Random(f"{row.session} {row.symbol}").randint(300, 3_000)) / 1_000  # noqa: S311 - made prices
+    drawn = np.random.default_rng([row.session.toordinal(), *row.symbol.encode()])
+    factor = Decimal(int(drawn.integers(300, 3_001))) / 1_000
     prices = {name: getattr(row, name) * factor for name in ("open_usd", "high_usd", "low_usd", "close_usd")}
     return replace(row, **{name: price.quantize(Decimal("0.01")) for name, price in prices.items()})

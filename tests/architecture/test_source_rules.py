@@ -11,6 +11,7 @@ MAY_READ_THE_ENVIRONMENT = {
     "pipelines/home.py": "reads where the home is",
     "pipelines/cli/halt.py": "imports nothing of ours, so it reads for itself where home and keys are",
     "pipelines/dagster_instance.py": "hands the environment on to child processes",
+    "pipelines/kept_event_log.py": "the library asks the environment how many events it may store at once",
     "assets/features/dbt_bridge.py": "lends dbt's profile the home, which reads it from there when run by hand too",
     "assets/quality/expectations.py": "switches a library's telemetry off, which has no other switch before its import",
 }

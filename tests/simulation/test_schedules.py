@@ -17,7 +17,7 @@ from execution.simulation.faults import MODES, drawn_faults
 from execution.simulation.plot import drawn_plot
 from execution.simulation.schedule import Outcome, run_plot, run_seed
 
-SLICE = {"normal": 200, "sqlite": 8}
+SLICE = {"normal": 200, "sqlite": 15}
 OTHER_MODES = 30
 WHOLE = {"normal": 10_000, "sqlite": 300}
 OTHER_MODES_WHOLE = 1_000

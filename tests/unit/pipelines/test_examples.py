@@ -24,8 +24,11 @@ def test_every_example_is_a_tree_that_loads(path):
     assert load_settings(path, KEYS).settings_hash
 
 
-def test_the_example_says_the_defaults_and_nothing_else():
-    assert load_settings(EXAMPLES / "settings.yaml", {}).settings_hash == load_settings(environ={}).settings_hash
+def test_the_example_says_the_defaults_and_nothing_else(tmp_path):
+    # Without a file the settings of a home in this folder would be read, and a demo leaves one.
+    (tmp_path / "nothing.yaml").write_text("")
+    defaults = load_settings(tmp_path / "nothing.yaml", {})
+    assert load_settings(EXAMPLES / "settings.yaml", {}).settings_hash == defaults.settings_hash
 
 
 def test_the_strict_example_is_the_strict_profile():
