@@ -123,4 +123,5 @@ def _otherwise(row: TapeRow) -> TapeRow:
     drawn = np.random.default_rng([row.session.toordinal(), *row.symbol.encode()])
     factor = Decimal(int(drawn.integers(300, 3_001))) / 1_000
     prices = {name: getattr(row, name) * factor for name in ("open_usd", "high_usd", "low_usd", "close_usd")}
-    return replace(row, **{name: price.quantize(Decimal("0.01")) for name, price in prices.items()})
+    # The tape's own six places: a price of a cent must not become none.
+    return replace(row, **{name: price.quantize(Decimal("0.000001")) for name, price in prices.items()})
