@@ -26,14 +26,8 @@ from pipelines.code_hash import checkout_root, code_hash
 SECONDS_TO_STOP: Final = 20
 _DAGSTERS_OWN: Final = (
     *("pipelines.code_server", "pipelines.kept_event_log", "pipelines.kept_schedules", "pipelines.masked_compute_logs"),
-    *(
-        "dagster._utils.test",
-        "dagster._core.workspace.context",
-        "dagster._daemon",
-        "upath",
-        "pyarrow.dataset",
-        "pandas",
-    ),
+    *("dagster._utils.test", "dagster._core.workspace.context", "dagster._daemon"),
+    *("upath", "pyarrow.dataset", "pandas"),
 )
 _IMPORTED_BEFORE_RUNS: Final[Mapping[str, tuple[str, ...]]] = {
     # What a session's runs import late, so that definitions load quickly. Training's own libraries wait for the week.
