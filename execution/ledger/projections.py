@@ -7,6 +7,7 @@ they answer questions of people and reports without a fold.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from typing import Final, Literal
 
 from execution.domain.canonical import canonical_text
@@ -94,18 +95,8 @@ def write(connection: SqlConnection, told: tuple[Change, ...]) -> None:
         FactExists: a row that may exist once exists.
     """
     for change in told:
-        names, values, key = tuple(change.row), tuple(change.row.values()), KEYS[change.table]
-        rest = [name for name in names if name not in key]
-        if change.kind == "update":
-            sets, at = ", ".join(f"{name} = ?" for name in rest), " and ".join(f"{name} = ?" for name in key)
-            ordered = [change.row[name] for name in (*rest, *key)]
-            connection.execute(f"update {change.table} set {sets} where {at}", ordered)  # noqa: S608 - names of this module
-            continue
-        statement = f"insert into {change.table} ({', '.join(names)}) values ({', '.join('?' * len(names))})"  # noqa: S608 - as above
-        if change.kind == "replace":
-            sets = ", ".join(f"{name} = excluded.{name}" for name in rest)
-            statement += f" on conflict ({', '.join(key)}) do update set {sets}"
-        connection.execute(statement, values)
+        statement, columns = _statement(change.kind, change.table, tuple(change.row))
+        connection.execute(statement, [change.row[column] for column in columns])
 
 
 def stored(connection: SqlConnection) -> dict[str, list[tuple[Value, ...]]]:
@@ -114,6 +105,23 @@ def stored(connection: SqlConnection) -> dict[str, list[tuple[Value, ...]]]:
         table: connection.fetch(f"select * from {table} order by {', '.join(key)}")  # noqa: S608 - names of this module
         for table, key in KEYS.items()
     }
+
+
+@cache
+def _statement(
+    kind: Literal["insert", "update", "replace"], table: str, columns: tuple[str, ...]
+) -> tuple[str, tuple[str, ...]]:
+    """Return the statement that writes a row of some columns, and the columns in the order of its parameters."""
+    key = KEYS[table]
+    rest = tuple(column for column in columns if column not in key)
+    if kind == "update":
+        sets, at = ", ".join(f"{column} = ?" for column in rest), " and ".join(f"{column} = ?" for column in key)
+        return f"update {table} set {sets} where {at}", (*rest, *key)  # noqa: S608 - names of this module
+    statement = f"insert into {table} ({', '.join(columns)}) values ({', '.join('?' * len(columns))})"  # noqa: S608 - as above
+    if kind == "replace":
+        sets = ", ".join(f"{column} = excluded.{column}" for column in rest)
+        statement += f" on conflict ({', '.join(key)}) do update set {sets}"
+    return statement, columns
 
 
 def _of_other(folding: Folding, sequence: int, event: Event) -> Iterator[Change]:

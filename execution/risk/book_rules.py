@@ -1,11 +1,8 @@
 """Rules about the book as a whole: how concentrated it is, how its positions move together, what it could lose."""
 
-from typing import Final
-
 from execution.risk.co_movement import historical_var95_usd
+from execution.risk.exposure import LARGEST
 from execution.risk.findings import Case, Finding, cut, dollars, percent, unknown
-
-_LARGEST: Final = 5
 
 
 def concentration(case: Case) -> Finding | None:
@@ -16,12 +13,12 @@ def concentration(case: Case) -> Finding | None:
     if case.exposure.unpriced:
         return unknown(f"no price of {', '.join(case.exposure.unpriced)}, which the account holds or orders", allowed)
     # With the fifth of the others left out: where this one is not among the five, they alone are already counted.
-    others = case.exposure.largest_others_usd(symbol, _LARGEST - 1)
+    others = case.exposure.largest_others_usd(symbol)
     own = case.exposure.positions_usd.get(symbol, 0)
     return cut(
         case,
         room_usd=cap * equity - others - own,
-        found=f"{dollars(others + own + case.quantity_shares * case.price_usd)} in the {_LARGEST} largest positions",
+        found=f"{dollars(others + own + case.quantity_shares * case.price_usd)} in the {LARGEST} largest positions",
         allowed=allowed,
         reason="too much would lie in few positions",
     )

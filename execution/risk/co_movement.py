@@ -10,11 +10,16 @@ from decimal import Decimal
 from operator import mul
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from execution.domain.quantities import decimal_of
 
 RETURN_SESSIONS: Final = 60
 OVERLAY_SESSIONS: Final = 5
 _VAR_TAIL: Final = 0.05
+# More than rounding can make of sixty products, whatever order they are added in.
+_ROUNDING: Final = 1e-9
 
 
 def deviations(returns: Sequence[float]) -> tuple[float, ...] | None:
@@ -71,6 +76,40 @@ def moves_with(one: Movement, other: Movement, *, threshold: float) -> bool:
         return False
     newest: float = sum(map(mul, one.newest, other.newest))
     return (whole + newest) / 2 >= threshold
+
+
+class Companions:
+    """Many symbols' movements, so kept that one more is compared with all of them in one product."""
+
+    def __init__(self) -> None:
+        self._symbols: list[str] = []
+        self._movements: dict[str, Movement] = {}
+        self._whole: NDArray[np.float64] = np.empty((16, RETURN_SESSIONS))
+
+    def add(self, symbol: str, movement: Movement) -> None:
+        """Take a symbol in; one that is there already, or that never moved, changes nothing."""
+        if symbol in self._movements or movement.whole is None:
+            return
+        count = len(self._symbols)
+        if count == len(self._whole):
+            self._whole = np.concatenate([self._whole, np.empty_like(self._whole)])
+        self._whole[count] = movement.whole
+        self._symbols.append(symbol)
+        self._movements[symbol] = movement
+
+    def moving_with(self, movement: Movement, *, threshold: float) -> list[str]:
+        """Return the symbols that count as correlated with a movement, in the order they were taken in.
+
+        The product leaves out those that are too far away whatever their last five sessions say; it may add in any
+        order, so what is left is judged by `moves_with`.
+        """
+        if movement.whole is None or not self._symbols:
+            return []
+        # Not `@`: the linear algebra library would start threads for a product this small.
+        whole = np.einsum("ij,j->i", self._whole[: len(self._symbols)], np.asarray(movement.whole))
+        near = np.flatnonzero((whole + 1) / 2 >= threshold - _ROUNDING)
+        symbols = [self._symbols[place] for place in near.tolist()]
+        return [symbol for symbol in symbols if moves_with(movement, self._movements[symbol], threshold=threshold)]
 
 
 def historical_var95_usd(session_results_usd: Sequence[float]) -> Decimal:

@@ -13,10 +13,12 @@ from typing import Final
 
 from execution.domain.orders import STOP_TYPES, OrderState, ProposedOrder, Side
 from execution.domain.quantities import Shares
-from execution.risk.co_movement import RETURN_SESSIONS, Movement, moves_with
+from execution.risk.co_movement import RETURN_SESSIONS, Companions, Movement
 from execution.risk.limits import RiskLimits
 from execution.risk.trading_context import TradingContext
 
+LARGEST: Final = 5
+"""Positions whose value together tells how concentrated a book is."""
 _ZERO: Final = Decimal(0)
 _BPS: Final = Decimal(10_000)
 
@@ -53,7 +55,8 @@ class Exposure:
     def __init__(self, context: TradingContext, limits: RiskLimits, orders: Sequence[ProposedOrder]) -> None:
         self._context, self._limits = context, limits
         self._movements: dict[str, Movement | None] = {}
-        self._moving: dict[str, Movement] = {}
+        self._companions = Companions()
+        self._largest: list[str] = []
         self.cash_usd = context.cash_usd
         self.positions_usd: defaultdict[str, Decimal] = defaultdict(Decimal)
         self.gross_usd = self.net_usd = _ZERO
@@ -75,7 +78,7 @@ class Exposure:
     @property
     def names(self) -> int:
         """Symbols held or ordered."""
-        return len(self.positions_usd.keys() | set(self.unpriced))
+        return len(self.positions_usd) + len({symbol for symbol in self.unpriced if symbol not in self.positions_usd})
 
     def has(self, symbol: str) -> bool:
         """Return whether a symbol is held or ordered."""
@@ -85,10 +88,10 @@ class Exposure:
         """Return the value in a sector; what has no known sector counts against every one."""
         return self.sectors_usd.get(sector, _ZERO) + self.sectors_usd.get(None, _ZERO)
 
-    def largest_others_usd(self, symbol: str, count: int) -> Decimal:
-        """Return the value of the largest positions beside a symbol's own."""
-        others = (value for held, value in self.positions_usd.items() if held != symbol)
-        return sum(nlargest(count, others), _ZERO)
+    def largest_others_usd(self, symbol: str) -> Decimal:
+        """Return the value of the four largest positions beside a symbol's own."""
+        others = [held for held in self._largest if held != symbol]
+        return sum((self.positions_usd[held] for held in others[: LARGEST - 1]), _ZERO)
 
     def movement(self, symbol: str) -> Movement | None:
         """Return how a symbol moved; None when the batch does not say it for 60 sessions."""
@@ -100,11 +103,8 @@ class Exposure:
     def correlated_with(self, symbol: str, movement: Movement) -> list[str]:
         """Return the other symbols carried that move with one; what nobody knows the returns of moves with all."""
         threshold = float(self._limits.correlation_threshold)
-        found = [held for held in self.unmoved if held != symbol]
-        for held, other in self._moving.items():
-            if moves_with(movement, other, threshold=threshold) and held != symbol:
-                found.append(held)
-        return sorted(found)
+        moving = self._companions.moving_with(movement, threshold=threshold)
+        return sorted(held for held in [*self.unmoved, *moving] if held != symbol)
 
     def approve(self, order: ProposedOrder, quantity_shares: Shares) -> None:
         """Count an order that was let through."""
@@ -134,7 +134,7 @@ class Exposure:
         if movement is None:
             self.unmoved.add(symbol)
         else:
-            self._moving[symbol] = movement
+            self._companions.add(symbol, movement)
         if price_usd is None:
             self.unpriced.append(symbol)
             return
@@ -142,6 +142,8 @@ class Exposure:
         value = abs(signed)
         signal = self._context.signals.get(symbol)
         self.positions_usd[symbol] += value
+        # Values only grow during a review, so what has left the largest cannot come back without being carried.
+        self._largest = nlargest(LARGEST, {*self._largest, symbol}, key=self.positions_usd.__getitem__)
         self.gross_usd += value
         self.net_usd += signed
         self.sectors_usd[None if signal is None else signal.sector] += value

@@ -1,9 +1,10 @@
 from decimal import Decimal
 from statistics import correlation
 
+import numpy as np
 import pytest
 
-from execution.risk.co_movement import Movement, historical_var95_usd, moves_with
+from execution.risk.co_movement import Companions, Movement, historical_var95_usd, moves_with
 from tests.builders.batches import returns_of
 
 
@@ -74,6 +75,32 @@ def test_what_did_not_move_lately_is_raised_by_nothing() -> None:
     assert together(returns_of("AAA"), still, measured - 1e-9)
     assert not together(returns_of("AAA"), still, measured + 1e-6)
     assert not together(still, returns_of("AAA"), measured + 1e-6)
+
+
+@pytest.mark.parametrize("threshold", [0.2, 0.5, 0.8, 1.0])
+def test_many_symbols_at_once_move_together_as_each_does_alone(threshold: float) -> None:
+    random = np.random.default_rng(1)
+    market = random.normal(0.0, 0.01, 60)
+    drawn = [tuple((beta * market + random.normal(0.0, 0.005, 60)).tolist()) for beta in random.uniform(-1, 2, 40)]
+    # Two that moved alike to the last bit, one that stood still, one that stood still lately.
+    drawn += [drawn[0], (0.0,) * 60, drawn[1][:55] + (0.0,) * 5]
+    movements = {f"S{number}": Movement(returns) for number, returns in enumerate(drawn)}
+    companions = Companions()
+    for symbol, movement in movements.items():
+        companions.add(symbol, movement)
+    companions.add("S1", movements["S0"])
+    found = {symbol: companions.moving_with(movement, threshold=threshold) for symbol, movement in movements.items()}
+    assert found == {
+        symbol: [other for other, moved in movements.items() if moves_with(movement, moved, threshold=threshold)]
+        for symbol, movement in movements.items()
+    }
+    assert any(len(others) > 1 for others in found.values())
+
+
+def test_nothing_moves_with_a_symbol_while_no_other_is_carried() -> None:
+    alone = Movement.of(returns_of("AAA"))
+    assert alone is not None
+    assert Companions().moving_with(alone, threshold=0.8) == []
 
 
 @pytest.mark.parametrize("returns", [(), (0.01,) * 59, (float("nan"), *returns_of("AAA")[1:])])

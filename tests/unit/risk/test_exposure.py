@@ -62,6 +62,22 @@ def test_a_symbol_is_carried_when_it_is_held_or_ordered_with_a_price_or_without(
     assert carried.names == 3
 
 
+def test_a_symbol_held_without_a_price_and_ordered_at_a_limit_is_one_name() -> None:
+    working = a_working("buy", "XXX", limit_usd=Decimal(51))
+    both = Exposure(a_context(positions_shares={"XXX": 1}, open_orders=(working,)), LIMITS, [])
+    assert (both.unpriced, both.names) == (["XXX"], 1)
+
+
+def test_the_four_largest_others_follow_every_entry_that_is_approved(carried: Exposure) -> None:
+    # The fifth of the others is left out, and a symbol's own value is never among them.
+    for symbol, shares in (("DDD", 10), ("EEE", 200), ("FFF", 50), ("GGG", 30), ("DDD", 60), ("CCC", 100)):
+        carried.approve(an_entry(shares, symbol, limit_usd=Decimal(50)), shares)
+        for own in ("AAA", "DDD", "HHH"):
+            others = [value for held, value in carried.positions_usd.items() if held != own]
+            assert carried.largest_others_usd(own) == sum(sorted(others, reverse=True)[:4])
+    assert len(carried.positions_usd) == 7
+
+
 def test_an_approved_entry_takes_cash_and_an_entry_and_counts_as_a_message(carried: Exposure) -> None:
     before = carried.cash_usd
     carried.approve(an_entry(10, "BBB", limit_usd=Decimal(51)), 10)
