@@ -47,15 +47,26 @@ _LEDGER: Final = tuple(
     for name in ("event_codec", "folding", "hash_chain", "impossible_events", "order_record")
 )
 MODULES: Final[dict[str, tuple[str, ...]]] = {
+    "brokers/simulated": tuple(
+        f"tests/unit/brokers/test_{name}.py"
+        for name in ("simulated_orders", "simulated_sessions", "order_kinds", "replacing", "stop_limits")
+    ),
+    "ledger/book": (*_LEDGER, "tests/property/test_ledger_book.py"),
     **dict.fromkeys(("ledger/event_codec", "ledger/folding", "ledger/hash_chain", "ledger/order_record"), _LEDGER),
     "session/answers": ("tests/unit/session/test_answers.py",),
     "session/approval": ("tests/unit/session/test_a_persons_word.py", "tests/unit/session/test_signed_consent.py"),
     "session/consent": ("tests/unit/session/test_signed_consent.py",),
+    "session/control": ("tests/unit/stopping/test_control.py", "tests/unit/stopping/test_watchdog.py"),
     "session/decide": ("tests/unit/session/test_plan.py",),
+    "session/flatten": ("tests/unit/stopping/test_flatten.py",),
+    "session/ladder": ("tests/unit/session/test_ladder.py",),
+    "session/monitor": tuple(f"tests/unit/session/test_{name}.py" for name in ("monitor", "monitor_pace", "watch")),
     "session/plan": ("tests/unit/session/test_plan.py",),
     "session/protect": ("tests/unit/session/test_next_stop.py", "tests/unit/session/test_protect.py"),
     "session/reconcile": ("tests/unit/session/test_what_the_venue_told.py",),
+    "session/reprice": ("tests/unit/session/test_ladder.py",),
     "session/reservation": ("tests/unit/session/test_reservation.py",),
+    "session/resume": ("tests/unit/stopping/test_resume.py",),
     "session/send": ("tests/unit/session/test_one_order_out.py",),
     "session/signed_word": ("tests/unit/session/test_signed_word.py",),
     "session/settle": ("tests/unit/session/test_settle.py", "tests/unit/session/test_bracket.py"),

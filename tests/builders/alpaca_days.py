@@ -95,7 +95,7 @@ def alpaca_days(
     desk_changes: dict[str, Any] = {"sending": sending or SendPolicy()}
     if sizing is not None:
         desk_changes["sizing"] = sizing
-    days = TradingDays(folder, desk_changes=desk_changes)
+    days = TradingDays(folder, desk_changes=desk_changes, is_on_files=True)
     with http_venue(cast("World", _Place(folder, days.clock, COSTS)), faults) as venue:
         made = AlpacaDays(days, venue, changes, wrap_broker)
         made.restarted()

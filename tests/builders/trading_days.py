@@ -60,8 +60,8 @@ class TradingDays:
     """Sessions in which three of six symbols may be bought; bars are plain but for those given.
 
     Attributes:
-        is_in_memory: whether tape, venue and ledger live in memory, for tests that are run very often; a day then costs
-            a third, and a restart keeps venue and ledger, as a crash keeps files.
+        is_on_files: whether tape, venue and ledger are files, for tests that open them a second time or look at what is
+            on disk. In memory a day costs a third, and a restart keeps venue and ledger, as a crash keeps files.
     """
 
     folder: Path
@@ -69,7 +69,8 @@ class TradingDays:
     desk_changes: Mapping[str, Any] = field(default_factory=dict)
     wrap_broker: Callable[[Any], Any] | None = None
     wrap_ledger: Callable[[Any], Any] | None = None
-    is_in_memory: bool = False
+    is_on_files: bool = False
+    clock: ManualClock = field(default_factory=lambda: ManualClock(CALENDAR.as_of(FIRST)))
 
     def __post_init__(self) -> None:
         given = {(bar.session, bar.symbol): bar for bar in self.bars}
@@ -79,10 +80,9 @@ class TradingDays:
             for symbol in SYMBOLS
         }
         self._kept: tuple[SimulatedBroker, MemoryLedger] | None = None
-        if not self.is_in_memory and not (self.folder / "tape").exists():
+        if self.is_on_files and not (self.folder / "tape").exists():
             for session in SESSIONS:
                 write_tape(self.folder / "tape", session, [self.world[session, symbol] for symbol in SYMBOLS])
-        self.clock = ManualClock(CALENDAR.as_of(FIRST))
         self.desk = self.restarted()
 
     @property
@@ -95,7 +95,7 @@ class TradingDays:
 
     def restarted(self) -> Desk:
         """Return a desk of new objects on the same files, as after a crash."""
-        venue, ledger = self._in_memory() if self.is_in_memory else self._on_files()
+        venue, ledger = self._on_files() if self.is_on_files else self._in_memory()
         self.venue = venue
         fields: dict[str, Any] = {
             "account": "paper-1",

@@ -35,7 +35,7 @@ class TradingHome:
     def __init__(self, root: Path) -> None:
         self.home = Home(root)
         if not self.home.settings.exists():
-            days = TradingDays(root)
+            days = TradingDays(root, is_on_files=True)
             days.publish(days.a_batch())
             # Opened with other settings than the location's own.
             self.home.ledger.unlink()

@@ -52,7 +52,7 @@ class StoppingLedger:
 
 def submit_and_be_stopped(folder: str, rows: int) -> None:
     """Send the plan of a home, being stopped once on the way; exit with `HALTED` when nothing may be sent."""
-    days = TradingDays(Path(folder), wrap_ledger=lambda ledger: StoppingLedger(ledger, rows))
+    days = TradingDays(Path(folder), wrap_ledger=lambda ledger: StoppingLedger(ledger, rows), is_on_files=True)
     try:
         run_session.submit(days.morning(FIRST), session=FIRST)
     except Halted:

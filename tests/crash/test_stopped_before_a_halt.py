@@ -51,7 +51,7 @@ def at_the_venue(days: TradingDays) -> list[str]:
 def test_a_process_continued_after_a_halt_sends_nothing(tmp_path: Path, rows: int, sent_before: int) -> None:
     home = Home(tmp_path)
     prepare_stopping(home)
-    days = TradingDays(tmp_path)
+    days = TradingDays(tmp_path, is_on_files=True)
     days.plan()
     with stopped_on_its_way(tmp_path, rows) as asleep:
         press_halt(home)

@@ -47,7 +47,7 @@ def moments() -> list[tuple[datetime, int]]:
 
 def made_home(folder: Path) -> Path:
     """Make a home in which nothing was traded yet: prices, two batches, a clock."""
-    days = TradingDays(folder, bars=BARS)
+    days = TradingDays(folder, bars=BARS, is_on_files=True)
     days.publish(days.a_batch(FIRST))
     days.publish(days.a_batch(SECOND, best=("BBB", "DDD", "EEE", "CCC", "FFF", "AAA")))
     (folder / "ledger.db").unlink()
@@ -63,7 +63,7 @@ def opened_days(folder: Path, run_id: str, place: Place) -> TradingDays:
             return PostgresLedger(place.dsn, schema=place.schema)
         return SqliteLedger(folder / "ledger.db", clock_seconds=lambda: time.monotonic() * FAST)
 
-    days = TradingDays(folder, bars=BARS, desk_changes={"run_id": run_id}, wrap_ledger=ledger)
+    days = TradingDays(folder, bars=BARS, desk_changes={"run_id": run_id}, wrap_ledger=ledger, is_on_files=True)
     days.clock = FileClock(folder / "clock.json")  # type: ignore[assignment]  # in a file, instead of one moved by hand
     days.restarted()
     return days

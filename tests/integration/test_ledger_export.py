@@ -20,7 +20,7 @@ TABLES = ("orders", "fills", "positions", "equity", "decisions")
 
 @pytest.fixture
 def days(tmp_path: Path) -> TradingDays:
-    lived = TradingDays(tmp_path)
+    lived = TradingDays(tmp_path, is_on_files=True)
     lived.live()
     lived.live(SECOND, lived.a_batch(SECOND, best=("BBB", "CCC", "DDD", "EEE", "FFF", "AAA")))
     return lived
@@ -39,14 +39,14 @@ def test_the_same_ledger_gives_the_same_export(days: TradingDays) -> None:
 
 
 def test_equal_days_in_two_homes_give_equal_exports(days: TradingDays, tmp_path: Path) -> None:
-    other = TradingDays(tmp_path / "other")
+    other = TradingDays(tmp_path / "other", is_on_files=True)
     other.live()
     other.live(SECOND, other.a_batch(SECOND, best=("BBB", "CCC", "DDD", "EEE", "FFF", "AAA")))
     assert exported(other).hash == exported(days).hash
 
 
 def test_an_export_of_the_past_is_not_changed_by_what_came_later(tmp_path: Path) -> None:
-    days = TradingDays(tmp_path)
+    days = TradingDays(tmp_path, is_on_files=True)
     days.live()
     then = exported(days, SECOND)
     days.live(SECOND)
@@ -89,7 +89,7 @@ def test_a_changed_why_file_stops_the_export(days: TradingDays) -> None:
 
 
 def test_an_empty_ledger_gives_empty_tables(tmp_path: Path) -> None:
-    days = TradingDays(tmp_path)
+    days = TradingDays(tmp_path, is_on_files=True)
     export = exported(days)
     assert [rows(export, table) for table in TABLES] == [[], [], [], [], []]
 
@@ -111,7 +111,7 @@ def test_why_without_a_session_tells_the_newest(days: TradingDays) -> None:
 
 
 def test_why_tells_that_the_gate_was_red(tmp_path: Path) -> None:
-    days = TradingDays(tmp_path)
+    days = TradingDays(tmp_path, is_on_files=True)
     days.desk.batches.publish_certificate(a_red_certificate(symbols=SYMBOLS))
     run_session.plan(days.evening(FIRST), session=FIRST, batch_hash=None)
     text = why(days.desk.ledger, artifacts=days.desk.artifacts, symbol="CCC")

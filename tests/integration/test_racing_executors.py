@@ -50,7 +50,7 @@ def race(days: TradingDays, limits: RiskLimits) -> None:
 @pytest.mark.parametrize("rule", ROOM)
 def test_executors_that_race_for_the_last_room_never_take_more_than_there_is(tmp_path: Path, rule: str) -> None:
     for number in range(ROUNDS):
-        days = TradingDays(tmp_path / str(number))
+        days = TradingDays(tmp_path / str(number), is_on_files=True)
         days.plan()
         days.morning(FIRST)
         race(days, ROOM[rule])
@@ -64,7 +64,7 @@ def test_executors_that_race_for_the_last_room_never_take_more_than_there_is(tmp
 
 
 def test_executors_that_race_over_a_whole_day_send_nothing_twice(tmp_path: Path) -> None:
-    days = TradingDays(tmp_path)
+    days = TradingDays(tmp_path, is_on_files=True)
     days.plan()
     days.morning(FIRST)
     desks = [replace(days.restarted(), run_id=f"run-{number}") for number in range(4)]
@@ -78,7 +78,7 @@ def test_executors_that_race_over_a_whole_day_send_nothing_twice(tmp_path: Path)
 
 
 def test_only_one_of_two_executors_holds_the_lease_at_a_time(tmp_path: Path) -> None:
-    days = TradingDays(tmp_path)
+    days = TradingDays(tmp_path, is_on_files=True)
     inside, most, guard = 0, 0, threading.Lock()
 
     def act(number: int) -> bool:

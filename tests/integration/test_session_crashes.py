@@ -37,7 +37,7 @@ def fast_folder() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def lived(fast_folder: Path) -> Path:
     home = fast_folder / "lived"
-    days = TradingDays(home, bars=(THIN, FALLING))
+    days = TradingDays(home, bars=(THIN, FALLING), is_on_files=True)
     days.live(FIRST)
     days.publish(second_batch(days))
     return home
@@ -53,6 +53,7 @@ def days_with(home: Path, fuse: Fuse) -> TradingDays:
         bars=(THIN, FALLING),
         wrap_broker=lambda broker: DyingPort(broker, fuse),
         wrap_ledger=lambda ledger: DyingPort(ledger, fuse),
+        is_on_files=True,
     )
 
 

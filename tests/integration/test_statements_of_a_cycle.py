@@ -42,7 +42,11 @@ def lived(folder: Path, symbols: int, counted: Counted, monkeypatch: pytest.Monk
     names = tuple(f"S{number:03}" for number in range(symbols))
     monkeypatch.setattr(trading_days, "SYMBOLS", names)
     share = Decimal(ORDERS) / symbols
-    days = TradingDays(folder, desk_changes={"sizing": SizingPolicy(entry_top_fraction=share, hold_top_fraction=share)})
+    days = TradingDays(
+        folder,
+        desk_changes={"sizing": SizingPolicy(entry_top_fraction=share, hold_top_fraction=share)},
+        is_on_files=True,
+    )
     batch = days.a_batch(FIRST, best=names)
     found = {
         "plan": counted.of(lambda: days.plan(FIRST, batch)),

@@ -20,7 +20,7 @@ WHY_ROWS = "491f3816cd832331a21e627a452878441f56912668a88058e9fda4668c50cd9c"
 
 
 def lived(folder: Path, best: Iterable[tuple[str, ...]]) -> TradingDays:
-    days = TradingDays(folder, bars=BARS)
+    days = TradingDays(folder, bars=BARS, is_on_files=True)
     for session, liked in zip(SESSIONS, best, strict=False):
         days.live(session, days.a_batch(session, best=liked))
     return days

@@ -55,9 +55,7 @@ def test_fills_over_all_limits_never_exceed_the_plan_and_one_works_at_a_time(
     )
     sizing = SizingPolicy(entry_top_fraction=Decimal("0.17"), entry_rungs=rungs)
     with TemporaryDirectory() as folder:
-        days = TradingDays(
-            Path(folder), bars=[bar], desk_changes={"sizing": sizing}, wrap_broker=ScriptedBroker, is_in_memory=True
-        )
+        days = TradingDays(Path(folder), bars=[bar], desk_changes={"sizing": sizing}, wrap_broker=ScriptedBroker)
         wire: Any = days.desk.broker
         wire.after_submit = lambda _: at_most_one_works(days)
         days.plan()

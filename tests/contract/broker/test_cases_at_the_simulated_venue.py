@@ -56,7 +56,7 @@ def states(days: TradingDays) -> dict[str, str]:
 
 
 def test_case_10_flatten_sells_the_rest_when_one_sale_is_refused(tmp_path: Path) -> None:
-    days = TradingDays(tmp_path, wrap_broker=ScriptedBroker)
+    days = TradingDays(tmp_path, wrap_broker=ScriptedBroker, is_on_files=True)
     days.live()
     held = sorted(days.desk.ledger.book().held_shares)
     wire(days).faults[held[0], "flatten"] = "refuse"
@@ -68,7 +68,7 @@ def test_case_10_flatten_sells_the_rest_when_one_sale_is_refused(tmp_path: Path)
 
 
 def test_case_21_two_workers_of_one_decision_make_each_order_once(tmp_path: Path) -> None:
-    days = TradingDays(tmp_path)
+    days = TradingDays(tmp_path, is_on_files=True)
     days.plan()
     planned = len(days.desk.ledger.book().orders)
     days.morning(FIRST)
@@ -81,7 +81,7 @@ def test_case_21_two_workers_of_one_decision_make_each_order_once(tmp_path: Path
 
 
 def test_case_36_an_order_rejected_after_it_was_accepted_ends_and_its_cash_is_free(tmp_path: Path) -> None:
-    days = TradingDays(tmp_path, wrap_broker=RejectingBroker)
+    days = TradingDays(tmp_path, wrap_broker=RejectingBroker, is_on_files=True)
     days.plan()
     assert days.submit().unprotected == ()
     assert states(days) == {"AAA": "rejected", "BBB": "filled", "CCC": "filled"}
@@ -92,7 +92,7 @@ def test_case_36_an_order_rejected_after_it_was_accepted_ends_and_its_cash_is_fr
 
 
 def test_case_37_an_account_that_is_blocked_buys_nothing_and_trades_again_when_it_is_free(tmp_path: Path) -> None:
-    days = TradingDays(tmp_path, wrap_broker=ScriptedBroker)
+    days = TradingDays(tmp_path, wrap_broker=ScriptedBroker, is_on_files=True)
     wire(days).faults = {(symbol, "entry"): "refuse" for symbol in SYMBOLS}
     days.live()
     assert set(states(days).values()) == {"refused"}
@@ -103,7 +103,7 @@ def test_case_37_an_account_that_is_blocked_buys_nothing_and_trades_again_when_i
 
 
 def test_case_52_a_trade_by_hand_puts_its_symbol_in_quarantine_and_the_rest_goes_on(tmp_path: Path) -> None:
-    days = TradingDays(tmp_path)
+    days = TradingDays(tmp_path, is_on_files=True)
     days.plan()
     days.morning(FIRST)
     by_hand = buy(3, client_order_id="by-hand", order_type="market", limit_usd=None)

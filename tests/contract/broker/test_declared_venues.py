@@ -31,7 +31,7 @@ class BlindBroker(ScriptedBroker):
 
 def lost(folder: Path, declared: BrokerCapabilities, fault: Any, broker: type[ScriptedBroker]) -> TradingDays:
     """Lose the entry of AAA on its way at a venue of such promises, whatever the settings would allow."""
-    days = TradingDays(folder, wrap_broker=broker, desk_changes={"sending": SAME_ID})
+    days = TradingDays(folder, wrap_broker=broker, desk_changes={"sending": SAME_ID}, is_on_files=True)
     wire(days).promises = replace(declared, order_types=days.venue.capabilities.order_types)
     days.plan()
     wire(days).faults["AAA", "entry"] = fault

@@ -52,7 +52,7 @@ def day_after(days, session=FIRST):
 
 @pytest.fixture(scope="module")
 def traded(tmp_path_factory):
-    days = TradingDays(tmp_path_factory.mktemp("traded"))
+    days = TradingDays(tmp_path_factory.mktemp("traded"), is_on_files=True)
     days.live(FIRST)
     days.live(SECOND, days.a_batch(SECOND, best=("DDD", "EEE", "FFF", "AAA")))
     return days
@@ -120,7 +120,7 @@ def test_split_keeps_the_identity(tmp_path):
         for symbol in SYMBOLS[:1]
         for session, ratio in zip(SESSIONS[2:], ["2", *["1"] * 5], strict=False)
     ]
-    days = TradingDays(tmp_path, bars=rows)
+    days = TradingDays(tmp_path, bars=rows, is_on_files=True)
     days.live(FIRST)
     before = {one.symbol: one.shares for one in day_after(days).positions}
     days.live(SECOND)
@@ -131,7 +131,7 @@ def test_split_keeps_the_identity(tmp_path):
 
 def test_stop_of_an_earlier_day_that_filled_is_on_the_page(tmp_path):
     crash = a_day_of("AAA", SESSIONS[2], open_usd="30", high_usd="31", low_usd="29", close_usd="30")
-    days = TradingDays(tmp_path, bars=[crash])
+    days = TradingDays(tmp_path, bars=[crash], is_on_files=True)
     days.live(FIRST)
     days.live(SECOND)
     day = day_after(days, SECOND)
@@ -141,7 +141,7 @@ def test_stop_of_an_earlier_day_that_filled_is_on_the_page(tmp_path):
 
 
 def test_red_gate_is_told_and_nothing_is_ordered(tmp_path):
-    days = TradingDays(tmp_path)
+    days = TradingDays(tmp_path, is_on_files=True)
     days.desk.batches.publish_certificate(a_red_certificate(session=FIRST, symbols=SYMBOLS))
     run_session.plan(days.evening(FIRST), session=FIRST, batch_hash=None)
     days.submit(FIRST)

@@ -37,7 +37,7 @@ def home(tmp_path: Path) -> Home:
 
 
 def test_the_file_alone_stops_a_home_whose_ledger_is_no_database(home: Home) -> None:
-    days = TradingDays(home.root)
+    days = TradingDays(home.root, is_on_files=True)
     days.plan()
     days.submit()
     assert days.venue.open_orders()

@@ -26,7 +26,7 @@ class Watched:
 
     def __init__(self, folder: Path, silence_seconds: int = SILENCE_SECONDS) -> None:
         self.home = Home(folder)
-        self.days = TradingDays(folder)
+        self.days = TradingDays(folder, is_on_files=True)
         self.days.plan()
         self.days.submit()
         FileClock(self.home.clock).initialise(self.days.clock.now())

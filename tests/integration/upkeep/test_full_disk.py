@@ -51,7 +51,7 @@ def is_refused(work: Callable[[], object]) -> bool:
 def test_acts_refused_for_want_of_room_end_as_if_there_had_been_room(
     disk: SmallDisk, tmp_path: Path, rooms: tuple[int, ...]
 ) -> None:
-    undisturbed = TradingDays(tmp_path / "undisturbed")
+    undisturbed = TradingDays(tmp_path / "undisturbed", is_on_files=True)
     undisturbed.live(FIRST)
     refused = 0
     for pages in rooms:
@@ -59,7 +59,7 @@ def test_acts_refused_for_want_of_room_end_as_if_there_had_been_room(
         folder.mkdir()
         # The venue's own disk is another: ours being full must not be its fault.
         (folder / "venue.db").symlink_to(tmp_path / f"venue-{pages}.db")
-        days = TradingDays(folder)
+        days = TradingDays(folder, is_on_files=True)
         for act in ("plan", "submit", "cancel_rest", "settle"):
             with disk.room_for(pages):
                 refused += is_refused(getattr(days, act))

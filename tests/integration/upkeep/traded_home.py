@@ -50,7 +50,7 @@ class TradedHome:
             "sizing": SizingPolicy.model_validate(self.settings.sizing.model_dump()),
             "limits": self.settings.limits,
         }
-        self.days = TradingDays(self.home.root, desk_changes=changes)
+        self.days = TradingDays(self.home.root, desk_changes=changes, is_on_files=True)
 
     def tell_the_clock(self) -> None:
         """Let the home's clock stand where the desk's does."""

@@ -20,7 +20,7 @@ EPOCH = 1_700_000_000
 
 @pytest.fixture
 def days(tmp_path: Path) -> TradingDays:
-    return TradingDays(tmp_path)
+    return TradingDays(tmp_path, is_on_files=True)
 
 
 def restore(days: TradingDays, epoch: int = EPOCH) -> LedgerRestored:

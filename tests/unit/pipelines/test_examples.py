@@ -38,5 +38,5 @@ def test_the_strict_example_is_the_strict_profile():
 def test_the_compliance_preset_has_the_strict_limits_and_lets_no_entry_go_without_a_person(tmp_path):
     tree = load_settings(EXAMPLES / "compliance.yaml", {})
     assert tree.limits == RiskLimits.strict()
-    days = TradingDays(tmp_path, desk_changes={"approval": tree.approval})
+    days = TradingDays(tmp_path, desk_changes={"approval": tree.approval}, is_on_files=True)
     assert not days.plan().is_approved

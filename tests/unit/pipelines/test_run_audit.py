@@ -17,7 +17,7 @@ from tests.builders.trading_days import TradingDays
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
-    return replace(TradingDays(tmp_path).desk, ledger=MemoryLedger(), run_id="run-7")
+    return replace(TradingDays(tmp_path, is_on_files=True).desk, ledger=MemoryLedger(), run_id="run-7")
 
 
 def noted(desk: Desk, *topics: str) -> list[AuditNoted]:

@@ -22,7 +22,7 @@ BY: dict[str, Any] = {"actor": "A. Person", "reason": "in the venue's statement"
 
 @pytest.fixture
 def days(tmp_path: Path) -> TradingDays:
-    days = TradingDays(tmp_path, wrap_broker=ScriptedBroker)
+    days = TradingDays(tmp_path, wrap_broker=ScriptedBroker, is_on_files=True)
     days.live(FIRST)
     return days
 

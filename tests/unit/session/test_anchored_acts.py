@@ -24,7 +24,7 @@ def anchoring(tmp_path: Path) -> Anchoring:
 
 @pytest.fixture
 def days(tmp_path: Path, anchoring: Anchoring) -> TradingDays:
-    return TradingDays(tmp_path, desk_changes={"anchoring": anchoring})
+    return TradingDays(tmp_path, desk_changes={"anchoring": anchoring}, is_on_files=True)
 
 
 def anchored(anchoring: Anchoring) -> list[int]:
@@ -103,7 +103,7 @@ def test_an_act_that_finds_the_chain_broken_engages_the_kill_switch(
 
 
 def test_a_broken_chain_is_told_even_where_no_switch_can_be_made(tmp_path: Path) -> None:
-    days = TradingDays(tmp_path, desk_changes={"kill_switch": KillSwitch(tmp_path / "gone" / "KILL")})
+    days = TradingDays(tmp_path, desk_changes={"kill_switch": KillSwitch(tmp_path / "gone" / "KILL")}, is_on_files=True)
     days.plan()
     change_a_row(tmp_path / "ledger.db")
     with pytest.raises(ChainBroken):

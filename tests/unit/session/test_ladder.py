@@ -43,9 +43,7 @@ def days_at(tmp_path: Path, *, bars: Iterable[TapeRow] = (), **given: Any) -> Tr
     opens = {name: usd for name, usd in given.items() if name in SYMBOLS}
     known = [a_day_of(symbol, TRADED, open_usd=usd, high_usd="60", low_usd=usd) for symbol, usd in opens.items()]
     changes = {"sizing": SIZING} | {name: value for name, value in given.items() if name not in SYMBOLS}
-    return TradingDays(
-        tmp_path, bars=[*known, *bars], desk_changes=changes, wrap_broker=ScriptedBroker, is_in_memory=True
-    )
+    return TradingDays(tmp_path, bars=[*known, *bars], desk_changes=changes, wrap_broker=ScriptedBroker)
 
 
 def wire(days: TradingDays) -> ScriptedBroker:
@@ -134,7 +132,7 @@ def test_every_limit_stands_in_the_plan_that_is_approved(tmp_path: Path) -> None
 
 
 def test_an_approval_counts_an_entry_once_at_its_dearest_limit(tmp_path: Path) -> None:
-    plain = TradingDays(tmp_path / "plain", is_in_memory=True)
+    plain = TradingDays(tmp_path / "plain")
     plain.plan()
     worst = sum(r.order.quantity_shares * r.order.limit_usd for r in plain.desk.ledger.book().orders.values())
     policy = ApprovalPolicy(threshold_usd=worst)
@@ -289,7 +287,7 @@ def test_a_day_s_last_entry_may_try_all_its_limits(tmp_path: Path) -> None:
 
 
 def test_a_basket_holds_no_share_twice(tmp_path: Path) -> None:
-    plain = TradingDays(tmp_path / "plain", is_in_memory=True)
+    plain = TradingDays(tmp_path / "plain")
     plain.plan()
     worst = sum(r.order.quantity_shares * r.order.limit_usd for r in plain.desk.ledger.book().orders.values())
     limits = RiskLimits(basket_notional_max_usd=worst)
@@ -319,7 +317,7 @@ def test_a_stop_waits_for_the_next_limit_where_a_venue_refuses_it_beside_a_purch
 
 
 def test_a_plain_entry_is_what_it_was(tmp_path: Path) -> None:
-    days = TradingDays(tmp_path, is_in_memory=True)
+    days = TradingDays(tmp_path)
     days.plan()
     assert [(r.leg, r.order.limit_usd) for r in rungs(days)] == [("entry", Decimal("40.85"))]
 

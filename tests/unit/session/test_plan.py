@@ -25,7 +25,7 @@ from tests.fakes.overtaken_ledger import OvertakenLedger
 
 @pytest.fixture
 def days(tmp_path: Path) -> TradingDays:
-    return TradingDays(tmp_path, is_in_memory=True)
+    return TradingDays(tmp_path)
 
 
 def rows_of(days: TradingDays, report: run_session.PlanReport) -> dict[str, WhyRow]:
@@ -353,7 +353,7 @@ def test_a_position_of_somebody_else_is_never_sold(days: TradingDays) -> None:
 
 
 def test_nothing_is_planned_on_a_broken_chain(tmp_path: Path) -> None:
-    days = TradingDays(tmp_path)
+    days = TradingDays(tmp_path, is_on_files=True)
     days.live()
     connection = sqlite3.connect(days.folder / "ledger.db", isolation_level=None)
     connection.execute("drop trigger event_refuses_update")

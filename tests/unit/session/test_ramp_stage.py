@@ -51,7 +51,7 @@ def lived(folder: Path, *, days: int = len(LIKED), **ramp: Any) -> TradingDays:
         horizon_sessions=1,
         capital_ramp=CapitalRamp(**{"stages": STAGES, "sessions": 1, **ramp}),
     )
-    found = TradingDays(folder, desk_changes={"sizing": sizing}, is_in_memory=True)
+    found = TradingDays(folder, desk_changes={"sizing": sizing})
     for session, liked in zip(SESSIONS[:days], LIKED, strict=False):
         found.live(session, found.a_batch(session, best=liked))
     return found

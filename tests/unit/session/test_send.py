@@ -266,9 +266,7 @@ class RunningClock(ManualClock):
 
 def running_days(folder: Path) -> tuple[TradingDays, RunningClock]:
     clock = RunningClock(CALENDAR.as_of(FIRST))
-    days = TradingDays(folder, wrap_broker=ScriptedBroker)
-    days.clock = clock
-    days.restarted()
+    days = TradingDays(folder, wrap_broker=ScriptedBroker, clock=clock)
     days.plan()
     days.morning(FIRST)
     return days, clock

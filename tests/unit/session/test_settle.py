@@ -23,7 +23,7 @@ SECOND = SESSIONS[1]
 
 @pytest.fixture
 def days(tmp_path: Path) -> TradingDays:
-    return TradingDays(tmp_path, is_in_memory=True)
+    return TradingDays(tmp_path)
 
 
 def finished(days: TradingDays, report: run_session.SettleReport) -> dict[str, WhyRow]:
@@ -77,9 +77,7 @@ def test_a_day_settles_though_its_orders_were_never_sent(days: TradingDays) -> N
 
 
 def test_a_day_is_not_settled_before_the_venue_has_ended_its_orders(tmp_path: Path) -> None:
-    days = TradingDays(
-        tmp_path, bars=[a_day_of("AAA", SECOND, volume_shares=400)], wrap_broker=ScriptedBroker, is_in_memory=True
-    )
+    days = TradingDays(tmp_path, bars=[a_day_of("AAA", SECOND, volume_shares=400)], wrap_broker=ScriptedBroker)
     days.plan()
     days.submit()
     days.desk.broker.never_ends = True
@@ -91,7 +89,7 @@ def test_a_day_is_not_settled_before_the_venue_has_ended_its_orders(tmp_path: Pa
 
 
 def test_of_two_processes_that_settle_at_once_one_is_told_to_ask_again(tmp_path: Path) -> None:
-    days = TradingDays(tmp_path, wrap_ledger=OvertakenLedger, is_in_memory=True)
+    days = TradingDays(tmp_path, wrap_ledger=OvertakenLedger)
     days.plan()
     days.submit()
     rival, desk = replace(days.restarted(), run_id="rival"), days.restarted()
@@ -114,7 +112,7 @@ def test_bought_rows_carry_their_fills(days: TradingDays) -> None:
 
 
 def test_a_part_filled_row_says_what_is_missing(tmp_path: Path) -> None:
-    days = TradingDays(tmp_path, bars=[a_day_of("AAA", SECOND, volume_shares=400)], is_in_memory=True)
+    days = TradingDays(tmp_path, bars=[a_day_of("AAA", SECOND, volume_shares=400)])
     row = finished(days, days.live())["AAA"]
     assert row.filled_shares == 20
     assert row.not_filled_reason is not None
@@ -122,9 +120,7 @@ def test_a_part_filled_row_says_what_is_missing(tmp_path: Path) -> None:
 
 
 def test_a_position_sold_by_its_stop_says_so(tmp_path: Path) -> None:
-    days = TradingDays(
-        tmp_path, bars=[a_day_of("BBB", SESSIONS[2], low_usd="35.00", close_usd="36.00")], is_in_memory=True
-    )
+    days = TradingDays(tmp_path, bars=[a_day_of("BBB", SESSIONS[2], low_usd="35.00", close_usd="36.00")])
     days.live()
     row = finished(days, days.live(SECOND))["BBB"]
     assert row.outcome == "sold"
@@ -155,7 +151,7 @@ def test_a_halted_holding_is_marked_at_its_last_close(tmp_path: Path) -> None:
             is_halted = symbol == "AAA" and session >= SESSIONS[2]
             return None if is_halted else self._days.venue.close_usd(symbol, session)
 
-    days = TradingDays(tmp_path, is_in_memory=True)
+    days = TradingDays(tmp_path)
     days.live()
     days.desk_changes = {"quotes": HaltedQuotes(days)}
     days.restarted()
@@ -171,7 +167,7 @@ def test_a_holding_without_any_price_is_named(tmp_path: Path) -> None:
         def close_usd(self, symbol: str, session: object) -> None:
             return None
 
-    days = TradingDays(tmp_path, is_in_memory=True)
+    days = TradingDays(tmp_path)
     days.plan()
     days.submit()
     days.desk_changes = {"quotes": NoQuotes()}
@@ -185,7 +181,7 @@ def test_a_split_and_a_dividend_reach_position_stop_and_cash(tmp_path: Path) -> 
     halved = {"open_usd": "20.25", "high_usd": "20.75", "low_usd": "20.00", "close_usd": "20.50"}
     split = a_day_of("AAA", SESSIONS[2], split_ratio=Decimal(2), dividend_usd="0.10", **halved)
     after = a_day_of("AAA", SESSIONS[3], **halved)
-    days = TradingDays(tmp_path, bars=[split, after], is_in_memory=True)
+    days = TradingDays(tmp_path, bars=[split, after])
     days.live()
     bought = days.desk.ledger.book().held_shares["AAA"]
     stop_before = next(r for r in days.desk.ledger.book().orders.values() if (r.order.symbol, r.leg) == ("AAA", "stop"))
@@ -202,7 +198,7 @@ def test_a_split_and_a_dividend_reach_position_stop_and_cash(tmp_path: Path) -> 
 
 
 def test_a_delisted_holding_is_paid_out_and_gone(tmp_path: Path) -> None:
-    days = TradingDays(tmp_path, bars=[a_day_of("AAA", SESSIONS[2], is_last_session=True)], is_in_memory=True)
+    days = TradingDays(tmp_path, bars=[a_day_of("AAA", SESSIONS[2], is_last_session=True)])
     days.live()
     days.live(SECOND)
     report = days.live(SESSIONS[2], days.a_batch(SESSIONS[2], best=SYMBOLS[1:]))
@@ -219,7 +215,7 @@ def test_a_day_without_batch_still_marks_what_is_held(days: TradingDays) -> None
 
 
 def test_holdings_without_a_batch_are_sold_when_their_horizon_is_over(tmp_path: Path) -> None:
-    days = TradingDays(tmp_path, is_in_memory=True)
+    days = TradingDays(tmp_path)
     days.live()
     for session in SESSIONS[1:5]:
         run_session.plan(days.evening(session), session=session, batch_hash=None)
@@ -311,7 +307,7 @@ def test_while_another_process_acts_a_settle_asks_to_be_asked_again(days: Tradin
 
 def test_what_the_venue_has_not_ended_is_named(tmp_path: Path) -> None:
     thin = [a_day_of(symbol, SECOND, volume_shares=400) for symbol in ("AAA", "BBB")]
-    days = TradingDays(tmp_path, bars=thin, wrap_broker=ScriptedBroker, is_in_memory=True)
+    days = TradingDays(tmp_path, bars=thin, wrap_broker=ScriptedBroker)
     days.plan()
     days.submit()
     days.desk.broker.never_ends = True  # type: ignore[attr-defined] # of the scripted one
@@ -360,7 +356,7 @@ def test_an_earlier_session_keeps_its_own_figures(days: TradingDays) -> None:
 
 
 def test_nothing_is_marked_while_cash_differs(tmp_path: Path) -> None:
-    days = TradingDays(tmp_path, wrap_broker=ScriptedBroker, is_in_memory=True)
+    days = TradingDays(tmp_path, wrap_broker=ScriptedBroker)
     days.plan()
     days.submit()
     days.desk.broker.cash_apart_usd = Decimal("-5.00")  # type: ignore[attr-defined] # of the scripted one
@@ -396,12 +392,12 @@ def test_a_session_that_moved_on_after_its_close_is_not_marked_at_it(days: Tradi
 
 
 def test_a_single_share_that_may_still_trade_keeps_the_day_open(tmp_path: Path) -> None:
-    plain = TradingDays(tmp_path / "plain", is_in_memory=True)
+    plain = TradingDays(tmp_path / "plain")
     plain.plan()
     wanted = next(r.order.quantity_shares for r in plain.desk.ledger.book().orders.values() if r.order.symbol == "AAA")
     # A twentieth of the volume fills.
     thin = a_day_of("AAA", SECOND, volume_shares=20 * (int(wanted) - 1))
-    days = TradingDays(tmp_path / "thin", bars=[thin], wrap_broker=ScriptedBroker, is_in_memory=True)
+    days = TradingDays(tmp_path / "thin", bars=[thin], wrap_broker=ScriptedBroker)
     days.plan()
     days.submit()
     days.desk.broker.never_ends = True  # type: ignore[attr-defined] # of the scripted one

@@ -21,7 +21,7 @@ from tests.builders.trading_days import FIRST, TradingDays
 
 def live_days(folder: Path, *, mode: str = "live", **policy: Any) -> TradingDays:
     approval = ApprovalPolicy(**{"signers": SIGNERS, **policy})
-    days = TradingDays(folder, desk_changes={"mode": mode, "approval": approval}, is_in_memory=True)
+    days = TradingDays(folder, desk_changes={"mode": mode, "approval": approval})
     released(days.desk, model_hash=days.a_batch().model_hash)
     return days
 
@@ -79,7 +79,7 @@ def test_a_live_plan_without_a_signed_word_is_not_approved_and_the_refusal_says_
 
 
 def test_where_nobody_may_sign_the_refusal_says_so(tmp_path: Path) -> None:
-    days = TradingDays(tmp_path, desk_changes={"mode": "live"}, is_in_memory=True)
+    days = TradingDays(tmp_path, desk_changes={"mode": "live"})
     with pytest.raises(NotArmed, match=r"approval\.signers names nobody yet"):
         approve_release(days.desk, model_hash=None, approver=ANN)
 
@@ -192,7 +192,7 @@ def test_a_wrong_word_is_refused_even_where_none_is_wanted(tmp_path: Path) -> No
 
 def test_a_live_release_without_a_signed_word_is_not_approved(tmp_path: Path) -> None:
     approval = ApprovalPolicy(signers=SIGNERS)
-    days = TradingDays(tmp_path, desk_changes={"mode": "live", "approval": approval}, is_in_memory=True)
+    days = TradingDays(tmp_path, desk_changes={"mode": "live", "approval": approval})
     with pytest.raises(NotArmed, match=r"touchstone sign release [0-9a-f]{64} --account paper-1"):
         approve_release(days.desk, model_hash=None, approver=ANN)
     assert days.desk.ledger.book().release is None
@@ -201,7 +201,7 @@ def test_a_live_release_without_a_signed_word_is_not_approved(tmp_path: Path) ->
 @pytest.mark.parametrize("approver", [ANN, "auto"])
 def test_a_release_written_into_the_ledger_without_the_key_trades_nothing(tmp_path: Path, approver: str) -> None:
     approval = ApprovalPolicy(signers=SIGNERS)
-    days = TradingDays(tmp_path, desk_changes={"mode": "live", "approval": approval}, is_in_memory=True)
+    days = TradingDays(tmp_path, desk_changes={"mode": "live", "approval": approval})
     batch = days.a_batch(mode="live", is_synthetic=False)
     forged = _release(days.desk, model_hash=batch.model_hash, approver=approver)
     assert isinstance(forged, ReleaseApproved)
@@ -214,7 +214,7 @@ def test_a_release_written_into_the_ledger_without_the_key_trades_nothing(tmp_pa
 
 def test_a_release_once_given_outlives_its_word(tmp_path: Path) -> None:
     approval = ApprovalPolicy(signers=SIGNERS)
-    days = TradingDays(tmp_path, desk_changes={"mode": "live", "approval": approval}, is_in_memory=True)
+    days = TradingDays(tmp_path, desk_changes={"mode": "live", "approval": approval})
     released(days.desk, model_hash=days.a_batch().model_hash, hours=0.5)
     plan_hash = planned(days)
     days.clock.move_to(days.clock.now() + timedelta(hours=1))

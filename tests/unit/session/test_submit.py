@@ -27,7 +27,7 @@ TRADED = SESSIONS[1]
 
 @pytest.fixture
 def days(tmp_path: Path) -> TradingDays:
-    return TradingDays(tmp_path, wrap_broker=ScriptedBroker, is_in_memory=True)
+    return TradingDays(tmp_path, wrap_broker=ScriptedBroker)
 
 
 def wire(days: TradingDays) -> ScriptedBroker:
@@ -124,7 +124,7 @@ def test_a_kill_file_that_appears_while_sending_stops_the_rest(days: TradingDays
 def test_a_kill_file_nobody_can_read_stops_everything(tmp_path: Path) -> None:
     (tmp_path / "home").touch()
     switch = KillSwitch(tmp_path / "home" / "KILL")
-    days = TradingDays(tmp_path, desk_changes={"kill_switch": switch}, is_in_memory=True)
+    days = TradingDays(tmp_path, desk_changes={"kill_switch": switch})
     days.plan()
     with pytest.raises(Halted, match="cannot be read"):
         days.submit()
@@ -183,7 +183,7 @@ def test_a_missed_order_that_turns_up_after_all_is_booked(days: TradingDays) -> 
 
 def test_the_unfilled_rest_is_cancelled_at_the_deadline(tmp_path: Path) -> None:
     thin = a_day_of("AAA", TRADED, volume_shares=400)
-    days = TradingDays(tmp_path, bars=[thin], is_in_memory=True)
+    days = TradingDays(tmp_path, bars=[thin])
     days.plan()
     days.submit()
     assert FIRST in days.facts.open_entries
@@ -299,7 +299,7 @@ def test_open_sells_never_exceed_what_is_held(days: TradingDays) -> None:
 
 def test_an_exit_that_did_not_fill_gets_its_stop_back(tmp_path: Path) -> None:
     crashed = a_day_of("AAA", SESSIONS[2], open_usd="20.00", high_usd="21.00", low_usd="19.00", close_usd="20.00")
-    days = TradingDays(tmp_path, bars=[crashed], wrap_broker=ScriptedBroker, is_in_memory=True)
+    days = TradingDays(tmp_path, bars=[crashed], wrap_broker=ScriptedBroker)
     hold_then_sell(days)
     days.submit(TRADED)
     days.cancel_rest(TRADED)
@@ -459,7 +459,7 @@ def test_the_end_of_an_act_is_written_with_its_cycle(days: TradingDays) -> None:
 
 def test_a_halt_at_the_deadline_cancels_the_rest_books_what_filled_and_sends_no_stop(tmp_path: Path) -> None:
     thin = a_day_of("AAA", TRADED, volume_shares=400)
-    days = TradingDays(tmp_path, bars=[thin], wrap_broker=ScriptedBroker, is_in_memory=True)
+    days = TradingDays(tmp_path, bars=[thin], wrap_broker=ScriptedBroker)
     days.plan()
     wire(days).hides_fills = True
     days.submit()

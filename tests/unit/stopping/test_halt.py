@@ -38,7 +38,7 @@ def home(tmp_path: Path) -> Home:
 @pytest.fixture
 def days(home: Home) -> TradingDays:
     """Return a desk in the home with entries and stops working at the venue."""
-    days = TradingDays(home.root)
+    days = TradingDays(home.root, is_on_files=True)
     days.plan()
     days.submit()
     return days

@@ -20,7 +20,7 @@ from tests.fakes.scripted_broker import ScriptedBroker
 
 @pytest.fixture
 def days(tmp_path: Path) -> TradingDays:
-    days = TradingDays(tmp_path, wrap_broker=ScriptedBroker)
+    days = TradingDays(tmp_path, wrap_broker=ScriptedBroker, is_on_files=True)
     days.plan()
     return days
 

@@ -18,7 +18,7 @@ from tests.builders.trading_days import TradingDays
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    days = TradingDays(tmp_path)
+    days = TradingDays(tmp_path, is_on_files=True)
     days.plan()
     days.submit()
     halted = ControlChanged(at=days.clock.now(), state="halted", actor="ada", reason="prices look wrong")

@@ -17,7 +17,7 @@ from tests.builders.trading_days import FIRST, TradingDays
 
 @pytest.fixture
 def days(tmp_path: Path) -> TradingDays:
-    days = TradingDays(tmp_path, desk_changes={"anchoring": an_anchoring(tmp_path / "anchors")})
+    days = TradingDays(tmp_path, desk_changes={"anchoring": an_anchoring(tmp_path / "anchors")}, is_on_files=True)
     days.plan()
     days.submit()
     days.cancel_rest()

@@ -25,7 +25,7 @@ WAITS = {"approval": ApprovalPolicy(threshold_usd=0)}
 
 @pytest.fixture
 def days(tmp_path: Path) -> TradingDays:
-    days = TradingDays(tmp_path, desk_changes=WAITS, wrap_broker=ScriptedBroker)
+    days = TradingDays(tmp_path, desk_changes=WAITS, wrap_broker=ScriptedBroker, is_on_files=True)
     FileClock(Home(tmp_path).clock).initialise(days.clock.now())
     return days
 

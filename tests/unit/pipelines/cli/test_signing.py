@@ -40,7 +40,7 @@ def tree(key: Path) -> TradingSettings:
 
 @pytest.fixture
 def days(tmp_path: Path, tree: TradingSettings) -> TradingDays:
-    days = TradingDays(tmp_path / "home", desk_changes={"approval": tree.approval})
+    days = TradingDays(tmp_path / "home", desk_changes={"approval": tree.approval}, is_on_files=True)
     FileClock(Home(days.folder).clock).initialise(days.clock.now())
     return days
 
