@@ -75,9 +75,9 @@ def bins(values: Sequence[float], *, count: int = 25) -> tuple[Bin, ...]:
     if not values:
         return ()
     low, high = min(values), max(values)
-    if low == high:
-        return (Bin(low, high, len(values)),)
     step = (high - low) / count
+    if step == 0.0:  # equal, or too near to one another for the smallest step there is
+        return (Bin(low, high, len(values)),)
     counts = [0] * count
     for value in values:
         counts[min(int((value - low) / step), count - 1)] += 1

@@ -25,6 +25,10 @@ def test_equal_values_share_one_bin():
     assert [one.count for one in bins([0.3, 0.3])] == [2]
 
 
+def test_values_with_no_step_between_them_share_one_bin():
+    assert [(one.low, one.high, one.count) for one in bins([0.0, 5e-324])] == [(0.0, 5e-324, 2)]
+
+
 @settings(deadline=None, max_examples=40)
 @given(values=st.lists(st.decimals("1", "100000000", places=2), min_size=1, max_size=3))
 def test_equity_line_stays_inside_the_drawing(values):
