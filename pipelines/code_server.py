@@ -5,14 +5,18 @@ take. Here a run is a fork of a process that has imported what runs need and has
 Dagster's own server. It lives as long as its standard input is open, so it never outlives whoever started it.
 """
 
+import gc
 import logging
 import multiprocessing
+import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from multiprocessing import forkserver
+from importlib import import_module
+from multiprocessing import forkserver, resource_tracker, util
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -72,11 +76,9 @@ def serve(location: str, socket: Path, until: IO[bytes]) -> None:
         socket: where it listens, in a folder of this account alone.
         until: a stream whose other end whoever started it holds.
     """
-    multiprocessing.set_forkserver_preload(list(_IMPORTED_BEFORE_RUNS[location]))
     # Before anything is imported for runs: what changes on disk after this is noticed.
     imported = code_hash(checkout_root())
-    # It imports while this process loads the definitions.
-    forkserver.ensure_running()
+    _fork_what_runs_are_forked_from(location)
     over, workers = threading.Event(), FuturesAwareThreadPoolExecutor()
     logger = logging.getLogger("dagster.code_server")
     server = DagsterGrpcServer(
@@ -99,6 +101,61 @@ def serve(location: str, socket: Path, until: IO[bytes]) -> None:
     )
     threading.Thread(target=_end_with, args=(until, over), name="end-with-starter", daemon=True).start()
     server.serve()  # type: ignore[no-untyped-call] # Dagster gives it no types
+
+
+def _fork_what_runs_are_forked_from(location: str) -> None:
+    """Start the fork server of this process as a fork of it, so that what both need is imported once.
+
+    The library would start a new interpreter. Nothing but imports may have happened in this process yet.
+    """
+    names = _IMPORTED_BEFORE_RUNS[location]
+    # Should it ever end by itself, the library starts another in its own way.
+    multiprocessing.set_forkserver_preload(list(names))
+    try:
+        import_module(f"pipelines.{location}")
+    except Exception:  # noqa: BLE001 - whatever it is, the server tells the daemon when it is asked for its definitions
+        return
+    # The one other process that the library starts by the function replaced here.
+    resource_tracker.ensure_running()
+    new_interpreter = util.spawnv_passfds
+
+    def forked(path: object, args: object, passfds: Sequence[int]) -> int:
+        del path, args
+        return _forked(names, *passfds)
+
+    util.spawnv_passfds = forked
+    try:
+        forkserver.ensure_running()
+    finally:
+        util.spawnv_passfds = new_interpreter
+
+
+def _forked(names: Sequence[str], listener: int, alive: int) -> int:
+    """Fork a process that imports modules and then forks one for each run; return its id.
+
+    Args:
+        names: the modules.
+        listener: the socket it is asked at.
+        alive: a pipe whose other end closes when nobody can ask any more.
+    """
+    child = os.fork()
+    if child:
+        return child
+    try:
+        # As a new interpreter would have them: the other end of the pipe, held here, would keep this process for ever.
+        last = 2
+        for kept in (*sorted((listener, alive)), os.sysconf("SC_OPEN_MAX")):
+            os.closerange(last + 1, kept)
+            last = kept
+        for name in names:
+            import_module(name)
+        # What was imported lives as long as any run: no run's collector need look at it again and again.
+        gc.freeze()
+        forkserver.main(listener, alive, [])
+    except Exception:  # noqa: BLE001 - this process must end here, not go on as a second server
+        traceback.print_exc()
+    finally:
+        os._exit(1)
 
 
 def _end_with(stream: IO[bytes], over: threading.Event) -> None:

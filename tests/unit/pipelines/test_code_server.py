@@ -7,7 +7,7 @@ from pipelines.code_server import _IMPORTED_BEFORE_RUNS, LOCATIONS
 
 @pytest.mark.parametrize("location", LOCATIONS)
 def test_everything_imported_before_runs_is_there_to_import(location: str) -> None:
-    # The process that runs are forked from passes over what it cannot import, and each run would pay for it in silence.
+    # The process that runs are forked from ends where it cannot import one, and each run would pay for another.
     assert [name for name in _IMPORTED_BEFORE_RUNS[location] if importlib.util.find_spec(name) is None] == []
 
 
