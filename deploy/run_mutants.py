@@ -40,6 +40,7 @@ ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "tests/property/test_ledger_postings.py",
     ),
     "session": ("tests/unit/session", "tests/unit/stopping"),
+    "brokers": ("tests/unit/brokers",),
 }
 """Each room of `execution` with its tests; fast ones, since they run once for each of thousands of changes."""
 _LEDGER: Final = tuple(
@@ -51,15 +52,18 @@ MODULES: Final[dict[str, tuple[str, ...]]] = {
         f"tests/unit/brokers/test_{name}.py"
         for name in ("simulated_orders", "simulated_sessions", "order_kinds", "replacing", "stop_limits")
     ),
-    "ledger/book": (*_LEDGER, "tests/property/test_ledger_book.py"),
+    "ledger/book": ("tests/unit/ledger/test_book.py", "tests/unit/ledger/test_folding.py"),
     **dict.fromkeys(("ledger/event_codec", "ledger/folding", "ledger/hash_chain", "ledger/order_record"), _LEDGER),
+    **{
+        f"session/{name}": (f"tests/unit/session/test_{name}.py",)
+        for name in ("adjust", "bracket", "day_so_far", "ladder", "quarantine", "ramp_stage", "release", "write_off")
+    },
     "session/answers": ("tests/unit/session/test_answers.py",),
     "session/approval": ("tests/unit/session/test_a_persons_word.py", "tests/unit/session/test_signed_consent.py"),
     "session/consent": ("tests/unit/session/test_signed_consent.py",),
     "session/control": ("tests/unit/stopping/test_control.py", "tests/unit/stopping/test_watchdog.py"),
     "session/decide": ("tests/unit/session/test_plan.py",),
     "session/flatten": ("tests/unit/stopping/test_flatten.py",),
-    "session/ladder": ("tests/unit/session/test_ladder.py",),
     "session/monitor": tuple(f"tests/unit/session/test_{name}.py" for name in ("monitor", "monitor_pace", "watch")),
     "session/plan": ("tests/unit/session/test_plan.py",),
     "session/protect": ("tests/unit/session/test_next_stop.py", "tests/unit/session/test_protect.py"),

@@ -59,7 +59,7 @@ def lived(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     is_whole = request.param == "whole"
     environment = {"TOUCHSTONE__FILES__FOLDER": str(DATA if is_whole else slice_of_the_data(root / "data"))}
     if not is_whole:
-        environment["TOUCHSTONE__LEARNING__NUM_TREES"] = "40"
+        environment |= {"TOUCHSTONE__LEARNING__NUM_TREES": "20", "TOUCHSTONE__LEARNING__BIN_SAMPLE_ROWS": "5000"}
     settings = load_settings(CHECKOUT / "examples" / "real-data.yaml", environment)
     create_home(settings, home)
     session = settings.first_cycle_session
