@@ -10,8 +10,8 @@ import time
 from typing import Final
 
 # Files stay whole, for what their tests share, and keep their order (tests/conftest.py): the daemon's days come early
-# and last long. A day waits for sensors and starting processes half of its time, so that three workers fill two cores.
-_ALL: Final = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder", "-m", "not campaign", "--durations=10")
+# and last long. A day waits for sensors and starting processes half of its time, so that four workers fill two cores.
+_ALL: Final = ("-n", "4", "--dist", "loadfile", "--no-loadscope-reorder", "-m", "not campaign", "--durations=10")
 
 
 def main() -> int:

@@ -1,6 +1,6 @@
 """The order of the files in a run of all tests: first who has others wait, then who lasts long, then all the rest.
 
-Three tests at once fill two cores as long as one of them computes while another waits for a daemon. In the order of
+Four tests at once fill two cores as long as two of them compute while the others wait for a daemon. In the order of
 their names all days of daemons would begin together, and most would wait for the one home they begin with; the longest
 file would begin last, and be alone at the end.
 """

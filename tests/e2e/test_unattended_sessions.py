@@ -20,7 +20,7 @@ from tests.e2e.conftest import CALENDAR, SESSION, DaemonHome, a_place_for_a_daem
 
 pytestmark = pytest.mark.daemon
 
-SESSIONS = (3, pytest.param(30, marks=pytest.mark.campaign))
+SESSIONS = (2, pytest.param(30, marks=pytest.mark.campaign))
 # Bounds for a hopeless day, not measures: other workers and other programs share the machine.
 SECONDS_A_SESSION_MAY_TAKE = 600
 BYTES_A_SESSION_MAY_ADD = 12_000_000
