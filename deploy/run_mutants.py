@@ -62,7 +62,7 @@ MODULES: Final[dict[str, tuple[str, ...]]] = {
     "session/approval": ("tests/unit/session/test_a_persons_word.py", "tests/unit/session/test_signed_consent.py"),
     "session/consent": ("tests/unit/session/test_signed_consent.py",),
     "session/control": ("tests/unit/stopping/test_control.py", "tests/unit/stopping/test_watchdog.py"),
-    "session/decide": ("tests/unit/session/test_plan.py",),
+    "session/decide": ("tests/unit/session/test_decide.py", "tests/unit/session/test_plan.py"),
     "session/flatten": ("tests/unit/stopping/test_flatten.py",),
     "session/monitor": tuple(f"tests/unit/session/test_{name}.py" for name in ("monitor", "monitor_pace", "watch")),
     "session/plan": ("tests/unit/session/test_plan.py",),
