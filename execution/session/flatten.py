@@ -83,7 +83,8 @@ def flatten(desk: Desk, *, policy: FlattenPolicy, arm: str, actor: str, reason: 
 
     Raises:
         NotArmed: the phrase, the name or the reason is missing.
-        Halted: the kill switch is on, or the ledger halts: `touchstone resume --reducing` comes first.
+        Halted: the kill switch is on, the ledger halts, or a breaker does as the day's cycle is made: every stop stays,
+            and `touchstone resume --reducing` comes first.
         ChainBroken: the ledger was changed by hand.
         LedgerError: cash differs from the venue's.
     """
@@ -123,6 +124,8 @@ def _flattened(desk: Desk, policy: FlattenPolicy, why: str, actor: str) -> Flatt
     if desk.cycle_id(session) not in reconciled.book.cycles:
         # An order belongs to a cycle; a day without a plan gets the one that only manages what is held.
         plan(desk, session=session, batch_hash=None)
+        # Its breakers may halt; no stop is ended for a sale that would not go out.
+        desk.refuse_when_halted()
     cancelled = _cleared(desk, reconciled.book, {order.symbol for order in sales.orders}, why)
     sent = _sold(desk, session, sales.orders, why)
     return _report(reconcile(desk), sales, cancelled, sent)

@@ -11,6 +11,7 @@ import pytest
 from execution.domain.errors import Halted, NotArmed
 from execution.domain.events import ControlChanged, SymbolQuarantined
 from execution.domain.orders import OrderRequest
+from execution.risk.limits import RiskLimits
 from execution.session.flatten import FlattenPolicy, FlattenReport, arming_phrase, flatten
 from execution.session.lease_of_act import BUSY, leased
 from tests.builders.trading_days import CALENDAR, FIRST, SESSIONS, TradingDays, a_day_of
@@ -240,3 +241,33 @@ def test_while_another_process_acts_nothing_is_closed(days: TradingDays) -> None
         report = close(days)
     assert (report.status, report.reason) == ("refused", BUSY)
     assert sold(days) == []
+
+
+def fallen_day(folder: Path) -> TradingDays:
+    """Return a desk of paper money on a morning without a plan, after a loss that its breaker halts for."""
+    fallen = a_day_of("AAA", SESSIONS[1], low_usd="39.00", close_usd="39.25")
+    limits = RiskLimits(drawdown_max_fraction=Decimal("0.001"))
+    days = in_session(folder, bars=[fallen], desk_changes={"limits": limits})
+    days.cancel_rest()
+    days.settle()
+    days.desk = replace(days.desk, mode="paper")
+    days.clock.move_to(CALENDAR.submit_window(SESSIONS[1])[0])
+    return days
+
+
+def test_where_the_breaker_halts_what_was_to_be_closed_every_stop_stays(tmp_path: Path) -> None:
+    days = fallen_day(tmp_path)
+    works = days.venue.open_orders()
+    with pytest.raises(Halted):
+        close(days)
+    assert (len(works), days.venue.open_orders()) == (3, works)
+    assert sold(days) == []
+
+
+def test_a_person_who_lets_the_account_reduce_again_closes_what_the_drawdown_still_halts(tmp_path: Path) -> None:
+    days = fallen_day(tmp_path)
+    with pytest.raises(Halted):
+        close(days)
+    allowed = ControlChanged(at=days.clock.now(), state="reducing", actor="ada", reason="seen")
+    days.desk.ledger.record(lambda _: (allowed,))
+    assert close(days).status == "flat"
