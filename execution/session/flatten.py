@@ -127,7 +127,7 @@ def _flattened(desk: Desk, policy: FlattenPolicy, why: str, actor: str) -> Flatt
         # Its breakers may halt; no stop is ended for a sale that would not go out.
         desk.refuse_when_halted()
     cancelled = _cleared(desk, reconciled.book, {order.symbol for order in sales.orders}, why)
-    sent = _sold(desk, session, sales.orders, why)
+    sent = _sold(desk, session, sales.orders)
     return _report(reconcile(desk), sales, cancelled, sent)
 
 
@@ -203,7 +203,7 @@ def _cleared(desk: Desk, book: Book, sold: set[str], why: str) -> tuple[str, ...
     return tuple(record.order.client_order_id for record in in_the_way)
 
 
-def _sold(desk: Desk, session: date, orders: Sequence[ProposedOrder], why: str) -> tuple[str, ...]:
+def _sold(desk: Desk, session: date, orders: Sequence[ProposedOrder]) -> tuple[str, ...]:
     """Send what is free to be sold: a symbol whose stop is not proven gone waits for the next asking."""
     reconciled = reconcile(desk)
     reconciled.refuse_differences()
@@ -214,7 +214,7 @@ def _sold(desk: Desk, session: date, orders: Sequence[ProposedOrder], why: str) 
         shares = min(order.quantity_shares, book.held_shares.get(order.symbol, 0) - exposed)
         if exposed > _being_flattened(book, order.symbol) or shares <= 0:
             continue
-        intent = _intent(desk, book, session, replace(order, quantity_shares=shares), why)
+        intent = _intent(desk, book, session, replace(order, quantity_shares=shares))
         order_id = intent.order.client_order_id
         desk.ledger.record(_unless_intended(intent))
         record = desk.ledger.book().orders[order_id]
@@ -224,7 +224,7 @@ def _sold(desk: Desk, session: date, orders: Sequence[ProposedOrder], why: str) 
     return tuple(sent)
 
 
-def _intent(desk: Desk, book: Book, session: date, proposed: ProposedOrder, why: str) -> OrderIntended:
+def _intent(desk: Desk, book: Book, session: date, proposed: ProposedOrder) -> OrderIntended:
     """Return the next leg of a symbol's flatten; one that was decided and never sent is taken up again."""
     legs = [
         record
@@ -248,7 +248,7 @@ def _intent(desk: Desk, book: Book, session: date, proposed: ProposedOrder, why:
         cycle_id=desk.cycle_id(session),
         leg=leg,
         order=order,
-        reason=why,
+        reason=proposed.reason,
         reference_price_usd=proposed.reference_price_usd,
     )
 

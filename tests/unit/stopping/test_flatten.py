@@ -1,7 +1,8 @@
 """Close everything: armed, in market hours, under its own cap, never a share more than is held, never twice."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 import pytest
 
 from execution.domain.errors import Halted, NotArmed
-from execution.domain.events import ControlChanged, SymbolQuarantined
-from execution.domain.orders import OrderRequest
+from execution.domain.events import ControlChanged, OrderIntended, SymbolQuarantined
+from execution.domain.orders import BrokerFill, OrderRequest, OrderState
+from execution.ledger.order_record import OrderRecord
 from execution.risk.limits import RiskLimits
 from execution.session.flatten import FlattenPolicy, FlattenReport, arming_phrase, flatten
 from execution.session.lease_of_act import BUSY, leased
@@ -27,7 +29,7 @@ def days(tmp_path: Path) -> TradingDays:
 
 
 def in_session(folder: Path, **changes: Any) -> TradingDays:
-    days = TradingDays(folder, wrap_broker=ScriptedBroker, **changes)
+    days = TradingDays(folder, **{"wrap_broker": ScriptedBroker, **changes})
     days.plan()
     days.submit()
     wire(days).submitted.clear()
@@ -241,6 +243,233 @@ def test_while_another_process_acts_nothing_is_closed(days: TradingDays) -> None
         report = close(days)
     assert (report.status, report.reason) == ("refused", BUSY)
     assert sold(days) == []
+
+
+class Prices:
+    """The venue's quotes, but for the last prices a test names."""
+
+    def __init__(self, days: TradingDays, named: Mapping[str, Decimal | None]) -> None:
+        self._venue, self._named = days.venue, named
+
+    def last_usd(self, symbol: str) -> Decimal | None:
+        return self._named[symbol] if symbol in self._named else self._venue.last_usd(symbol)
+
+    def close_usd(self, symbol: str, session: date) -> Decimal | None:
+        return self._venue.close_usd(symbol, session)
+
+
+def priced(days: TradingDays, **named: Decimal | None) -> TradingDays:
+    days.desk = replace(days.desk, quotes=Prices(days, named))
+    return days
+
+
+def flattens(days: TradingDays, *, of: date = FIRST) -> dict[str, list[OrderRecord]]:
+    """Return by symbol what was decided to close, in its order."""
+    found: dict[str, list[OrderRecord]] = {}
+    for record in days.desk.ledger.book().orders_of(days.desk.cycle_id(of)):
+        if record.order.leg == "flatten":
+            found.setdefault(record.order.symbol, []).append(record)
+    return found
+
+
+def worth_usd(days: TradingDays) -> Decimal:
+    prices = {symbol: days.venue.last_usd(symbol) or Decimal(0) for symbol in held(days)}
+    return sum((shares * prices[symbol] for symbol, shares in held(days).items()), Decimal(0))
+
+
+def stop_of(days: TradingDays, symbol: str) -> OrderState:
+    [stop] = [order for order in days.venue.open_orders() if (order.symbol, order.order_type) == (symbol, "stop")]
+    return stop
+
+
+class PartlyStopped(ScriptedBroker):
+    """Counts the fills a test adds in the orders it shows, as a venue does."""
+
+    def order(self, client_order_id: str) -> OrderState | None:
+        state = super().order(client_order_id)
+        added = sum(fill.quantity_shares for fill in self.adds_fills if fill.client_order_id == client_order_id)
+        return replace(state, filled_shares=state.filled_shares + added) if state is not None else None
+
+
+def stop_trades(days: TradingDays, symbol: str, shares: int) -> None:
+    """Let the venue tell that a stop sold, just as it is asked to end."""
+    stop, price = stop_of(days, symbol), Decimal(39)
+
+    def told(client_order_id: str) -> bool:
+        if client_order_id == stop.client_order_id:
+            fill = BrokerFill(
+                execution_id="stopped out",
+                client_order_id=client_order_id,
+                symbol=symbol,
+                side="sell",
+                quantity_shares=shares,
+                price_usd=price,
+                fee_usd=Decimal(0),
+                filled_at=days.clock.now(),
+            )
+            wire(days).adds_fills = (fill,)
+            wire(days).positions_apart, wire(days).cash_apart_usd = {symbol: -shares}, shares * price
+        return False
+
+    wire(days).ignores_cancel = told
+
+
+def test_the_exchange_is_open_from_the_first_instant_of_its_session(days: TradingDays) -> None:
+    days.cancel_rest()
+    days.settle()
+    days.clock.move_to(CALENDAR.opens_at(SESSIONS[2]))
+    assert close(days).status == "flat"
+
+
+def test_a_closed_market_is_told_as_such(tmp_path: Path) -> None:
+    report = close(TradingDays(tmp_path))
+    assert report.reason == "the market is closed: positions are closed in market hours only"
+
+
+def test_the_report_names_what_was_sent_and_what_was_asked_to_end(days: TradingDays) -> None:
+    works = {order.client_order_id for order in days.venue.open_orders()}
+    report = close(days)
+    assert report.sent == tuple(order.client_order_id for order in sold(days))
+    assert (set(report.cancelled), len(report.cancelled), report.left) == (works, 3, {})
+
+
+def test_each_first_sale_is_the_leg_flatten_under_its_derived_id_at_the_price_it_was_judged_by(
+    days: TradingDays,
+) -> None:
+    close(days)
+    told = {symbol: [(r.leg, r.order.client_order_id) for r in records] for symbol, records in flattens(days).items()}
+    assert told == {
+        symbol: [("flatten", days.desk.order_id(FIRST, symbol=symbol, side="sell", leg="flatten"))]
+        for symbol in ("AAA", "BBB", "CCC")
+    }
+    assert flattens(days)["AAA"][0].reference_price_usd == days.venue.last_usd("AAA")
+    assert flattens(days)["AAA"][0].reason == "flatten by ada: going home"
+
+
+def test_a_sale_after_a_refusal_is_a_leg_of_its_own(days: TradingDays) -> None:
+    wire(days).faults["BBB", "flatten"] = "refuse"
+    report = close(days)
+    assert report.left == {"BBB": "not sold yet: an order is in the way, or the venue refused; ask again"}
+    wire(days).faults.clear()
+    close(days)
+    legs = {symbol: [record.leg for record in records] for symbol, records in flattens(days).items()}
+    assert legs == {"AAA": ["flatten"], "BBB": ["flatten", "flatten_2"], "CCC": ["flatten"]}
+
+
+def test_what_was_decided_and_kept_from_the_wire_by_a_stop_is_taken_up_again(days: TradingDays) -> None:
+    kill = days.folder / "KILL"
+    wire(days).before_submit = lambda _: kill.touch()
+    with pytest.raises(Halted):
+        close(days)
+    assert [record.state for record in flattens(days)["BBB"]] == ["intended"]
+    kill.unlink()
+    wire(days).before_submit = lambda _: None
+    assert close(days).status == "flat"
+    assert [(record.leg, record.state) for record in flattens(days)["BBB"]] == [("flatten", "filled")]
+
+
+def test_exactly_its_cap_may_be_sold(days: TradingDays) -> None:
+    assert close(days, FlattenPolicy(notional_max_usd=worth_usd(days))).status == "flat"
+
+
+def test_above_its_cap_it_says_how_much_what_may_be_raised_and_what_else_is_in_the_way(days: TradingDays) -> None:
+    worth = worth_usd(days)
+    report = close(priced(days, BBB=None), FlattenPolicy(notional_max_usd=Decimal(1_000)))
+    rest = worth - held(days)["BBB"] * (days.venue.last_usd("BBB") or 0)
+    told = f"{rest:f} USD would be sold, one flatten may sell 1000 USD: raise flatten.notional_max_usd"
+    assert (report.reason, report.left) == (told, {"BBB": "no price: it is halted or delisted"})
+
+
+def test_a_symbol_without_a_price_keeps_its_stop_and_is_named(days: TradingDays) -> None:
+    report = close(priced(days, BBB=None))
+    assert (report.status, report.left) == ("held_back", {"BBB": "no price: it is halted or delisted"})
+    assert (list(held(days)), stop_of(days, "BBB").status) == (["BBB"], "open")
+
+
+def test_a_symbol_priced_at_nothing_is_held_back_by_the_checks_and_the_others_are_sold(days: TradingDays) -> None:
+    report = close(priced(days, BBB=Decimal(0)))
+    assert report.status == "held_back"
+    assert report.left["BBB"].startswith("order_shape: ")
+    assert list(held(days)) == ["BBB"]
+
+
+def test_a_symbol_in_which_ledger_and_venue_differ_is_left_alone_and_named(days: TradingDays) -> None:
+    # Of an order whose outcome nobody knows, the difference may be its fill: no quarantine yet.
+    wire(days).hides_orders_of, wire(days).positions_apart = "BBB", {"BBB": 5}
+    report = close(days)
+    assert report.left == {"BBB": "ledger and venue differ in it"}
+    assert {order.symbol for order in sold(days)} == {"AAA", "CCC"}
+
+
+def test_while_a_stop_may_still_trade_no_sale_of_its_symbol_is_even_decided(days: TradingDays) -> None:
+    stop = stop_of(days, "AAA")
+    wire(days).ignores_cancel = lambda client_order_id: client_order_id == stop.client_order_id
+    report = close(days)
+    assert (report.status, list(report.left)) == ("pending", ["AAA"])
+    assert list(flattens(days)) == ["BBB", "CCC"]
+
+
+def test_a_position_its_stop_sold_meanwhile_is_not_sold_again_and_the_others_are(days: TradingDays) -> None:
+    stop_trades(days, "AAA", held(days)["AAA"])
+    assert close(days).status == "flat"
+    assert list(flattens(days)) == ["BBB", "CCC"]
+
+
+def test_of_a_position_its_stop_sold_in_part_only_the_rest_is_decided_and_sold(tmp_path: Path) -> None:
+    days = in_session(tmp_path, wrap_broker=PartlyStopped)
+    rest = held(days)["AAA"] - 40
+    stop_trades(days, "AAA", 40)
+    assert close(days).sent[0] == flattens(days)["AAA"][0].order.client_order_id
+    decided = [recorded.event for recorded in days.desk.ledger.events()]
+    [intent] = [e for e in decided if isinstance(e, OrderIntended) and (e.order.symbol, e.leg) == ("AAA", "flatten")]
+    assert intent.order.quantity_shares == sold(days)[0].quantity_shares == rest
+
+
+def thin_day(folder: Path, volume_shares: int) -> TradingDays:
+    """Return a desk that holds AAA as far as one thin session after the next let it, on the second of them."""
+    bars = [a_day_of("AAA", SESSIONS[2], volume_shares=volume_shares)]
+    days = in_session(folder, bars=bars)
+    days.cancel_rest()
+    days.settle()
+    days.clock.move_to(CALENDAR.submit_window(SESSIONS[1])[0])
+    return days
+
+
+def test_what_is_being_sold_is_not_named_nor_counted_against_the_cap_again(tmp_path: Path) -> None:
+    days = thin_day(tmp_path, volume_shares=200)
+    close(days)
+    report = close(days, FlattenPolicy(notional_max_usd=Decimal(1)))
+    assert (report.status, report.left, report.cancelled, report.sent) == ("working", {}, (), ())
+
+
+def test_what_the_venue_left_out_of_a_sale_that_works_is_sold_beside_it(tmp_path: Path) -> None:
+    days = thin_day(tmp_path, volume_shares=200)
+    wire(days).faults["AAA", "flatten"] = "take_less"
+    close(days)
+    wire(days).faults.clear()
+    report = close(days)
+    assert (report.cancelled, len(report.sent)) == ((), 1)
+    assert [record.leg for record in flattens(days, of=SESSIONS[1])["AAA"]] == ["flatten", "flatten_2"]
+    assert sold(days)[-1].quantity_shares == 5
+
+
+def test_a_single_share_is_closed_too(tmp_path: Path) -> None:
+    days = in_session(tmp_path, bars=[a_day_of("AAA", SESSIONS[1], volume_shares=20)])
+    days.cancel_rest()
+    days.settle()
+    days.clock.move_to(CALENDAR.submit_window(SESSIONS[1])[0])
+    assert held(days)["AAA"] == 1
+    stop = stop_of(days, "AAA").client_order_id
+    report = close(days)
+    assert (report.status, stop in report.cancelled) == ("flat", True)
+
+
+def test_a_symbol_still_being_bought_is_sold_as_far_as_it_is_held(tmp_path: Path) -> None:
+    days = in_session(tmp_path, bars=[a_day_of("AAA", SESSIONS[1], volume_shares=200)])
+    [buy] = [order for order in days.venue.open_orders() if order.side == "buy"]
+    report = close(days)
+    assert buy.client_order_id in report.cancelled
+    assert (report.left, sold(days)[0].symbol) == ({}, "AAA")
 
 
 def fallen_day(folder: Path) -> TradingDays:
