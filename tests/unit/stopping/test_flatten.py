@@ -1,6 +1,5 @@
 """Close everything: armed, in market hours, under its own cap, never a share more than is held, never twice."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -17,6 +16,7 @@ from execution.risk.limits import RiskLimits
 from execution.session.flatten import FlattenPolicy, FlattenReport, arming_phrase, flatten
 from execution.session.lease_of_act import BUSY, leased
 from tests.builders.trading_days import CALENDAR, FIRST, SESSIONS, TradingDays, a_day_of
+from tests.fakes.named_prices import NamedPrices
 from tests.fakes.scripted_broker import ScriptedBroker
 
 POLICY = FlattenPolicy()
@@ -245,21 +245,8 @@ def test_while_another_process_acts_nothing_is_closed(days: TradingDays) -> None
     assert sold(days) == []
 
 
-class Prices:
-    """The venue's quotes, but for the last prices a test names."""
-
-    def __init__(self, days: TradingDays, named: Mapping[str, Decimal | None]) -> None:
-        self._venue, self._named = days.venue, named
-
-    def last_usd(self, symbol: str) -> Decimal | None:
-        return self._named[symbol] if symbol in self._named else self._venue.last_usd(symbol)
-
-    def close_usd(self, symbol: str, session: date) -> Decimal | None:
-        return self._venue.close_usd(symbol, session)
-
-
 def priced(days: TradingDays, **named: Decimal | None) -> TradingDays:
-    days.desk = replace(days.desk, quotes=Prices(days, named))
+    days.desk = replace(days.desk, quotes=NamedPrices(days.venue, named))
     return days
 
 
