@@ -2,25 +2,32 @@
 
 import sqlite3
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from execution.domain.decisions import WhyRow
 from execution.domain.errors import BatchRefused, ChainBroken, Fenced, LedgerError
-from execution.domain.events import PlanRecorded
-from execution.domain.orders import OrderRequest
+from execution.domain.events import CorporateActionBooked, Event, PlanMissed, PlanRecorded
+from execution.domain.orders import CorporateActionEntry, OrderRequest
 from execution.domain.signals import SignalBatch
 from execution.ledger.why_rows import read_why_rows
+from execution.portfolio.capital_ramp import CapitalRamp
+from execution.portfolio.exit_rules import ExitRules
+from execution.portfolio.sizing_policy import SizingPolicy
 from execution.risk.limits import RiskLimits
 from execution.session import run_session
+from execution.session.lease_of_act import BUSY, leased
 from execution.session.send_policy import ApprovalPolicy
 from execution.signal_batch_store import SignalBatchStore
 from tests.builders.batches import a_certificate, a_red_certificate
 from tests.builders.trading_days import CALENDAR, CASH, FIRST, SESSIONS, SYMBOLS, TradingDays, a_day_of
 from tests.fakes.overtaken_ledger import OvertakenLedger
+from tests.fakes.scripted_broker import ScriptedBroker
 
 
 @pytest.fixture
@@ -382,3 +389,190 @@ def test_a_batch_and_the_batch_read_back_from_its_file_make_one_plan(tmp_path: P
     by_memory = run_session.plan(other.evening(FIRST), session=FIRST, batch_hash=digest)
     assert by_file.entries > 0
     assert by_memory.plan_hash == by_file.plan_hash
+
+
+SECOND = SESSIONS[1]
+SOLD_AT_A_GAIN = {"name": "gain", "when": [{"fact": "gain_fraction", "at_least": "0.05"}]}
+SOLD_IN_ALARM = {"name": "alarm", "when": [{"fact": "vix_points", "at_least": "30"}]}
+RISEN = a_day_of("AAA", SECOND, high_usd="60.00", close_usd="59.00")
+
+
+def ruled(folder: Path, rule: dict[str, object], **changes: Any) -> TradingDays:
+    """Return a desk that lived its first day by an exit rule."""
+    exits = TypeAdapter(ExitRules).validate_python([rule])
+    days = TradingDays(folder, desk_changes={"exits": exits}, **changes)
+    days.live()
+    return days
+
+
+def planned_without_batch(days: TradingDays, session: date = SECOND) -> run_session.PlanReport:
+    return run_session.plan(days.evening(session), session=session, batch_hash=None)
+
+
+def nothing_planned(session: date, status: Any, reason: str) -> run_session.PlanReport:
+    return run_session.PlanReport(
+        session=session,
+        status=status,
+        reason=reason,
+        plan_hash=None,
+        batch_hash=None,
+        why_rows_hash=None,
+        entries=0,
+        exits=0,
+        is_approved=False,
+    )
+
+
+def test_the_report_names_its_session_and_counts_what_is_sold(tmp_path: Path) -> None:
+    days = ruled(tmp_path, SOLD_AT_A_GAIN, bars=[RISEN])
+    report = days.plan(SECOND, days.a_batch(SECOND, best=SYMBOLS))
+    assert (report.session, report.status, report.exits) == (SECOND, "planned", 1)
+    assert rows_of(days, report)["AAA"].outcome == "sell"
+
+
+def test_an_exit_rule_is_asked_with_what_the_batch_says_of_the_market(tmp_path: Path) -> None:
+    days = ruled(tmp_path, SOLD_IN_ALARM)
+    assert days.plan(SECOND, days.a_batch(SECOND, best=SYMBOLS, vix=30.0)).exits == 3
+
+
+def test_without_a_batch_what_is_held_is_held_on_and_says_for_how_long(days: TradingDays) -> None:
+    days.live()
+    row = rows_of(days, planned_without_batch(days))["AAA"]
+    assert (row.outcome, row.stage) == ("hold", "gate")
+    assert row.reason == "held for 1 of 5 sessions; no batch arrived, and no gate certificate"
+
+
+def test_without_a_batch_what_is_due_is_sold_but_not_while_ledger_and_venue_differ(tmp_path: Path) -> None:
+    days = ruled(tmp_path, SOLD_AT_A_GAIN, bars=[RISEN], wrap_broker=ScriptedBroker)
+    assert isinstance(days.desk.broker, ScriptedBroker)
+    days.desk.broker.cash_apart_usd = Decimal(5_000)
+    report = planned_without_batch(days)
+    row = rows_of(days, report)["AAA"]
+    assert (report.exits, row.outcome) == (0, "hold")
+    assert row.reason.startswith("held and left alone; ")
+
+
+def test_without_a_batch_what_is_due_is_sold(tmp_path: Path) -> None:
+    assert planned_without_batch(ruled(tmp_path, SOLD_AT_A_GAIN, bars=[RISEN])).exits == 1
+
+
+def test_an_alarmed_market_halves_what_is_bought(tmp_path: Path) -> None:
+    calm, alarmed = TradingDays(tmp_path / "calm"), TradingDays(tmp_path / "alarmed")
+    whole = rows_of(calm, calm.plan())["AAA"].shares
+    half = rows_of(alarmed, alarmed.plan(batch=alarmed.a_batch(vix=40.0)))["AAA"].shares
+    assert 0 < half <= whole // 2
+
+
+def test_entries_of_a_ramps_first_stage_say_so(tmp_path: Path) -> None:
+    ramp = CapitalRamp(stages=(Decimal("0.1"), Decimal(1)))
+    sizing = SizingPolicy(entry_top_fraction=Decimal("0.5"), hold_top_fraction=Decimal("0.7"), capital_ramp=ramp)
+    days = TradingDays(tmp_path, desk_changes={"sizing": sizing})
+    assert "stage 1 of 2 of the capital ramp" in rows_of(days, days.plan())["AAA"].reason
+
+
+def test_nothing_is_bought_ahead_of_a_macro_release_the_batch_knows_of(tmp_path: Path) -> None:
+    days = TradingDays(tmp_path, desk_changes={"limits": RiskLimits(macro_blackout_sessions=1)})
+    release = CALENDAR.opens_at(SECOND) + timedelta(hours=1)
+    report = days.plan(batch=days.a_batch(is_macro_calendar_known=True, next_macro_at=release))
+    row = rows_of(days, report)["AAA"]
+    assert (report.entries, row.stage) == (0, "guard:macro_blackout")
+    assert row.reason.startswith("a macro release is too near: ")
+
+
+def test_the_model_of_a_plan_is_the_model_that_is_released(days: TradingDays) -> None:
+    batch = days.a_batch()
+    days.plan(batch=batch)
+    release = days.desk.ledger.book().release
+    assert release is not None
+    assert release.model_hash == batch.model_hash
+
+
+def test_a_second_asking_says_that_the_plan_stands(days: TradingDays) -> None:
+    first = days.plan()
+    assert days.plan() == replace(first, status="already_planned", reason="the cycle has its plan already")
+
+
+def test_a_superseded_batch_is_told_what_the_cycle_was_planned_of(days: TradingDays) -> None:
+    first = days.plan()
+    report = days.plan(batch=days.a_batch(vix=15.5))
+    assert report.reason == f"not traded: the cycle already has a plan, of {first.batch_hash}"
+
+
+def test_a_batch_that_comes_after_a_hold_is_told_that_the_cycle_has_none(days: TradingDays) -> None:
+    planned_without_batch(days, FIRST)
+    report = days.plan()
+    assert (report.status, report.reason) == ("superseded", "not traded: the cycle already has a plan, of no batch")
+
+
+def test_a_session_that_may_not_be_planned_yet_says_which_one_may_and_notes_it(days: TradingDays) -> None:
+    digest = days.publish(days.a_batch(SECOND))
+    report = run_session.plan(days.evening(FIRST), session=SECOND, batch_hash=digest)
+    reason = f"session {SECOND} may not be traded now: the tradable session is {FIRST}"
+    assert report == nothing_planned(SECOND, "not_tradable", reason)
+    assert days.desk.ledger.book().notes["not_tradable", SECOND, digest].detail == reason
+
+
+def test_between_two_sessions_none_may_be_planned(days: TradingDays) -> None:
+    report = run_session.plan(days.deadline(FIRST), session=SECOND, batch_hash=None)
+    reason = f"session {SECOND} may not be traded now: no session may be traded at this instant"
+    assert report == nothing_planned(SECOND, "not_tradable", reason)
+    assert days.desk.ledger.book().notes["not_tradable", SECOND, SECOND.isoformat()].detail == reason
+
+
+def test_a_missed_session_says_why(days: TradingDays) -> None:
+    report = run_session.plan(days.evening(SECOND), session=FIRST, batch_hash=None)
+    reason = f"session {FIRST} may not be traded now: the tradable session is {SECOND}"
+    assert (report.status, report.reason) == ("missed", reason)
+
+
+def test_while_another_process_acts_nothing_is_planned(days: TradingDays) -> None:
+    with leased(replace(days.desk, run_id="rival")):
+        assert days.plan() == nothing_planned(FIRST, "busy", BUSY)
+
+
+def overtaken(folder: Path, kind: type[Event], rival: TradingDays) -> TradingDays:
+    """Return a desk at which a rival's rows about the same cycle come just before its own."""
+    days = TradingDays(folder, wrap_ledger=OvertakenLedger)
+    rows = [recorded.event for recorded in rival.desk.ledger.events()]
+    rows = rows[[type(row) for row in rows].index(kind) :]
+    # Past the lease, as a process would write that lost it and does not know yet.
+    days.desk.ledger.overtake(kind, lambda: days.desk.ledger.record(lambda _: rows))
+    return days
+
+
+def test_a_plan_that_comes_second_is_not_written_beside_the_first(tmp_path: Path) -> None:
+    rival = TradingDays(tmp_path / "rival")
+    first = rival.plan(batch=rival.a_batch(vix=15.5))
+    days = overtaken(tmp_path, PlanRecorded, rival)
+    report = days.plan()
+    assert (report.status, report.plan_hash, report.batch_hash) == ("superseded", first.plan_hash, first.batch_hash)
+    kinds = [type(recorded.event) for recorded in days.desk.ledger.events()]
+    assert kinds.count(PlanRecorded) == 1
+
+
+def test_a_session_two_processes_find_missed_is_closed_once(tmp_path: Path) -> None:
+    rival = TradingDays(tmp_path / "rival")
+    run_session.plan(rival.evening(SECOND), session=FIRST, batch_hash=None)
+    days = overtaken(tmp_path, PlanMissed, rival)
+    assert run_session.plan(days.evening(SECOND), session=FIRST, batch_hash=None).status == "missed"
+    kinds = [type(recorded.event) for recorded in days.desk.ledger.events()]
+    assert kinds.count(PlanMissed) == 1
+
+
+def test_a_plan_made_of_cash_that_changed_meanwhile_is_made_again(tmp_path: Path) -> None:
+    days = TradingDays(tmp_path, wrap_ledger=OvertakenLedger)
+    paid = CorporateActionEntry(
+        entry_id="dividend of AAA",
+        kind="dividend",
+        symbol="AAA",
+        session=FIRST,
+        quantity_delta_shares=0,
+        cash_usd=Decimal(12),
+        ratio=None,
+        booked_at=CALENDAR.as_of(FIRST),
+    )
+    booked = CorporateActionBooked(at=CALENDAR.as_of(FIRST), entry=paid)
+    days.desk.ledger.overtake(PlanRecorded, lambda: days.desk.ledger.record(lambda _: [booked]))
+    with pytest.raises(LedgerError, match=r"^cash or positions changed while the plan was made: plan again$"):
+        days.plan()
+    assert days.desk.ledger.book().cycles == {}
