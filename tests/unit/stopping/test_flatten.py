@@ -12,9 +12,11 @@ from execution.domain.errors import Halted, NotArmed
 from execution.domain.events import ControlChanged, OrderIntended, SymbolQuarantined
 from execution.domain.orders import BrokerFill, OrderRequest, OrderState
 from execution.ledger.order_record import OrderRecord
+from execution.portfolio.sizing_policy import SizingPolicy
 from execution.risk.limits import RiskLimits
 from execution.session.flatten import FlattenPolicy, FlattenReport, arming_phrase, flatten
 from execution.session.lease_of_act import BUSY, leased
+from execution.session.quarantine import lift_quarantine
 from tests.builders.trading_days import CALENDAR, FIRST, SESSIONS, TradingDays, a_day_of
 from tests.fakes.named_prices import NamedPrices
 from tests.fakes.scripted_broker import ScriptedBroker
@@ -449,6 +451,40 @@ def test_a_single_share_is_closed_too(tmp_path: Path) -> None:
     stop = stop_of(days, "AAA").client_order_id
     report = close(days)
     assert (report.status, stop in report.cancelled) == ("flat", True)
+
+
+def test_a_part_of_a_share_is_closed_too(tmp_path: Path) -> None:
+    parts = SizingPolicy(
+        entry_top_fraction=Decimal("0.5"),
+        hold_top_fraction=Decimal("0.7"),
+        share_decimals=9,
+        position_max_weight=Decimal("0.0003"),
+        position_min_weight=Decimal(0),
+    )
+    days = in_session(tmp_path, desk_changes={"sizing": parts})
+    assert 0 < held(days)["AAA"] < 1
+    assert close(days).status == "flat"
+
+
+def test_a_short_position_that_a_person_let_stand_is_left_to_that_person(days: TradingDays) -> None:
+    short = BrokerFill(
+        execution_id="by hand",
+        client_order_id="by-hand",
+        symbol="FFF",
+        side="sell",
+        quantity_shares=5,
+        price_usd=Decimal(50),
+        fee_usd=Decimal(0),
+        filled_at=days.clock.now(),
+    )
+    wire(days).adds_fills, wire(days).positions_apart, wire(days).cash_apart_usd = (short,), {"FFF": -5}, Decimal(250)
+    assert "which is not ours" in close(days).left["FFF"]
+    lift_quarantine(days.desk, symbol="FFF", actor="ada", reason="it is a hedge")
+    report = close(days)
+    assert (report.status, report.left) == (
+        "held_back",
+        {"FFF": "short 5 shares, which are not ours: close them at the venue"},
+    )
 
 
 def test_a_symbol_still_being_bought_is_sold_as_far_as_it_is_held(tmp_path: Path) -> None:
