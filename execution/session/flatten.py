@@ -29,6 +29,7 @@ from execution.session.plan import plan
 from execution.session.reconcile import Reconciled, reconcile
 from execution.session.reservation import view_at_send
 from execution.session.send import send
+from execution.session.submit import cover
 
 FlattenStatus = Literal["flat", "working", "pending", "held_back", "refused"]
 
@@ -73,6 +74,8 @@ def arming_phrase(desk: Desk) -> str:
 
 def flatten(desk: Desk, *, policy: FlattenPolicy, arm: str, actor: str, reason: str) -> FlattenReport:
     """Cancel what is in the way, sell every position of ours, and say how far it came; ask again until it is flat.
+
+    What was not taken to be sold has a stop behind it again when this returns.
 
     Args:
         desk: the desk to close.
@@ -128,6 +131,8 @@ def _flattened(desk: Desk, policy: FlattenPolicy, why: str, actor: str) -> Flatt
         desk.refuse_when_halted()
     cancelled = _cleared(desk, reconciled.book, {order.symbol for order in sales.orders}, why)
     sent = _sold(desk, session, sales.orders)
+    # The shares of a sale that the venue refused stand behind a stop again until somebody asks once more.
+    cover(desk, session, reconcile(desk))
     return _report(reconcile(desk), sales, cancelled, sent)
 
 

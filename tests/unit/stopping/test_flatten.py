@@ -181,13 +181,23 @@ def test_a_lost_answer_is_looked_up_not_repeated(days: TradingDays) -> None:
     assert [order.symbol for order in sold(days)].count("AAA") == 1
 
 
+def test_a_position_whose_sale_was_refused_stands_behind_a_stop_again(days: TradingDays) -> None:
+    shares = held(days)["AAA"]
+    wire(days).faults["AAA", "flatten"] = "refuse"
+    report = close(days)
+    (stop,) = days.desk.broker.open_orders()
+    assert (stop.symbol, stop.order_type, stop.quantity_shares) == ("AAA", "stop", shares)
+    assert report.left == {"AAA": "not sold yet: an order is in the way, or the venue refused; ask again"}
+
+
 def test_a_refused_sale_may_be_asked_for_again_under_a_new_id(days: TradingDays) -> None:
     wire(days).faults["AAA", "flatten"] = "refuse"
     assert close(days).status == "pending"
     wire(days).faults.clear()
     assert close(days).status == "flat"
-    ids = [order.client_order_id for order in sold(days) if order.symbol == "AAA"]
-    assert len(set(ids)) == 2
+    legs = [(order.leg, order.client_order_id) for order in sold(days) if order.symbol == "AAA"]
+    assert [leg for leg, _ in legs] == ["flatten", "stop", "flatten"]
+    assert len(set(legs)) == 3
 
 
 def test_a_sale_in_a_halted_symbol_works_on_and_is_not_sent_again(tmp_path: Path) -> None:
@@ -436,8 +446,10 @@ def test_what_the_venue_left_out_of_a_sale_that_works_is_sold_beside_it(tmp_path
     wire(days).faults["AAA", "flatten"] = "take_less"
     close(days)
     wire(days).faults.clear()
+    # The stop that stood behind the five meanwhile.
+    stop = days.desk.order_id(SESSIONS[1], symbol="AAA", side="sell", leg="stop")
     report = close(days)
-    assert (report.cancelled, len(report.sent)) == ((), 1)
+    assert (report.cancelled, len(report.sent)) == ((stop,), 1)
     assert [record.leg for record in flattens(days, of=SESSIONS[1])["AAA"]] == ["flatten", "flatten_2"]
     assert sold(days)[-1].quantity_shares == 5
 
