@@ -81,6 +81,48 @@ def test_who_stopped_and_why_is_shown(days: TradingDays) -> None:
     assert "prices look wrong" in seen.kill_file
 
 
+def test_what_works_and_what_is_held_is_shown_to_whoever_wants_to_resume(days: TradingDays) -> None:
+    days.submit()
+    stop(days)
+    seen = look(days)
+    assert seen.held_shares == dict(days.desk.broker.account().positions_shares)
+    assert list(seen.held_shares) == ["AAA", "BBB", "CCC"]
+    assert seen.working == tuple(order.client_order_id for order in days.desk.broker.open_orders())
+    assert len(seen.working) == 3
+
+
+@pytest.mark.parametrize(
+    ("stands", "told"),
+    [
+        (lambda path: path.write_text("ada: enough\n", encoding="utf-8"), "ada: enough, made"),
+        (lambda path: path.touch(), "an empty file, made"),
+        (lambda path: path.write_bytes(b"\xff"), "not readable (UnicodeDecodeError), made"),
+        (lambda path: path.mkdir(), "not readable (IsADirectoryError), made"),
+    ],
+)
+def test_what_stands_in_a_kill_file_is_shown_and_when_it_was_made(
+    days: TradingDays, stands: Callable[[Path], None], told: str
+) -> None:
+    file = switch(days).kill_file
+    stands(file)
+    assert look(days).kill_file == f"{told} {file.lstat().st_ctime_ns}"
+
+
+def test_without_a_kill_file_nothing_is_shown_of_one(days: TradingDays) -> None:
+    stop(days, "reducing")
+    seen = look(days)
+    assert (seen.kill_file, seen.state) == ("", "reducing")
+
+
+def test_the_last_look_writes_down_the_halts_the_ledger_had_not_heard_of(days: TradingDays) -> None:
+    requests = days.folder / "stop_requests"
+    requests.mkdir()
+    (requests / "1.json").write_text('{"actor": "eve", "reason": "fire", "at": "14:31"}', encoding="utf-8")
+    seen = look(days)
+    assert seen.control is not None
+    assert (seen.state, seen.control.actor, seen.control.at) == ("halted", "eve", days.clock.now())
+
+
 def test_removing_the_kill_file_by_hand_resumes_nothing(days: TradingDays) -> None:
     stop(days)
     switch(days).kill_file.unlink()
@@ -91,14 +133,15 @@ def test_removing_the_kill_file_by_hand_resumes_nothing(days: TradingDays) -> No
 @pytest.mark.parametrize("missing", ["actor", "reason"])
 def test_a_name_and_a_reason_are_asked_for(days: TradingDays, missing: str) -> None:
     stop(days)
-    with pytest.raises(NotArmed):
+    with pytest.raises(NotArmed, match=r"^resume wants a name and a reason: give both$"):
         go_on(days, look(days).token, **{missing: " "})
     assert switch(days).is_engaged
 
 
 def test_a_wrong_token_resumes_nothing(days: TradingDays) -> None:
     stop(days)
-    with pytest.raises(NotArmed, match="look again"):
+    told = "^token '000000000000' does not stand for what is found now: look again with `touchstone resume`$"
+    with pytest.raises(NotArmed, match=told):
         go_on(days, "000000000000")
     assert switch(days).is_engaged
 
@@ -175,7 +218,7 @@ def test_a_stop_recorded_while_resuming_counts(days: TradingDays) -> None:
 
 
 def test_nothing_is_resumed_when_nothing_is_stopped(days: TradingDays) -> None:
-    with pytest.raises(NotArmed, match="nothing to resume"):
+    with pytest.raises(NotArmed, match=r"^nothing to resume: trading is active and the kill switch is off$"):
         go_on(days, look(days).token)
 
 
@@ -197,17 +240,21 @@ def test_a_difference_to_the_venue_is_never_resumed_over(days: TradingDays) -> N
     days.submit()
     stop(days)
     with closing(sqlite3.connect(days.folder / "venue.db")) as venue, venue:
-        venue.execute("update positions set shares = shares + 1")
-    with pytest.raises(LedgerError, match="differ"):
+        venue.execute("update positions set shares = shares + 1 where symbol <> 'CCC'")
+    told = "^ledger and venue differ in AAA by 1 shares, BBB by 1 shares: resuming waits until that is explained$"
+    with pytest.raises(LedgerError, match=told):
         look(days)
 
 
 def test_an_unknown_outcome_is_never_resumed_over(days: TradingDays) -> None:
     assert isinstance(days.desk.broker, ScriptedBroker)
     days.desk.broker.faults["AAA", "entry"] = "lose_request"
+    days.desk.broker.faults["BBB", "entry"] = "lose_request"
     days.submit()
     stop(days)
-    with pytest.raises(LedgerError, match="nobody knows what became of"):
+    ids = [days.desk.order_id(FIRST, symbol=symbol, side="buy", leg="entry") for symbol in ("AAA", "BBB")]
+    told = f"^nobody knows what became of {ids[0]} \\(buy AAA\\), {ids[1]} \\(buy BBB\\): resuming waits until"
+    with pytest.raises(LedgerError, match=told):
         look(days)
 
 
