@@ -1,10 +1,10 @@
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from msgspec.structs import replace
 
-from execution.domain.events import CorporateActionBooked, FillBooked, SubmissionStarted
+from execution.domain.events import CorporateActionBooked, FillBooked, PositionsMarked, SubmissionStarted
 from execution.domain.orders import BrokerFill
 from execution.ledger.book import Book
 from execution.ledger.folding import folded
@@ -12,13 +12,15 @@ from execution.session.day_so_far import (
     closed_positions,
     cycles_sent_at,
     day_began_at,
+    day_start_equity_usd,
+    entries_sent,
     losses_in_a_row,
     messages_sent_at,
     unsettled_usd,
 )
 from execution.trading_calendar import TradingCalendar
 from tests.builders.batches import SESSION
-from tests.builders.orders import AT, CYCLE, a_fill, an_action, an_order, intended, plan_recorded
+from tests.builders.orders import AT, CYCLE, a_fill, an_action, an_order, an_order_id, intended, plan_recorded, sent
 
 CALENDAR = TradingCalendar.shipped()
 LATER = AT + timedelta(hours=1)
@@ -104,7 +106,7 @@ def test_a_sale_before_a_holiday_settles_on_the_session_after_it() -> None:
 
 def test_messages_and_cycles_are_what_went_out() -> None:
     orders = [an_order("AAA"), an_order("BBB"), an_order("CCC", side="sell", leg="exit"), an_order("DDD")]
-    sent = [
+    started = [
         SubmissionStarted(
             at=AT + timedelta(minutes=n),
             client_order_id=order.client_order_id,
@@ -113,7 +115,7 @@ def test_messages_and_cycles_are_what_went_out() -> None:
         )
         for n, order in enumerate(orders[:3])
     ]
-    book = folded(Book(), [plan_recorded(), *map(intended, orders), *sent])
+    book = folded(Book(), [plan_recorded(), *map(intended, orders), *started])
     assert messages_sent_at(book, since=AT + timedelta(minutes=1)) == (
         AT + timedelta(minutes=1),
         AT + timedelta(minutes=2),
@@ -121,6 +123,46 @@ def test_messages_and_cycles_are_what_went_out() -> None:
     assert cycles_sent_at(book, since=AT) == (AT,)
     assert cycles_sent_at(book, since=AT + timedelta(days=1)) == ()
     assert book.orders[orders[0].client_order_id].cycle_id == CYCLE
+
+
+def test_entries_that_ever_went_out_are_counted_and_several_limits_of_one_are_one() -> None:
+    first, second, leave, kept = (
+        an_order("AAA"),
+        an_order("BBB"),
+        an_order("CCC", side="sell", leg="exit"),
+        an_order("DDD"),
+    )
+    next_limit = an_order("AAA", client_order_id=an_order_id("AAA", leg="entry_2"))
+    out = [first, second, leave, next_limit]
+    book = folded(Book(), [plan_recorded(), *map(intended, [*out, kept]), *map(sent, out)])
+    assert entries_sent(book, SESSION) == 2
+    assert entries_sent(book, CALENDAR.next(SESSION)) == 0
+    # An entry is not in its own way, whichever of its limits asks; what is no entry takes none of them out.
+    assert entries_sent(book, SESSION, beside=book.orders[first.client_order_id]) == 1
+    assert entries_sent(book, SESSION, beside=book.orders[next_limit.client_order_id]) == 1
+    assert entries_sent(book, SESSION, beside=book.orders[leave.client_order_id]) == 2
+
+
+def marked(session: date, equity_usd: int, *, earned_usd: int) -> PositionsMarked:
+    return PositionsMarked(
+        at=AT,
+        cycle_id=CYCLE,
+        marked_session=session,
+        positions=(),
+        cash_usd=Decimal(0),
+        equity_usd=Decimal(equity_usd),
+        realised_usd=Decimal(earned_usd),
+        unrealised_usd=Decimal(0),
+    )
+
+
+def test_a_day_starts_with_the_equity_of_the_close_before_it_and_what_was_paid_in_since() -> None:
+    first, second = SESSION, CALENDAR.next(SESSION)
+    marks = (marked(first, 1_100, earned_usd=100), marked(second, 1_300, earned_usd=300))
+    book = replace(Book(), marks=marks, paid_in_usd=Decimal(1_050))
+    assert day_start_equity_usd(book, first) == 1_050
+    assert day_start_equity_usd(book, second) == 1_100 + 50
+    assert day_start_equity_usd(book, CALENDAR.next(second)) == 1_300 + 50
 
 
 def test_an_exchange_day_runs_from_one_open_to_the_next() -> None:
