@@ -20,7 +20,18 @@ from execution.session.day_so_far import (
 )
 from execution.trading_calendar import TradingCalendar
 from tests.builders.batches import SESSION
-from tests.builders.orders import AT, CYCLE, a_fill, an_action, an_order, an_order_id, intended, plan_recorded, sent
+from tests.builders.orders import (
+    AT,
+    CYCLE,
+    a_fill,
+    an_action,
+    an_adjustment,
+    an_order,
+    an_order_id,
+    intended,
+    plan_recorded,
+    sent,
+)
 
 CALENDAR = TradingCalendar.shipped()
 LATER = AT + timedelta(hours=1)
@@ -62,6 +73,27 @@ def test_dividends_and_splits_belong_to_the_position_they_came_to() -> None:
     book = a_book(early, sold("AAA", 24, quantity_shares=20), actions=actions)
     [closed] = closed_positions(book, since=AT)
     assert closed.earned_usd == Decimal(20 * 24 - 500 + 30 - 1)
+
+
+def test_shares_that_came_in_without_a_trade_are_earned_on_from_what_they_are_booked_at() -> None:
+    came = an_adjustment("AAA", shares_delta=10, cost_usd=Decimal(450))
+    [closed] = closed_positions(a_book(sold("AAA", 52), adjustments=(came,)), since=AT)
+    assert (closed.symbol, closed.closed_at, closed.earned_usd) == ("AAA", LATER, Decimal(520 - 1 - 450))
+
+
+def test_shares_that_were_carried_away_close_their_position_and_earn_nothing() -> None:
+    went = an_adjustment("AAA", shares_delta=-10)
+    cash, other = an_adjustment(cash_usd=Decimal(5)), an_adjustment("BBB", shares_delta=3, cost_usd=Decimal(9))
+    # Bought and carried away at one instant: the purchase comes first.
+    book = a_book(bought("AAA"), adjustments=(cash, went, other))
+    [closed] = closed_positions(book, since=AT)
+    assert (closed.symbol, closed.closed_at, closed.earned_usd) == ("AAA", AT, Decimal(0))
+
+
+def test_a_position_that_turns_round_is_closed_with_what_it_earned_until_then() -> None:
+    book = a_book(bought("AAA"), sold("AAA", 52, quantity_shares=15))
+    [closed] = closed_positions(book, since=AT)
+    assert (closed.symbol, closed.closed_at) == ("AAA", LATER)
 
 
 def test_losses_are_counted_back_from_the_newest_until_one_that_won() -> None:
