@@ -26,7 +26,7 @@ from execution.session.day_orders import cancel
 from execution.session.desk import Desk
 from execution.session.lease_of_act import BUSY, leased
 from execution.session.plan import plan
-from execution.session.reconcile import Reconciled, reconcile
+from execution.session.reconcile import Reconciled, reconcile, still_known
 from execution.session.reservation import view_at_send
 from execution.session.send import send
 from execution.session.submit import cover
@@ -132,8 +132,9 @@ def _flattened(desk: Desk, policy: FlattenPolicy, why: str, actor: str) -> Flatt
     cancelled = _cleared(desk, reconciled.book, {order.symbol for order in sales.orders}, why)
     sent = _sold(desk, session, sales.orders)
     # The shares of a sale that the venue refused stand behind a stop again until somebody asks once more.
-    cover(desk, session, reconcile(desk))
-    return _report(reconcile(desk), sales, cancelled, sent)
+    reconciled = reconcile(desk)
+    cover(desk, session, reconciled)
+    return _report(still_known(desk, reconciled), sales, cancelled, sent)
 
 
 def _session_traded_now(desk: Desk) -> date | None:
