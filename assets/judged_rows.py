@@ -4,7 +4,7 @@ More than the features: prices, halts, membership and returns reach the order to
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from typing import Final
 
@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Read = Callable[[str, Sequence[date]], pa.Table]
+from assets.warehouse import Warehouse
 
 # Each with the column that, within a session, makes its rows unique.
 JUDGED_MARTS: Final[Mapping[str, str]] = {
@@ -24,17 +24,13 @@ JUDGED_MARTS: Final[Mapping[str, str]] = {
 }
 
 
-def judged_rows(read: Read, session: date) -> dict[str, pa.Table]:
-    """Return the rows of one session in every judged mart, ordered.
-
-    Args:
-        read: runs a query with positional parameters, as `Warehouse.read` does.
-        session: the exchange day.
-    """
-    return {
-        mart: read(f"select * from marts.{mart} where session = ? order by {order}", [session])  # noqa: S608 - constants
-        for mart, order in JUDGED_MARTS.items()
-    }
+def judged_rows(warehouse: Warehouse, session: date) -> dict[str, pa.Table]:
+    """Return the rows of one session in every judged mart, ordered."""
+    with warehouse.kept_open():
+        return {
+            mart: warehouse.read(f"select * from marts.{mart} where session = ? order by {order}", [session])  # noqa: S608 - constants
+            for mart, order in JUDGED_MARTS.items()
+        }
 
 
 def judged_features_hash(rows: Mapping[str, pa.Table]) -> str:

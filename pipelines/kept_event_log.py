@@ -5,14 +5,19 @@ it: eight milliseconds an event, half of a warm cycle. Here a shard keeps one co
 (WAL with `synchronous=NORMAL`: a crash of the process loses nothing, one of the machine the last events). What a run
 intends, a hundred events, goes into one transaction. That is fit for a log that is no authority; the ledger keeps its
 own rules.
+
+Nor does it read the library's history of its own tables, some forty scripts, before each file it opens: a file that
+carries a version has its tables, and a run's file begins as a copy of an empty one.
 """
 
 import os
+import shutil
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final, Self
 
 import dagster as dg
@@ -114,6 +119,8 @@ class KeptEventLog(SqliteEventLogStorage):
 
     def _engine(self, shard: str) -> db.Engine:
         if shard not in self._kept:
+            if shard != INDEX_SHARD_NAME:
+                self._begin_as_copy(Path(self.path_for_shard(shard)))
             engine = engine_with_one_connection(self.conn_string_for_shard(shard))
             if shard not in self._initialized_dbs:
                 self._initdb(engine)
@@ -123,6 +130,30 @@ class KeptEventLog(SqliteEventLogStorage):
                 self._kept.popitem(last=False)[1].dispose()
         self._kept.move_to_end(shard)
         return self._kept[shard]
+
+    def _initdb(self, engine: db.Engine, for_index_shard: bool = False) -> None:  # noqa: FBT001, FBT002 - the library's
+        if not has_version(engine):
+            super()._initdb(engine, for_index_shard)
+
+    def _begin_as_copy(self, shard: Path) -> None:
+        """Make a run's file, unless there is one, of the empty file that the library made for this instance once."""
+        if shard.exists():
+            return
+        shard.parent.mkdir(parents=True, exist_ok=True)
+        # Another version of the library may have other tables.
+        empty = shard.parent.parent / f"empty-{dg.__version__}.shard"
+        with TemporaryDirectory(dir=shard.parent.parent, prefix=".shard-") as folder:
+            begun = Path(folder) / shard.name
+            if not empty.exists():
+                engine = engine_with_one_connection(f"sqlite:///{begun}")
+                super()._initdb(engine)
+                # Closed, the file stands alone: what was written beside it is in it.
+                engine.dispose()
+                begun.replace(empty)
+            shutil.copyfile(empty, begun)
+            with suppress(FileExistsError):
+                # Another process may have begun the same run's file meanwhile, and written to it.
+                os.link(begun, shard)
 
     def _close(self) -> None:
         with self._db_lock:
@@ -138,6 +169,16 @@ def without_secrets_known(event: dg.EventLogEntry) -> dg.EventLogEntry:
     said = serialize_value(event)
     masked = mask.without_known(said)
     return event if masked == said else deserialize_value(masked, dg.EventLogEntry)
+
+
+def has_version(engine: db.Engine) -> bool:
+    """Return whether a SQLite file of the library's carries the version of its tables; the library writes it last."""
+    try:
+        with engine.connect() as connection:
+            return connection.execute(db.text("select 1 from alembic_version")).first() is not None
+    except db.exc.OperationalError:
+        # There is no such table, or someone is making it: the library knows what to do.
+        return False
 
 
 def engine_with_one_connection(address: str) -> db.Engine:

@@ -16,9 +16,10 @@ import sqlalchemy as db
 
 # Dagster has no public name for what it stores ticks with; `pyproject.toml` pins the version this is written for.
 from dagster._core.storage.schedules import SqliteScheduleStorage
+from dagster._core.storage.sqlite import create_db_conn_string
 from dagster._serdes import ConfigurableClassData
 
-from pipelines.kept_event_log import engine_with_one_connection
+from pipelines.kept_event_log import engine_with_one_connection, has_version
 
 
 class KeptSchedules(SqliteScheduleStorage):
@@ -44,9 +45,16 @@ class KeptSchedules(SqliteScheduleStorage):
 
     def register_instance(self, instance: dg.DagsterInstance) -> None:
         """Bind to an instance: its folder holds the file, where the library's own storage would put it."""
-        # The library's own makes the tables.
-        plain = SqliteScheduleStorage.from_local(str(Path(instance.root_directory) / "schedules"))
-        super().__init__(plain._conn_string, self._inst_data)  # noqa: SLF001 - the library's own, of the same class
+        folder = Path(instance.root_directory) / "schedules"
+        folder.mkdir(parents=True, exist_ok=True)
+        address = create_db_conn_string(str(folder), "schedules")
+        self._kept = engine_with_one_connection(address)
+        if not has_version(self._kept):
+            # The library's own makes the tables, over a connection of its own.
+            self._kept.dispose()
+            self._kept = None
+            SqliteScheduleStorage.from_local(str(folder))
+        super().__init__(address, self._inst_data)
         super().register_instance(instance)
 
     def has_instigators_table(self) -> bool:

@@ -47,7 +47,7 @@ def model_facts(warehouse: Warehouse, models: Sequence[DbtModel], session: date)
 
 def feature_facts(warehouse: Warehouse, session: date) -> Facts:
     """Return the hash that names a session's judged rows, and per family the share of values that are present."""
-    rows = judged_rows(warehouse.read, session)
+    rows = judged_rows(warehouse, session)
     table = rows["fct_features"]
     family_of = {feature.name: feature.family for feature in FEATURES}
     names = [name for name in table.column_names if name not in {"session", "symbol"}]

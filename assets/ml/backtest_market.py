@@ -220,7 +220,7 @@ class RecordedBatches:
         """
         if session not in self.decided:
             return None
-        rows = judged_rows(self.warehouse.read, session)
+        rows = judged_rows(self.warehouse, session)
         certificate = self._certificate(session, rows)
         if not certificate.is_green:
             return None

@@ -34,7 +34,7 @@ def proven(warehouse: Warehouse, certificates: Certificates, *, session: date, s
     Raises:
         CertificateRefused: there is none, or the newest one is red.
     """
-    features_hash = judged_features_hash(judged_rows(warehouse.read, session))
+    features_hash = judged_features_hash(judged_rows(warehouse, session))
     return require_green(certificates, session=session, snapshot_hash=snapshot_hash, features_hash=features_hash)
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import date
 from functools import cached_property
-from typing import Protocol
 
 import pyarrow as pa
 
@@ -12,14 +11,7 @@ from assets.judged_rows import judged_features_hash, judged_rows
 from assets.quality.leakage import Recomputation
 from assets.quality.raw_evidence import RawEvidence
 from assets.schemas import FILINGS, NEWS
-
-
-class Marts(Protocol):
-    """Where marts are read; `assets.warehouse.Warehouse` is one."""
-
-    def read(self, sql: str, parameters: Sequence[date] = ()) -> pa.Table:
-        """Return the rows of one query."""
-        ...
+from assets.warehouse import Warehouse
 
 
 class FeatureEvidence:
@@ -32,7 +24,7 @@ class FeatureEvidence:
     """
 
     def __init__(
-        self, *, raw: RawEvidence, marts: Marts, recompute: Recomputation, catalogue: Sequence[Feature] = FEATURES
+        self, *, raw: RawEvidence, marts: Warehouse, recompute: Recomputation, catalogue: Sequence[Feature] = FEATURES
     ) -> None:
         self.raw = raw
         self.recompute = recompute
@@ -42,7 +34,7 @@ class FeatureEvidence:
     @cached_property
     def judged(self) -> dict[str, pa.Table]:
         """The session's rows of every judged mart, by the mart's name."""
-        return judged_rows(self._marts.read, self.raw.session)
+        return judged_rows(self._marts, self.raw.session)
 
     @cached_property
     def features_hash(self) -> str:

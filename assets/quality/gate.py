@@ -14,7 +14,7 @@ from typing import Protocol
 from assets.quality.bar_checks import bar_checks
 from assets.quality.expectations import expectation_checks
 from assets.quality.feature_checks import FEATURE_CHECKS
-from assets.quality.feature_evidence import FeatureEvidence, Marts
+from assets.quality.feature_evidence import FeatureEvidence
 from assets.quality.freshness import FRESHNESS_CHECKS
 from assets.quality.leakage import Recomputation
 from assets.quality.policy import GatePolicy
@@ -22,6 +22,7 @@ from assets.quality.raw_evidence import RawEvidence, StoredRows
 from assets.quality.verdicts import EVIDENCE_ROWS, Check, Report, Verdict, run_check, share_text
 from assets.raw_store import RawStore
 from assets.snapshots import DataSnapshot, SnapshotStore
+from assets.warehouse import Warehouse
 from execution.domain.errors import DataError
 from execution.domain.provenance import CheckOutcome, GateCertificate, Stage
 from execution.trading_calendar import TradingCalendar
@@ -125,7 +126,9 @@ def judge_raw(
     return evidence, Judgement(reports=reports, certificate=certificate)
 
 
-def judge_features(*, raw: RawEvidence, raw_judgement: Judgement, marts: Marts, recompute: Recomputation) -> Judgement:
+def judge_features(
+    *, raw: RawEvidence, raw_judgement: Judgement, marts: Warehouse, recompute: Recomputation
+) -> Judgement:
     """Return what the feature gate found; its certificate holds the verdicts on raw rows and on features."""
     evidence = FeatureEvidence(raw=raw, marts=marts, recompute=recompute)
     reports = (_raw_report(raw_judgement), *(run_check(check, evidence) for check in FEATURE_CHECKS))

@@ -71,7 +71,7 @@ def test_every_session_has_the_hash_it_had_when_it_was_lived(homes):
     lived, whole, _ = homes
     for place in np.random.default_rng(9).choice(len(DAYS), size=5, replace=False):
         session = DAYS[place]
-        left, right = (judged_features_hash(judged_rows(home.warehouse.read, session)) for home in (lived, whole))
+        left, right = (judged_features_hash(judged_rows(home.warehouse, session)) for home in (lived, whole))
         assert left == right
 
 

@@ -75,7 +75,7 @@ def materialized(result: dg.ExecuteInProcessResult) -> set[dg.AssetKey]:
 
 
 def features_hash(home: GateHome, session: date = SESSION) -> str:
-    return judged_features_hash(judged_rows(home.marts.warehouse.read, session))
+    return judged_features_hash(judged_rows(home.marts.warehouse, session))
 
 
 def prove(home: GateHome, session: date = SESSION) -> None:

@@ -217,7 +217,7 @@ def a_certificate(
         as_of=CALENDAR.as_of(session),
         stage="features",
         snapshot_hash=snapshot_hash,
-        features_hash=judged_features_hash(judged_rows(warehouse.read, session)),
+        features_hash=judged_features_hash(judged_rows(warehouse, session)),
         symbols=(),
         checks=tuple(checks),
     )

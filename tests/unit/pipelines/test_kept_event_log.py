@@ -1,5 +1,6 @@
 """The event log over kept connections: the library's own files, read and written by either."""
 
+import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -70,6 +71,62 @@ def test_wiped_log_holds_nothing_and_takes_new_events(folder: Path) -> None:
         instance.wipe()
         assert not instance.all_logs(old)
         assert instance.all_logs(dg.materialize([thing], instance=instance).run_id)
+
+
+def test_files_that_have_their_tables_are_opened_without_the_librarys_migrations(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        first = dg.materialize([thing], instance=instance).run_id
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        # From here on whoever looks at the migrations is found.
+        monkeypatch.setattr("dagster._core.storage.event_log.sqlite.sqlite_event_log.check_alembic_revision", None)
+        second = dg.materialize([thing], instance=instance).run_id
+        told = [[entry.dagster_event_type for entry in instance.all_logs(run_id)] for run_id in (first, second)]
+        assert told[0] == told[1] != []
+
+
+def test_file_of_a_new_run_has_the_tables_and_the_version_the_library_gives(folder: Path) -> None:
+    def laid_out(shard: Path) -> list[tuple[str, ...]]:
+        with sqlite3.connect(shard) as file:
+            tables = file.execute("select type, name, sql from sqlite_master order by type, name").fetchall()
+            return [*tables, *file.execute("select version_num from alembic_version").fetchall()]
+
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        run_id = dg.materialize([thing], instance=instance).run_id
+    (plain := folder.parent / "plain").mkdir()
+    (plain / "dagster.yaml").write_text("telemetry: {enabled: false}\n", encoding="utf-8")
+    with dg.DagsterInstance.from_config(str(plain)) as instance:
+        plain_id = dg.materialize([thing], instance=instance).run_id
+    ours, theirs = (
+        laid_out(root / "history" / "runs" / f"{name}.db") for root, name in ((folder, run_id), (plain, plain_id))
+    )
+    assert ours == theirs
+
+
+def test_file_begun_by_someone_who_never_ended_gets_its_tables(folder: Path) -> None:
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        log = instance.event_log_storage
+        assert isinstance(log, KeptEventLog)
+        shard = Path(log.path_for_shard("begun"))
+        with sqlite3.connect(shard) as file:
+            file.execute("create table alembic_version (version_num varchar(32) not null)")
+        assert log.get_logs_for_run("begun") == []
+
+
+def test_two_that_begin_one_runs_file_at_once_write_into_the_same(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        dg.DagsterInstance.from_config(str(folder)) as one,
+        dg.DagsterInstance.from_config(str(folder)) as other,
+    ):
+        run_id = dg.materialize([thing], instance=one).run_id
+        log = other.event_log_storage
+        assert isinstance(log, KeptEventLog)
+        # As it looked to the other before the first one made the file.
+        monkeypatch.setattr(Path, "exists", lambda path: path.suffix == ".shard")
+        assert len(log.get_logs_for_run(run_id)) == len(one.all_logs(run_id)) > 0
 
 
 def test_batch_is_stored_whole_or_not_at_all(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

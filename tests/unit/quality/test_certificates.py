@@ -111,13 +111,13 @@ def test_type_without_a_hash_is_refused() -> None:
 @pytest.mark.parametrize("mart", list(JUDGED_MARTS))
 def test_a_row_lost_in_any_judged_mart_changes_the_name_of_the_data(mart: str, tmp_path: Path) -> None:
     marts = some_marts(tmp_path, a_raw_market(n_symbols=4, n_sessions=10), n_sessions=1)
-    before = judged_features_hash(judged_rows(marts.warehouse.read, MARKET_SESSION))
+    before = judged_features_hash(judged_rows(marts.warehouse, MARKET_SESSION))
     marts.run(f"delete from marts.{mart} where rowid = 0")  # noqa: S608 - own names
-    assert judged_features_hash(judged_rows(marts.warehouse.read, MARKET_SESSION)) != before
+    assert judged_features_hash(judged_rows(marts.warehouse, MARKET_SESSION)) != before
 
 
 def test_rows_of_other_sessions_do_not_change_the_name_of_the_data(tmp_path: Path) -> None:
     marts = some_marts(tmp_path, a_raw_market(n_symbols=4, n_sessions=10), n_sessions=2)
-    before = judged_features_hash(judged_rows(marts.warehouse.read, MARKET_SESSION))
+    before = judged_features_hash(judged_rows(marts.warehouse, MARKET_SESSION))
     marts.run(f"delete from marts.fct_features where session < date '{MARKET_SESSION}'")  # noqa: S608 - own names
-    assert judged_features_hash(judged_rows(marts.warehouse.read, MARKET_SESSION)) == before
+    assert judged_features_hash(judged_rows(marts.warehouse, MARKET_SESSION)) == before
