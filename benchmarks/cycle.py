@@ -22,6 +22,8 @@ from typing import Any, Final
 
 from measuring import conditions, print_table, seconds, typical, write_result
 
+from pipelines.home import Home
+
 SIZES: Final = (50, 500)
 GROWTH_SIZE: Final = 3_000
 WARM_DAYS: Final = 5
@@ -56,7 +58,9 @@ def _child(root: Path, symbols: int, *, first_day: int, days: int) -> dict[str, 
     ]
     log = root.parent / "child.log"
     with log.open("ab") as sink:
-        code = subprocess.run(command, stdout=sink, stderr=sink, check=False).returncode
+        code = subprocess.run(
+            command, stdout=sink, stderr=sink, check=False, env=Home(root).process_environment()
+        ).returncode
     if code:
         raise SystemExit(f"{symbols} symbols: the measured process failed\n{log.read_text(errors='replace')[-3000:]}")
     noted: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))

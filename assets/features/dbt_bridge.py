@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +31,11 @@ from execution.domain.errors import DataError
 from execution.trading_calendar import AS_OF_AFTER_CLOSE, TradingCalendar
 
 HOME_VARIABLE: Final = "TOUCHSTONE_HOME"
+MEMORY_VARIABLE: Final = "TOUCHSTONE_DBT_MEMORY"
+MEMORY_MB: Final = 400
+"""What a build may hold in memory; the rest goes through files beside the warehouse."""
+PARSED_TEXT: Final = ("DBT_ENV_CUSTOM_ENV_PROJECT_TEXT", "PROJECT_TEXT")
+"""The variable dbt copies into a manifest, and its name there: which text of the project was parsed."""
 _GOOD: Final = frozenset({"success", "pass", "warn"})
 
 
@@ -97,6 +103,7 @@ class DbtProject:
         log: Callable[[str], None],
         sent: Callable[[str, str], None] = lambda _node, _statement: None,
         is_full_refresh: bool = False,
+        memory_mb: int = MEMORY_MB,
     ) -> tuple[NodeResult, ...]:
         """Build models and run tests, in the order of the graph, and return a result for each asked node.
 
@@ -105,6 +112,7 @@ class DbtProject:
             log: called with each warning and error dbt tells.
             sent: called with each statement dbt sends for a node: the node's unique id and the SQL.
             is_full_refresh: drop what the models hold and build every session again.
+            memory_mb: what DuckDB may hold in memory; not every operation knows how to go through files instead.
 
         Raises:
             DataError: dbt could not start the build (a project that does not parse, a locked warehouse).
@@ -119,10 +127,14 @@ class DbtProject:
         told: list[str] = []
         hear = _listener(told, log, sent)
         try:
-            with _environment(HOME_VARIABLE, str(self.home.resolve())), _quiet_loggers():
-                outcome = self._parsed(hear)
-                if outcome.success:
-                    runner = dbtRunner(manifest=outcome.result, callbacks=[hear])
+            with (
+                _environment(HOME_VARIABLE, str(self.home.resolve())),
+                _environment(MEMORY_VARIABLE, f"{memory_mb}MB"),
+                _quiet_loggers(),
+            ):
+                manifest, outcome = self._parsed(hear)
+                if manifest is not None:
+                    runner = dbtRunner(manifest=manifest, callbacks=[hear])
                     outcome = runner.invoke(self._arguments("build", *_build_options(nodes, is_full_refresh)))
         finally:
             # The adapter keeps its handle on the class: the next connection of this process would be refused.
@@ -133,21 +145,25 @@ class DbtProject:
         told_of: Any = outcome.result  # the runner's type is a union over every command; build gives run results
         return tuple(_node_result(result) for result in told_of.results)
 
-    def _parsed(self, hear: Callable[[Any], None]) -> Any:
-        """Return dbt's answer to `parse`, asked again only when a file of the project changed since this process asked.
+    def _parsed(self, hear: Callable[[Any], None]) -> tuple[Any, Any]:
+        """Return the project as dbt parsed it, and dbt's answer when it had to be asked now; None when it cannot parse.
 
-        A build that is given no manifest reads and checks the whole project first, which takes as long as four models.
+        Parsing takes five seconds of a new process. It is left out where what `make manifest` wrote, or what this
+        process parsed, is of exactly this text.
         """
         from dbt.cli.main import dbtRunner  # noqa: PLC0415 - as in `build`
 
-        text = project_hash(self.project_dir)
-        if text not in _PARSED:
-            outcome = dbtRunner(callbacks=[hear]).invoke(self._arguments("parse"))
-            if not outcome.success:
-                return outcome
+        key = (self.project_dir, project_hash(self.project_dir))
+        if key not in _PARSED:
+            manifest, outcome = _written(*key), None
+            if manifest is None:
+                outcome = dbtRunner(callbacks=[hear]).invoke(self._arguments("parse"))
+                if not outcome.success:
+                    return None, outcome
+                manifest = outcome.result
             _PARSED.clear()
-            _PARSED[text] = outcome
-        return _PARSED[text]
+            _PARSED[key] = manifest
+        return _PARSED[key], None
 
     def _arguments(self, command: str, *options: str) -> list[str]:
         work = self.home.resolve() / "dbt"
@@ -176,8 +192,40 @@ class DbtProject:
         ]
 
 
-# What this process has parsed: dbt's answer by the hash of the project's text. It names no home, so homes share it.
-_PARSED: Final[dict[str, Any]] = {}
+# What this process knows parsed: dbt's manifest by the project's folder and text. It names no home, so homes share it.
+_PARSED: Final[dict[tuple[Path, str], Any]] = {}
+
+
+def write_manifest(project_dir: str | Path) -> None:
+    """Let dbt parse a project and write to `target` its manifest and what it parsed, which tell the text they are of.
+
+    Raises:
+        DataError: the project does not parse.
+    """
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415 - seconds of imports
+
+    folders = ("--project-dir", str(project_dir), "--profiles-dir", str(project_dir))
+    # A parse that goes on from an earlier one would keep the text that one was told.
+    quiet = ("--quiet", "--no-partial-parse", "--no-send-anonymous-usage-stats")
+    with _environment(PARSED_TEXT[0], project_hash(Path(project_dir))):
+        outcome = dbtRunner().invoke([*quiet, "parse", *folders])
+    if not outcome.success:
+        raise DataError(f"dbt cannot parse {project_dir}: {outcome.exception or 'its reasons stand above'}")
+
+
+def _written(project_dir: Path, text: str) -> Any:
+    """Return what `write_manifest` left, if it is of this text and of the dbt that is installed."""
+    from dbt.constants import PARTIAL_PARSE_FILE_NAME  # noqa: PLC0415 - as above
+    from dbt.contracts.graph.manifest import Manifest  # noqa: PLC0415 - as above
+
+    # The JSON beside it does not tell a test of a column from a test that is a file of its own.
+    path = project_dir / "target" / PARTIAL_PARSE_FILE_NAME
+    try:
+        manifest = Manifest.from_msgpack(path.read_bytes())
+    except Exception:  # noqa: BLE001 - there is none, or another dbt wrote it: dbt parses instead
+        return None
+    told = manifest.metadata
+    return manifest if (told.env.get(PARSED_TEXT[1]), told.dbt_version) == (text, version("dbt-core")) else None
 
 
 def _build_options(nodes: Sequence[str], is_full_refresh: bool) -> list[str]:  # noqa: FBT001 - private, named at its one call
@@ -304,7 +352,7 @@ def _listener(told: list[str], log: Callable[[str], None], sent: Callable[[str, 
 
 @contextmanager
 def _environment(name: str, value: str) -> Iterator[None]:
-    # dbt's profile reads the home from the environment, where a person who runs dbt by hand has it too.
+    # dbt's profile reads them from the environment, where a person who runs dbt by hand has them too.
     before = os.environ.get(name)
     os.environ[name] = value
     try:

@@ -20,6 +20,7 @@ from assets.features.model_sources import is_built_from, note_built, source_hash
 from assets.features.policy import FeaturePolicy
 from assets.features.scorer_choice import scorer_facts, scorer_of
 from assets.features.told import feature_facts, model_facts, refusals, slow_models, written_facts
+from assets.memory import give_back
 from assets.partitions import SESSIONS
 from assets.raw_store import RawStore
 from assets.snapshots import SnapshotStore
@@ -73,7 +74,10 @@ def dbt_assets(plan: BuildPlan, *, name: str, after: Sequence[keys.Key] = ()) ->
         feature_policy: dg.ResourceParam[FeaturePolicy],
         universe_policy: dg.ResourceParam[UniversePolicy],
     ) -> Iterator[Outcome]:
-        from assets.features.build import request_build  # noqa: PLC0415 - numba loads when a session is built
+        from assets.features.build import (  # noqa: PLC0415 - numba loads when a session is built
+            build_memory_mb,
+            request_build,
+        )
 
         snapshot = snapshots.pinned(date.fromisoformat(context.partition_key))
         library = f"{feature_library.fingerprint} {scorer_of(feature_policy).hash}"
@@ -98,7 +102,9 @@ def dbt_assets(plan: BuildPlan, *, name: str, after: Sequence[keys.Key] = ()) ->
         if is_increment:
             results = _incremented(plan, increment, dbt, context.log.warning)
         else:
-            results = results_of(plan.nodes, dbt.build(plan.names, log=context.log.warning, is_full_refresh=True))
+            memory_mb = build_memory_mb(raw_store, snapshot)
+            told = dbt.build(plan.names, log=context.log.warning, is_full_refresh=True, memory_mb=memory_mb)
+            results = results_of(plan.nodes, told)
             if all(results[model.unique_id].is_good for model in plan.models):
                 note_built(warehouse, step=name, source=source)
         yield from _told(plan, results, warehouse, snapshot.session, feature_policy)
@@ -135,6 +141,8 @@ def price_features(
         library=feature_library,
         calendar=TradingCalendar.shipped(),
     )
+    # The histories of all symbols are freed now; the marts need room of their own.
+    give_back()
     return dg.MaterializeResult(metadata={**written_facts(written), "library_features": len(feature_library.features)})
 
 

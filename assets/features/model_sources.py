@@ -27,7 +27,7 @@ def source_hash(project_dir: Path, *, library: str) -> str:
 
 def project_hash(project_dir: Path) -> str:
     """Return one hash over all that dbt reads when it parses a project: the models' text, and that of the tests."""
-    return _text_hash(project_dir, (*_SOURCES, "tests/**/*", "profiles.yml"), beside=str(project_dir.resolve()))
+    return _text_hash(project_dir, (*_SOURCES, "tests/**/*", "profiles.yml"), beside="")
 
 
 def _text_hash(project_dir: Path, patterns: Sequence[str], *, beside: str) -> str:

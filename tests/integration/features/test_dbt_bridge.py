@@ -1,12 +1,14 @@
 """Nothing passes silently: what dbt fails, breaks or skips fails the run and stops what comes after, in the open."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from assets import schemas
-from assets.features.dbt_bridge import results_of
+from assets.features.dbt_bridge import DbtProject, results_of
 from assets.features.dbt_manifest import build_plan, read_manifest
 from assets.features.defs import dbt_assets
 from assets.partitions import SESSIONS
@@ -183,6 +185,32 @@ def test_project_that_does_not_parse_is_an_error_with_a_reason(tmp_path):
     home = FeatureHome(tmp_path, RawStore(tmp_path / "raw"), folder)
     with pytest.raises(DataError, match="nowhere"):
         home.project.build(["first"], log=lambda _: None)
+
+
+def test_build_parses_only_a_project_that_is_not_the_one_whose_manifest_was_written(tmp_path, monkeypatch):
+    folder = small_project(tmp_path)
+    home = FeatureHome(tmp_path, RawStore(tmp_path / "raw"), folder)
+    verbs = []
+    arguments = DbtProject._arguments
+
+    def told(project, verb, *options):
+        verbs.append(verb)
+        return arguments(project, verb, *options)
+
+    monkeypatch.setattr(DbtProject, "_arguments", told)
+    take_in(home.raw_store, {"daily_bars": [raw_rows.bar("AAA", SESSION, 10.0)]}, after=None, session=SESSION)
+    home.pin(SESSION)
+    # In a process of its own, as `make manifest` has one: dbt reads its variables once.
+    wrote = f"from assets.features.dbt_bridge import write_manifest; write_manifest({str(folder)!r})"
+    subprocess.run([sys.executable, "-c", wrote], check=True)
+    assets = [dbt_assets(build_plan(read_manifest(folder / "target" / "manifest.json"), "base"), name="build")]
+    dg.materialize(assets, partition_key=SESSION.isoformat(), resources=home.resources())
+    assert verbs == ["build"]
+    model = folder / "models" / "second.sql"
+    model.write_text(model.read_text().replace("select", "select 7 as added,", 1))
+    dg.materialize(assets, partition_key=SESSION.isoformat(), resources=home.resources())
+    assert verbs == ["build", "parse", "build"]
+    assert home.warehouse.read("select added from marts.second")["added"].to_pylist() == [7]
 
 
 def test_absent_manifest_says_what_to_run(tmp_path):

@@ -207,6 +207,31 @@ def test_trading_facts_are_in_raw_dollars_and_shares_of_the_session(homes):
     assert after["adv20_shares"] == pytest.approx(before["adv20_shares"] / 10, rel=0.2)
 
 
+def test_build_sends_the_same_whether_its_project_was_parsed_now_or_by_make_manifest(homes, tmp_path, monkeypatch):
+    lived, _, _ = homes
+    copy = FeatureHome(shutil.copytree(lived.root, tmp_path / "copy"), lived.raw_store, PROJECT)
+    names = [*JUDGED_MARTS, "int_bars__as_known", "int_fundamentals__by_filing", "int_news__as_known"]
+
+    def sent():
+        monkeypatch.setattr("assets.features.dbt_bridge._PARSED", {})
+        statements = []
+        results = copy.project.build(names, log=print, sent=lambda node, sql: statements.append((node, sql)))
+        assert all(result.is_good for result in results)
+        return statements
+
+    by_make_manifest = sent()
+    monkeypatch.setattr("assets.features.dbt_bridge._written", lambda *_: None)
+    assert sent() == by_make_manifest
+
+
+def test_build_holds_no_more_than_it_may(homes, tmp_path):
+    lived, _, _ = homes
+    copy = FeatureHome(shutil.copytree(lived.root, tmp_path / "copy"), lived.raw_store, PROJECT)
+    (result,) = copy.project.build(["fct_features"], log=print, memory_mb=1)
+    assert result.status == "error"
+    assert "Out of Memory" in result.message
+
+
 def test_unit_tests_of_the_models_pass(homes):
     lived, _, _ = homes
     outcome = run_dbt("test", project=PROJECT, home=lived.root, select="test_type:unit")

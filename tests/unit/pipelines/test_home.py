@@ -1,4 +1,8 @@
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from pipelines.home import Home
 
@@ -29,3 +33,18 @@ def test_every_place_lies_below_the_root(tmp_path):
     places = [name for name, value in vars(Home).items() if isinstance(value, property)]
     assert len(places) >= 14
     assert all(getattr(home, name).is_relative_to(tmp_path) for name in places)
+
+
+def test_processes_of_a_home_give_back_what_arrow_frees_unless_somebody_chose_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def allocator() -> str:
+        ask = "import pyarrow; print(pyarrow.default_memory_pool().backend_name)"
+        environment = Home(tmp_path).process_environment()
+        told = subprocess.run([sys.executable, "-c", ask], env=environment, capture_output=True, text=True, check=True)
+        return told.stdout.strip()
+
+    monkeypatch.delenv("ARROW_DEFAULT_MEMORY_POOL", raising=False)
+    assert allocator() == "system"
+    monkeypatch.setenv("ARROW_DEFAULT_MEMORY_POOL", "mimalloc")
+    assert allocator() == "mimalloc"
