@@ -9,7 +9,7 @@ from assets.ml.family_worth import family_worth
 from assets.ml.model_registry import ModelRegistry
 from assets.ml.policy import LearningPolicy
 from assets.ml.promotion import Promotion, settle_promotion
-from assets.ml.train import TrainedModel, out_of_fold, train
+from assets.ml.train import TrainedModel, out_of_fold_with_less, train
 from assets.ml.trial_log import TrialLog
 from assets.ml.trials import Tried, note_trial
 from assets.ml.walk_forward import folds
@@ -61,7 +61,7 @@ def challenger(
         training_set,
         trained.card.features,
         newest,
-        score=lambda names: out_of_fold(training_set, names, newest, policy),
+        score=out_of_fold_with_less(training_set, trained.card.features, newest, policy),
         seed=policy.seed,
     )
     card = replace(trained.card, evidence=evidence, families=families)

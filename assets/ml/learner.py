@@ -70,14 +70,14 @@ class BinnedRows:
 
     Attributes:
         training_set: where the rows are from.
+        names: features that were binned.
         rows: (n,) their numbers, ascending, whole days.
-        params: LightGBM's parameters, constraints among them.
         data: the bins, one entry per row.
     """
 
     training_set: TrainingSet
+    names: tuple[str, ...]
     rows: Rows
-    params: dict[str, Any]
     data: "lightgbm.Dataset"
 
     def of(self, chosen: Rows) -> "lightgbm.Dataset":
@@ -100,7 +100,7 @@ def binned(training_set: TrainingSet, names: tuple[str, ...], rows: Rows, policy
     """
     import lightgbm  # noqa: PLC0415 - definitions import this module; the library loads in training
 
-    params = learner_params(policy) | _constraints(training_set, names, policy)
+    params = learner_params(policy) | _constraints(training_set, names, policy, offered=names)
     features = chosen_features(training_set, names, rows)
     label, group = training_set.label[rows], None
     if policy.objective == "lambdarank":
@@ -112,10 +112,12 @@ def binned(training_set: TrainingSet, names: tuple[str, ...], rows: Rows, policy
     # Once the rows are binned nobody needs the copy they were handed over in, and training takes room of its own.
     data.construct()
     del features
-    return BinnedRows(training_set, rows, params, data)
+    return BinnedRows(training_set, names, rows, data)
 
 
-def taught(rows: BinnedRows, learn: Rows, policy: LearningPolicy) -> "lightgbm.Booster":
+def taught(
+    rows: BinnedRows, learn: Rows, policy: LearningPolicy, *, offered: tuple[str, ...] | None = None
+) -> "lightgbm.Booster":
     """Return trees taught by some of the rows.
 
     With early stopping their number is found inside: trees that saw the older days are asked about the newest ones,
@@ -125,6 +127,7 @@ def taught(rows: BinnedRows, learn: Rows, policy: LearningPolicy) -> "lightgbm.B
         rows: binned.
         learn: (n_learn,) row numbers to learn from, ascending, all of them binned.
         policy: the learner.
+        offered: the binned features that trees may ask about; all of them when None.
 
     Raises:
         DataError: too few days to set some aside for stopping.
@@ -132,17 +135,20 @@ def taught(rows: BinnedRows, learn: Rows, policy: LearningPolicy) -> "lightgbm.B
     import lightgbm  # noqa: PLC0415 - definitions import this module; the library loads in training
 
     trees = policy.num_trees
+    params = learner_params(policy) | _constraints(
+        rows.training_set, rows.names, policy, offered=rows.names if offered is None else offered
+    )
     if policy.early_stopping_rounds:
         older, newest = stopping_rows(rows.training_set, learn, policy)
         found = lightgbm.train(
-            dict(rows.params),
+            dict(params),
             rows.of(older),
             num_boost_round=trees,
             valid_sets=[rows.of(newest)],
             callbacks=[lightgbm.early_stopping(policy.early_stopping_rounds, verbose=False)],
         )
         trees = max(1, found.best_iteration)
-    return lightgbm.train(dict(rows.params), rows.of(learn), num_boost_round=trees)
+    return lightgbm.train(dict(params), rows.of(learn), num_boost_round=trees)
 
 
 def stopping_rows(training_set: TrainingSet, learn: Rows, policy: LearningPolicy) -> tuple[Rows, Rows]:
@@ -170,7 +176,9 @@ def _grades(label: Singles, grades: int) -> Singles:
     return graded
 
 
-def _constraints(training_set: TrainingSet, names: tuple[str, ...], policy: LearningPolicy) -> dict[str, Any]:
+def _constraints(
+    training_set: TrainingSet, names: tuple[str, ...], policy: LearningPolicy, *, offered: tuple[str, ...]
+) -> dict[str, Any]:
     told = {*policy.monotone, *(name for group in policy.interactions for name in group)}
     unknown = sorted(told - set(training_set.feature_names))
     if unknown:
@@ -180,9 +188,10 @@ def _constraints(training_set: TrainingSet, names: tuple[str, ...], policy: Lear
     found: dict[str, Any] = {}
     if policy.monotone:
         found["monotone_constraints"] = [policy.monotone.get(name, 0) for name in names]
-    if policy.interactions:
-        groups = [[names.index(name) for name in group if name in names] for group in policy.interactions]
+    if policy.interactions or offered != names:
+        groups = [[names.index(name) for name in group if name in offered] for group in policy.interactions]
         # LightGBM never uses a feature that stands in no group: those nobody named may meet each other.
-        rest = [place for place, name in enumerate(names) if not any(name in group for group in policy.interactions)]
+        named = {name for group in policy.interactions for name in group}
+        rest = [place for place, name in enumerate(names) if name in offered and name not in named]
         found["interaction_constraints"] = [group for group in (*groups, rest) if group]
     return found

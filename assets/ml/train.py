@@ -4,7 +4,7 @@ The same training set, policy and code give the same bytes in any process: one f
 histograms, sorted single-precision rows and one seed. No wall time enters the model or its card.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -13,12 +13,12 @@ import numpy.typing as npt
 
 from assets.ml.calibration import Calibration, fit_calibration
 from assets.ml.dataset import Floats, Singles, TrainingSet
-from assets.ml.ensemble import Teacher, is_single, predicted, stored, teachers
+from assets.ml.ensemble import Member, Teacher, is_single, predicted, stored, teachers
 from assets.ml.evidence import Evidence
 from assets.ml.family_worth import FamilyWorth
 from assets.ml.judgement import Judgement
 from assets.ml.judging import judged
-from assets.ml.learner import binned, chosen_features, taught, told_params
+from assets.ml.learner import BinnedRows, binned, chosen_features, taught, told_params
 from assets.ml.policy import LearningPolicy
 from assets.ml.walk_forward import Fold, FoldMetrics, Rows, fold_metrics, folds, mean_rank_ic, standardised_by_day
 from execution.domain.errors import DataError
@@ -153,6 +153,29 @@ def out_of_fold(training_set: TrainingSet, names: tuple[str, ...], fold: Fold, p
     return predicted(text, names, training_set.sessions[fold.test], chosen_features(training_set, names, fold.test))
 
 
+def out_of_fold_with_less(
+    training_set: TrainingSet, names: tuple[str, ...], fold: Fold, policy: LearningPolicy
+) -> Callable[[tuple[str, ...]], Floats]:
+    """Return what gives (n_test,) scores as `out_of_fold` does, by a model that is offered some of the names alone.
+
+    The fold's rows are binned once, which takes longer than to teach a model.
+    """
+    bins = [
+        (teacher, None if teacher.member.rule else binned(teacher.training_set, names, fold.train, teacher.policy))
+        for teacher in teachers(training_set, policy)
+    ]
+    sessions, tested = training_set.sessions[fold.test], chosen_features(training_set, names, fold.test)
+
+    def scores(offered: tuple[str, ...]) -> Floats:
+        members = [
+            replace(teacher.member, text="" if rows is None else _trees(teacher, rows, fold.train, offered))
+            for teacher, rows in bins
+        ]
+        return predicted(_stored(members, policy), names, sessions, tested)
+
+    return scores
+
+
 def unusable_features(training_set: TrainingSet) -> dict[str, str]:
     """Return the features that cannot teach anything, each with the reason: never known, or always the same."""
     reasons: dict[str, str] = {}
@@ -168,15 +191,21 @@ def unusable_features(training_set: TrainingSet) -> dict[str, str]:
 
 def _text(training_set: TrainingSet, names: tuple[str, ...], rows: Rows, policy: LearningPolicy) -> str:
     """Return a model of some rows as text: LightGBM's own of one member, else the members with their weights."""
-    members = [
-        replace(teacher.member, text="" if teacher.member.rule else _trees(teacher, names, rows))
-        for teacher in teachers(training_set, policy)
-    ]
+    members = []
+    for teacher in teachers(training_set, policy):
+        text = ""
+        if not teacher.member.rule:
+            text = _trees(teacher, binned(teacher.training_set, names, rows, teacher.policy), rows, names)
+        members.append(replace(teacher.member, text=text))
+    return _stored(members, policy)
+
+
+def _stored(members: Sequence[Member], policy: LearningPolicy) -> str:
     return members[0].text if is_single(policy) else stored(members)
 
 
-def _trees(teacher: Teacher, names: tuple[str, ...], rows: Rows) -> str:
-    booster = taught(binned(teacher.training_set, names, rows, teacher.policy), rows, teacher.policy)
+def _trees(teacher: Teacher, bins: BinnedRows, rows: Rows, offered: tuple[str, ...]) -> str:
+    booster = taught(bins, rows, teacher.policy, offered=offered)
     return booster.model_to_string(num_iteration=booster.num_trees())
 
 

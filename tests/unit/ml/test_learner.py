@@ -7,7 +7,7 @@ import pytest
 
 from assets.ml.combinatorial import path_scores
 from assets.ml.learner import binned, stopping_rows, taught, told_params
-from assets.ml.train import out_of_fold
+from assets.ml.train import out_of_fold, out_of_fold_with_less
 from assets.ml.walk_forward import daily_ics, folds
 from execution.domain.errors import DataError, SettingsRefused
 from tests.unit.ml.marts_builder import a_policy, a_training_set
@@ -52,6 +52,26 @@ def test_stopping_never_looks_at_the_test_of_its_fold(objective):
         out_of_fold(replace(ROWS, label=label), ROWS.feature_names, fold, policy) for label in (ROWS.label, turned)
     ]
     assert scores[0].tobytes() == scores[1].tobytes()
+
+
+@pytest.mark.parametrize(
+    "learner",
+    [
+        {},
+        {"objective": "lambdarank", **STOPPING},
+        {"interactions": ((ROWS.feature_names[0], ROWS.feature_names[1]),)},
+        {"ensemble": {"seeds": 2, "rules": {"reversal_5d": 0.3}}},
+    ],
+    ids=["one", "ranking", "constrained", "ensemble"],
+)
+def test_what_is_not_offered_of_binned_rows_teaches_as_little_as_what_was_never_binned(learner):
+    policy = a_policy(l2_penalty=1.0, feature_share_per_tree=1.0, **learner)
+    fold = folds(ROWS, policy)[0]
+    scores = out_of_fold_with_less(ROWS, ROWS.feature_names, fold, policy)
+    assert scores(ROWS.feature_names).tobytes() == out_of_fold(ROWS, ROWS.feature_names, fold, policy).tobytes()
+    offered = ROWS.feature_names[1:]
+    assert scores(offered).tobytes() == out_of_fold(ROWS, offered, fold, policy).tobytes()
+    assert scores(offered).tobytes() != scores(ROWS.feature_names).tobytes()
 
 
 def test_too_few_days_to_set_some_aside_are_refused():
