@@ -335,7 +335,7 @@ def test_rows_that_no_gate_judged_stand_on_being_stored(settings: Settings, live
 
 def test_a_backtest_by_the_rule_trades_and_says_so(settings: Settings, lived: Home) -> None:
     told: list[str] = []
-    span = (CALENDAR.offset(FIRST, -70), CALENDAR.previous(FIRST))
+    span = (CALENDAR.offset(FIRST, -40), CALENDAR.previous(FIRST))
     trial = trial_of(span, scores="momentum_12_1", every=5, retrain=63, costs="1,3")
     pages = [run_backtest(settings, lived, trial, tell=told.append) for _ in range(2)]
     assert pages[0] == pages[1]

@@ -17,7 +17,7 @@ from execution.simulation.faults import MODES, drawn_faults
 from execution.simulation.plot import drawn_plot
 from execution.simulation.schedule import Outcome, run_plot, run_seed
 
-SLICE = {"normal": 200, "sqlite": 15}
+SLICE = {"normal": 150, "sqlite": 15}
 OTHER_MODES = 30
 WHOLE = {"normal": 10_000, "sqlite": 300}
 OTHER_MODES_WHOLE = 1_000
@@ -118,5 +118,5 @@ def test_another_seed_lives_another_schedule() -> None:
 
 
 def test_two_processes_count_what_one_counts() -> None:
-    alone = lived("normal", 60, first_seed=500, processes=1)
-    assert alone == lived("normal", 60, first_seed=500, processes=2)
+    alone = lived("normal", 24, first_seed=500, processes=1)
+    assert alone == lived("normal", 24, first_seed=500, processes=2)
