@@ -4,11 +4,9 @@ A read may be asked again, so silence (no answer, an overload, half a body) is m
 refusal is told at once. Quota and breaker are shared with every other process of the home. No key reaches a message.
 """
 
-import ssl
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Final
 
 import httpx2
@@ -71,12 +69,7 @@ class HttpReader:
         timeout = httpx2.Timeout(self._patience.answer_seconds, connect=self._patience.connect_seconds)
         # Proxy variables and .netrc are somebody else's settings; a redirect would carry the keys elsewhere.
         self._client = httpx2.Client(
-            base_url=address,
-            headers=dict(headers),
-            timeout=timeout,
-            verify=_trust(),
-            trust_env=False,
-            follow_redirects=False,
+            base_url=address, headers=dict(headers), timeout=timeout, trust_env=False, follow_redirects=False
         )
         # A reader lives as long as whoever asks through it; its connections end with it.
         weakref.finalize(self, self._client.close)
@@ -163,9 +156,3 @@ class HttpReader:
                 continue
             return min(max(wait, 0.0), _WAIT_MAX_SECONDS)
         return 1.0
-
-
-@cache
-def _trust() -> ssl.SSLContext:
-    """Return which certificates are believed: read once a process, for all readers of a home."""
-    return httpx2.create_ssl_context(trust_env=False)

@@ -54,6 +54,7 @@ SETTINGS = """\
 mode: simulated
 first_cycle_session: 2024-01-04
 simulated: {symbols: 30, first_session: 2022-06-01, last_session: 2024-06-28}
+learning: {num_trees: 20}
 news_providers:
   second_wire: {symbols: [SIM0001]}
 features:
