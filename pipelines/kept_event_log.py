@@ -151,8 +151,9 @@ class KeptEventLog(SqliteEventLogStorage):
                 engine.dispose()
                 begun.replace(empty)
             shutil.copyfile(empty, begun)
-            with suppress(FileExistsError):
-                # Another process may have begun the same run's file meanwhile, and written to it.
+            with suppress(OSError):
+                # Another process may have begun the same run's file meanwhile, and written to it; where the disk knows
+                # no links, the library makes the file.
                 os.link(begun, shard)
 
     def _close(self) -> None:

@@ -146,7 +146,7 @@ class DbtProject:
         return tuple(_node_result(result) for result in told_of.results)
 
     def _parsed(self, hear: Callable[[Any], None]) -> tuple[Any, Any]:
-        """Return the project as dbt parsed it, and dbt's answer when it had to be asked now; None when it cannot parse.
+        """Return the project as dbt parsed it and None, or None and dbt's answer when it cannot parse it.
 
         Parsing takes five seconds of a new process. It is left out where what `make manifest` wrote, or what this
         process parsed, is of exactly this text.

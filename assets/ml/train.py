@@ -158,7 +158,7 @@ def out_of_fold_with_less(
 ) -> Callable[[tuple[str, ...]], Floats]:
     """Return what gives (n_test,) scores as `out_of_fold` does, by a model that is offered some of the names alone.
 
-    The fold's rows are binned once, which takes longer than to teach a model.
+    The fold's rows are binned once for all that is asked.
     """
     bins = [
         (teacher, None if teacher.member.rule else binned(teacher.training_set, names, fold.train, teacher.policy))

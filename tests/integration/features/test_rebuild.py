@@ -8,10 +8,10 @@ import pyarrow as pa
 import pytest
 
 from assets.feature_catalogue import NAMES
-from assets.features.dbt_bridge import DbtProject
+from assets.features.dbt_bridge import DbtProject, _written
 from assets.features.defs import feature_definitions
 from assets.features.feature_library import switched_on
-from assets.features.model_sources import is_built_from, note_built, source_hash
+from assets.features.model_sources import is_built_from, note_built, project_hash, source_hash
 from assets.features.recompute import recompute
 from assets.features.sentiment import Lexicon
 from assets.judged_rows import JUDGED_MARTS, judged_features_hash, judged_rows
@@ -219,6 +219,7 @@ def test_build_sends_the_same_whether_its_project_was_parsed_now_or_by_make_mani
         assert all(result.is_good for result in results)
         return statements
 
+    assert _written(PROJECT, project_hash(PROJECT)) is not None, "run `make manifest`"
     by_make_manifest = sent()
     monkeypatch.setattr("assets.features.dbt_bridge._written", lambda *_: None)
     assert sent() == by_make_manifest

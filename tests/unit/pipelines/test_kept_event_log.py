@@ -114,6 +114,16 @@ def test_file_begun_by_someone_who_never_ended_gets_its_tables(folder: Path) -> 
         assert log.get_logs_for_run("begun") == []
 
 
+def test_disk_without_links_has_its_files_made_by_the_library(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object) -> None:
+        raise PermissionError("operation not permitted")
+
+    monkeypatch.setattr("os.link", unknown)
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        run_id = dg.materialize([thing], instance=instance).run_id
+        assert instance.all_logs(run_id)
+
+
 def test_two_that_begin_one_runs_file_at_once_write_into_the_same(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

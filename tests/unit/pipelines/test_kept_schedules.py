@@ -106,3 +106,15 @@ def test_wiped_ticks_are_gone_and_new_ones_are_taken(kept: dg.DagsterInstance) -
     assert seconds_of(kept) == []
     tick(kept, 3)
     assert seconds_of(kept) == [3.0]
+
+
+def test_file_that_has_its_tables_is_opened_without_the_librarys_migrations(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        tick(instance)
+    # From here on whoever looks at the migrations is found.
+    module = "dagster._core.storage.schedules.sqlite.sqlite_schedule_storage"
+    monkeypatch.setattr(f"{module}.check_alembic_revision", None)
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        assert len(instance.get_ticks("origin", "selector")) == 1
