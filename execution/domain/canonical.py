@@ -91,6 +91,9 @@ def _plain_decimal(value: Decimal) -> str:
     # Zero has a sign in decimal arithmetic, and equal values must give equal bytes.
     if not value:
         return "0"
+    text = str(value)
+    if "." in text and "E" not in text and len(text) <= _DIGITS_KEPT:
+        return text.rstrip("0").rstrip(".")
     text = str(value.normalize())
     return format(value.normalize(), "f") if "E" in text else text
 
@@ -134,6 +137,9 @@ def _plain_column(values: Sequence[Any]) -> Sequence[Any]:
         return values
     if kinds == {float}:
         return _powers_as_repr(values, orjson.dumps(values)[1:-1]).decode().split(",")
+    if kinds == {float, type(None)}:
+        known = iter(_plain_column([value for value in values if value is not None]))
+        return [None if value is None else next(known) for value in values]
     if kinds == {tuple} and all(values) and set(map(type, chain.from_iterable(values))) == {float}:
         rows = orjson.dumps(values)[2:-2].split(b"],[")
         return list(map(_float_row, values, rows))
@@ -162,6 +168,8 @@ def _powers_as_repr(values: Sequence[float], row: bytes) -> bytes:
 
 
 _MANY: Final = 8
+# So many digits an amount keeps when its form is computed; with fewer of them it can be read off its text.
+_DIGITS_KEPT: Final = 28
 _AS_THEY_ARE: Final = frozenset({str, int, bool, type(None)})
 _FORMS: Final[dict[type, Callable[[Any], Any]]] = {
     float: _plain_float,

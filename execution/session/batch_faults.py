@@ -179,6 +179,8 @@ def _is_column_finite(values: Sequence[Any]) -> bool:
         return True
     if kinds == {float}:
         return math.isfinite(sum(values))
+    if kinds == {Decimal}:
+        return all(map(Decimal.is_finite, values))
     if kinds == {tuple}:
         return _is_finite(tuple(chain.from_iterable(values)))
     if kinds == {dict}:

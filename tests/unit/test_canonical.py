@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from execution.domain.canonical import canonical_bytes, canonical_text, content_hash
@@ -47,6 +47,14 @@ def test_an_amount_has_one_form_whatever_its_places(amount: str, text: str) -> N
     assert canonical_text(Decimal(amount)) == text
 
 
+@given(st.decimals(allow_nan=False, allow_infinity=False) | st.decimals(-(10**6), 10**6, places=4))
+@example(Decimal("12345678901234567890123456.78"))
+@example(Decimal("123456789012345678901234567.85"))
+@example(Decimal("-0.10000000000000000000000000000"))
+def test_an_amount_is_written_in_its_normal_form_without_an_exponent(amount: Decimal) -> None:
+    assert canonical_text(amount) == (format(amount.normalize(), "f") if amount else "0")
+
+
 def test_nothing_stays_nothing() -> None:
     assert canonical_text(None) is None
 
@@ -81,6 +89,16 @@ def test_a_float_is_written_alike_alone_and_in_a_row(value: float) -> None:
 
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(st.lists(st.none() | FLOATS, max_size=24))
+@settings(deadline=None)
+def test_numbers_of_which_some_are_missing_are_written_as_each_of_them_is(values: list[float | None]) -> None:
+    told = {str(place): None if value is None else repr(value) for place, value in enumerate(values)}
+    named = {str(place): value for place, value in enumerate(values)}
+    assert canonical_bytes(named) == orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
+
+
 TINY_OR_HUGE = st.sampled_from([9.99e-5, -1.5e-5, 1e-6, 5e-324, 1e15, 1e16, -0.0, 10.00001, 1e300])
 SIGNALS = st.builds(
     Signal,
