@@ -68,10 +68,13 @@ def lived(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return home
 
 
-def test_a_model_taught_on_real_prices_decides_and_orders_are_filled(lived: Home) -> None:
+def test_a_day_on_real_prices_is_decided_by_the_rule_as_no_model_passed_and_orders_are_filled(lived: Home) -> None:
     book = SqliteLedger(lived.ledger).book()
     (cycle,) = book.cycles.values()
     assert isinstance(cycle.plan, PlanRecorded)
+    # A model was taught and judged, and the gate of promotion, here as it ships, refused it.
+    assert [path for path in (lived.artifacts / "models").iterdir() if path.is_dir()]
+    assert cycle.plan.decision_source == "momentum_12_1"
     assert cycle.settled is not None
     assert book.fills
 
