@@ -8,10 +8,12 @@ from datetime import datetime
 
 from assets.ml.model_registry import Condition, ModelRecord, ModelRegistry
 from assets.ml.policy import LearningPolicy
+from assets.ml.rules import reason_against
 from assets.ml.trials import Tried
 from execution.domain.errors import DataError
 
 WALK_FORWARD = "walk-forward rank IC"
+BESIDE_CHAMPION = "walk-forward rank IC beside the champion's, less tolerance"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +26,20 @@ class Promotion:
 
 
 def conditions(
-    candidate: ModelRecord, champion: ModelRecord | None, tried: Tried, *, policy: LearningPolicy
+    candidate: ModelRecord, champion: ModelRecord | None, tried: Tried, *, policy: LearningPolicy, now: datetime
 ) -> tuple[Condition, ...]:
     """Return every condition of promotion with the candidate's figure.
 
-    A champion may be trailed by the tolerance only: one judged on an older, luckier range must not stay for ever. "Not
-    worse than a rule" means that the 95 % interval of the difference does not lie wholly below 0: a model that learned
-    what a rule knows is not refused for a coin's throw.
+    A champion may be trailed by the tolerance only, and only while it may decide in the candidate's market: one judged
+    on an older, luckier range must not stay for ever. "Not worse than a rule" means that the 95 % interval of the
+    difference does not lie wholly below 0: a model that learned what a rule knows is not refused for a coin's throw.
 
     Args:
         candidate: the model just trained.
         champion: the model that decides now; None when there is none.
         tried: the candidate's standing among all trials.
         policy: what is asked.
+        now: the clock's instant, in UTC: whether the champion may still decide.
 
     Raises:
         DataError: the candidate's card holds no evidence.
@@ -46,12 +49,11 @@ def conditions(
         raise DataError(f"the card of model {candidate.model_hash} holds no evidence, expected some: train it again")
     found = [_above(WALK_FORWARD, card.rank_ic, 0.0)]
     if champion is not None:
+        against = _reason_against(champion, candidate, policy=policy, now=now)
         found.append(
-            _at_least(
-                "walk-forward rank IC beside the champion's, less tolerance",
-                card.rank_ic,
-                champion.card.rank_ic - asked.tolerance_rank_ic,
-            )
+            _at_least(BESIDE_CHAMPION, card.rank_ic, champion.card.rank_ic - asked.tolerance_rank_ic)
+            if against is None
+            else Condition(name=BESIDE_CHAMPION, found=card.rank_ic, asked=f"nothing: {against}", is_met=True)
         )
     found += [
         _at_least("deflated Sharpe ratio", tried.deflated_sharpe, asked.min_deflated_sharpe),
@@ -68,7 +70,7 @@ def conditions(
 
 
 def promotion(
-    candidate: ModelRecord, champion: ModelRecord | None, tried: Tried, *, policy: LearningPolicy
+    candidate: ModelRecord, champion: ModelRecord | None, tried: Tried, *, policy: LearningPolicy, now: datetime
 ) -> Promotion:
     """Return whether a candidate becomes champion.
 
@@ -77,16 +79,20 @@ def promotion(
         champion: the model that decides now; None when there is none.
         tried: the candidate's standing among all trials.
         policy: what is asked.
+        now: the clock's instant, in UTC.
 
     Raises:
         DataError: the candidate's card holds no evidence.
     """
-    found = conditions(candidate, champion, tried, policy=policy)
+    found = conditions(candidate, champion, tried, policy=policy, now=now)
     failed = [f"{one.name} is {one.found:.4f}, expected {one.asked}" for one in found if not one.is_met]
     if failed:
         return Promotion(is_promoted=False, reason="; ".join(failed), conditions=found)
     mine = candidate.card.rank_ic
+    against = None if champion is None else _reason_against(champion, candidate, policy=policy, now=now)
     beside = "first champion" if champion is None else f"the champion's was {champion.card.rank_ic:+.4f}"
+    if against is not None:
+        beside += f" and is not asked for: {against}"
     return Promotion(
         is_promoted=True,
         reason=f"all {len(found)} conditions hold, walk-forward rank IC {mine:+.4f}, {beside}",
@@ -108,10 +114,17 @@ def settle_promotion(
         return Promotion(
             is_promoted=True, reason="it is the champion already", conditions=told[-1].conditions if told else ()
         )
-    verdict = promotion(candidate, champion, tried, policy=policy)
+    verdict = promotion(candidate, champion, tried, policy=policy, now=at)
     record = registry.promote if verdict.is_promoted else registry.keep
     record(model_hash, reason=verdict.reason, at=at, conditions=verdict.conditions)
     return verdict
+
+
+def _reason_against(
+    champion: ModelRecord, candidate: ModelRecord, *, policy: LearningPolicy, now: datetime
+) -> str | None:
+    """Return why the champion may not decide in the candidate's market any more; None while it may."""
+    return reason_against(champion, is_simulated=candidate.card.is_synthetic, now=now, policy=policy)
 
 
 def _above(name: str, found: float, bound: float) -> Condition:

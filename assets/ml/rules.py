@@ -47,18 +47,35 @@ def decide_source(
     if champion is None:
         lack = "there is no champion"
     else:
-        known = f"champion {champion.model_hash[:12]}, taught up to {champion.card.trained_as_of.isoformat()}"
-        age_days = champion.age_days(now)
-        if champion.card.is_synthetic and mode != "simulated":
-            lack = f"{known}, was taught on a simulated market"
-        elif age_days < 0:
-            lack = f"{known}, knows what lies after this instant"
-        elif age_days > policy.max_model_age_days:
-            lack = f"{known}, is older than {policy.max_model_age_days} days"
-        else:
-            return Decision("model", f"{known}, is at most {policy.max_model_age_days} days old")
+        against = reason_against(champion, is_simulated=mode == "simulated", now=now, policy=policy)
+        if against is None:
+            return Decision("model", f"{_known(champion)}, is at most {policy.max_model_age_days} days old")
+        lack = against
     if mode in ("simulated", "files"):
         return Decision(policy.fallback_rule, f"{lack}; the rule decides in {mode} mode")
     if champion is None and newest is not None:
         lack += f" (the newest training was {_CALLED[newest.verdict]}: {newest.reason})"
     return Decision("hold", f"{lack}; {mode} mode holds until a model is trained and promoted")
+
+
+def reason_against(champion: ModelRecord, *, is_simulated: bool, now: datetime, policy: LearningPolicy) -> str | None:
+    """Return why a champion may not decide at an instant; None when it may.
+
+    Args:
+        champion: the champion.
+        is_simulated: whether the market to decide in is a simulated one.
+        now: the instant, in UTC.
+        policy: the greatest age.
+    """
+    if champion.card.is_synthetic and not is_simulated:
+        return f"{_known(champion)}, was taught on a simulated market"
+    age_days = champion.age_days(now)
+    if age_days < 0:
+        return f"{_known(champion)}, knows what lies after this instant"
+    if age_days > policy.max_model_age_days:
+        return f"{_known(champion)}, is older than {policy.max_model_age_days} days"
+    return None
+
+
+def _known(champion: ModelRecord) -> str:
+    return f"champion {champion.model_hash[:12]}, taught up to {champion.card.trained_as_of.isoformat()}"

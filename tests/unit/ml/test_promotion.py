@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import timedelta
 from functools import cache
 
 import pytest
@@ -8,7 +9,8 @@ from assets.ml.evidence import RuleComparison
 from assets.ml.judgement import Estimate
 from assets.ml.model_registry import ModelRegistry
 from assets.ml.policy import PromotionPolicy
-from assets.ml.promotion import promotion, settle_promotion
+from assets.ml.promotion import BESIDE_CHAMPION, promotion, settle_promotion
+from assets.ml.promotion_pages import condition_table
 from assets.ml.trial_log import TrialLog
 from assets.ml.trials import Tried
 from execution.domain.errors import DataError
@@ -34,13 +36,13 @@ def a_model(*, luck_quantile=0.99, over_rule=(1.0, -1.0, 3.0), rank_ic=0.05, **c
     return replace(made, card=replace(made.card, evidence=evidence, rank_ic=rank_ic, **card))
 
 
-def judged(tmp_path, *, champions=None, tried=WELL, policy=STRICT, **model):
+def judged(tmp_path, *, champions=None, tried=WELL, policy=STRICT, now=AS_OF, **model):
     registry = ModelRegistry(tmp_path)
     candidate = registry.load(registry.publish(a_model(**model)))
     champion = None
     if champions is not None:
         champion = registry.load(registry.publish(a_model(rank_ic=champions, code_hash="champion")))
-    return promotion(candidate, champion, tried, policy=a_policy(promotion=policy))
+    return promotion(candidate, champion, tried, policy=a_policy(promotion=policy), now=now)
 
 
 def test_a_model_that_shows_everything_is_promoted(tmp_path):
@@ -88,6 +90,32 @@ def test_a_clearly_worse_model_does_not_replace_the_champion(tmp_path):
     assert "expected at least 0.04" in verdict.reason
 
 
+def test_a_lucky_champion_that_is_too_old_to_decide_holds_nobody_back(tmp_path):
+    fresh, stale = (
+        judged(tmp_path, rank_ic=0.05, champions=0.09, now=AS_OF + timedelta(days=days)) for days in (30, 31)
+    )
+    assert not fresh.is_promoted
+    assert stale.is_promoted
+    assert "is older than 30 days" in stale.reason
+    (beside,) = [one for one in stale.conditions if one.name == BESIDE_CHAMPION]
+    assert beside.is_met
+    assert "is older than 30 days" in condition_table(stale.conditions)
+
+
+def test_a_champion_of_a_simulated_market_holds_no_real_candidate_back(tmp_path):
+    real = judged(tmp_path, rank_ic=0.05, champions=0.09, is_synthetic=False)
+    assert real.is_promoted
+    assert "was taught on a simulated market" in real.reason
+    assert not judged(tmp_path, rank_ic=0.05, champions=0.09).is_promoted
+
+
+def test_a_candidate_that_fails_beside_a_stale_champion_is_told_what_was_not_asked(tmp_path):
+    verdict = judged(tmp_path, rank_ic=0.05, champions=0.09, luck_quantile=0.1, now=AS_OF + timedelta(days=31))
+    assert not verdict.is_promoted
+    assert "random portfolios" in verdict.reason
+    assert "nothing: champion" in condition_table(verdict.conditions)
+
+
 def test_settings_that_ask_for_nothing_but_ranking_promote_what_ranks(tmp_path):
     poor = replace(WELL, deflated_sharpe=0.1, overfitting_probability=0.9, superiority_p=0.9)
     lenient = a_policy().promotion
@@ -100,7 +128,7 @@ def test_a_card_without_evidence_cannot_be_judged(tmp_path):
     bare = a_model()
     record = registry.load(registry.publish(replace(bare, card=replace(bare.card, evidence=None))))
     with pytest.raises(DataError, match="holds no evidence"):
-        promotion(record, None, WELL, policy=a_policy())
+        promotion(record, None, WELL, policy=a_policy(), now=AS_OF)
 
 
 def test_both_verdicts_are_recorded_with_reason_instant_and_conditions(tmp_path):
