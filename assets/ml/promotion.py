@@ -3,7 +3,7 @@
 All must hold. A refusal is no error: the champion stays, or the rule decides where there is none.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from assets.ml.model_registry import Condition, ModelRecord, ModelRegistry
@@ -13,6 +13,7 @@ from assets.ml.trials import Tried
 from execution.domain.errors import DataError
 
 WALK_FORWARD = "walk-forward rank IC"
+_DECISIVE = ("promoted", "demoted")
 BESIDE_CHAMPION = "walk-forward rank IC beside the champion's, less tolerance"
 
 
@@ -105,16 +106,24 @@ def settle_promotion(
 ) -> Promotion:
     """Judge a stored model against the champion, record the verdict either way, and return it.
 
-    The champion itself, judged again, adds no line.
+    The champion itself, judged again, adds no line. A model that was demoted is kept whatever it shows: its figures are
+    those it had before live ranking or the world spoke against it.
     """
     champion = registry.champion()
     candidate = registry.load(model_hash)
+    told = [entry for entry in registry.history() if entry.model_hash == model_hash and entry.verdict in _DECISIVE]
     if champion is not None and champion.model_hash == model_hash:
-        told = [entry for entry in registry.history() if entry.model_hash == model_hash and entry.verdict == "promoted"]
         return Promotion(
             is_promoted=True, reason="it is the champion already", conditions=told[-1].conditions if told else ()
         )
     verdict = promotion(candidate, champion, tried, policy=policy, now=at)
+    if told and told[-1].verdict == "demoted":
+        verdict = replace(
+            verdict,
+            is_promoted=False,
+            reason=f"it was demoted at {told[-1].at.isoformat()} ({told[-1].reason}), expected a model that never was: "
+            "train on newer rows",
+        )
     record = registry.promote if verdict.is_promoted else registry.keep
     record(model_hash, reason=verdict.reason, at=at, conditions=verdict.conditions)
     return verdict

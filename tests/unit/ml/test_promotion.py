@@ -155,6 +155,20 @@ def test_judging_the_champion_again_adds_no_line_and_tells_what_it_showed(tmp_pa
     assert len(registry.history()) == 1
 
 
+def test_a_demoted_model_judged_again_stays_demoted_and_is_told_why(tmp_path):
+    registry, policy = ModelRegistry(tmp_path), a_policy(promotion=STRICT)
+    model_hash = registry.publish(a_model())
+    settle_promotion(registry, model_hash, WELL, policy=policy, at=AS_OF)
+    registry.demote(model_hash, reason="live rank IC below 0", at=AS_OF + timedelta(days=1))
+    again = settle_promotion(registry, model_hash, WELL, policy=policy, at=AS_OF + timedelta(days=2))
+    assert not again.is_promoted
+    assert "live rank IC below 0" in again.reason
+    assert [entry.verdict for entry in registry.history()] == ["promoted", "demoted", "kept"]
+    assert registry.champion() is None
+    other = registry.publish(a_model(code_hash="taught anew"))
+    assert settle_promotion(registry, other, WELL, policy=policy, at=AS_OF + timedelta(days=2)).is_promoted
+
+
 def test_a_challenger_is_written_down_before_it_is_judged(tmp_path):
     registry, log = ModelRegistry(tmp_path), TrialLog(tmp_path / "models")
     unmet = a_policy(promotion=PromotionPolicy(min_deflated_sharpe=0.999999))
