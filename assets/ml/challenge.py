@@ -84,7 +84,7 @@ def judge(
         CorruptArtifact: the registry or the log is not what it was.
     """
     model_hash = registry.publish(challenged.model)
-    tried = note_trial(log, challenged.model.card, challenged.record, model_hash=model_hash, at=at, seed=policy.seed)
+    tried = note_trial(log, challenged.model.card, challenged.record, model_hash=model_hash, at=at, policy=policy)
     return Judged(
         model_hash=model_hash,
         tried=tried,

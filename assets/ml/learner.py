@@ -1,6 +1,6 @@
 """Teach trees: what they minimise, when they stop, what they may not do. The same rows give the same bytes.
 
-What changes nothing is left out of the parameters: settings from before a choice existed stay the same choice.
+What changes nothing is left out of the parameters: settings from before a choice existed give the same card.
 """
 
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ def learner_params(policy: LearningPolicy) -> dict[str, Any]:
 
 
 def told_params(policy: LearningPolicy) -> dict[str, str]:
-    """Return every setting of the learner as text, for a model's card; equal ones are the same choice."""
+    """Return every setting of the learner as text, for a model's card."""
     told = learner_params(policy) | {"num_trees": policy.num_trees}
     if policy.objective == "lambdarank":
         told["rank_grades"] = policy.rank_grades

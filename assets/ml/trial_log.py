@@ -30,7 +30,8 @@ class Trial:
     """One judged training.
 
     Attributes:
-        choice_hash: what was chosen: learner, features offered and horizon; equal for a retraining on newer data.
+        choice_hash: what was chosen: every setting that can change a figure, features offered and horizon; equal for a
+            retraining on newer data. Older lines knew the learner's own settings alone; each still counts as a choice.
         dataset_hash: what it learned from.
         model_hash: what came out.
         spread: its out-of-fold record.

@@ -1,20 +1,29 @@
 """A training's place among all trials: write it down first, then say what it is worth."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final
 
 import numpy as np
 
 from assets.ml.dataset import Floats, TrainingSet
 from assets.ml.evidence import DailyRecord
-from assets.ml.learner import told_params
 from assets.ml.overfitting import overfitting_probability, superiority_p
 from assets.ml.policy import LearningPolicy
 from assets.ml.train import ModelCard
 from assets.ml.trial_log import Trial, TrialLog, choices, deflated_sharpe
 from execution.domain.canonical import content_hash
 from execution.domain.errors import DataError
+
+_NO_CHOICE: Final[dict[str, Any]] = {
+    **dict.fromkeys(("num_threads", "max_model_age_days", "fallback_rule", "drift", "forest", "search"), True),
+    "promotion": {
+        *("min_deflated_sharpe", "max_overfitting_probability", "max_superiority_p", "min_luck_quantile"),
+        *("must_match_rules", "tolerance_rank_ic"),
+    },
+}
+"""Settings that change no figure of a training: how it is computed, and what is asked or done once it is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +46,7 @@ class Tried:
 
 
 def note_trial(
-    log: TrialLog, card: ModelCard, record: DailyRecord, *, model_hash: str, at: datetime, seed: int
+    log: TrialLog, card: ModelCard, record: DailyRecord, *, model_hash: str, at: datetime, policy: LearningPolicy
 ) -> Tried:
     """Append a training to the log and return its standing.
 
@@ -47,7 +56,7 @@ def note_trial(
         record: its daily returns and those of the rules.
         model_hash: the model that came out.
         at: the clock's instant, in UTC.
-        seed: of the resampling.
+        policy: by which it was trained and judged; its seed is that of the resampling.
 
     Raises:
         DataError: the card was never judged.
@@ -55,7 +64,7 @@ def note_trial(
     """
     if card.judgement is None:
         raise DataError(f"the card of model {model_hash} has no judgement, expected one: train it again")
-    choice = _choice(card.params, (*card.features, *card.dropped_features), card.horizon_sessions)
+    choice = _choice(policy, (*card.features, *card.dropped_features), card.horizon_sessions)
     spread = card.judgement.spread_record
     log.add(
         Trial(
@@ -77,17 +86,22 @@ def note_trial(
         choices=choices(trials),
         deflated_sharpe=deflated_sharpe(spread, trials),
         overfitting_probability=overfitting_probability(np.column_stack([model, others, rules])),
-        superiority_p=superiority_p(model, others, seed=seed),
+        superiority_p=superiority_p(model, others, seed=policy.seed),
     )
 
 
 def choice_hash(policy: LearningPolicy, training_set: TrainingSet) -> str:
-    """Return what a training by these settings on these rows would be counted as."""
-    return _choice(told_params(policy), training_set.feature_names, training_set.horizon_sessions)
+    """Return what a training by these settings on these rows would be counted as.
+
+    Whatever could change a figure is part of it, the history, the folds, what is sealed and the costs among them: who
+    tries twenty of those and keeps the best has tried twenty choices.
+    """
+    return _choice(policy, training_set.feature_names, training_set.horizon_sessions)
 
 
-def _choice(params: Mapping[str, str], offered: Iterable[str], horizon_sessions: int) -> str:
-    return content_hash({"params": params, "offered": sorted(offered), "horizon_sessions": horizon_sessions})
+def _choice(policy: LearningPolicy, offered: Iterable[str], horizon_sessions: int) -> str:
+    learning = policy.model_dump(mode="json", exclude=_NO_CHOICE)
+    return content_hash({"learning": learning, "offered": sorted(offered), "horizon_sessions": horizon_sessions})
 
 
 def _columns(n_days: int, found: list[Floats]) -> Floats:

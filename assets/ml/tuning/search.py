@@ -118,7 +118,7 @@ def search(
                 is_synthetic=is_synthetic,
             )
             model_hash = registry.publish(made.model)
-            note_trial(log, made.model.card, made.record, model_hash=model_hash, at=at, seed=policy.seed)
+            note_trial(log, made.model.card, made.record, model_hash=model_hash, at=at, policy=chosen)
         card = registry.load(model_hash).card
         study.tell(asked, card.rank_ic)
         net_bps = 0.0 if card.evidence is None else card.evidence.net_bps.value

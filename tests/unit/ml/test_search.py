@@ -67,6 +67,15 @@ def test_settings_as_they_are_come_first_and_a_search_goes_on_where_it_was(tmp_p
     assert len(TrialLog(tmp_path).trials()) == 3
 
 
+def test_other_folds_costs_or_seals_are_judged_anew_and_counted(tmp_path):
+    dear = a_policy().promotion.model_copy(update={"cost_bps": 100.0})
+    ways = ({}, {"promotion": dear}, {"folds": 4}, {"sealed_share": 0.0})
+    plain, costly, folded, unsealed = (searched(tmp_path, trials=1, num_leaves=7, **way) for way in ways)
+    assert costly.tried[0].net_bps < plain.tried[0].net_bps - 10.0
+    assert len({one.tried[0].rank_ic for one in (plain, folded, unsealed)}) == 3
+    assert [found.choices for found in (plain, costly, folded, unsealed)] == [1, 2, 3, 4]
+
+
 def test_no_choice_is_made_by_what_sealed_sessions_say(once, tmp_path):
     sealed = ROWS.sessions >= ROWS.days[120]
     turned = replace(

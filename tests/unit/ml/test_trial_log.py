@@ -5,8 +5,9 @@ import pytest
 
 from assets.ml.challenge import challenger
 from assets.ml.judgement import SharpeRecord, sharpe_record
+from assets.ml.policy import DriftPolicy, EnsemblePolicy, ForestPolicy, PromotionPolicy, SearchPolicy
 from assets.ml.trial_log import Trial, TrialLog, choices, deflated_sharpe
-from assets.ml.trials import note_trial
+from assets.ml.trials import choice_hash, note_trial
 from execution.domain.errors import CorruptArtifact
 from tests.unit.ml.marts_builder import CALENDAR, a_policy, a_training_set
 
@@ -83,17 +84,70 @@ def test_nothing_to_judge_is_worth_nothing():
 
 def test_a_training_is_written_down_and_told_its_place(tmp_path):
     def noted(**policy):
+        chosen = a_policy(**policy)
         made = challenger(
             a_training_set(signal=0.2),
-            policy=a_policy(**policy),
+            policy=chosen,
             trained_as_of=AS_OF,
             code_hash="code",
             is_synthetic=True,
         )
-        return note_trial(TrialLog(tmp_path), made.model.card, made.record, model_hash="m", at=AS_OF, seed=1)
+        return note_trial(TrialLog(tmp_path), made.model.card, made.record, model_hash="m", at=AS_OF, policy=chosen)
 
     first, again, other = noted(), noted(), noted(num_trees=7)
     assert (first.trials, first.choices) == (1, 1)
     assert (again.trials, again.choices) == (2, 1)
     assert (other.trials, other.choices) == (3, 2)
     assert first.deflated_sharpe > 0.99
+
+
+def promoted_by(**changes):
+    return {"promotion": a_policy().promotion.model_copy(update=changes)}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"max_history_sessions": 300},
+        {"embargo_sessions": 0},
+        {"folds": 8},
+        {"first_train_share": 0.8},
+        {"sealed_share": 0.0},
+        {"min_names_per_session": 50},
+        promoted_by(cost_bps=100.0),
+        promoted_by(combined_groups=8),
+        {"seed": 8},
+        {"num_leaves": 3},
+        {"ensemble": EnsemblePolicy(horizons={5: 1.0})},
+    ],
+    ids=",".join,
+)
+def test_whatever_can_change_a_figure_is_another_choice(other):
+    rows = a_training_set()
+    assert choice_hash(a_policy(**other), rows) != choice_hash(a_policy(), rows)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"num_threads": 2},
+        {"max_model_age_days": 9},
+        {"fallback_rule": "reversal_5d"},
+        {"drift": DriftPolicy(max_psi=0.5)},
+        {"forest": ForestPolicy(trees=0)},
+        {"search": SearchPolicy(max_trials=2)},
+        {"promotion": PromotionPolicy()},
+    ],
+    ids=",".join,
+)
+def test_what_changes_no_figure_is_the_same_choice(other):
+    rows = a_training_set()
+    assert choice_hash(a_policy(**other), rows) == choice_hash(a_policy(), rows)
+
+
+def test_features_and_horizon_are_part_of_the_choice_and_the_rows_are_not():
+    rows = a_training_set()
+    asked = choice_hash(a_policy(), rows)
+    assert choice_hash(a_policy(), replace(rows, feature_names=tuple(f"g{n}" for n in range(6)))) != asked
+    assert choice_hash(a_policy(), replace(rows, horizon_sessions=1)) != asked
+    assert choice_hash(a_policy(), a_training_set(seed=3)) == asked
