@@ -1,8 +1,9 @@
-"""Out-of-fold scores of every unsealed day, several times over: combinatorial purged folds.
+"""Out-of-fold scores of every day before the seal, several times over: combinatorial purged folds.
 
-Days are cut into groups; each pair of groups is scored by a model that learned from the others, less what lies too
-near. So each day is scored by several models that never saw it, some of them taught on what came later: that shows how
-much a result hangs on what it was taught on, and is no result in time, which is what walk-forward tells.
+Days whose labels end before the seal are cut into groups; each pair of groups is scored by a model that learned from
+the others, less what lies too near. So each day is scored by several models that never saw it, some of them taught on
+what came later: that shows how much a result hangs on what it was taught on, and is no result in time, which is what
+walk-forward tells.
 
 Source:
     López de Prado (2018), Advances in Financial Machine Learning, chapter 12.
@@ -20,7 +21,7 @@ from assets.ml.ensemble import Teacher, is_single, rule_scores, summed, teachers
 from assets.ml.forward_returns import ENTRY_LAG_SESSIONS
 from assets.ml.learner import binned, chosen_features, taught
 from assets.ml.policy import LearningPolicy
-from assets.ml.walk_forward import Rows, require_apart, unsealed_days
+from assets.ml.walk_forward import Rows, ended_before_seal, require_apart, unsealed_days
 from execution.domain.errors import DataError
 
 TEST_GROUPS: Final = 2
@@ -50,12 +51,13 @@ def combined_folds(training_set: TrainingSet, policy: LearningPolicy) -> tuple[C
     from skfolio.model_selection import CombinatorialPurgedCV  # noqa: PLC0415 - loads in training, not with definitions
 
     days = training_set.days
-    open_days = days[: unsealed_days(days, sealed_share=policy.sealed_share)]
+    sealed = unsealed_days(days, sealed_share=policy.sealed_share)
+    open_days = days[: ended_before_seal(training_set, sealed)]
     gap = ENTRY_LAG_SESSIONS + training_set.horizon_sessions
     groups = policy.promotion.combined_groups
     if len(open_days) // groups <= 2 * gap + policy.embargo_sessions:
         raise DataError(
-            f"found {len(open_days)} unsealed days for {groups} groups, expected more than "
+            f"found {len(open_days)} days whose labels ended before the seal for {groups} groups, expected more than "
             f"{2 * gap + policy.embargo_sessions} days in each: take in more history, or ask for fewer groups"
         )
     splitter = CombinatorialPurgedCV(
@@ -69,7 +71,7 @@ def combined_folds(training_set: TrainingSet, policy: LearningPolicy) -> tuple[C
 
 
 def path_scores(training_set: TrainingSet, names: tuple[str, ...], policy: LearningPolicy) -> tuple[Rows, Floats]:
-    """Return the unsealed rows and (n_paths, n_rows) their out-of-fold scores.
+    """Return the rows of days before the seal and (n_paths, n_rows) their out-of-fold scores.
 
     Args:
         training_set: the rows.

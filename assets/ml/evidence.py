@@ -1,4 +1,4 @@
-"""What speaks for a model besides its walk-forward: money over the market on every unsealed day, beside rules and luck.
+"""What speaks for a model besides its walk-forward: money over the market on every judged day, beside rules and luck.
 
 Nothing here depends on what else was ever tried; that is counted where promotion is decided.
 """

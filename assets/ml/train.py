@@ -20,7 +20,16 @@ from assets.ml.judgement import Judgement
 from assets.ml.judging import judged
 from assets.ml.learner import BinnedRows, binned, chosen_features, taught, told_params
 from assets.ml.policy import LearningPolicy
-from assets.ml.walk_forward import Fold, FoldMetrics, Rows, fold_metrics, folds, mean_rank_ic, standardised_by_day
+from assets.ml.walk_forward import (
+    Fold,
+    FoldMetrics,
+    Rows,
+    fold_metrics,
+    folds,
+    mean_rank_ic,
+    standardised_by_day,
+    unsealed_days,
+)
 from execution.domain.errors import DataError
 
 
@@ -42,7 +51,7 @@ class ModelCard:
         dropped_features: columns that were offered and not used, each with the reason.
         folds: measures of each walk-forward fold, oldest first.
         rank_ic: mean rank IC over the folds.
-        sealed_first: first session no fold looked at; None when nothing is sealed.
+        sealed_first: first session no fold looked at, nor at a label that ends there; None when nothing is sealed.
         params: every setting of the learner, as text.
         judgement: everything told about the out-of-fold scores; None on a card from before it was told.
         evidence: what holding its best fifth earned beside rules and luck; None where it never stood for promotion.
@@ -124,7 +133,7 @@ def train(
         bins=policy.calibration_bins,
     )
     days = training_set.days
-    sealed = days[days > training_set.sessions[tested[-1]]]
+    sealed = days[unsealed_days(days, sealed_share=policy.sealed_share) :]
     card = ModelCard(
         dataset_hash=training_set.hash,
         code_hash=code_hash,

@@ -65,8 +65,24 @@ def unsealed_days(days: npt.NDArray[np.datetime64], *, sealed_share: float) -> i
     return len(days) - int(len(days) * sealed_share)
 
 
+def ended_before_seal(training_set: TrainingSet, first_sealed: int) -> int:
+    """Return how many of the oldest days hold no label that ends within the seal.
+
+    A label of the last unsealed days is made of sealed prices: who judges or learns by it has looked.
+
+    Args:
+        training_set: the rows.
+        first_sealed: place of the first sealed day; the number of days when nothing is sealed.
+    """
+    days = training_set.days
+    if first_sealed >= len(days):
+        return len(days)
+    reaching = training_set.sessions[training_set.label_end >= days[first_sealed]]
+    return int(np.searchsorted(days, reaching.min()))
+
+
 def folds(training_set: TrainingSet, policy: LearningPolicy) -> tuple[Fold, ...]:
-    """Return walk-forward folds, oldest first, over the unsealed days.
+    """Return walk-forward folds, oldest first, over the days whose labels ended before the sealed ones.
 
     Each fold learns from every day before its gap; the gap is entry lag + horizon (the labels' length) + embargo.
 
@@ -76,14 +92,15 @@ def folds(training_set: TrainingSet, policy: LearningPolicy) -> tuple[Fold, ...]
     from skfolio.model_selection import WalkForward  # noqa: PLC0415 - loads in training, not with the definitions
 
     days = training_set.days
-    open_days = days[: unsealed_days(days, sealed_share=policy.sealed_share)]
+    sealed = unsealed_days(days, sealed_share=policy.sealed_share)
+    open_days = days[: ended_before_seal(training_set, sealed)]
     gap = ENTRY_LAG_SESSIONS + training_set.horizon_sessions + policy.embargo_sessions
     first_train = int(len(open_days) * policy.first_train_share)
     test_size = (len(open_days) - first_train) // policy.folds
     if test_size < 1 or first_train <= gap:
         raise DataError(
-            f"found {len(open_days)} unsealed days, expected more than {gap} to learn from and {policy.folds} to test: "
-            "take in more history, or ask for fewer folds"
+            f"found {len(open_days)} days whose labels ended before the seal, expected more than {gap} to learn from "
+            f"and {policy.folds} to test: take in more history, or ask for fewer folds"
         )
     # The splitter takes the purge out of the training days' end; what does not divide evenly widens the first training.
     first_train = len(open_days) - test_size * policy.folds

@@ -1,8 +1,9 @@
 """How scores would have done year by year, taught on the past alone, and what knowing the future would have added.
 
 A way to score is taught anew every so many sessions on what was labelled before, and scores the sessions up to the
-next teaching. The newest sessions, as many as a home's own trainings seal, are not looked at. Everything is told over
-holding every member alike; money is that of `held_returns`: the best fifth, held for the horizon, after costs.
+next teaching. The newest sessions, as many as a home's own trainings seal, are not looked at, nor is a label that ends
+among them. Everything is told over holding every member alike; money is that of `held_returns`: the best fifth, held
+for the horizon, after costs.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from assets.ml.judgement import Estimate, SharpeRecord, estimate, estimate_ratio
 from assets.ml.policy import LearningPolicy
 from assets.ml.train import out_of_fold, unusable_features
 from assets.ml.trial_log import Trial, deflated_sharpe
-from assets.ml.walk_forward import Fold, Rows, daily_ics, require_apart
+from assets.ml.walk_forward import Fold, Rows, daily_ics, ended_before_seal, require_apart
 from assets.performance import SESSIONS_PER_YEAR
 from execution.domain.errors import DataError
 
@@ -65,11 +66,12 @@ def yearly_folds(training_set: TrainingSet, policy: LearningPolicy, *, retrain_s
     days = training_set.days
     sealed = int(min(len(days), policy.max_history_sessions) * policy.sealed_share)
     gap = ENTRY_LAG_SESSIONS + training_set.horizon_sessions + policy.embargo_sessions
-    first, last = policy.min_history_sessions + gap, len(days) - sealed
+    first, last = policy.min_history_sessions + gap, ended_before_seal(training_set, len(days) - sealed)
     if first >= last or retrain_sessions < 1:
         raise DataError(
             f"found {len(days)} labelled sessions of which {sealed} are sealed, to be taught every {retrain_sessions}: "
-            f"expected more than {first + sealed} of them, so that something is left to judge: take in more history"
+            f"expected more than {first + len(days) - last} of them, so that something is left to judge: "
+            "take in more history"
         )
     return tuple(
         _fold(training_set, days[max(0, begin - gap - policy.max_history_sessions) : begin - gap], days[begin:end])

@@ -40,7 +40,7 @@ simulated:
   symbols: 40
   first_session: 2022-03-01
   last_session: 2024-06-28
-  signal_strength: 3.0
+  signal_strength: 4.0
 learning:
   num_trees: 40
   # So small a world proves no skill; a model that ranks better than chance decides all the same.

@@ -132,7 +132,7 @@ def test_training_checks_its_labels_and_tells_what_promotion_asked(home):
 
 def test_a_refused_challenger_fails_its_check_and_stops_nothing(home):
     home.certify()
-    home.policy = a_policy(promotion=PromotionPolicy(min_deflated_sharpe=0.999999, min_luck_quantile=1.0))
+    home.policy = a_policy(promotion=PromotionPolicy(cost_bps=500.0))
     result = home.run(TRAINING)
     (check,) = [one for one in result.get_asset_check_evaluations() if one.check_name == defs.PROMOTION_GATE]
     assert result.success

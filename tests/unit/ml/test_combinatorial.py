@@ -12,6 +12,8 @@ from tests.unit.ml.marts_builder import a_policy, a_training_set
 
 ROWS = a_training_set(sessions=150, signal=0.2)
 UNSEALED = unsealed_days(ROWS.days, sealed_share=a_policy().sealed_share)
+# The last label that ends before the seal is six sessions older: one to the entry, five of the horizon.
+JUDGED = UNSEALED - 6
 
 
 def test_no_training_label_overlaps_a_held_out_one():
@@ -32,13 +34,15 @@ def test_every_pair_of_groups_is_held_out_once_and_every_path_covers_each_day_on
             days_of_path.setdefault(path, []).extend(np.unique(ROWS.sessions[test]).tolist())
     assert len(days_of_path) == 4
     for days in days_of_path.values():
-        assert sorted(days) == ROWS.days[:UNSEALED].tolist()
+        assert sorted(days) == ROWS.days[:JUDGED].tolist()
 
 
 def test_no_fold_sees_a_sealed_day():
     sealed = ROWS.days[UNSEALED:]
     for fold in combined_folds(ROWS, a_policy()):
-        assert not np.isin(ROWS.sessions[np.concatenate([fold.train, *fold.tests])], sealed).any()
+        seen = np.concatenate([fold.train, *fold.tests])
+        assert not np.isin(ROWS.sessions[seen], sealed).any()
+        assert ROWS.label_end[seen].max() < sealed[0]
 
 
 def test_too_few_days_for_the_groups_are_refused():

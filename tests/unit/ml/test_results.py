@@ -58,7 +58,9 @@ def test_what_is_judged_follows_without_a_gap_and_was_never_learned_from(told: T
     folds = yearly_folds(told, POLICY, retrain_sessions=RETRAIN)
     judged = np.unique(told.sessions[np.concatenate([fold.test for fold in folds])])
     sealed = int(POLICY.max_history_sessions * POLICY.sealed_share)
-    assert judged.tolist() == told.days[-sealed - len(judged) : -sealed].tolist()
+    # Labels of five sessions from the session after the decision: six fewer end before the first sealed one.
+    assert judged.tolist() == told.days[-sealed - 6 - len(judged) : -sealed - 6].tolist()
+    assert max(told.label_end[fold.test].max() for fold in folds) < told.days[-sealed]
     for fold in folds:
         assert told.label_end[fold.train].max() < told.sessions[fold.test].min()
         assert len(np.unique(told.sessions[fold.train])) <= POLICY.max_history_sessions

@@ -1,8 +1,10 @@
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from assets.ml.challenge import challenger
 from assets.ml.train import train
 from assets.ml.walk_forward import (
     daily_ics,
@@ -54,9 +56,38 @@ def test_no_fold_looks_at_the_sealed_days():
     assert all(rows.sessions[fold.test].max() < sealed_from for fold in folds(rows, a_policy(sealed_share=0.2)))
 
 
-def test_the_last_fold_reaches_the_last_open_day():
+def test_the_last_fold_reaches_the_last_day_whose_label_ends_before_the_sealed_ones():
     rows = a_training_set(sessions=150)
-    assert rows.sessions[folds(rows, a_policy())[-1].test[-1]] == rows.days[119]
+    last = folds(rows, a_policy())[-1].test
+    assert rows.sessions[last[-1]] == rows.days[113]
+    assert rows.label_end[last].max() == rows.days[119]
+
+
+def test_where_nothing_is_sealed_the_last_fold_reaches_the_last_day():
+    rows = a_training_set(sessions=150)
+    assert rows.sessions[folds(rows, a_policy(sealed_share=0.0))[-1].test[-1]] == rows.days[-1]
+
+
+def test_turning_every_label_that_ends_within_the_seal_changes_no_figure():
+    rows = a_training_set(sessions=150, signal=0.2)
+    last = 119 - np.searchsorted(rows.days, rows.sessions)
+    # The entry is a session after the decision, and the horizons that are judged are 1, 5 and 20 sessions.
+    inside, spans = rows.label_end >= rows.days[120], np.array([2, 6, 21])
+    turned = replace(
+        rows,
+        label=np.where(inside, -rows.label, rows.label).astype(np.float32),
+        net_return=np.where(inside, -rows.net_return, rows.net_return),
+        forward_returns=np.where(last[:, np.newaxis] < spans, -rows.forward_returns, rows.forward_returns),
+    )
+    assert inside.any()
+    one, other = (
+        challenger(told, policy=a_policy(), trained_as_of=AS_OF, code_hash="code", is_synthetic=True)
+        for told in (rows, turned)
+    )
+    assert one.model.text != other.model.text, "the deciding model is taught on all rows"
+    assert one.model.calibration == other.model.calibration
+    assert replace(one.model.card, dataset_hash="") == replace(other.model.card, dataset_hash="")
+    assert one.record == other.record
 
 
 def test_too_few_days_for_the_folds_are_refused():
