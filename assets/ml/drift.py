@@ -74,9 +74,9 @@ def judge_drift(
         names: the features' names.
         scores_then: the champion's scores of the former, standardised by day.
         scores_now: those of the latter.
-        rank_ic: of the champion's live scores over the newest sessions.
+        rank_ic: of live scores over the newest sessions that models decided, the champion and those before it.
         sessions: live sessions behind it.
-        entries_net_bps: what its entries that were really bought earned over the market, before costs.
+        entries_net_bps: what entries of such sessions that were really bought earned over the market, before costs.
         entry_sessions: sessions with such entries whose horizon is over.
         policy: the bounds.
     """
@@ -90,12 +90,12 @@ def judge_drift(
         reasons.append(f"the stability index of its scores is {scores:.2f}, expected below {policy.max_psi:g}")
     if sessions >= policy.min_live_sessions and rank_ic.high < 0:
         reasons.append(
-            f"its live rank IC over {sessions} sessions is {rank_ic.value:+.4f} "
+            f"live rank IC over {sessions} sessions is {rank_ic.value:+.4f} "
             f"({rank_ic.low:+.4f} to {rank_ic.high:+.4f}), expected an interval that reaches 0"
         )
     if entry_sessions >= policy.min_live_sessions and entries_net_bps.high < 0:
         reasons.append(
-            f"what it bought in {entry_sessions} sessions earned {entries_net_bps.value:+.1f} bps over the market "
+            f"what models bought in {entry_sessions} sessions earned {entries_net_bps.value:+.1f} bps over the market "
             f"({entries_net_bps.low:+.1f} to {entries_net_bps.high:+.1f}), expected an interval that reaches 0"
         )
     return Drift(features=found, scores=scores, moved=moved, reasons=tuple(reasons))

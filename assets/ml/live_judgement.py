@@ -64,6 +64,23 @@ class LiveRows:
     net_return: Floats
     is_bought: np.ndarray[tuple[int], np.dtype[np.bool_]]
 
+    def bought(self) -> "LiveRows":
+        """Return the rows of names that were really bought."""
+        return self._of(self.is_bought)
+
+    def newest(self, sessions: int) -> "LiveRows":
+        """Return the rows of so many newest sessions."""
+        return self._of(np.isin(self.sessions, np.unique(self.sessions)[-sessions:]))
+
+    def _of(self, chosen: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> "LiveRows":
+        return LiveRows(
+            sessions=self.sessions[chosen],
+            scores=self.scores[chosen],
+            promised=self.promised[chosen],
+            net_return=self.net_return[chosen],
+            is_bought=self.is_bought[chosen],
+        )
+
 
 def live_rows(
     warehouse: Warehouse,

@@ -63,7 +63,10 @@ class DriftPolicy(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     window_sessions: int = Field(
-        default=63, ge=5, le=252, description="Newest sessions held against the training rows."
+        default=63,
+        ge=5,
+        le=252,
+        description="Newest sessions held against the training rows, and of live ranking.",
     )
     max_psi: float = Field(
         default=0.25, gt=0.0, le=10.0, description="Population stability index from which on a distribution has moved."
@@ -75,7 +78,7 @@ class DriftPolicy(BaseModel):
         default=40,
         ge=10,
         le=504,
-        description="Judged live sessions below which a live rank IC, or what was bought, demotes nobody.",
+        description="Judged sessions of any models below which a live rank IC, or what was bought, demotes nobody.",
     )
 
 

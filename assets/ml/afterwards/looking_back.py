@@ -1,5 +1,6 @@
 """Look back on what was published and traded, and demote the champion when the world has left it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -11,12 +12,13 @@ from assets.ml.dataset import Floats, Singles, member_features, training_cut_off
 from assets.ml.drift import Drift, judge_drift
 from assets.ml.ensemble import predicted
 from assets.ml.live_judgement import LiveJudgement, judge_live, live_rows
-from assets.ml.model_registry import ModelRecord, ModelRegistry
+from assets.ml.model_registry import ModelRecord, ModelRegistry, PromotionEntry
 from assets.ml.policy import LearningPolicy
 from assets.ml.training_sets import TrainingSetStore
 from assets.ml.walk_forward import standardised_by_day
 from assets.warehouse import Warehouse
 from execution.domain.errors import DataError
+from execution.domain.signals import SignalBatch
 from execution.signal_batch_store import SignalBatchStore
 from execution.trading_calendar import TradingCalendar
 
@@ -63,12 +65,17 @@ def look_back(
     champion = models.champion(as_of=now)
     drift = None
     if champion is not None:
-        own = [batch for batch in published if batch.model_hash == champion.model_hash]
+        own = decided_by_models(published, models.history(), now=now)
         theirs = live_rows(warehouse, own, bought, calendar=calendar, upto=upto)
-        judged = judge_live(theirs, horizon_sessions=policy.horizon_sessions, seed=policy.seed)
+        count = max(policy.drift.window_sessions, policy.drift.min_live_sessions)
+        ranked, entered = (
+            judge_live(rows.newest(count), horizon_sessions=policy.horizon_sessions, seed=policy.seed)
+            for rows in (theirs, theirs.bought())
+        )
         drift = _drift(
             champion=champion,
-            judged=judged,
+            ranked=ranked,
+            entered=entered,
             warehouse=warehouse,
             training_sets=training_sets,
             upto=upto,
@@ -80,6 +87,25 @@ def look_back(
         models.demote(champion.model_hash, reason="; ".join(drift.reasons), at=now)
         demoted = champion.model_hash
     return LookedBack(live=live, drift=drift, demoted=demoted)
+
+
+def decided_by_models(
+    published: Sequence[SignalBatch], history: Sequence[PromotionEntry], *, now: datetime
+) -> list[SignalBatch]:
+    """Return the batches models decided since the newest demotion: the sessions that speak for or against learning.
+
+    One champion decides a month at most, too few sessions to tell ranking from chance, so those of its predecessors
+    count with its own. What a champion was demoted for is not held against the next one.
+
+    Args:
+        published: one batch a session.
+        history: every promotion and refusal.
+        now: the instant to look back from, in UTC.
+    """
+    demoted = [entry.at for entry in history if entry.verdict == "demoted" and entry.at <= now]
+    return [
+        batch for batch in published if batch.model_hash is not None and (not demoted or batch.as_of > max(demoted))
+    ]
 
 
 def _bought(artifacts_root: Path) -> dict[date, set[str]]:
@@ -98,7 +124,8 @@ def _bought(artifacts_root: Path) -> dict[date, set[str]]:
 def _drift(
     *,
     champion: ModelRecord,
-    judged: LiveJudgement,
+    ranked: LiveJudgement,
+    entered: LiveJudgement,
     warehouse: Warehouse,
     training_sets: TrainingSetStore,
     upto: date,
@@ -123,10 +150,10 @@ def _drift(
         names=names,
         scores_then=_scores(champion, learned.sessions[then], before),
         scores_now=_scores(champion, days, now),
-        rank_ic=judged.ranking.rank_ic,
-        sessions=judged.ranking.days,
-        entries_net_bps=judged.bought_net_bps,
-        entry_sessions=judged.bought_sessions,
+        rank_ic=ranked.ranking.rank_ic,
+        sessions=ranked.ranking.days,
+        entries_net_bps=entered.bought_net_bps,
+        entry_sessions=entered.bought_sessions,
         policy=policy.drift,
     )
 

@@ -72,6 +72,6 @@ def test_live_ranking_clearly_below_chance_demotes_once_there_is_enough_of_it():
 
 def test_what_was_really_bought_and_lost_demotes_once_there_is_enough_of_it():
     lost = Estimate(value=-30.0, low=-50.0, high=-5.0)
-    assert "what it bought in 60 sessions earned -30.0 bps" in a_drift(entries=lost).reasons[0]
+    assert "what models bought in 60 sessions earned -30.0 bps" in a_drift(entries=lost).reasons[0]
     assert a_drift(entries=lost, entry_sessions=39).reasons == ()
     assert a_drift(entries=Estimate(value=-3.0, low=-20.0, high=9.0)).reasons == ()

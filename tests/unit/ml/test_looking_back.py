@@ -1,0 +1,99 @@
+"""A look back at the shipped settings: a month of each champion is enough when months are read together."""
+
+from dataclasses import replace
+from datetime import timedelta
+from functools import cache
+
+import pytest
+
+from assets.ml.afterwards.looking_back import decided_by_models, look_back
+from assets.ml.model_registry import ModelRegistry
+from assets.ml.policy import LearningPolicy
+from assets.ml.train import train
+from assets.ml.training_sets import TrainingSetStore
+from execution.signal_batch_store import SignalBatchStore
+from tests.builders.batches import a_batch, a_signal
+from tests.unit.ml.marts_builder import CALENDAR, CONSTANT, NOISE, RULE, SIGNAL, a_market, a_policy, a_training_set
+
+MARKET = a_market(symbols=12, sessions=80, signal=0.5)
+POLICY = LearningPolicy()
+NOW = CALENDAR.as_of(MARKET.sessions[-1])
+MONTH = 20
+TAUGHT_AT = CALENDAR.as_of(MARKET.sessions[-10])
+LEARNED = replace(
+    a_training_set(signal=0.2),
+    feature_names=(SIGNAL, NOISE, RULE, CONSTANT, "return_1d", "return_20d"),
+    cut_off=TAUGHT_AT.date(),
+)
+
+
+@cache
+def a_champion():
+    return train(LEARNED, policy=a_policy(), trained_as_of=TAUGHT_AT, code_hash="code", is_synthetic=True)
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory):
+    return MARKET.write(tmp_path_factory.mktemp("looking_back") / "warehouse.duckdb")
+
+
+class Home:
+    """A registry with one champion, batches, and the training set the champion learned from."""
+
+    def __init__(self, root, warehouse):
+        self.root, self.warehouse = root, warehouse
+        self.models, self.batches = ModelRegistry(root), SignalBatchStore(root / "batches")
+        self.sets = TrainingSetStore(root / "training_sets")
+        self.sets.publish(LEARNED)
+        self.champion = self.models.publish(a_champion())
+        self.models.promote(self.champion, reason="first", at=TAUGHT_AT)
+
+    def decided(self, first, last, *, sign, model_hash="of month {month}"):
+        for place in range(first, last):
+            signals = [
+                a_signal(symbol, score=sign * float(MARKET.features[SIGNAL][place, column]))
+                for column, symbol in enumerate(MARKET.symbols)
+            ]
+            told = model_hash and model_hash.format(month=(place - first) // MONTH)
+            batch = a_batch(signals, session=MARKET.sessions[place])
+            self.batches.publish(replace(batch, model_hash=told))
+
+    def looked_back(self, *, now=NOW):
+        return look_back(
+            warehouse=self.warehouse,
+            batches=self.batches,
+            models=self.models,
+            training_sets=self.sets,
+            artifacts_root=self.root,
+            policy=POLICY,
+            calendar=CALENDAR,
+            now=now,
+        )
+
+
+@pytest.fixture
+def home(tmp_path, warehouse):
+    return Home(tmp_path, warehouse)
+
+
+def test_live_ranking_below_chance_demotes_though_no_champion_decided_for_longer_than_a_month(home):
+    home.decided(5, 65, sign=-1.0)
+    found = home.looked_back()
+    assert found.demoted == home.champion
+    assert any("live rank IC over 60 sessions" in reason for reason in found.drift.reasons)
+
+
+def test_live_ranking_that_is_right_or_too_short_or_a_rules_demotes_nobody(home):
+    home.decided(5, 25, sign=-1.0, model_hash=None)
+    home.decided(25, 64, sign=-1.0)
+    assert not any("live rank IC" in reason for reason in home.looked_back().drift.reasons)
+
+
+def test_what_a_champion_was_demoted_for_is_not_held_against_the_next_one(home):
+    home.decided(5, 65, sign=-1.0)
+    demoted_at = CALENDAR.as_of(MARKET.sessions[60])
+    home.models.demote(home.champion, reason="live rank IC", at=demoted_at)
+    published = [home.batches.load(home.batches.published(day)[0]) for day in home.batches.sessions()]
+    later = decided_by_models(published, home.models.history(), now=NOW)
+    assert [batch.session for batch in later] == list(MARKET.sessions[61:65])
+    assert len(decided_by_models(published, home.models.history(), now=demoted_at - timedelta(days=1))) == 60
