@@ -26,7 +26,7 @@ _OWN_COLUMNS: Final = (
 
 
 class TrainingSetStore:
-    """Training sets under one folder: `<file hash>.parquet` beside `<cut-off>.json`, which names the newest."""
+    """Training sets in one folder: `<file hash>.parquet`, named by `<dataset hash>.json`; by cut-off, the newest."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -36,6 +36,7 @@ class TrainingSetStore:
         dataset_hash = training_set.hash
         file_hash = write_by_hash(self._root, _parquet(training_set), suffix=".parquet")
         note = {"cut_off": training_set.cut_off, "dataset_hash": dataset_hash, "file_hash": file_hash}
+        write_atomically(self._root / f"{dataset_hash}.json", canonical_bytes(note))
         write_atomically(self._root / f"{training_set.cut_off}.json", canonical_bytes(note))
         return dataset_hash
 
@@ -58,11 +59,31 @@ class TrainingSetStore:
             ) from absent
         if "refused" in note:
             raise DataError(note["refused"])
+        return self._load(note)
+
+    def of(self, dataset_hash: str) -> TrainingSet:
+        """Return the training set of a hash, verified byte for byte, whatever was made for its cut-off later.
+
+        Raises:
+            DataError: it has left the home.
+            CorruptArtifact: its bytes or its rows are not what its names say.
+        """
+        # Sets from before they were named by hash stand under their cut-off alone.
+        for path in (self._root / f"{dataset_hash}.json", *sorted(self._root.glob("????-??-??.json"))):
+            note = orjson.loads(path.read_bytes()) if path.exists() else {}
+            if note.get("dataset_hash") == dataset_hash and (self._root / f"{note['file_hash']}.parquet").exists():
+                return self._load(note)
+        raise DataError(
+            f"found no training set {dataset_hash[:12]} in {self._root.name}/, expected the rows it names: restore it "
+            "from a backup, or train a new model"
+        )
+
+    def _load(self, note: Mapping[str, str]) -> TrainingSet:
         data = read_by_hash(self._root, note["file_hash"], suffix=".parquet")
         training_set = _training_set(pq.ParquetFile(io.BytesIO(data)))
         if training_set.hash != note["dataset_hash"]:
             raise CorruptArtifact(
-                f"found rows with hash {training_set.hash} for {cut_off}, expected {note['dataset_hash']}: "
+                f"found rows with hash {training_set.hash} for {note['cut_off']}, expected {note['dataset_hash']}: "
                 "materialize ml/training_set again"
             )
         return training_set

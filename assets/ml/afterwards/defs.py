@@ -60,7 +60,9 @@ def live_judgement(  # type: ignore[no-untyped-def]  # Dagster would read a retu
             calendar=TradingCalendar.shipped(),
             now=clock.now(),
         )
-    reasons = () if found.drift is None else found.drift.reasons
+    reasons = [] if found.drift is None else [*found.drift.reasons]
+    if found.unknown is not None:
+        reasons.append(f"drift is unknown: {found.unknown}")
     return dg.MaterializeResult(
         metadata=pages.live_facts(found)
         | {name: dg.MetadataValue.md(page) for name, page in pages.live_pages(found).items()},

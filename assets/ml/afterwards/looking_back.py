@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from typing import Final, TypedDict
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from assets.ml.policy import LearningPolicy
 from assets.ml.training_sets import TrainingSetStore
 from assets.ml.walk_forward import standardised_by_day
 from assets.warehouse import Warehouse
-from execution.domain.errors import DataError
+from execution.domain.errors import CorruptArtifact, DataError
 from execution.domain.signals import SignalBatch
 from execution.signal_batch_store import SignalBatchStore
 from execution.trading_calendar import TradingCalendar
@@ -31,13 +32,34 @@ class LookedBack:
 
     Attributes:
         live: of every published session, whoever scored it.
-        drift: None without a champion.
+        drift: None without a champion; live ranking alone where `unknown` says why.
+        unknown: why features and scores could not be held against what the champion learned from; None when they were.
         demoted: hash of the champion that may no longer decide; None when it goes on.
     """
 
     live: LiveJudgement
     drift: Drift | None
     demoted: str | None
+    unknown: str | None = None
+
+
+class Compared(TypedDict):
+    """What a champion learned from beside the newest sessions."""
+
+    features_then: Singles
+    features_now: Singles
+    names: tuple[str, ...]
+    scores_then: Floats
+    scores_now: Floats
+
+
+_NOTHING_COMPARED: Final = Compared(
+    features_then=np.empty((0, 0), dtype=np.float32),
+    features_now=np.empty((0, 0), dtype=np.float32),
+    names=(),
+    scores_then=np.empty(0),
+    scores_now=np.empty(0),
+)
 
 
 def look_back(
@@ -63,7 +85,7 @@ def look_back(
     rows = live_rows(warehouse, published, bought, calendar=calendar, upto=upto)
     live = judge_live(rows, horizon_sessions=policy.horizon_sessions, seed=policy.seed)
     champion = models.champion(as_of=now)
-    drift = None
+    drift = unknown = None
     if champion is not None:
         own = decided_by_models(published, models.history(), now=now)
         theirs = live_rows(warehouse, own, bought, calendar=calendar, upto=upto)
@@ -72,21 +94,33 @@ def look_back(
             judge_live(rows.newest(count), horizon_sessions=policy.horizon_sessions, seed=policy.seed)
             for rows in (theirs, theirs.bought())
         )
-        drift = _drift(
-            champion=champion,
-            ranked=ranked,
-            entered=entered,
-            warehouse=warehouse,
-            training_sets=training_sets,
-            upto=upto,
-            policy=policy,
-            calendar=calendar,
+        try:
+            compared = _compared(
+                champion,
+                warehouse,
+                training_sets,
+                upto=upto,
+                window_sessions=policy.drift.window_sessions,
+                calendar=calendar,
+            )
+        except CorruptArtifact:
+            raise
+        except DataError as gone:
+            # Ranks tell whether a champion is still right even where nobody can tell any more what it learned from.
+            unknown, compared = str(gone), _NOTHING_COMPARED
+        drift = judge_drift(
+            **compared,
+            rank_ic=ranked.ranking.rank_ic,
+            sessions=ranked.ranking.days,
+            entries_net_bps=entered.bought_net_bps,
+            entry_sessions=entered.bought_sessions,
+            policy=policy.drift,
         )
     demoted = None
     if champion is not None and drift is not None and drift.reasons:
         models.demote(champion.model_hash, reason="; ".join(drift.reasons), at=now)
         demoted = champion.model_hash
-    return LookedBack(live=live, drift=drift, demoted=demoted)
+    return LookedBack(live=live, drift=drift, demoted=demoted, unknown=unknown)
 
 
 def decided_by_models(
@@ -121,40 +155,35 @@ def _bought(artifacts_root: Path) -> dict[date, set[str]]:
     return found
 
 
-def _drift(
-    *,
+def _compared(
     champion: ModelRecord,
-    ranked: LiveJudgement,
-    entered: LiveJudgement,
     warehouse: Warehouse,
     training_sets: TrainingSetStore,
+    *,
     upto: date,
-    policy: LearningPolicy,
+    window_sessions: int,
     calendar: TradingCalendar,
-) -> Drift | None:
+) -> Compared:
+    """Return features and scores of what a champion learned from and of the newest sessions.
+
+    Raises:
+        DataError: its training set has left the home, or the marts lack one of its features.
+    """
     names = champion.card.features
-    try:
-        learned = training_sets.newest(champion.card.trained_as_of.date())
-    except DataError:
-        return None  # its training set has left the home; ranks alone cannot tell drift
+    learned = training_sets.of(champion.card.dataset_hash)
     columns = [learned.feature_names.index(name) for name in names]
     # Whole days, evenly spread: scores are standardised within a day.
     step = max(1, len(learned.label) // _LEARNED_ROWS)
     then = np.isin(learned.sessions, learned.days[::step])
-    first = calendar.sessions[max(0, calendar.index(upto) + 1 - policy.drift.window_sessions)]
+    first = calendar.sessions[max(0, calendar.index(upto) + 1 - window_sessions)]
     days, now = member_features(warehouse, names, first=first, last=upto)
     before = learned.features[then][:, columns]
-    return judge_drift(
+    return Compared(
         features_then=before,
         features_now=now,
         names=names,
         scores_then=_scores(champion, learned.sessions[then], before),
         scores_now=_scores(champion, days, now),
-        rank_ic=ranked.ranking.rank_ic,
-        sessions=ranked.ranking.days,
-        entries_net_bps=entered.bought_net_bps,
-        entry_sessions=entered.bought_sessions,
-        policy=policy.drift,
     )
 
 

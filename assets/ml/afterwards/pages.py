@@ -44,9 +44,11 @@ def live_table(found: LookedBack) -> str:
 
 
 def drift_table(found: LookedBack) -> str:
-    """Return the stability of scores and of what moved most as a Markdown table; a sentence without a champion."""
+    """Return the stability of scores and of what moved most as a Markdown table; a sentence where it is unknown."""
     if found.drift is None:
         return "there is no champion"
+    if found.unknown is not None:
+        return f"drift is unknown: {found.unknown}"
     lines = ["| | stability index |", "|---|---|", f"| scores | {found.drift.scores:.3f} |"]
     shown = found.drift.moved[:SHOWN_MOVED]
     return "\n".join(lines + [f"| {name} | {found.drift.features[name]:.3f} |" for name in shown])

@@ -174,6 +174,18 @@ def test_a_champion_the_world_has_left_is_demoted_and_its_check_says_why(home):
     assert "features moved" in home.models.history()[-1].reason
 
 
+def test_a_champion_whose_rows_are_gone_fails_its_check_and_stays(home):
+    home.certify()
+    home.run(TRAINING)
+    for file in (home.root / "artifacts" / "training_sets").glob("*.parquet"):
+        file.unlink()
+    result = home.run([after.live_judgement])
+    (check,) = result.get_asset_check_evaluations()
+    assert not check.passed
+    assert "drift is unknown: found no training set" in check.description
+    assert home.models.champion() is not None
+
+
 def test_the_hold_out_opens_once(home):
     home.certify()
     home.run(TRAINING)

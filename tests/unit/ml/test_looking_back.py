@@ -7,10 +7,12 @@ from functools import cache
 import pytest
 
 from assets.ml.afterwards.looking_back import decided_by_models, look_back
+from assets.ml.afterwards.pages import drift_table
 from assets.ml.model_registry import ModelRegistry
 from assets.ml.policy import LearningPolicy
 from assets.ml.train import train
 from assets.ml.training_sets import TrainingSetStore
+from execution.domain.errors import CorruptArtifact
 from execution.signal_batch_store import SignalBatchStore
 from tests.builders.batches import a_batch, a_signal
 from tests.unit.ml.marts_builder import CALENDAR, CONSTANT, NOISE, RULE, SIGNAL, a_market, a_policy, a_training_set
@@ -87,6 +89,41 @@ def test_live_ranking_that_is_right_or_too_short_or_a_rules_demotes_nobody(home)
     home.decided(5, 25, sign=-1.0, model_hash=None)
     home.decided(25, 64, sign=-1.0)
     assert not any("live rank IC" in reason for reason in home.looked_back().drift.reasons)
+
+
+def test_drift_is_told_from_the_rows_a_champion_learned_from_whatever_was_made_for_their_cut_off_since(home):
+    whole = home.looked_back()
+    home.models.promote(home.champion, reason="by hand", at=TAUGHT_AT)
+    home.sets.refuse(LEARNED.cut_off, "found too few sessions")
+    refused = home.looked_back()
+    home.models.promote(home.champion, reason="by hand", at=TAUGHT_AT)
+    home.sets.publish(replace(LEARNED, feature_names=tuple(f"other_{name}" for name in LEARNED.feature_names)))
+    assert whole.drift == refused.drift == home.looked_back().drift
+    assert whole.unknown is None
+    assert "| scores |" in drift_table(whole)
+
+
+def test_where_the_rows_are_gone_live_ranking_still_demotes_and_the_page_says_what_is_missing(home):
+    home.decided(5, 65, sign=-1.0)
+    for file in (home.root / "training_sets").glob("*.parquet"):
+        file.unlink()
+    found = home.looked_back()
+    assert found.demoted == home.champion
+    assert [reason.partition(" is ")[0] for reason in found.drift.reasons] == ["live rank IC over 60 sessions"]
+    assert f"found no training set {LEARNED.hash[:12]}" in drift_table(found)
+    assert "restore it from a backup, or train a new model" in drift_table(found)
+
+
+def test_a_training_set_from_before_they_were_named_by_hash_is_found_by_its_cut_off(home):
+    (home.root / "training_sets" / f"{LEARNED.hash}.json").unlink()
+    assert home.sets.of(LEARNED.hash).hash == LEARNED.hash
+
+
+def test_a_changed_byte_of_what_a_champion_learned_from_is_no_missing_file(home):
+    (file,) = (home.root / "training_sets").glob("*.parquet")
+    file.write_bytes(b"changed")
+    with pytest.raises(CorruptArtifact):
+        home.looked_back()
 
 
 def test_what_a_champion_was_demoted_for_is_not_held_against_the_next_one(home):
