@@ -26,12 +26,14 @@ class ReturnGrid:
         day: (n_rows,) place of each row's day.
         symbol: (n_rows,) place of each row's symbol.
         active: (n_days, n_symbols) return less the day's equal-weight mean; 0 where a name has none.
+        is_known: (n_days, n_symbols) whether a name has a return.
     """
 
     days: Days
     day: npt.NDArray[np.int64]
     symbol: npt.NDArray[np.int64]
     active: Floats
+    is_known: npt.NDArray[np.bool_]
 
     @classmethod
     def of(cls, training_set: TrainingSet, rows: Rows, one_session_return: Floats) -> "ReturnGrid":
@@ -45,12 +47,14 @@ class ReturnGrid:
         days, day = np.unique(training_set.sessions[rows], return_inverse=True)
         names, symbol = np.unique(training_set.symbols[rows].astype(str), return_inverse=True)
         active = np.zeros((len(days), len(names)))
+        is_known = np.zeros(active.shape, dtype=bool)
+        is_known[day, symbol] = np.isfinite(one_session_return)
         for part in day_slices(training_set.sessions[rows]):
             known = np.isfinite(one_session_return[part])
             if known.any():
                 returns = one_session_return[part][known]
                 active[day[part][known], symbol[part][known]] = returns - returns.mean()
-        return cls(days=days, day=day, symbol=symbol, active=active)
+        return cls(days=days, day=day, symbol=symbol, active=active, is_known=is_known)
 
 
 def held_weights(grid: ReturnGrid, scores: Floats, *, horizon_sessions: int) -> Floats:
@@ -92,10 +96,21 @@ def net_returns(grid: ReturnGrid, weights: Floats, *, cost_bps: float) -> Floats
 
 
 def luck_quantile(grid: ReturnGrid, weights: Floats, *, seed: int) -> float:
-    """Return the share of random portfolios that earned less.
+    """Return the share of random portfolios that earned less than the weights did, before costs.
+
+    Arguments as in `earned_by_chance`.
+    """
+    own, luck = earned_by_chance(grid, weights, seed=seed)
+    return float((luck < own).mean())
+
+
+def earned_by_chance(grid: ReturnGrid, weights: Floats, *, seed: int) -> tuple[float, Floats]:
+    """Return what the weights earned over the market, before costs, and (n_portfolios,) what random portfolios did.
 
     A random portfolio buys and sells as much on the same days, only other names: those of a permutation that holds for
-    the whole span. A name that was not there on a day earns the market.
+    the whole span. On a day on which a name has no return, the name that is to stand in for that one does, and so on:
+    among the names of any day it is a permutation again. Were absent names to earn the market, chance would be calmer
+    than what it is to be told from.
 
     Args:
         grid: the returns.
@@ -104,8 +119,24 @@ def luck_quantile(grid: ReturnGrid, weights: Floats, *, seed: int) -> float:
     """
     # What each symbol's weights would have earned with each other symbol's returns; without BLAS, whose last bit
     # depends on its threads.
-    earned = np.einsum("ds,dt->st", weights, grid.active)
+    held = np.where(grid.is_known, weights, 0.0)
+    earned = np.einsum("ds,dt->st", held, grid.active)
     names = np.arange(len(earned))
+    absent_day, absent_name = np.nonzero(~grid.is_known)
     random = np.random.default_rng(seed)
-    luck = np.array([earned[names, random.permutation(names)].sum() for _ in range(_RANDOM_PORTFOLIOS)])
-    return float((luck < np.trace(earned)).mean())
+    luck = np.empty(_RANDOM_PORTFOLIOS)
+    for place in range(_RANDOM_PORTFOLIOS):
+        taken = random.permutation(names)
+        holder = np.empty_like(taken)
+        holder[taken] = names
+        luck[place] = earned[names, taken].sum()
+        # Absent names have earned 0 so far: the weights that fell on them move on until they fall on a name that is
+        # there. They do, since whoever holds a weight is there and lies on the same cycle.
+        moved = held[absent_day, holder[absent_name]]
+        day, name, moved = (told[moved != 0.0] for told in (absent_day, absent_name, moved))
+        while len(day):
+            name = taken[name]
+            is_there = grid.is_known[day, name]
+            luck[place] += (moved * grid.active[day, name])[is_there].sum()
+            day, name, moved = (told[~is_there] for told in (day, name, moved))
+    return float(np.trace(earned)), luck

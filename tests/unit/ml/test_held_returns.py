@@ -3,7 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from assets.ml.held_returns import ReturnGrid, held_weights, luck_quantile, net_returns, turnover
+from assets.ml import held_returns
+from assets.ml.held_returns import ReturnGrid, earned_by_chance, held_weights, luck_quantile, net_returns, turnover
 from tests.unit.ml.marts_builder import a_training_set
 
 
@@ -12,6 +13,23 @@ def a_grid(*, symbols=10, sessions=40, returns=None, seed=1):
     random = np.random.default_rng(seed)
     told = random.normal(scale=0.01, size=len(rows.label)) if returns is None else returns
     return ReturnGrid.of(rows, np.arange(len(rows.label)), told), told
+
+
+def noise_that_comes_and_goes(present_share, *, seed, sessions=60, symbols=30):
+    """Names with a life of so much of the span, begun at random; scores that persist and know nothing."""
+    random = np.random.default_rng(seed)
+    life = int(sessions * present_share)
+    begun = random.integers(0, sessions - life + 1, symbols)
+    day, symbol = np.nonzero(
+        (np.arange(sessions)[:, np.newaxis] >= begun) & (np.arange(sessions)[:, np.newaxis] < begun + life)
+    )
+    rows = a_training_set(symbols=symbols, sessions=sessions)
+    chosen = day * symbols + symbol
+    told = random.normal(0.0, 0.02, len(chosen))
+    scores = random.normal(size=(sessions, symbols))
+    for place in range(1, sessions):
+        scores[place] = 0.95 * scores[place - 1] + 0.3 * scores[place]
+    return ReturnGrid.of(rows, chosen, told), scores[day, symbol]
 
 
 def test_holding_every_member_alike_earns_nothing_over_the_market():
@@ -76,3 +94,25 @@ def test_luck_beats_random_portfolios_as_often_as_not():
         quantiles.append(luck_quantile(grid, held_weights(grid, scores, horizon_sessions=5), seed=seed))
     assert 0.35 < np.mean(quantiles) < 0.65
     assert np.mean(np.array(quantiles) >= 0.95) <= 0.15
+
+
+@pytest.mark.parametrize("present_share", [1.0, 0.5, 0.25])
+def test_noise_passes_in_about_one_of_twenty_however_many_names_come_and_go(monkeypatch, present_share):
+    monkeypatch.setattr(held_returns, "_RANDOM_PORTFOLIOS", 100)
+    quantiles = [
+        luck_quantile(grid, held_weights(grid, scores, horizon_sessions=5), seed=7)
+        for grid, scores in (noise_that_comes_and_goes(present_share, seed=seed) for seed in range(200))
+    ]
+    # Chance alone puts 2 to 23 of 200 among the highest 6 of 101 ranks; absent names at the market's gave 32 and 38.
+    assert 2 <= np.sum(np.array(quantiles) >= 0.95) <= 23
+    assert 0.4 < np.mean(quantiles) < 0.6
+
+
+def test_a_weight_on_an_absent_name_moves_to_one_that_is_there_and_none_is_lost():
+    grid, scores = noise_that_comes_and_goes(0.5, seed=1)
+    held = held_weights(grid, scores, horizon_sessions=5)
+    # Every name that is there earns 1: whatever chance draws, it earns what is held in names that are there.
+    alike = replace(grid, active=grid.is_known.astype(float))
+    own, luck = earned_by_chance(alike, held, seed=1)
+    assert own == pytest.approx(held[grid.is_known].sum())
+    assert luck == pytest.approx(np.full(len(luck), own))
