@@ -1,7 +1,8 @@
 """How good were scores that had not seen their days? Every figure with the interval that chance alone would explain.
 
-Pure: scores and what followed in, figures out. A mean over days weighs every day the same. Intervals are of 95 % and
-come from resampling stretches of days, because labels overlap and neighbouring days are not independent.
+Pure: scores and what followed in, figures out. A mean over days weighs every day the same. Intervals are of 95 % by
+name and come from resampling stretches of days, because labels overlap and neighbouring days are not independent.
+Where labels overlap they are too narrow: `estimate` says how often they hold the truth.
 """
 
 from collections.abc import Mapping
@@ -119,6 +120,10 @@ class Judgement:
 def estimate(daily: Floats, *, block_sessions: int, seed: int) -> Estimate:
     """Return the mean of daily figures with the 2.5 % and 97.5 % quantiles of its resampled means.
 
+    Of days that are independent it holds the true mean in 95 of 100. Of sums over overlapping spans, in stretches as
+    long as the span, it does in fewer: 82 with 40 days and spans of 5, 88 with 250 and 5, 84 with 250 and 20, 89 with
+    700 and 5. Read a bound that lies near 0 with that in mind.
+
     Args:
         daily: (n,) one figure per day, in order.
         block_sessions: days resampled together: at least the overlap of the labels.
@@ -136,7 +141,7 @@ def estimate(daily: Floats, *, block_sessions: int, seed: int) -> Estimate:
 def estimate_ratio(daily: Floats, *, block_sessions: int, seed: int) -> Estimate:
     """Return mean over standard deviation of daily figures with the 95 % interval of its resampled values.
 
-    All 0 where the figures do not vary. Arguments and source as in `estimate`.
+    All 0 where the figures do not vary. Arguments, source and how often it holds the truth as in `estimate`.
     """
     if len(daily) < 2 or not daily.std() > 0:
         return Estimate(value=0.0, low=0.0, high=0.0)

@@ -21,6 +21,7 @@ from assets.ml.judgement import (
 )
 from assets.ml.model_registry import ModelRegistry
 from assets.ml.train import train
+from assets.ml.walk_forward import newey_west_t
 from tests.unit.ml.marts_builder import CALENDAR, a_policy, a_training_set
 
 AS_OF = CALENDAR.as_of(CALENDAR.sessions[2155])
@@ -42,6 +43,21 @@ def test_an_interval_holds_the_true_mean_of_independent_days_about_as_often_as_i
         told = estimate(random.normal(0.03, 0.1, 120), block_sessions=1, seed=seed)
         held += told.low <= 0.03 <= told.high
     assert 180 <= held <= 198
+
+
+def a_year_of_overlapping_labels(random):
+    """250 means over five days each, of days that are independent and mean nothing."""
+    return np.convolve(random.standard_normal(254), np.ones(5) / 5, mode="valid")
+
+
+def test_intervals_of_overlapping_labels_hold_the_truth_as_often_as_their_docstring_tells():
+    random = np.random.default_rng(11)
+    series = [a_year_of_overlapping_labels(random) for _ in range(400)]
+    for told in (estimate, estimate_ratio):
+        found = [told(daily, block_sessions=5, seed=seed) for seed, daily in enumerate(series)]
+        # 88 of 100, and not 95; of 400 draws the standard error is 1.6.
+        assert np.mean([one.low <= 0.0 <= one.high for one in found]) == pytest.approx(0.88, abs=0.035)
+    assert np.mean([abs(newey_west_t(daily, lags=4)) > 1.96 for daily in series]) == pytest.approx(0.12, abs=0.035)
 
 
 def test_days_that_move_together_widen_the_interval():
