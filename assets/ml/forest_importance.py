@@ -66,7 +66,8 @@ def forest_importance(
         random = np.random.default_rng([seed, place])
         for rows in day_slices(sessions):
             shuffled[rows, place] = random.permutation(shuffled[rows, place])
-        found[name] = estimate(whole - ranked(shuffled), block_sessions=1, seed=seed)
+        lost = whole - ranked(shuffled)
+        found[name] = estimate(lost, block_sessions=training_set.horizon_sessions, seed=seed)
     return dict(sorted(found.items(), key=lambda item: (-item[1].value, item[0])))
 
 

@@ -15,7 +15,7 @@ from assets.ml.dataset import Floats
 from assets.ml.evidence import DailyRecord
 from assets.ml.family_worth import family_rows
 from assets.ml.forest_importance import most_important
-from assets.ml.judgement import Estimate, Judgement
+from assets.ml.judgement import Estimate, HorizonJudgement, Judgement
 from assets.ml.promotion import Promotion
 from assets.ml.report_rendering import html_of, pdf_of
 from assets.ml.svg_charts import amounts_svg, growth_svg
@@ -103,7 +103,7 @@ def _content(report: ModelReport) -> dict[str, Any]:
             for one in report.verdict.conditions
         ],
         "horizons": [
-            (str(one.horizon_sessions), str(one.days), _told(one.ic), _told(one.rank_ic), f"{one.rank_ic_ir:+.2f}")
+            (str(one.horizon_sessions), str(one.days), _told(one.ic), _told(one.rank_ic), _told_ratio(one))
             for one in judgement.horizons
         ],
         "folds": [
@@ -139,7 +139,11 @@ def _tiles(report: ModelReport, judgement: Judgement) -> list[tuple[str, str, st
         ("choices tried", str(tried.choices), f"in {tried.trials} trainings of this home"),
         ("deflated Sharpe", f"{tried.deflated_sharpe:.3f}", "probability of an edge after all choices"),
         ("overfitting", f"{tried.overfitting_probability:.2f}", "probability that the best choice fails elsewhere"),
-        ("rank IC", f"{own.rank_ic.value:+.4f}", f"{own.rank_ic.low:+.4f} to {own.rank_ic.high:+.4f}, out of fold"),
+        (
+            f"rank IC, {own.horizon_sessions} session{'s' if own.horizon_sessions > 1 else ''}",
+            f"{own.rank_ic.value:+.4f}",
+            f"{own.rank_ic.low:+.4f} to {own.rank_ic.high:+.4f}, out of fold",
+        ),
         ("over the market", f"{net.value:+.2f} bps", f"a day after costs, {net.low:+.2f} to {net.high:+.2f}"),
         ("turnover", f"{evidence.turnover if evidence else 0:.0%}", "of the money bought plus sold a day"),
     ]
@@ -166,6 +170,12 @@ def _charts(report: ModelReport, judgement: Judgement) -> dict[str, str]:
         needed = most_important(report.importances)
         drawn["importances"] = amounts_svg(needed, x_title="rank IC it loses without", form=".3f")
     return drawn
+
+
+def _told_ratio(one: HorizonJudgement) -> str:
+    """Return the information ratio with its interval; alone on a card from before the interval was told."""
+    found = one.rank_ic_ir_interval
+    return f"{one.rank_ic_ir:+.2f}" if found is None else _told(found, "+.2f")
 
 
 def _told(found: Estimate, form: str = "+.4f") -> str:

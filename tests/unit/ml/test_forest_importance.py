@@ -49,6 +49,12 @@ def test_the_same_seed_tells_the_same_to_the_bit_and_another_one_draws_another_f
     assert importances(panel, fold) != importances(panel, fold, seed=SEED + 1)
 
 
+def test_an_interval_is_made_of_stretches_as_long_as_the_labels_overlap(panel: TrainingSet, fold: Fold) -> None:
+    overlapping, apart = importances(panel, fold), importances(replace(panel, horizon_sessions=1), fold)
+    assert overlapping["told"].value == apart["told"].value
+    assert overlapping["told"] != apart["told"]
+
+
 def test_what_it_says_knows_no_row_but_those_of_its_fold(panel: TrainingSet, fold: Fold) -> None:
     other = panel.features.copy()
     outside = np.setdiff1d(np.arange(len(panel.label)), np.concatenate([fold.train, fold.test]))

@@ -97,6 +97,20 @@ def test_the_first_page_tells_choices_and_deflated_ratio_before_anything_that_co
     assert "<script" not in page
 
 
+def test_every_ratio_by_horizon_stands_with_its_interval(report: ModelReport) -> None:
+    assert report.card.judgement is not None
+    for one in report.card.judgement.horizons:
+        told = one.rank_ic_ir_interval
+        assert told is not None
+        assert f"{told.value:+.2f} ({told.low:+.2f} to {told.high:+.2f})" in html_page(report)
+
+
+def test_the_rank_ic_on_the_first_page_says_over_how_many_sessions(report: ModelReport) -> None:
+    assert "rank IC, 5 sessions" in html_page(report)
+    other = replace(report, card=replace(report.card, horizon_sessions=10))
+    assert "rank IC, 1 session<" in html_page(other)
+
+
 def test_page_and_pdf_are_the_same_twice_and_stored_under_their_hashes(report: ModelReport, tmp_path: Path) -> None:
     assert pdf_page(report).startswith(b"%PDF")
     assert store_model_report(report, tmp_path) == store_model_report(report, tmp_path)
