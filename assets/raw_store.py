@@ -50,13 +50,14 @@ class RawStore:
         session: date,
         recorded_at: datetime,
         revision: str = "",
+        pinned_until: datetime | None = None,
         is_whole_past: bool = False,
     ) -> Part | None:
         """Store what is new of a delivery as one part; None when nothing is.
 
         Rows equal to the stored version in force at their `known_at` are dropped. A contradiction whose own time is not
-        later than what is stored becomes known at `recorded_at` (`assets.row_versions`). Safe to repeat and safe to
-        run twice at once: the second finds nothing new.
+        later than what is stored, and any news a pinned session should have seen, becomes known at `recorded_at`
+        (`assets.row_versions`). Safe to repeat and safe to run twice at once: the second finds nothing new.
 
         Args:
             table: the table's contract.
@@ -64,6 +65,7 @@ class RawStore:
             session: the session whose cycle takes them in.
             recorded_at: now, from the clock, timezone-aware.
             revision: which state of the source they come from, for sources that have states (files).
+            pinned_until: cut-off of the newest session whose snapshot is pinned; None while none is.
             is_whole_past: the source tells everything it knows again, so what it returned to is a correction too.
 
         Raises:
@@ -76,7 +78,13 @@ class RawStore:
             self._adopt_orphans(table)
             stored = self._rivals(table, incoming)
             fresh = new_rows(
-                table, incoming=incoming, stored=stored, recorded_at=recorded_at, is_whole_past=is_whole_past
+                table,
+                incoming=incoming,
+                stored=stored,
+                recorded_at=recorded_at,
+                pinned_until=pinned_until,
+                retired_until=self._retired_until(table),
+                is_whole_past=is_whole_past,
             )
             if fresh.num_rows == 0:
                 return None
@@ -213,18 +221,27 @@ class RawStore:
             self._files.publish(folder / SCHEMA_FILE, lambda path: _write_parquet(empty, path))
 
     def _indexed(self, table: RawTable) -> dict[str, Part]:
+        return self._standing_and_retired(table)[0]
+
+    def _retired_until(self, table: RawTable) -> datetime | None:
+        """Return the newest instant rows that were retired had become known at; None while none were."""
+        return max((part.max_known_at for part in self._standing_and_retired(table)[1]), default=None)
+
+    def _standing_and_retired(self, table: RawTable) -> tuple[dict[str, Part], list[Part]]:
         try:
             lines = self._index(table).read_bytes().split(b"\n")
         except FileNotFoundError:
-            return {}
-        found = {}
+            return {}, []
+        standing: dict[str, Part] = {}
+        retired = []
         for line in lines:
             part = parse_line(line)
             if part is not None:
-                found[part.hash] = part
+                standing[part.hash] = part
             elif line.startswith(_RETIRED):
-                found.pop(line.removeprefix(_RETIRED).decode(errors="replace"), None)
-        return found
+                gone = standing.pop(line.removeprefix(_RETIRED).decode(errors="replace"), None)
+                retired += [gone] if gone is not None else []
+        return standing, retired
 
     def _from_footer(self, table: RawTable, part_hash: str) -> Part:
         path = self.path(table, part_hash)

@@ -1,9 +1,10 @@
 """Which rows of a delivery say something new about the facts a table already holds.
 
 A fact (a symbol's bar of a session) may have several versions, each known from its own instant on. A row that repeats
-the version in force at its `known_at` says nothing. A row that contradicts what is stored for its own time or later is
-a correction whose maker gave no time: it counts from the moment it was recorded, never earlier, because a session
-already decided could not have known it.
+the version in force at its `known_at` says nothing. Two kinds of rows come late, and count from the moment they were
+recorded, never earlier, because a session already decided could not have known them: a row that contradicts what is
+stored for its own time or later, a correction whose maker gave no time; and any row, of a new fact too, that claims to
+have been known by the cut-off of a session that was pinned without it.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -24,34 +25,52 @@ BoolArray = npt.NDArray[np.bool_]
 
 
 def new_rows(
-    table: RawTable, *, incoming: pa.Table, stored: pa.Table, recorded_at: datetime, is_whole_past: bool = False
+    table: RawTable,
+    *,
+    incoming: pa.Table,
+    stored: pa.Table,
+    recorded_at: datetime,
+    pinned_until: datetime | None = None,
+    retired_until: datetime | None = None,
+    is_whole_past: bool = False,
 ) -> pa.Table:
     """Return the incoming rows that add a fact or a version, in no particular order.
 
     Source and feed are not compared: the same values from another feed are no news. What contradicts a stored version
-    known at the same time or later gets `known_at` = `recorded_at`, or just after the newest stored version when that
-    is later still; of several such rows of one fact the one with the latest own time is believed.
+    known at the same time or later, and what was known by `pinned_until`, gets `known_at` = `recorded_at`, or just
+    after the newest stored version or `pinned_until` when that is later still. Of several versions of one fact only the
+    one with the latest own time can come late: what it superseded nobody can have known any more.
 
     Args:
         table: the contract of both tables.
         incoming: rows a source delivered.
         stored: every stored version of at least the facts the incoming rows name.
         recorded_at: when we record the delivery.
+        pinned_until: cut-off of the newest session whose snapshot is pinned; None while none is, so that a history
+            taken in for the first time keeps its times.
+        retired_until: the newest `known_at` that left the store with age; what is older and told again was known once
+            and keeps its time. None while nothing has left.
         is_whole_past: the source tells all it knows again (an edited file). Then a fact whose newest told version
             is an older stored one was taken back, and is told anew as of `recorded_at`.
     """
     if incoming.num_rows == 0:
         return incoming
+    if pinned_until is not None:
+        recorded_at = max(recorded_at, pinned_until + _TICK)
     ids = fact_ids(table, stored, incoming)
     stored_ids, incoming_ids = ids[: stored.num_rows], ids[stored.num_rows :]
     counts = np.bincount(ids)
     is_contested = counts[incoming_ids] > 1
+    is_missed = _missed(incoming, pinned_until, retired_until)
     plain = incoming.filter(pa.array(~is_contested))
+    if is_missed.any():
+        at = pc.if_else(pa.array(is_missed[~is_contested]), pa.scalar(recorded_at, INSTANT), plain.column("known_at"))
+        plain = _known_at(plain, at)
     if not is_contested.any():
         return plain
     contested = incoming.filter(pa.array(is_contested))
     rivals = stored.filter(pa.array(np.isin(stored_ids, incoming_ids[is_contested])))
-    added = _added_versions(table, contested, rivals, recorded_at)
+    added = _added_versions(table, contested, rivals, is_missed[is_contested], recorded_at)
     if is_whole_past:
         known = pa.concat_tables([rivals, added])
         added = pa.concat_tables([added, _taken_back(table, contested, known, recorded_at)])
@@ -72,10 +91,20 @@ def newest_versions(table: RawTable, rows: pa.Table) -> pa.Table:
     return ordered.filter(pa.array(np.append(ids[1:] != ids[:-1], [True])))
 
 
-def _added_versions(table: RawTable, incoming: pa.Table, stored: pa.Table, recorded_at: datetime) -> pa.Table:
+def _missed(rows: pa.Table, pinned_until: datetime | None, retired_until: datetime | None) -> BoolArray:
+    """Return which rows a pinned session would have seen, had they come in time."""
+    times = _micros(rows.column("known_at"))
+    missed = np.zeros(len(times), dtype=bool) if pinned_until is None else times <= _micro(pinned_until)
+    return missed if retired_until is None else missed & (times > _micro(retired_until))
+
+
+def _added_versions(
+    table: RawTable, incoming: pa.Table, stored: pa.Table, is_missed: BoolArray, recorded_at: datetime
+) -> pa.Table:
     is_new, is_late = _judge(table, stored, incoming)
+    is_late |= is_missed
     added = incoming.filter(pa.array(is_new & ~is_late))
-    late = incoming.filter(pa.array(is_new & is_late))
+    late = incoming.filter(pa.array(is_new & is_late & _are_newest(table, incoming)))
     if late.num_rows == 0:
         return added
     known = pa.concat_tables([stored, added])
@@ -115,6 +144,15 @@ def _judge(table: RawTable, stored: pa.Table, incoming: pa.Table) -> tuple[BoolA
     return is_new[stored.num_rows :], (times <= newest_stored[ids])[stored.num_rows :]
 
 
+def _are_newest(table: RawTable, rows: pa.Table) -> BoolArray:
+    """Return which rows no other row of the same fact has a later time than."""
+    ids, times = fact_ids(table, rows), _micros(rows.column("known_at"))
+    newest = np.full(int(ids.max()) + 1, np.iinfo(np.int64).min)
+    np.maximum.at(newest, ids, times)
+    are_newest: BoolArray = times == newest[ids]
+    return are_newest
+
+
 def _equals_previous(table: RawTable, rows: pa.Table) -> BoolArray:
     equal = np.ones(rows.num_rows - 1, dtype=bool)
     for name in table.schema.names:
@@ -131,8 +169,12 @@ def _equals_previous(table: RawTable, rows: pa.Table) -> BoolArray:
 def _stamped(late: pa.Table, known: pa.Table, recorded_at: datetime) -> pa.Table:
     newest = pc.max(known.column("known_at")).as_py()
     at = recorded_at.astimezone(UTC) if newest is None else max(recorded_at.astimezone(UTC), newest + _TICK)
-    index = late.schema.get_field_index("known_at")
-    return late.set_column(index, late.schema.field(index), pa.array([at] * late.num_rows, INSTANT))
+    return _known_at(late, pa.array([at] * late.num_rows, INSTANT))
+
+
+def _known_at(rows: pa.Table, instants: pa.Array | pa.ChunkedArray) -> pa.Table:
+    index = rows.schema.get_field_index("known_at")
+    return rows.set_column(index, rows.schema.field(index), instants)
 
 
 def fact_ids(table: RawTable, *tables: pa.Table) -> IntArray:
@@ -157,6 +199,11 @@ def fact_ids(table: RawTable, *tables: pa.Table) -> IntArray:
 def _renumbered(ids: IntArray) -> IntArray:
     _, numbers = np.unique(ids, return_inverse=True)
     return numbers.astype(np.int64)
+
+
+def _micro(instant: datetime) -> int:
+    micro: int = pa.scalar(instant, INSTANT).cast(pa.int64()).as_py()
+    return micro
 
 
 def _micros(column: pa.ChunkedArray) -> IntArray:

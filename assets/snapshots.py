@@ -79,6 +79,20 @@ class SnapshotStore:
             )
         return snapshot
 
+    def newest_cut_off(self) -> datetime | None:
+        """Return the cut-off of the newest session with a pin; None while none has one.
+
+        A pin that lists no part at all does not count: nothing can have been decided on it.
+
+        Raises:
+            CorruptArtifact: the newest pin does not have the hash it states.
+        """
+        for path in sorted(self._root.glob("????-??-??.json"), reverse=True):
+            newest = self.pinned(date.fromisoformat(path.stem))
+            if any(hashes for _, hashes in newest.parts):
+                return newest.as_of
+        return None
+
     def _path(self, session: date) -> Path:
         return self._root / f"{session.isoformat()}.json"
 

@@ -57,11 +57,13 @@ def take_in(
     session: date,
     recorded_at: datetime,
     calendar: TradingCalendar,
+    pinned_until: datetime | None = None,
 ) -> Intake:
     """Store everything new of one table that was known at a session's cut-off.
 
     A source whose past may have changed since the last intake (an edited file) is read from its beginning again; what
-    it repeats is dropped, what it contradicts becomes known at `recorded_at`.
+    it repeats is dropped, what it contradicts becomes known at `recorded_at`. So does what comes too late for a session
+    that is pinned: its cut-off is `pinned_until`, None while nothing is pinned.
 
     Raises:
         DataError: the source broke its contract, or the session lies before the source's first.
@@ -82,7 +84,13 @@ def take_in(
         offered += rows.num_rows
         told_by |= set(pc.unique(rows.column("source")).to_pylist())
         part = store.append(
-            table, rows, session=until, recorded_at=recorded_at, revision=revision, is_whole_past=is_revised
+            table,
+            rows,
+            session=until,
+            recorded_at=recorded_at,
+            revision=revision,
+            pinned_until=pinned_until,
+            is_whole_past=is_revised,
         )
         parts += [part] if part is not None else []
     return Intake(

@@ -41,19 +41,28 @@ _DESCRIPTIONS = {
     partitions_def=SESSIONS,
     name="raw_tables",
 )
-def raw_tables(
+def raw_tables(  # noqa: PLR0917 - Dagster hands resources over by name
     context: dg.AssetExecutionContext,
     sources: dg.ResourceParam[MarketSources],
     raw_store: dg.ResourceParam[RawStore],
+    snapshots: dg.ResourceParam[SnapshotStore],
     clock: dg.ResourceParam[Clock],
     tape_root: dg.ResourceParam[Path],
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Everything new of each raw table up to the session's cut-off, and the tapes of its trading."""
     session, calendar = date.fromisoformat(context.partition_key), TradingCalendar.shipped()
+    pinned_until = snapshots.newest_cut_off()
     chosen = [table for table in schemas.ALL if dg.AssetKey(table.key) in context.selected_asset_keys]
     for table in chosen:
         taking = partial(
-            take_in, sources, raw_store, table, session=session, recorded_at=clock.now(), calendar=calendar
+            take_in,
+            sources,
+            raw_store,
+            table,
+            session=session,
+            recorded_at=clock.now(),
+            calendar=calendar,
+            pinned_until=pinned_until,
         )
         intake = last_good(table, raw_store, taking)
         if isinstance(intake, str):

@@ -2,7 +2,8 @@
 
 Prices, splits and listings stop it: nothing may be decided without them. Every other table keeps what it had, and the
 gate judges how old that is (`max_news_silence_sessions` and its like); what was missed is asked for with the next
-session that answers. Refused keys and answers that cannot be read are never passed over: a person must look.
+session that answers, and known from then. Refused keys and answers that cannot be read are never passed over: a person
+must look.
 """
 
 from collections.abc import Callable

@@ -46,8 +46,22 @@ def closes(store: RawStore, as_of: datetime = NOW + timedelta(days=365)) -> list
     return store.read(DAILY_BARS, as_of=as_of, columns=["close_usd"]).column("close_usd").to_pylist()
 
 
-def put(store: RawStore, *rows: dict[str, object], session: date = MONDAY, recorded_at: datetime = NOW):
-    return store.append(DAILY_BARS, bars(*rows), session=session, recorded_at=recorded_at)
+def put(
+    store: RawStore,
+    *rows: dict[str, object],
+    session: date = MONDAY,
+    recorded_at: datetime = NOW,
+    pinned_until: datetime | None = None,
+    is_whole_past: bool = False,
+):
+    return store.append(
+        DAILY_BARS,
+        bars(*rows),
+        session=session,
+        recorded_at=recorded_at,
+        pinned_until=pinned_until,
+        is_whole_past=is_whole_past,
+    )
 
 
 def test_a_part_is_named_by_what_its_rows_say_in_any_order(tmp_path: Path) -> None:
@@ -128,6 +142,64 @@ def test_a_whole_past_that_returns_to_an_older_value_takes_the_newer_back(tmp_pa
     part = store.append(DAILY_BARS, whole, session=TUESDAY, recorded_at=later, is_whole_past=True)
     assert (part.rows, part.min_known_at) == (1, later)
     assert store.append(DAILY_BARS, whole, session=TUESDAY, recorded_at=later, is_whole_past=True) is None
+
+
+def test_a_fact_told_after_a_session_was_pinned_without_it_counts_from_its_recording(tmp_path: Path) -> None:
+    store = RawStore(tmp_path)
+    put(store, bar("AAA"))
+    part = put(store, bar("BBB"), pinned_until=CALENDAR.as_of(MONDAY))
+    assert part.min_known_at == NOW
+    assert put(store, bar("BBB"), recorded_at=NOW + timedelta(days=1), pinned_until=NOW) is None
+    assert closes(store, as_of=CALENDAR.as_of(MONDAY)) == [Decimal("10.50")]
+
+
+def test_a_fact_told_before_its_session_is_pinned_keeps_its_own_time(tmp_path: Path) -> None:
+    store = RawStore(tmp_path)
+    part = put(store, bar(session=TUESDAY), pinned_until=CALENDAR.as_of(MONDAY))
+    assert part.min_known_at == CALENDAR.bars_known_at(TUESDAY)
+
+
+def test_what_is_recorded_by_a_clock_behind_a_pinned_session_is_known_just_after_its_cut_off(tmp_path: Path) -> None:
+    cut_off = CALENDAR.as_of(TUESDAY)
+    store = RawStore(tmp_path)
+    put(store, bar("AAA"))
+    late = put(store, bar("BBB"), recorded_at=cut_off, pinned_until=cut_off)
+    corrected = put(store, bar("AAA", close="10.60"), recorded_at=cut_off, pinned_until=cut_off)
+    assert late.min_known_at == cut_off + timedelta(microseconds=1)
+    assert corrected.min_known_at > cut_off
+
+
+def test_a_version_with_a_time_a_pinned_session_has_passed_counts_from_its_recording(tmp_path: Path) -> None:
+    store = RawStore(tmp_path)
+    put(store, bar(close="10.50"))
+    corrected = bar(close="10.60", known_at=CALENDAR.bars_known_at(TUESDAY))
+    assert put(store, corrected, pinned_until=CALENDAR.as_of(TUESDAY)).min_known_at == NOW
+
+
+def test_of_versions_that_all_come_late_only_the_newest_is_known(tmp_path: Path) -> None:
+    store, cut_off = RawStore(tmp_path), CALENDAR.as_of(TUESDAY)
+    told = bar(close="10.50"), bar(close="10.60", known_at=CALENDAR.bars_known_at(TUESDAY))
+    put(store, *told, pinned_until=cut_off, is_whole_past=True)
+    later = NOW + timedelta(days=1)
+    assert put(store, *told, recorded_at=later, pinned_until=NOW, is_whole_past=True) is None
+    assert closes(store) == [Decimal("10.60")]
+
+
+def test_a_late_version_that_the_same_delivery_supersedes_in_time_is_never_known(tmp_path: Path) -> None:
+    store, cut_off = RawStore(tmp_path), CALENDAR.as_of(MONDAY)
+    told = bar(close="10.50"), bar(close="10.60", known_at=CALENDAR.bars_known_at(TUESDAY))
+    put(store, *told, pinned_until=cut_off, is_whole_past=True)
+    later = NOW + timedelta(days=1)
+    assert put(store, *told, recorded_at=later, pinned_until=NOW, is_whole_past=True) is None
+    assert closes(store) == [Decimal("10.60")]
+
+
+def test_rows_that_were_retired_keep_their_time_when_they_are_told_again(tmp_path: Path) -> None:
+    store = RawStore(tmp_path)
+    part = put(store, bar())
+    store.retire(DAILY_BARS, part.hash)
+    again = put(store, bar(), recorded_at=NOW + timedelta(days=1), pinned_until=NOW, is_whole_past=True)
+    assert again.min_known_at == CALENDAR.bars_known_at(MONDAY)
 
 
 def test_reading_an_empty_table_gives_its_columns(tmp_path: Path) -> None:

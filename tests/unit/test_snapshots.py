@@ -1,6 +1,7 @@
 """Pinned snapshots: the newest pin wins, a missing one is named, a changed one is caught."""
 
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,20 @@ def test_another_part_gives_another_hash() -> None:
 def test_a_session_without_a_pin_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="materialize raw/snapshot"):
         SnapshotStore(tmp_path).pinned(SESSION)
+
+
+def test_the_newest_cut_off_is_that_of_the_newest_session_with_a_pin(tmp_path: Path) -> None:
+    store = SnapshotStore(tmp_path)
+    assert store.newest_cut_off() is None
+    later, earlier = AS_OF + timedelta(days=1), AS_OF - timedelta(days=3)
+    store.pin(replace(snapshot("aa"), session=later.date(), as_of=later))
+    store.pin(replace(snapshot("aa"), session=earlier.date(), as_of=earlier))
+    assert store.newest_cut_off() == later
+
+
+def test_a_pin_that_lists_no_part_is_no_newest_cut_off(tmp_path: Path) -> None:
+    SnapshotStore(tmp_path).pin(snapshot())
+    assert SnapshotStore(tmp_path).newest_cut_off() is None
 
 
 def test_a_changed_pin_is_caught(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from assets.ingest.alpaca_data import AlpacaData, alpaca_sources
 from assets.ingest.collect import take_in
 from assets.raw_store import RawStore
-from assets.schemas import DAILY_BARS
+from assets.schemas import CORPORATE_ACTIONS, DAILY_BARS
 from execution.brokers.memory_tape import MemoryTape
 from execution.brokers.tape import TapeRow
 from execution.domain.errors import AccessDenied, DataError, SettingsRefused, VenueUnavailable
@@ -214,6 +214,26 @@ def test_a_split_that_is_told_late_changes_the_revision(tmp_path: Path, clock: M
         assert read.revision("corporate_actions") != before
         [action] = read.corporate_actions(after=None, upto=clock.now()).to_pylist()
     assert (action["action"], action["value"], action["known_at"]) == ("split", 3, CALENDAR.opens_at(SILENT))
+
+
+def test_a_split_that_is_told_late_is_known_from_its_recording(tmp_path: Path, clock: ManualClock) -> None:
+    tape, store, following = MemoryTape(rows()), RawStore(tmp_path / "raw"), CALENDAR.next(SILENT)
+    with telling(tape, clock) as venue:
+        sources = alpaca_sources(adapter(venue, tmp_path, clock, symbols=("AAA", "BBB")))
+        for session, pinned_until in ((SILENT, None), (following, CALENDAR.as_of(SILENT))):
+            clock.move_to(CALENDAR.as_of(session))
+            take_in(
+                sources,
+                store,
+                CORPORATE_ACTIONS,
+                session=session,
+                recorded_at=clock.now(),
+                calendar=CALENDAR,
+                pinned_until=pinned_until,
+            )
+            tape._sessions[SILENT]["AAA"] = a_bar(SILENT, "AAA", split_ratio="3")
+    [action] = store.read(CORPORATE_ACTIONS, as_of=CALENDAR.as_of(LAST)).to_pylist()
+    assert (action["ex_session"], action["known_at"]) == (SILENT, CALENDAR.as_of(following))
 
 
 def test_case_60_a_headline_that_changes_is_known_a_minute_after_its_change(tmp_path: Path, clock: ManualClock) -> None:

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from assets import schemas
@@ -59,6 +60,20 @@ def test_headlines_that_do_not_come_leave_the_last_good_ones_and_are_caught_up(t
     asked(store, WEDNESDAY, SOURCES)
     asked(whole, WEDNESDAY, SOURCES)
     assert stored(store) == stored(whole) != before
+
+
+def test_headlines_caught_up_after_a_session_was_pinned_without_them_count_from_then(tmp_path: Path) -> None:
+    store, pinned_until = RawStore(tmp_path), CALENDAR.as_of(TUESDAY)
+    asked(store, MONDAY, SOURCES)
+    asked(store, TUESDAY, replace(SOURCES, news=Away(VenueUnavailable("503"))))
+    before = store.read(schemas.NEWS, as_of=pinned_until)
+    at = CALENDAR.as_of(WEDNESDAY)
+    take_in(
+        SOURCES, store, schemas.NEWS, session=WEDNESDAY, recorded_at=at, calendar=CALENDAR, pinned_until=pinned_until
+    )
+    assert store.read(schemas.NEWS, as_of=pinned_until) == before
+    late = store.read(schemas.NEWS, as_of=at, only=pc.field("known_at") == at)
+    assert pc.min(late.column("published_at")).as_py() < pinned_until
 
 
 def test_prices_that_do_not_come_stop_the_day(tmp_path: Path) -> None:

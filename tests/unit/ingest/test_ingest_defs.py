@@ -1,15 +1,20 @@
 """The face of ingest: it materializes what it was asked for, and says what it took in."""
 
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
 import dagster as dg
+import pyarrow.compute as pc
 
 from assets import keys
 from assets.ingest.defs import DEFINITIONS, raw_tables, snapshot
+from assets.ingest.files_settings import FilesSourceSettings
+from assets.ingest.files_source import FilesSource
 from assets.ingest.simulated_market import SimulatedMarket, SimulatedMarketSettings
-from assets.ingest.sources import simulated_sources
+from assets.ingest.sources import MarketSources, files_sources, simulated_sources
 from assets.raw_store import RawStore
+from assets.schemas import CORPORATE_ACTIONS, DAILY_BARS
 from assets.snapshots import SnapshotStore
 from execution.brokers.tape import Tape
 from execution.trading_calendar import TradingCalendar
@@ -17,27 +22,43 @@ from execution.trading_calendar import TradingCalendar
 SESSION = date(2022, 2, 15)
 
 
+CALENDAR = TradingCalendar.shipped()
+
+
+@dataclass(frozen=True)
 class StoppedClock:
+    session: date
+
     def now(self) -> datetime:
-        return TradingCalendar.shipped().as_of(SESSION)
+        return CALENDAR.as_of(self.session)
 
     def monotonic_seconds(self) -> float:
         return 0.0
 
 
-def run(home: Path, selection: list[dg.AssetKey] | None = None) -> dg.ExecuteInProcessResult:
+def simulated() -> MarketSources:
     market = SimulatedMarket(
         SimulatedMarketSettings(symbols=5, first_session=date(2022, 1, 3), last_session=date(2022, 3, 1))
     )
+    return simulated_sources(market)
+
+
+def run(
+    home: Path,
+    selection: list[dg.AssetKey] | None = None,
+    *,
+    session: date = SESSION,
+    sources: MarketSources | None = None,
+) -> dg.ExecuteInProcessResult:
     return dg.materialize(
         [raw_tables, snapshot],
-        partition_key=SESSION.isoformat(),
+        partition_key=session.isoformat(),
         selection=selection,
         resources={
-            "sources": simulated_sources(market),
+            "sources": sources or simulated(),
             "raw_store": RawStore(home / "raw"),
             "snapshots": SnapshotStore(home / "snapshots"),
-            "clock": StoppedClock(),
+            "clock": StoppedClock(session),
             "tape_root": home / "tape",
         },
     )
@@ -64,6 +85,56 @@ def test_a_materialization_says_rows_hashes_and_that_the_market_is_made(tmp_path
     assert metadata["rows"].value > 0
     assert metadata["synthetic"].value is True
     assert len(metadata["parts"].value) == 1
+
+
+def files_with(folder: Path, *splits: str) -> MarketSources:
+    days = CALENDAR.between(date(2022, 2, 1), date(2022, 3, 1))
+    bars = [f"{symbol},{day},10,100" for day in days for symbol in ("AAA", "BBB")]
+    (folder / "bars.csv").write_text("\n".join(["s,d,p,v", *bars]))
+    (folder / "splits.csv").write_text("\n".join(["s,d,a,x", *splits]))
+    price = dict.fromkeys(("open_usd", "high_usd", "low_usd", "close_usd"), "p")
+    tables = {
+        "daily_bars": [
+            {"file": "bars.csv", "columns": {"symbol": "s", "session": "d", "volume_shares": "v", **price}},
+        ],
+        "corporate_actions": [
+            {"file": "splits.csv", "columns": {"symbol": "s", "ex_session": "d", "action": "a", "value": "x"}},
+        ],
+    }
+    return files_sources(FilesSource(FilesSourceSettings.model_validate({"folder": folder, "tables": tables})))
+
+
+def test_a_split_written_down_after_its_session_was_pinned_changes_nothing_before_it_was_recorded(
+    tmp_path: Path,
+) -> None:
+    known, missed = "AAA,2022-02-10,split,2", "BBB,2022-02-10,split,2"
+    run(tmp_path, sources=files_with(tmp_path, known))
+    before = RawStore(tmp_path / "raw").read(CORPORATE_ACTIONS, as_of=CALENDAR.as_of(SESSION))
+    following = CALENDAR.next(SESSION)
+    run(tmp_path, session=following, sources=files_with(tmp_path, known, missed))
+    store = RawStore(tmp_path / "raw")
+    assert store.read(CORPORATE_ACTIONS, as_of=CALENDAR.as_of(SESSION)) == before
+    actions = store.read(CORPORATE_ACTIONS, as_of=CALENDAR.as_of(following)).to_pylist()
+    assert {row["symbol"]: row["known_at"] for row in actions} == {
+        "AAA": CALENDAR.opens_at(date(2022, 2, 10)),
+        "BBB": CALENDAR.as_of(following),
+    }
+    bars = store.read(DAILY_BARS, as_of=CALENDAR.as_of(following))
+    assert pc.max(bars.column("known_at")).as_py() == CALENDAR.bars_known_at(following)
+
+
+def test_a_session_materialized_again_takes_in_nothing_it_was_not_pinned_with(tmp_path: Path) -> None:
+    run(tmp_path, sources=files_with(tmp_path, "AAA,2022-02-10,split,2"))
+    pinned = SnapshotStore(tmp_path / "snapshots").pinned(SESSION)
+    run(tmp_path, sources=files_with(tmp_path, "AAA,2022-02-10,split,2", "BBB,2022-02-10,split,2"))
+    assert SnapshotStore(tmp_path / "snapshots").pinned(SESSION) == pinned
+
+
+def test_a_pin_of_an_empty_home_makes_no_history_late(tmp_path: Path) -> None:
+    run(tmp_path, [dg.AssetKey(keys.RAW_SNAPSHOT)])
+    run(tmp_path, sources=files_with(tmp_path, "AAA,2022-02-10,split,2"))
+    (action,) = RawStore(tmp_path / "raw").read(CORPORATE_ACTIONS, as_of=CALENDAR.as_of(SESSION)).to_pylist()
+    assert action["known_at"] == CALENDAR.opens_at(date(2022, 2, 10))
 
 
 def test_the_snapshot_depends_on_every_raw_table() -> None:
