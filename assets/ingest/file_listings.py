@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from assets import schemas
 from assets.ingest.columns import contract_rows, days, instants
 from assets.ingest.known_times import KnownTimes
+from assets.ingest.listings_of_bars import SILENT_SESSIONS
 from assets.schemas import RawTable
 
 
@@ -21,9 +22,10 @@ def derived_securities(
 ) -> pa.Table:
     """Return listings as the bars show them, with names and sectors where a file describes them.
 
-    A symbol is listed with its first bar and known from that session's open on. When its last bar comes before the
-    data's last session it is delisted with that bar, known when the next session's bars came without it. Symbols
-    without a bar are no securities of this market.
+    A symbol is listed with its first bar and known from that session's open on. When it has had no bar for ten sessions
+    it is delisted with its last one, known when the tenth session's bars came without it: a missing bar is no end of a
+    listing, and a file that lacks its newest bars is found by the gate. Symbols without a bar are no securities of this
+    market.
 
     Args:
         bars: rows of `raw/daily_bars`.
@@ -35,7 +37,7 @@ def derived_securities(
     spans = bars.group_by("symbol").aggregate([("session", "min"), ("session", "max")]).sort_by("symbol")
     symbols, first = spans.column("symbol").combine_chunks(), spans.column("session_min").to_numpy()
     final = spans.column("session_max").to_numpy()
-    gone = np.flatnonzero(final < np.datetime64(last))
+    gone = np.flatnonzero(known.sessions_after(final, until=last) >= SILENT_SESSIONS)
     order = np.append(np.arange(len(symbols)), gone)
     left = np.full(len(order), np.datetime64("NaT"), dtype="datetime64[D]")
     left[len(symbols) :] = final[gone]
@@ -45,7 +47,7 @@ def derived_securities(
         "listed_session": days(first[order].astype("datetime64[D]")),
         "delisted_session": days(left),
     }
-    missed = known.at_next_close(final[gone].astype("datetime64[D]"))
+    missed = known.after_closes(final[gone].astype("datetime64[D]"), SILENT_SESSIONS)
     when = np.append(known.at_open(first.astype("datetime64[D]")), missed)
     feed = "bars" if described is None else "bars and securities/assumed"
     return contract_rows(schemas.SECURITIES, columns, source=source, feed=feed, known_at=when)

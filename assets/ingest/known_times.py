@@ -39,9 +39,14 @@ class KnownTimes:
         """Return the open of the first session after each day: for dates without a time of day."""
         return self._opens[self._inside(np.searchsorted(self._days, days, side="right"))]
 
-    def at_next_close(self, sessions: Days) -> Ints:
-        """Return 15 minutes after the close of the session after each day."""
-        return self._bars_known[self._inside(np.searchsorted(self._days, sessions, side="right"))]
+    def after_closes(self, sessions: Days, count: int) -> Ints:
+        """Return 15 minutes after the close of the session that comes a count of sessions after each."""
+        return self._bars_known[self._inside(np.searchsorted(self._days, sessions, side="right") + count - 1)]
+
+    def sessions_after(self, sessions: Days, *, until: date) -> Ints:
+        """Return how many sessions come after each, up to and with a day."""
+        end = np.searchsorted(self._days, np.datetime64(until), side="right")
+        return np.asarray(end - np.searchsorted(self._days, sessions, side="right"), dtype=np.int64)
 
     def sessions_before(self, instants: Ints, sessions: int) -> Ints:
         """Return the open of the session some sessions before the one each instant falls in or precedes."""

@@ -72,11 +72,23 @@ def test_a_symbol_is_listed_from_its_first_bar_and_not_known_before(tmp_path: Pa
     assert listings["BBB"]["sector"] is None
 
 
-def test_a_symbol_whose_bars_end_early_is_delisted_when_the_next_bar_fails_to_come(tmp_path: Path) -> None:
-    source = market(tmp_path, "AAA,2024-03-04,10,100\nBBB,2024-03-04,10,100\nAAA,2024-03-05,10,100\n")
-    rows = [row for row in source.securities(after=None, upto=END).to_pylist() if row["symbol"] == "BBB"]
-    assert [row["delisted_session"] for row in rows] == [None, MONDAY]
-    assert rows[1]["known_at"] == CALENDAR.bars_known_at(TUESDAY)
+def delistings(folder: Path, silent_sessions: int) -> list[tuple[date | None, datetime]]:
+    """Return what is told of a symbol with one bar in a market that went on for some sessions without it."""
+    days = [MONDAY, *(CALENDAR.offset(MONDAY, number + 1) for number in range(silent_sessions))]
+    source = market(folder, "BBB,2024-03-04,10,100\n" + "".join(f"AAA,{day},10,100\n" for day in days))
+    rows = source.securities(after=None, upto=END).to_pylist()
+    return [(row["delisted_session"], row["known_at"]) for row in rows if row["symbol"] == "BBB"]
+
+
+def test_a_symbol_whose_bars_end_early_is_delisted_after_ten_silent_sessions(tmp_path: Path) -> None:
+    assert delistings(tmp_path, 12) == [
+        (None, CALENDAR.opens_at(MONDAY)),
+        (MONDAY, CALENDAR.bars_known_at(CALENDAR.offset(MONDAY, 10))),
+    ]
+
+
+def test_a_symbol_that_is_silent_for_fewer_sessions_is_missed_and_not_delisted(tmp_path: Path) -> None:
+    assert delistings(tmp_path, 9) == [(None, CALENDAR.opens_at(MONDAY))]
 
 
 def test_the_last_bar_of_a_delisted_symbol_is_its_last_on_the_tape(tmp_path: Path) -> None:
