@@ -80,7 +80,28 @@ def _dates(cells: pa.Array, form: CellForm) -> pa.Array:
     if form.date_format is None:
         return _cast(written, pa.date32(), "a date such as 2016-06-30 (or set date_format)", form)
     expected, pattern = f"a date like {form.date_format}", form.date_format
-    return _tried(written, lambda part: pc.strptime(part, format=pattern, unit="s").cast(pa.date32()), expected, form)
+    return _tried(written, lambda part: _days_written(part, pattern), expected, form)
+
+
+def _days_written(cells: pa.Array, pattern: str) -> pa.Array:
+    """Return days written in a form; a day its month does not have is none.
+
+    Raises:
+        ArrowInvalid: a cell is no such day.
+    """
+    encoded = cells.dictionary_encode()
+    written = encoded.dictionary
+    found = pc.strptime(written, format=pattern, unit="s")
+    # 31 February is read as 2 March: written back, its numbers are others. Zeros in front and names may differ.
+    if pc.any(pc.not_equal(_numbers_in(written), _numbers_in(pc.strftime(found, format=pattern)))).as_py():
+        raise pa.ArrowInvalid("a day the calendar does not have")
+    return found.cast(pa.date32()).take(encoded.indices)
+
+
+def _numbers_in(texts: pa.Array) -> pa.Array:
+    """Return the numbers of each text in their order, without zeros in front."""
+    short = pc.replace_substring_regex(texts, r"(^|\D)0+(\d)", r"\1\2")
+    return pc.utf8_trim_whitespace(pc.replace_substring_regex(short, r"\D+", " "))
 
 
 def _instants(cells: pa.Array, form: CellForm) -> pa.Array:

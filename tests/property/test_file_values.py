@@ -38,6 +38,35 @@ def test_a_day_written_in_any_stated_form_comes_back(days: list[date]) -> None:
         assert typed(pa.array(cells), DAY, stated).to_pylist() == days
 
 
+@pytest.mark.parametrize(
+    ("pattern", "cell"),
+    [
+        ("%m/%d/%Y", "02/31/2016"),
+        ("%m/%d/%Y", "2/30/2015"),
+        ("%Y%m%d", "20150229"),
+        ("%d-%b-%Y", "31-Apr-2016"),
+        ("%Y-%j", "2015-366"),
+    ],
+)
+def test_a_day_the_calendar_does_not_have_is_named_by_its_row(pattern: str, cell: str) -> None:
+    good = date(2016, 3, 2).strftime(pattern)
+    stated = CellForm(file="f.csv", column="c", rows=pa.array([1, 2, 3]), date_format=pattern)
+    with pytest.raises(BadSourceFile, match=rf"row 2, column c: found '{cell}', expected a date like {pattern}"):
+        typed(pa.array([good, cell, good]), DAY, stated)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "cell"),
+    [("%m/%d/%Y", "2/3/2016"), ("%d-%b-%Y", "3-FEB-2016"), ("%d %B %Y", "03 Feb 2016"), ("%d.%m.%y", "3.2.16")],
+)
+def test_a_day_written_shorter_than_its_form_is_read(pattern: str, cell: str) -> None:
+    stated = CellForm(file="f.csv", column="c", rows=pa.array([1, 2]), date_format=pattern)
+    assert typed(pa.array([cell, None]), DAY.with_nullable(nullable=True), stated).to_pylist() == [
+        date(2016, 2, 3),
+        None,
+    ]
+
+
 @QUICK
 @given(st.lists(st.integers(0, 2**50), min_size=1, max_size=20))
 def test_whole_shares_come_back_from_text_and_from_floats(shares: list[int]) -> None:
