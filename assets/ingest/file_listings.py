@@ -65,24 +65,33 @@ def _described(symbols: pa.Array, described: pa.Table | None) -> dict[str, pa.Ar
 def versions_of_intervals(table: RawTable, rows: pa.Table, known: KnownTimes, *, start: date) -> pa.Table:
     """Return membership or watchlist rows as versions: joined, open-ended; and later, where it ended, with its end.
 
-    Intervals that ended by the data's start are left out; those that began before it are known from its start.
+    Intervals that ended by the data's start are left out; those that began before it are known from its start. An end
+    is known from the open of the first session out, or from when the interval was told, whichever is later; where the
+    interval was told after its end, nobody ever knew it without.
 
     Args:
         table: the contract.
-        rows: intervals with `from_session` and `to_session`, known at the open of the first.
+        rows: intervals with `from_session` and `to_session`, known at the open of the first or when they were told.
         known: the calendar's rules.
         start: first session of the data.
     """
     over = pc.fill_null(pc.less_equal(rows.column("to_session"), pa.scalar(start, pa.date32())), False)  # noqa: FBT003 - by position only
     rows = rows.filter(pc.invert(over))
+    return _begun_and_ended(rows, "to_session", known, start=start).cast(table.schema)
+
+
+def _begun_and_ended(rows: pa.Table, end: str, known: KnownTimes, *, start: date) -> pa.Table:
     begin = known.at_open(np.array([start], dtype="datetime64[D]"))
-    joined = _with(rows, "to_session", pa.nulls(rows.num_rows, pa.date32()))
-    since = np.maximum(joined.column("known_at").cast(pa.int64()).to_numpy(), begin)
-    joined = _with(joined, "known_at", instants(since))
-    ended = rows.filter(pc.is_valid(rows.column("to_session")))
-    until = ended.column("to_session").to_numpy().astype("datetime64[D]")
-    ended = _with(ended, "known_at", instants(known.at_open(until)))
-    return pa.concat_tables([joined, ended]).cast(table.schema)
+    since = np.maximum(rows.column("known_at").cast(pa.int64()).to_numpy(), begin)
+    has_end = rows.column(end).is_valid().to_numpy()
+    until = rows.column(end).to_numpy().astype("datetime64[D]")
+    out = np.where(has_end, np.maximum(known.at_open(until), since), np.iinfo(np.int64).max)
+    is_begun = pa.array(since < out)
+    begun = _with(rows, end, pa.nulls(rows.num_rows, pa.date32()))
+    begun = _with(begun, "known_at", instants(since)).filter(is_begun)
+    ended = rows.filter(pa.array(has_end))
+    ended = _with(ended, "known_at", instants(out[has_end]))
+    return pa.concat_tables([begun, ended])
 
 
 def _with(rows: pa.Table, name: str, values: pa.Array) -> pa.Table:

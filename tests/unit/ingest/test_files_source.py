@@ -213,6 +213,20 @@ def test_a_member_that_left_is_first_told_without_its_end(tmp_path: Path) -> Non
     assert "OLD" not in {row["symbol"] for row in rows}
 
 
+def test_a_membership_told_after_its_end_is_told_with_it(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text(
+        "s,a,b,k\nAAA,2024-03-04,2024-03-05,2024-03-05\nBBB,2024-03-04,2024-03-06,2024-03-04\n"
+    )
+    columns = {"symbol": "s", "from_session": "a", "to_session": "b", "known_date": "k"}
+    spec = {"file": "m.csv", "columns": columns, "constants": {"index_name": "big"}}
+    rows = market(tmp_path, membership=[spec]).membership(after=None, upto=END).to_pylist()
+    assert [(row["symbol"], row["to_session"], row["known_at"]) for row in rows] == [
+        ("BBB", None, CALENDAR.opens_at(TUESDAY)),
+        ("AAA", TUESDAY, CALENDAR.opens_at(WEDNESDAY)),
+        ("BBB", WEDNESDAY, CALENDAR.opens_at(WEDNESDAY)),
+    ]
+
+
 def test_rows_outside_the_stated_span_are_left_out(tmp_path: Path) -> None:
     market(tmp_path)
     settings = {"folder": tmp_path, "tables": {"daily_bars": [BARS]}, "first_session": TUESDAY, "last_session": TUESDAY}
