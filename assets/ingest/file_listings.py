@@ -4,6 +4,7 @@ A folder of prices knows when a symbol first and last traded; that is its listin
 from and a to is two facts known at two times: joining, and leaving.
 """
 
+from collections.abc import Callable
 from datetime import date
 
 import numpy as np
@@ -14,6 +15,7 @@ from assets import schemas
 from assets.ingest.columns import contract_rows, days, instants
 from assets.ingest.known_times import KnownTimes
 from assets.ingest.listings_of_bars import SILENT_SESSIONS
+from assets.ingest.simulation.draws import Days, Ints
 from assets.schemas import RawTable
 
 
@@ -77,15 +79,30 @@ def versions_of_intervals(table: RawTable, rows: pa.Table, known: KnownTimes, *,
     """
     over = pc.fill_null(pc.less_equal(rows.column("to_session"), pa.scalar(start, pa.date32())), False)  # noqa: FBT003 - by position only
     rows = rows.filter(pc.invert(over))
-    return _begun_and_ended(rows, "to_session", known, start=start).cast(table.schema)
+    return _begun_and_ended(rows, "to_session", known.at_open, known, start=start).cast(table.schema)
 
 
-def _begun_and_ended(rows: pa.Table, end: str, known: KnownTimes, *, start: date) -> pa.Table:
+def versions_of_listings(rows: pa.Table, known: KnownTimes, *, start: date) -> pa.Table:
+    """Return listings a file tells as versions: listed; and later, with its last session, where it is delisted.
+
+    A delisting is known from the close of the last session, or from when the row was told, whichever is later.
+
+    Args:
+        rows: listings with `listed_session` and `delisted_session`, known at their open or when they were told.
+        known: the calendar's rules.
+        start: first session of the data; nothing is known before it.
+    """
+    return _begun_and_ended(rows, "delisted_session", known.after_close, known, start=start)
+
+
+def _begun_and_ended(
+    rows: pa.Table, end: str, known_end: Callable[[Days], Ints], known: KnownTimes, *, start: date
+) -> pa.Table:
     begin = known.at_open(np.array([start], dtype="datetime64[D]"))
     since = np.maximum(rows.column("known_at").cast(pa.int64()).to_numpy(), begin)
     has_end = rows.column(end).is_valid().to_numpy()
     until = rows.column(end).to_numpy().astype("datetime64[D]")
-    out = np.where(has_end, np.maximum(known.at_open(until), since), np.iinfo(np.int64).max)
+    out = np.where(has_end, np.maximum(known_end(until), since), np.iinfo(np.int64).max)
     is_begun = pa.array(since < out)
     begun = _with(rows, end, pa.nulls(rows.num_rows, pa.date32()))
     begun = _with(begun, "known_at", instants(since)).filter(is_begun)

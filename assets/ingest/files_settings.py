@@ -7,10 +7,12 @@ and `known_date` (only a day: known at the next session's open). Without either 
     daily_bars, indices        15 minutes after the session's close
     corporate_actions          the open of the ex-session
     news                       one minute after publication
-    securities                 the listing's open; dateless attributes from the start of the data (assumed)
+    securities                 the listing's open, with its dateless attributes (assumed); a delisting the last close
     membership, watchlists     the open of the first session in, and of the first session out
     events                     21 sessions ahead of the event (assumed)
     filings                    none: map one, or state `assumed_lag_days` after the period's end
+
+An end is never known before its day, nor before its row was told.
 
 Where the instant is assumed and not told, the row's feed ends in `/assumed`, so that pages can say so.
 """

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from assets import schemas
 from assets.ingest.columns import known_between
-from assets.ingest.file_listings import derived_securities, versions_of_intervals
+from assets.ingest.file_listings import derived_securities, versions_of_intervals, versions_of_listings
 from assets.ingest.file_reading import FileLimits, bad_file, file_digest, located
 from assets.ingest.file_rules import Refusal, repeated
 from assets.ingest.file_table import FileContext, FileRows, file_rows
@@ -192,6 +192,8 @@ class FilesSource:
             return table.schema.empty_table(), ()
         if table.name in _INTERVALS:
             rows = versions_of_intervals(table, rows, self._known, start=self.first_session)
+        if table == schemas.SECURITIES:
+            rows = versions_of_listings(rows, self._known, start=self.first_session)
         return rows.cast(table.schema), refusals
 
     def _context(self, table: RawTable) -> FileContext:

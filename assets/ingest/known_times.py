@@ -96,6 +96,8 @@ def known_at(
             return known.sessions_before(_micros(values["scheduled_at"]), EVENTS_KNOWN_SESSIONS_AHEAD), True
         case "filings":
             return known.at_next_open(_days(values["period_end"]) + np.timedelta64(lag_days or 0, "D")), True
+        case "securities" if "listed_session" in values:
+            return known.at_open(_days(values["listed_session"])), True
         case _:
             return known.at_open(np.full(len(values["symbol"]), start, dtype="datetime64[D]")), True
 

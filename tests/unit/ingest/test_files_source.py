@@ -105,6 +105,19 @@ def test_sectors_come_from_a_file_and_say_that_their_time_is_assumed(tmp_path: P
     assert rows[0]["feed"].endswith("/assumed")
 
 
+def test_a_listing_in_a_file_is_known_from_its_open_and_its_end_from_the_last_close(tmp_path: Path) -> None:
+    (tmp_path / "names.csv").write_text("s,a,b\nAAA,2001-01-02,\nBBB,2001-01-02,2024-03-05\nCCC,2024-03-06,\n")
+    columns = {"symbol": "s", "listed_session": "a", "delisted_session": "b"}
+    source = market(tmp_path, securities=[{"file": "names.csv", "columns": columns}])
+    rows = source.securities(after=None, upto=END).to_pylist()
+    assert [(row["symbol"], row["delisted_session"], row["known_at"]) for row in rows] == [
+        ("AAA", None, CALENDAR.opens_at(MONDAY)),
+        ("BBB", None, CALENDAR.opens_at(MONDAY)),
+        ("CCC", None, CALENDAR.opens_at(WEDNESDAY)),
+        ("BBB", TUESDAY, CALENDAR.bars_known_at(TUESDAY)),
+    ]
+
+
 def test_splits_and_dividends_hidden_in_a_price_file_are_found_and_put_on_the_tape(tmp_path: Path) -> None:
     (tmp_path / "acts.csv").write_text("s,d,r,x\nAAA,2024-03-05,2.0,0\nAAA,2024-03-06,1.0,0.25\nAAA,2024-03-04,1.0,0\n")
     split = {
