@@ -32,6 +32,7 @@ SOURCE: Final = "yahoo"
 History = Callable[[str, date], pd.DataFrame]
 """Asks for a symbol's days from one on: the frame `yfinance` makes, unadjusted for dividends."""
 _PRICES: Final = {"open_usd": "Open", "high_usd": "High", "low_usd": "Low", "close_usd": "Close"}
+_LATER_SPLITS: Final = "Later Splits"
 _MICRO: Final = 1_000_000
 
 Floats = npt.NDArray[np.float64]
@@ -121,7 +122,7 @@ class YahooData:
         tables = [schemas.DAILY_BARS.schema.empty_table()]
         for symbol, frame in self._frames().items():
             place = self._places(frame)
-            factor = _later_splits(frame)
+            factor = frame[_LATER_SPLITS].to_numpy(np.float64)
             volume = np.nan_to_num(frame["Volume"].to_numpy(np.float64)) / factor
             columns = {
                 "symbol": pa.repeat(symbol, len(frame)),
@@ -137,7 +138,7 @@ class YahooData:
     def _actions(self) -> pa.Table:
         tables = [schemas.CORPORATE_ACTIONS.schema.empty_table()]
         for symbol, frame in self._frames().items():
-            place, factor = self._places(frame), _later_splits(frame)
+            place, factor = self._places(frame), frame[_LATER_SPLITS].to_numpy(np.float64)
             split, dividend = frame["Stock Splits"].to_numpy(np.float64), frame["Dividends"].to_numpy(np.float64)
             for action, values in ((SPLIT, split), (DIVIDEND, dividend * factor)):
                 is_told = np.nan_to_num(values) > 0
@@ -164,12 +165,19 @@ class YahooData:
         return self._told[1]
 
     def _traded(self, frame: pd.DataFrame, last: date) -> pd.DataFrame:
-        """Return the days of sessions that have prices, oldest first; a running session's day is left out."""
+        """Return the days of sessions that have prices, oldest first, with what later splits made of their shares.
+
+        A running session's day is left out; its split counts, for the days before are told as it made them.
+        """
         if frame.empty:
-            return pd.DataFrame({name: [] for name in (*_PRICES.values(), "Volume", "Dividends", "Stock Splits")})
+            told_columns = (*_PRICES.values(), "Volume", "Dividends", "Stock Splits", _LATER_SPLITS)
+            return pd.DataFrame({name: [] for name in told_columns})
         # A day is told as its midnight at the exchange.
         told = pd.DatetimeIndex(frame.index).tz_localize(None).to_numpy().astype("datetime64[D]")
-        frame = frame.assign(day=told).dropna(subset=list(_PRICES.values())).drop_duplicates("day", keep="last")
+        frame = frame.assign(day=told)
+        splits = frame.groupby("day")["Stock Splits"].max()
+        frame[_LATER_SPLITS] = frame["day"].map(_later_splits(splits))
+        frame = frame.dropna(subset=list(_PRICES.values())).drop_duplicates("day", keep="last")
         day = frame["day"].to_numpy().astype("datetime64[D]")
         place = np.minimum(np.searchsorted(self._days, day), len(self._days) - 1)
         is_past = (day >= np.datetime64(self.first_session)) & (day <= np.datetime64(last))
@@ -197,11 +205,15 @@ def yahoo_sources(yahoo: YahooData, *, watchlists: WatchlistSource | None = None
     )
 
 
-def _later_splits(frame: pd.DataFrame) -> Floats:
-    """Return by what the splits after each day multiplied its shares: 1 on and after the newest one's ex-day."""
-    ratios = np.nan_to_num(frame["Stock Splits"].to_numpy(np.float64))
+def _later_splits(splits: pd.Series) -> pd.Series:
+    """Return by what the splits after each day multiplied its shares: 1 on and after the newest one's ex-day.
+
+    Args:
+        splits: the ratio of each day's split, 0 or none where it had none; days in their order.
+    """
+    ratios = np.nan_to_num(splits.to_numpy(np.float64))
     ratios = np.where(ratios > 0, ratios, 1.0)
-    return np.append(np.cumprod(ratios[::-1])[::-1][1:], 1.0)[: len(ratios)]
+    return pd.Series(np.append(np.cumprod(ratios[::-1])[::-1][1:], 1.0)[: len(ratios)], index=splits.index)
 
 
 def _on_tick(price_usd: Floats) -> npt.NDArray[np.int64]:

@@ -169,6 +169,15 @@ def test_a_day_that_still_trades_is_not_told(tmp_path: Path) -> None:
     assert pc.max(told.bars(after=None, upto=EVER).column("session")).as_py() == TUESDAY
 
 
+def test_the_morning_of_a_split_tells_the_days_before_as_they_traded(tmp_path: Path) -> None:
+    page = chart({MONDAY: 100.1, TUESDAY: 100.4, WEDNESDAY: 100.9}, splits={WEDNESDAY: (10, 1)})
+    now = CALENDAR.opens_at(WEDNESDAY) + timedelta(minutes=30)
+    read = yahoo(Site({"AAA": page}), tmp_path, "AAA", now=now)
+    rows = read.bars(after=None, upto=now).to_pylist()
+    assert [(row["close_usd"], row["volume_shares"]) for row in rows] == [(Decimal(1001), 100), (Decimal(1004), 100)]
+    assert read.corporate_actions(after=None, upto=now).num_rows == 0
+
+
 def test_a_session_nobody_has_a_bar_of_is_not_there_yet(tmp_path: Path) -> None:
     told = yahoo(Site({"AAA": chart({MONDAY: 50.0, TUESDAY: 51.0})}), tmp_path)
     with pytest.raises(VenueUnavailable, match="no bar of 2024-03-06"):
