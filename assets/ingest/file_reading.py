@@ -2,16 +2,22 @@
 
 Everything a hostile or broken file can do is met here: links out of the folder, pipes, sizes, endless lines, truncated
 Parquet, wrong encodings. CSV columns come as text; turning text into values is `file_values.py`.
+
+Rows are counted as a spreadsheet shows them: from 1 below the header, blank lines too, and a line break inside quotes
+begins no row.
 """
 
 import csv
 import hashlib
 import stat
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
@@ -19,6 +25,7 @@ import pyarrow.parquet as pq
 from execution.domain.errors import BadSourceFile
 
 _LONGEST_LINE_BYTES: Final = 1_048_576
+_STAND_IN: Final = b"the line that cannot be read"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +47,7 @@ def bad_file(file: str, fault: str, *, row: int | None = None, column: str | Non
     Args:
         file: the file as the settings name it.
         fault: what was found, what was expected and what to do.
-        row: 1-based data row, the header not counted.
+        row: 1-based row below the header.
         column: the file's column.
     """
     place = [file, *([f"row {row}"] if row is not None else []), *([f"column {column}"] if column else [])]
@@ -92,15 +99,20 @@ def read_parquet(path: Path, file: str, columns: Sequence[str], *, limits: FileL
         raise bad_file(file, fault) from error
 
 
-def read_csv(path: Path, file: str, columns: Sequence[str], *, delimiter: str, limits: FileLimits) -> pa.Table:
-    """Return the wanted columns of a CSV file with a header, as text; empty cells are null.
+def read_csv(
+    path: Path, file: str, columns: Sequence[str], *, delimiter: str, limits: FileLimits
+) -> tuple[pa.Table, pa.Array]:
+    """Return the wanted columns of a CSV file with a header, as text, and the 1-based row each line of them stands in.
+
+    Empty cells are null; blank lines are left out.
 
     Raises:
         BadSourceFile: a line is endless or has another number of cells, a column is missing or named twice, the text
             is no UTF-8, or there is no row or too many.
     """
-    _check_lines(path, file)
-    _check_columns(file, _header(path, file, delimiter), columns)
+    has_blank_lines = _check_lines(path, file, delimiter)
+    header = _header(path, file, delimiter)
+    _check_columns(file, header, columns)
     try:
         table = pacsv.read_csv(
             path,
@@ -114,9 +126,13 @@ def read_csv(path: Path, file: str, columns: Sequence[str], *, delimiter: str, l
             ),
         )
     except (pa.ArrowException, OSError) as error:
+        _check_cells(path, file, delimiter, header)
         raise bad_file(file, f"it cannot be read as CSV ({_first_line(error)})") from error
     _check_rows(file, table.num_rows, limits)
-    return table
+    places = [row for row, cells in _records(_lines(path), delimiter) if row and cells] if has_blank_lines else []
+    # Where the two readers do not see the same rows, their order is the best number there is.
+    is_told = len(places) == table.num_rows
+    return table, pa.array(places if is_told else np.arange(1, table.num_rows + 1))
 
 
 def _check_columns(file: str, found: Sequence[str], wanted: Sequence[str]) -> None:
@@ -134,24 +150,53 @@ def _check_rows(file: str, rows: int, limits: FileLimits) -> None:
         raise bad_file(file, f"it has {rows} rows, the most allowed are {limits.max_rows} (max_rows)")
 
 
-def _check_lines(path: Path, file: str) -> None:
-    """Refuse endless lines and text that is no UTF-8, by their row."""
-    for number, line in enumerate(_lines(path, file)):
+def _check_lines(path: Path, file: str, delimiter: str) -> bool:
+    """Refuse endless lines and text that is no UTF-8, by their row; return whether there are blank lines."""
+    has_blank_lines = False
+    for number, line in enumerate(_lines(path)):
+        if len(line) > _LONGEST_LINE_BYTES:
+            row = _row_of_line(path, delimiter, number)
+            raise bad_file(file, f"the line is longer than {_LONGEST_LINE_BYTES} bytes", row=row)
         try:
             line.decode("utf-8")
         except UnicodeDecodeError as error:
             fault = f"the text is no UTF-8 ({error.reason}); save it as UTF-8"
-            raise bad_file(file, fault, row=number or None) from error
+            raise bad_file(file, fault, row=_row_of_line(path, delimiter, number)) from error
+        has_blank_lines |= not line.strip(b"\r\n")
+    return has_blank_lines
 
 
-def _lines(path: Path, file: str) -> Iterator[bytes]:
+def _check_cells(path: Path, file: str, delimiter: str, header: Sequence[str]) -> None:
+    """Refuse the first row with another number of cells than the header, by its row and the first column it lacks."""
+    for row, cells in _records(_lines(path), delimiter):
+        if cells and len(cells) != len(header):
+            fault = f"it cannot be read as CSV: found {len(cells)} cells, expected {len(header)} as in the header"
+            lacking = header[len(cells)] if len(cells) < len(header) else None
+            raise bad_file(file, fault, row=row, column=lacking)
+
+
+def _lines(path: Path) -> Iterator[bytes]:
     with path.open("rb") as stream:
-        number = 0
         while line := stream.readline(_LONGEST_LINE_BYTES + 1):
-            if len(line) > _LONGEST_LINE_BYTES:
-                raise bad_file(file, f"the line is longer than {_LONGEST_LINE_BYTES} bytes", row=number or None)
             yield line
-            number += 1
+
+
+def _records(lines: Iterable[bytes], delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the header as row 0 and each row below it with its cells; a blank line is a row without any.
+
+    They end before a cell that is too long or too odd for Python's reader.
+    """
+    try:
+        yield from enumerate(csv.reader((line.decode("utf-8-sig", "replace") for line in lines), delimiter=delimiter))
+    except csv.Error:
+        return
+
+
+def _row_of_line(path: Path, delimiter: str, number: int) -> int | None:
+    """Return the row the line after a number of lines stands in; None for the header, and where none can be told."""
+    in_its_place = chain(islice(_lines(path), number), [_STAND_IN])
+    ((row, cells),) = deque(_records(in_its_place, delimiter), maxlen=1) or [(0, [])]
+    return row if row and cells and cells[-1].endswith(_STAND_IN.decode()) else None
 
 
 def _header(path: Path, file: str, delimiter: str) -> list[str]:

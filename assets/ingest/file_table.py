@@ -60,7 +60,7 @@ def file_rows(table: RawTable, spec: TableFile, context: FileContext) -> FileRow
     Raises:
         BadSourceFile: the file is unusable, or a row breaks a rule and the mapping does not ask for quarantine.
     """
-    raw, places = _wanted(_read(spec, context), spec)
+    raw, places = _wanted(*_read(spec, context), spec)
     mapped = mapped_columns(table, spec, raw, places)
     known, is_assumed = known_at(
         context.known,
@@ -79,20 +79,21 @@ def file_rows(table: RawTable, spec: TableFile, context: FileContext) -> FileRow
     return _judged(table, spec, *_inside_span(table, rows, mapped.places, context))
 
 
-def _read(spec: TableFile, context: FileContext) -> pa.Table:
+def _read(spec: TableFile, context: FileContext) -> tuple[pa.Table, pa.Array]:
+    """Return the file's columns that the mapping names, and the 1-based row of each of their rows."""
     path = located(context.folder, spec.file, limits=context.limits)
     wanted = {*spec.columns.values(), *spec.skip_where}
     for metric in spec.metrics.values():
         wanted |= {metric.column, *([metric.months_by] if metric.months_by else [])}
     columns = sorted(wanted)
     if (spec.format or path.suffix.lstrip(".").lower()) == "parquet":
-        return read_parquet(path, spec.file, columns, limits=context.limits)
+        table = read_parquet(path, spec.file, columns, limits=context.limits)
+        return table, pa.array(np.arange(1, table.num_rows + 1))
     return read_csv(path, spec.file, columns, delimiter=spec.delimiter, limits=context.limits)
 
 
-def _wanted(raw: pa.Table, spec: TableFile) -> tuple[pa.Table, pa.Array]:
+def _wanted(raw: pa.Table, places: pa.Array, spec: TableFile) -> tuple[pa.Table, pa.Array]:
     """Return the rows that are not marked to skip, and their 1-based numbers in the file."""
-    places = pa.array(np.arange(1, raw.num_rows + 1))
     for column, values in spec.skip_where.items():
         cells = raw.column(column)
         marks = pa.array([str(value) for value in values]) if pa.types.is_string(cells.type) else pa.array(list(values))

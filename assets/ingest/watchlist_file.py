@@ -72,7 +72,8 @@ def watchlist_rows(path: Path, file: str, *, source: str, known: KnownTimes) -> 
 def _listed(path: Path, file: str) -> list[Any]:
     try:
         stated = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:
+        # A day the calendar does not have, and text that is no UTF-8, are plain ValueErrors.
         raise bad_file(file, f"it is no YAML ({str(error).splitlines()[0]})") from error
     if not isinstance(stated, list) or not stated:
         raise bad_file(file, "expected a list of rows such as {watchlist: core, symbol: AAPL, from: 2015-01-02}")

@@ -126,6 +126,29 @@ def test_a_row_with_too_many_cells_is_refused(tmp_path: Path) -> None:
     assert "cannot be read as CSV" in fault(tmp_path)
 
 
+def test_a_row_with_too_few_cells_is_named_with_the_first_column_it_lacks(tmp_path: Path) -> None:
+    write(tmp_path, HEADER, GOOD[0], "AAA,2024-03-05,10", GOOD[2])
+    assert fault(tmp_path).startswith("bars.csv, row 2, column h: it cannot be read as CSV: found 3 cells, expected 7")
+
+
+def test_blank_lines_and_broken_cells_are_counted_as_a_spreadsheet_counts_them(tmp_path: Path) -> None:
+    header, broken = HEADER + ",note", GOOD[0] + ',"two\n\nlines"'
+    good = [header, broken, "", GOOD[2] + ",", ""]
+    write(tmp_path, *good, "AAA,2024-03-06,ten,11,9,10,1000,")
+    assert fault(tmp_path).startswith("bars.csv, row 5, column o: found 'ten'")
+    write(tmp_path, *good, "AAA,2024-03-06")
+    assert fault(tmp_path).startswith("bars.csv, row 5, column o: it cannot be read as CSV")
+    write(tmp_path, *good, "A" * 2_000_000)
+    assert fault(tmp_path).startswith("bars.csv, row 5: the line is longer")
+    (tmp_path / "bars.csv").write_bytes("\n".join(good).encode() + b"\nAA\xff,2024-03-05,1,1,1,1,1,\n")
+    assert fault(tmp_path).startswith("bars.csv, row 5: the text is no UTF-8")
+
+
+def test_blank_lines_at_the_end_are_no_fault(tmp_path: Path) -> None:
+    write(tmp_path, HEADER, *GOOD, "", "")
+    assert source(tmp_path).check()["daily_bars"] == 3
+
+
 def test_text_that_is_no_utf8_is_named_by_its_row(tmp_path: Path) -> None:
     (tmp_path / "bars.csv").write_bytes(HEADER.encode() + b"\n" + GOOD[0].encode() + b"\nAA\xff,2024-03-05,1,1,1,1,1\n")
     assert fault(tmp_path).startswith("bars.csv, row 2: the text is no UTF-8")

@@ -49,6 +49,7 @@ def test_the_shipped_example_is_valid() -> None:
         ("- AAA", "row 1: found AAA"),
         ("- {watchlist: core, symbol: AAA, from: 2024-03-04, until: 2024-03-05}", "row 1"),
         ("- {watchlist: core, symbol: on, from: 2024-03-04}", "row 1, column symbol: found True"),
+        ("- {watchlist: core, symbol: AAA, from: 2015-02-31}", r"lists\.yaml: it is no YAML \(day is out of range"),
         ("- {watchlist: core, symbol: AAA, from: soon}", "row 1, column from: found 'soon'"),
         ("- {watchlist: core, symbol: AAA, from: 2024-03-04, to: 2024-03-04}", "row 1, column to_session"),
         (
