@@ -5,11 +5,13 @@ and nothing of it is taken in. What was read is kept until the file changes.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -27,6 +29,7 @@ from execution.brokers.tape import TapeRow
 from execution.domain.canonical import content_hash
 from execution.trading_calendar import TradingCalendar
 
+_STORIES: Final = replace(schemas.NEWS, fact_key=(*schemas.NEWS.fact_key, "published_at", "headline"))
 _INTERVALS: Final = frozenset({"membership", "watchlists"})
 _ONE: Final = Decimal(1)
 _NONE: Final = Decimal(0)
@@ -220,8 +223,13 @@ def _joined(table: RawTable, found: list[tuple[str, FileRows]]) -> pa.Table | No
     if not found:
         return None
     rows = pa.concat_tables([file.rows for _, file in found]).combine_chunks()
-    again = repeated(table, rows) if len(found) > 1 else None
-    if again is not None and again.any():
+    if len(found) == 1:
+        return rows
+    again = repeated(table, rows)
+    # Feeds overlap: a headline that two files tell in the same words is one headline.
+    is_same_story = repeated(_STORIES, rows) if table == schemas.NEWS else np.zeros(rows.num_rows, dtype=bool)
+    again &= ~is_same_story
+    if again.any():
         position = int(again.argmax())
         for file, kept in found:
             if position < kept.rows.num_rows:
@@ -230,4 +238,4 @@ def _joined(table: RawTable, found: list[tuple[str, FileRows]]) -> pa.Table | No
                     file, f"another file of raw/{table.name} has {row} too", row=kept.places[position].as_py()
                 )
             position -= kept.rows.num_rows
-    return rows
+    return rows.filter(pa.array(~is_same_story)).combine_chunks()

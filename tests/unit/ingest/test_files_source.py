@@ -190,6 +190,27 @@ def test_a_headline_listed_twice_is_one_headline(tmp_path: Path) -> None:
     assert rows[0]["known_at"] == datetime(2024, 3, 4, 15, 1, tzinfo=UTC)
 
 
+def two_news_files(folder: Path, first: str, second: str) -> FilesSource:
+    specs = []
+    for name, row in (("one.csv", first), ("two.csv", second)):
+        (folder / name).write_text(f"i,s,t,h\n{row}\n")
+        columns = {"news_id": "i", "symbol": "s", "published_at": "t", "headline": "h"}
+        specs.append({"file": name, "columns": columns})
+    return market(folder, news=specs)
+
+
+def test_a_headline_in_two_files_is_one_headline_of_the_first(tmp_path: Path) -> None:
+    row = "7,AAA,2024-03-04T15:00:00Z,Shares rise"
+    (headline,) = two_news_files(tmp_path, row, row).news(after=None, upto=END).to_pylist()
+    assert (headline["headline"], headline["feed"]) == ("Shares rise", "one")
+
+
+def test_two_files_that_tell_a_headline_differently_are_refused(tmp_path: Path) -> None:
+    told = ("7,AAA,2024-03-04T15:00:00Z,Shares rise", "7,AAA,2024-03-04T15:00:00Z,Shares fall")
+    with pytest.raises(BadSourceFile, match=r"two\.csv, row 1: another file"):
+        two_news_files(tmp_path, *told).check()
+
+
 def test_instants_without_a_zone_are_read_in_the_zone_of_the_mapping(tmp_path: Path) -> None:
     (tmp_path / "n.csv").write_text("s,t,h\nAAA,2024-03-04 09:30:00,Up\n")
     spec = {
