@@ -4,10 +4,10 @@ Each table is read, checked and converted whole before its first row leaves this
 and nothing of it is taken in. What was read is kept until the file changes.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets import schemas
+from assets.carried_actions import NO_ACTIONS, BarActions, carried_to_bars
 from assets.ingest.columns import known_between
 from assets.ingest.file_listings import derived_securities, versions_of_intervals, versions_of_listings
 from assets.ingest.file_reading import FileLimits, bad_file, file_digest, located
@@ -31,8 +32,6 @@ from execution.trading_calendar import TradingCalendar
 
 _STORIES: Final = replace(schemas.NEWS, fact_key=(*schemas.NEWS.fact_key, "published_at", "headline"))
 _INTERVALS: Final = frozenset({"membership", "watchlists"})
-_ONE: Final = Decimal(1)
-_NONE: Final = Decimal(0)
 
 
 class FilesSource:
@@ -130,10 +129,12 @@ class FilesSource:
         return content_hash({"files": [self._digest(file) for file in behind], "mapping": mapping})[:16]
 
     def tape_rows(self, session: date) -> tuple[TapeRow, ...]:
-        """Return the bars of a session as the venue sees them, with its splits and dividends, in symbol order."""
+        """Return the bars of a session as the venue sees them, in symbol order.
+
+        With each come the splits and dividends that went ex since the symbol's bar before it.
+        """
         day = self._on(self._bars, "session", session).sort_by("symbol")
-        actions = self._on(self._loaded(schemas.CORPORATE_ACTIONS)[0], "ex_session", session)
-        values = {(row["symbol"], row["action"]): row["value"] for row in actions.to_pylist()}
+        acting = self._acting_on(session)
         last = self._last_bars
         return tuple(
             TapeRow(
@@ -145,8 +146,8 @@ class FilesSource:
                 close_usd=row["close_usd"],
                 volume_shares=row["volume_shares"],
                 is_halted=row["is_halted"],
-                split_ratio=values.get((row["symbol"], "split"), _ONE),
-                dividend_usd=values.get((row["symbol"], "dividend"), _NONE),
+                split_ratio=acting.get(row["symbol"], NO_ACTIONS).split_ratio,
+                dividend_usd=acting.get(row["symbol"], NO_ACTIONS).dividend_usd,
                 is_last_session=last[row["symbol"]] == session < self.last_session,
             )
             for row in day.to_pylist()
@@ -160,6 +161,22 @@ class FilesSource:
     def _last_bars(self) -> Mapping[str, date]:
         spans = self._bars.group_by("symbol").aggregate([("session", "max")])
         return dict(zip(spans.column("symbol").to_pylist(), spans.column("session_max").to_pylist(), strict=True))
+
+    def _acting_on(self, session: date) -> Mapping[str, BarActions]:
+        """Return by symbol the splits and dividends that act on its bar of a session."""
+        bars, actions = self._bars, self._loaded(schemas.CORPORATE_ACTIONS)[0]
+        day = pa.scalar(session, pa.date32())
+        earlier = bars.filter(pc.less(bars.column("session"), day)).group_by("symbol").aggregate([("session", "max")])
+        upto = actions.filter(pc.less_equal(actions.column("ex_session"), day)).join(earlier, "symbol")
+        ex_session = upto.column("ex_session")
+        is_since = pc.or_kleene(pc.greater(ex_session, upto.column("session_max")), pc.equal(ex_session, day))
+        since = defaultdict(list)
+        for row in upto.filter(is_since).to_pylist():
+            since[row["symbol"], row["session_max"]].append(row)
+        return {
+            symbol: carried_to_bars(rows, [before, session] if before else [session])[session]
+            for (symbol, before), rows in since.items()
+        }
 
     def _on(self, rows: pa.Table, column: str, session: date) -> pa.Table:
         return rows.filter(pc.equal(rows.column(column), pa.scalar(session, pa.date32())))

@@ -10,13 +10,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
-from typing import Any, Final, cast, get_args
+from typing import Any, cast, get_args
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets import schemas
+from assets.carried_actions import NO_ACTIONS, BarActions, carried_to_bars
 from assets.certificates import Certificates
 from assets.identity import RunIdentity
 from assets.judged_rows import judged_features_hash, judged_rows
@@ -39,8 +39,6 @@ from execution.domain.signals import DecisionSource, SignalBatch
 from execution.trading_calendar import TradingCalendar
 
 Scorer = DecisionSource
-_NO_SPLIT: Final = Decimal(1)
-_NO_DIVIDEND: Final = Decimal(0)
 
 
 def scorer_named(text: str) -> Scorer:
@@ -92,6 +90,8 @@ def recorded_world(warehouse: Warehouse, raw: RawStore, *, first: date, last: da
 def recorded_tape(raw: RawStore, *, first: date, last: date, calendar: TradingCalendar) -> MemoryTape:
     """Return the bars of some sessions with their splits, dividends and delistings, as they are known at the end.
 
+    A split or dividend whose ex-session has no bar of its symbol is on the next bar it has.
+
     Args:
         raw: the raw parts.
         first: first session.
@@ -105,12 +105,8 @@ def recorded_tape(raw: RawStore, *, first: date, last: date, calendar: TradingCa
     within = (pc.field("session") >= first) & (pc.field("session") <= last)
     bars = _newest(raw.read(schemas.DAILY_BARS, as_of=as_of, only=within), "session", "symbol")
     changes = (pc.field("ex_session") >= first) & (pc.field("ex_session") <= last)
-    actions = {
-        (row["ex_session"], row["symbol"], row["action"]): row["value"]
-        for row in _newest(
-            raw.read(schemas.CORPORATE_ACTIONS, as_of=as_of, only=changes), "ex_session", "symbol", "action"
-        )
-    }
+    actions = raw.read(schemas.CORPORATE_ACTIONS, as_of=as_of, only=changes)
+    acting = _acting(bars, _newest(actions, "ex_session", "symbol", "action"))
     delisted = {
         row["symbol"]: row["delisted_session"] for row in _newest(raw.read(schemas.SECURITIES, as_of=as_of), "symbol")
     }
@@ -127,8 +123,8 @@ def recorded_tape(raw: RawStore, *, first: date, last: date, calendar: TradingCa
                 close_usd=bar["close_usd"],
                 volume_shares=bar["volume_shares"],
                 is_halted=bar["is_halted"],
-                split_ratio=actions.get((session, symbol, "split"), _NO_SPLIT),
-                dividend_usd=actions.get((session, symbol, "dividend"), _NO_DIVIDEND),
+                split_ratio=acting.get((symbol, session), NO_ACTIONS).split_ratio,
+                dividend_usd=acting.get((symbol, session), NO_ACTIONS).dividend_usd,
                 is_last_session=delisted.get(symbol) == session,
             )
         )
@@ -282,6 +278,24 @@ class RecordedBatches:
             symbols=tuple(sorted(rows["fct_universe"].column("symbol").to_pylist())),
             checks=(check,),
         )
+
+
+def _acting(
+    bars: Iterable[Mapping[str, Any]], actions: Iterable[Mapping[str, Any]]
+) -> dict[tuple[str, date], BarActions]:
+    """Return what acts on each bar, by symbol and session; bars on which nothing does are left out."""
+    by_symbol: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for action in actions:
+        by_symbol[action["symbol"]].append(action)
+    sessions: dict[str, list[date]] = {symbol: [] for symbol in by_symbol}
+    for bar in bars:
+        if bar["symbol"] in sessions:
+            sessions[bar["symbol"]].append(bar["session"])
+    return {
+        (symbol, session): acting
+        for symbol, told in by_symbol.items()
+        for session, acting in carried_to_bars(told, sorted(sessions[symbol])).items()
+    }
 
 
 def _newest(rows: pa.Table, *fact_key: str) -> Iterable[Mapping[str, Any]]:

@@ -18,7 +18,7 @@ from pipelines.settings import load_settings
 
 CALENDAR = TradingCalendar.shipped()
 END = datetime(2025, 1, 1, tzinfo=UTC)
-MONDAY, TUESDAY, WEDNESDAY = date(2024, 3, 4), date(2024, 3, 5), date(2024, 3, 6)
+MONDAY, TUESDAY, WEDNESDAY, THURSDAY = (date(2024, 3, day) for day in (4, 5, 6, 7))
 BARS = {
     "file": "bars.csv",
     "columns": {
@@ -141,6 +141,20 @@ def test_splits_and_dividends_hidden_in_a_price_file_are_found_and_put_on_the_ta
     assert rows[0]["known_at"] == CALENDAR.opens_at(TUESDAY)
     assert source.tape_rows(TUESDAY)[0].split_ratio == 2
     assert source.tape_rows(WEDNESDAY)[0].dividend_usd == Decimal("0.25")
+
+
+def test_a_split_on_a_day_without_a_bar_is_on_the_tape_of_the_next_bar_and_there_alone(tmp_path: Path) -> None:
+    (tmp_path / "acts.csv").write_text("s,d,a,v\nAAA,2024-03-05,split,2\nAAA,2024-03-06,dividend,0.25\n")
+    columns = {"symbol": "s", "ex_session": "d", "action": "a", "value": "v"}
+    source = market(
+        tmp_path,
+        "AAA,2024-03-04,10,100\nBBB,2024-03-05,7,100\nAAA,2024-03-06,5,100\nAAA,2024-03-07,5,100\n",
+        corporate_actions=[{"file": "acts.csv", "columns": columns}],
+    )
+    rows = {day: row for day in (MONDAY, WEDNESDAY, THURSDAY) for row in source.tape_rows(day) if row.symbol == "AAA"}
+    assert {day: row.split_ratio for day, row in rows.items()} == {MONDAY: 1, WEDNESDAY: 2, THURSDAY: 1}
+    assert rows[WEDNESDAY].dividend_usd == Decimal("0.50"), "a quarter on each of the two new shares"
+    assert [row.symbol for row in source.tape_rows(TUESDAY)] == ["BBB"]
 
 
 def test_a_filing_with_only_a_date_is_known_at_the_next_open(tmp_path: Path) -> None:
