@@ -19,7 +19,7 @@ from execution.clock import MovedClock
 from execution.domain.decisions import WhyRow
 from execution.domain.errors import CorruptArtifact, Halted
 from execution.domain.events import PositionsMarked
-from execution.domain.orders import BrokerFill
+from execution.domain.orders import BrokerFill, CorporateActionEntry
 from execution.domain.provenance import GateCertificate
 from execution.domain.signals import Mode, SignalBatch
 from execution.ledger.memory_ledger import MemoryLedger
@@ -76,7 +76,9 @@ class BacktestDay:
         fees_usd: their fees.
         trading_state: what the account may do after this close: `active`, `reducing` or `halted`.
         executions: those executions, in the order they were booked.
-        bought: the finished why-rows of what was bought: sector, regime, score and contributions behind it.
+        actions: splits, dividends and delistings of that session, in the order they were booked.
+        bought: the finished why-rows of what was bought, sold again on the same day or not: sector, regime, score and
+            contributions behind it.
     """
 
     session: date
@@ -90,6 +92,7 @@ class BacktestDay:
     stages: Mapping[str, int]
     trading_state: TradingState
     executions: tuple[BrokerFill, ...] = ()
+    actions: tuple[CorporateActionEntry, ...] = ()
     bought: tuple[WhyRow, ...] = ()
 
 
@@ -237,6 +240,7 @@ def _day(desk: Desk, planned: PlanReport, settled: SettleReport) -> BacktestDay:
     rows = read_why_rows(desk.artifacts, settled.why_rows_hash) if settled.why_rows_hash else ()
     traded = desk.calendar.next(planned.session)
     fills = tuple(booked.fill for booked in book.days[traded].fills) if traded in book.days else ()
+    actions = tuple(booked.entry for booked in book.actions.values() if booked.entry.session == traded)
     stands = standing(book=book, equity_usd=mark.equity_usd, limits=desk.limits, mode=desk.mode)
     return BacktestDay(
         session=planned.session,
@@ -250,5 +254,6 @@ def _day(desk: Desk, planned: PlanReport, settled: SettleReport) -> BacktestDay:
         stages=Counter(row.stage for row in rows),
         trading_state=stands.state,
         executions=fills,
-        bought=tuple(row for row in rows if (row.filled_shares or 0) > 0),
+        actions=actions,
+        bought=tuple(row for row in rows if row.outcome == "bought"),
     )

@@ -1,7 +1,8 @@
 """What a backtest's days say when they are put together: by session, month, symbol, sector, regime and feature. Pure.
 
-Every figure is made of daily marks and executions alone. What a day earned is shared out by symbol: closes against the
-closes before, executions at their prices, fees taken off; dividends and payments for parts of a share stand apart.
+Every figure is made of daily marks, executions and corporate actions alone. What a day earned is shared out by symbol:
+closes against the closes before, executions at their prices, fees taken off, and what a dividend, split or delisting
+paid.
 """
 
 from collections import defaultdict
@@ -22,7 +23,6 @@ from execution.domain.decisions import WhyRow
 
 Floats = npt.NDArray[np.float64]
 BLOCK_SESSIONS: Final = 20
-OTHER: Final = "dividends and parts of shares"
 UNKNOWN: Final = "not known"
 _RESAMPLES: Final = 500
 _DRAWN_TRIPS: Final = 3
@@ -36,7 +36,8 @@ class RoundTrip:
     Attributes:
         entered: session of its first purchase.
         ended: session in which it was flat again, or the last one.
-        earned_usd: sales less purchases and fees; what is still held counts at its last close.
+        earned_usd: sales, dividends, and what splits and a delisting paid, less purchases and fees; what is still held
+            counts at its last close.
         invested_usd: value of its purchases.
         is_open: whether something of it is held at the end.
     """
@@ -184,8 +185,8 @@ def _shared_out(
         behind |= {row.symbol: row for row in day.bought}
         for symbol, amount in earned.items():
             row = behind.get(symbol)
-            if symbol == OTHER or row is None:
-                sectors[OTHER if symbol == OTHER else UNKNOWN] += amount
+            if row is None:
+                sectors[UNKNOWN] += amount
                 continue
             sectors[row.sector or UNKNOWN] += amount
             regimes[row.regime or UNKNOWN] += amount
@@ -197,7 +198,7 @@ def _shared_out(
 
 
 def _earned(days: Sequence[BacktestDay], initial_cash_usd: Decimal) -> Iterator[dict[str, float]]:
-    """Yield what each symbol earned, day by day, and under `OTHER` what no close and no execution explains."""
+    """Yield what each symbol earned, day by day, and under `UNKNOWN` what none explains."""
     before, equity = dict[str, Decimal](), initial_cash_usd
     for day in days:
         after = {held.symbol: held.shares * held.close_usd for held in day.mark.positions}
@@ -206,8 +207,10 @@ def _earned(days: Sequence[BacktestDay], initial_cash_usd: Decimal) -> Iterator[
             value = fill.quantity_shares * fill.price_usd
             flow = (value if fill.side == "sell" else -value) - fill.fee_usd
             earned[fill.symbol] = earned.get(fill.symbol, Decimal(0)) + flow
+        for action in day.actions:
+            earned[action.symbol] = earned.get(action.symbol, Decimal(0)) + action.cash_usd
         rest = day.mark.equity_usd - equity - sum(earned.values(), Decimal(0))
-        yield {symbol: float(amount) for symbol, amount in (earned | {OTHER: rest}).items() if amount}
+        yield {symbol: float(amount) for symbol, amount in (earned | {UNKNOWN: rest}).items() if amount}
         before, equity = after, day.mark.equity_usd
 
 
@@ -225,6 +228,9 @@ def _round_trips(days: Sequence[BacktestDay]) -> list[RoundTrip]:
                 earned + (-value if is_buy else value) - fill.fee_usd,
                 invested + (value if is_buy else 0),
             )
+        for action in day.actions:
+            entered, earned, invested = held[action.symbol]
+            held[action.symbol] = (entered, earned + action.cash_usd, invested)
         marked = {position.symbol for position in day.mark.positions}
         sold = [symbol for symbol in held if symbol not in marked]
         trips += [_trip(name, held.pop(name), ended=session, worth=Decimal(0), is_open=False) for name in sold]
