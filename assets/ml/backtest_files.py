@@ -89,8 +89,9 @@ def store_report(
 
 
 def every_stock(warehouse: Warehouse, sessions: Sequence[date]) -> Floats:
-    """Return the growth of one dollar in every stock, in equal parts each day and free of costs; no bar, no change."""
-    return in_equal_parts(ForwardReturns.read(warehouse, grid=sessions).growth)
+    """Return the growth of one dollar in every stock with a bar, in equal parts each day and free of costs."""
+    told = ForwardReturns.read(warehouse, grid=sessions)
+    return in_equal_parts(np.where(told.has_bar, told.growth, np.nan))
 
 
 def indices(raw: RawStore, sessions: Sequence[date]) -> dict[str, Floats]:
@@ -126,7 +127,10 @@ def closes_of(warehouse: Warehouse, symbols: Collection[str]) -> dict[str, dict[
 
 
 def in_equal_parts(growth: Floats) -> Floats:
-    """Return what a dollar became that was spread over all columns anew in each row; a first bar's NaN is left out."""
+    """Return what a dollar became that was spread over all known columns anew in each row.
+
+    A NaN is left out: a first bar, which has no return, and a stock not yet listed, already delisted or without trades.
+    """
     is_known = np.isfinite(growth)
     gained = np.where(is_known, growth - 1.0, 0.0).sum(axis=1) / np.maximum(1, is_known.sum(axis=1))
     became: Floats = np.cumprod(1.0 + gained)

@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,11 +20,12 @@ from assets.ml.backtest_facts import (
     facts_of,
     trips_sentence,
 )
-from assets.ml.backtest_files import in_equal_parts
+from assets.ml.backtest_files import every_stock, in_equal_parts
 from assets.ml.backtest_report import Report, html_page, pdf_page
 from assets.ml.policy import LearningPolicy
 from assets.ml.portfolios import Variant, side_by_side
 from tests.builders.backtest_quarter import CASH, DEAR, FREE, PRICES, SESSIONS, lived, rules_of
+from tests.unit.ml.marts_builder import a_market
 
 POLICY = LearningPolicy()
 TRIAL = Trial(first=SESSIONS[0], last=SESSIONS[-2], every_sessions=5, cost_multiples=(Decimal(1), Decimal(2)))
@@ -161,6 +163,15 @@ def test_the_pdf_is_the_same_twice(report: Report) -> None:
 def test_a_stock_without_a_return_on_its_first_day_leaves_the_others_their_mean() -> None:
     growth = np.array([[np.nan, 1.02], [1.10, 1.00]])
     assert in_equal_parts(growth) == pytest.approx([1.02, 1.02 * 1.05])
+
+
+def test_a_stock_not_listed_yet_or_delisted_already_does_not_dilute_the_others(tmp_path: Path) -> None:
+    market = a_market(sessions=12, symbols=3)
+    market.returns[:] = 0.001
+    market.has_bar[:6, 1] = False
+    market.has_bar[8:, 2] = False
+    growth = every_stock(market.write(tmp_path / "warehouse.duckdb"), market.sessions)
+    assert growth == pytest.approx(1.001 ** np.arange(1, 13))
 
 
 def test_trips_that_last_to_the_end_are_told_as_open(facts: Facts) -> None:
