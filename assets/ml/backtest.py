@@ -37,7 +37,7 @@ class Trial:
         scorer: a rule by its name, or models taught on the way.
         every_sessions: sessions from one publication of scores to the next; positions are managed in all of them.
         retrain_sessions: sessions from one training to the next.
-        cost_multiples: how many times the settings' costs, one portfolio each.
+        cost_multiples: how many times the settings' costs, one portfolio each; 1, which is production, is among them.
         capitals_usd: other opening cash, one portfolio each.
     """
 

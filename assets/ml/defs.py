@@ -292,7 +292,7 @@ class TrialConfig(dg.Config):
     retrain_sessions: int = 63
     """Sessions from one training to the next."""
     cost_multiples: str = "1,2,3"
-    """How many times the settings' costs, one portfolio each, with commas between."""
+    """How many times the settings' costs, one portfolio each, with commas between; 1 is among them."""
     beside: list[str] = Field(default=[])
     """Other ways to score that live the same sessions beside production, each a portfolio of its own."""
     capitals_usd: str = ""

@@ -12,6 +12,7 @@ from typing import Final, Literal
 from assets.ml.backtest_market import Scorer
 from assets.ml.policy import LearningPolicy
 from execution.backtest import Rules
+from execution.domain.errors import SettingsRefused
 from execution.portfolio.cost_model import CostModel
 from execution.risk.limits import RiskLimits
 
@@ -68,16 +69,25 @@ def side_by_side(
     variants: Sequence[Variant] = (),
     capitals_usd: Sequence[Decimal] = (),
 ) -> tuple[Portfolio, ...]:
-    """Return the portfolios of a trial, production at the first multiple of the costs first.
+    """Return the portfolios of a trial, production first: it pays the settings' own costs, wherever 1 stands.
 
     Args:
         rules: production's.
         scorer: production's.
         policy: production's.
-        cost_multiples: how many times the settings' costs, one portfolio each.
+        cost_multiples: how many times the settings' costs, one portfolio each; 1 is among them.
         variants: what lives beside production, at once its own costs.
         capitals_usd: other opening cash, one portfolio each, with impact on the price and limits in proportion.
+
+    Raises:
+        SettingsRefused: 1 is not among the multiples, so that there would be no production to compare with.
     """
+    if 1 not in cost_multiples:
+        raise SettingsRefused(
+            f"a backtest at {', '.join(map(str, cost_multiples)) or 'no'} times the costs: expected 1 among them, the "
+            "settings as they are, which all else is compared with; add 1"
+        )
+    own_first = sorted(cost_multiples, key=lambda multiple: multiple != 1)
     multiples = [
         Portfolio(
             name=f"{multiple}x costs",
@@ -87,7 +97,7 @@ def side_by_side(
             policy=policy,
             cost_multiple=multiple,
         )
-        for number, multiple in enumerate(cost_multiples)
+        for number, multiple in enumerate(own_first)
     ]
     beside = [
         Portfolio(name=one.name, role="beside", rules=one.rules, scorer=one.scorer, policy=one.policy)

@@ -84,7 +84,7 @@ def backtest(  # noqa: PLR0917 - typer passes each option by its name
     ] = "momentum_12_1",
     every: Annotated[int, typer.Option(min=1, help="Sessions from one publication of scores to the next.")] = 1,
     retrain: Annotated[int, typer.Option(min=1, help="Sessions from one training to the next.")] = 63,
-    costs: Annotated[str, typer.Option(help="Multiples of the settings' costs, one portfolio each.")] = "1,2,3",
+    costs: Annotated[str, typer.Option(help="Multiples of the settings' costs, 1 among them.")] = "1,2,3",
     beside: Annotated[
         Optional[list[str]],  # noqa: UP045 - typer reads this annotation at run time
         typer.Option(help="Settings file or way to score that lives the same days beside production; repeatable."),

@@ -12,6 +12,7 @@ from assets.ml.judgement import Estimate
 from assets.ml.policy import LearningPolicy
 from assets.ml.portfolios import ASSUMED_IMPACT_BPS, Variant, of_size, side_by_side, with_impact
 from assets.performance import SESSIONS_PER_YEAR
+from execution.domain.errors import SettingsRefused
 from execution.portfolio.cost_model import CostModel
 from tests.builders.backtest_quarter import CASH, DEAR, FREE, lived, rules_of
 
@@ -43,6 +44,19 @@ def test_production_comes_first_and_what_is_beside_it_keeps_its_own_rules() -> N
     assert made[0].rules == rules_of(DEAR)
     assert made[1].rules.costs == DEAR.times(Decimal(3))
     assert made[2].rules == rules_of(FREE)
+
+
+def test_production_pays_the_settings_costs_wherever_they_stand_among_the_multiples() -> None:
+    multiples = (Decimal(2), Decimal("1.0"), Decimal(3))
+    made = side_by_side(rules_of(DEAR), scorer="momentum_12_1", policy=POLICY, cost_multiples=multiples)
+    assert [one.role for one in made] == ["production", "dearer", "dearer"]
+    assert [one.cost_multiple for one in made] == [1, 2, 3]
+    assert made[0].rules == rules_of(DEAR)
+
+
+def test_multiples_of_the_costs_without_the_costs_themselves_are_refused() -> None:
+    with pytest.raises(SettingsRefused, match="at 2, 3 times the costs: expected 1 among them"):
+        side_by_side(rules_of(DEAR), scorer="momentum_12_1", policy=POLICY, cost_multiples=(Decimal(2), Decimal(3)))
 
 
 def test_an_account_ten_times_as_large_has_limits_in_dollars_ten_times_as_large_and_fractions_as_they_are() -> None:
