@@ -19,7 +19,7 @@ from assets.identity import RunIdentity
 from assets.ml.backtest import FOLDER, Lived, Trial
 from assets.ml.backtest_factors import factor_returns
 from assets.ml.backtest_facts import Floats, drawn_trips, facts_of, growth_returns
-from assets.ml.backtest_report import Report, html_page, pdf_page
+from assets.ml.backtest_report import EVERY_STOCK, Report, html_page, pdf_page
 from assets.ml.forward_returns import ForwardReturns
 from assets.ml.model_registry import MODELS
 from assets.ml.trial_log import TrialLog
@@ -29,7 +29,6 @@ from assets.warehouse import Warehouse
 from execution.artifact_files import write_by_hash
 from execution.trading_calendar import TradingCalendar
 
-EVERY_STOCK: Final = "every stock alike"
 SYNTHETIC: Final = "synthetic market"
 SURVIVORS: Final = "survivorship biased"
 _VOLATILITY: Final = "vix"

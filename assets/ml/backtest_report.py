@@ -33,6 +33,7 @@ from assets.ml.trial_log import Trial as Training
 from assets.ml.trial_log import choices, deflated_sharpe
 from assets.performance import SESSIONS_PER_YEAR
 
+EVERY_STOCK: Final = "every stock alike"
 SHOWN_TRIPS: Final = 8
 SHOWN_FEATURES: Final = 12
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -46,7 +47,7 @@ class Report:
         trial: what was tried.
         desks: what came of it, a portfolio each, production first.
         facts: production's figures.
-        benchmarks: by name, growth of one dollar since the beginning, per session of the days.
+        benchmarks: by name, growth of one dollar since the beginning, per session of the days; `EVERY_STOCK` is one.
         factors: by name, return per session of the days.
         closes: by symbol whose trades are drawn, its closes by session.
         trainings: every training the home ever judged.
@@ -162,7 +163,8 @@ def _charts(report: Report) -> dict[str, str]:
 def _tiles(report: Report) -> list[tuple[str, str, str]]:
     desk = report.desks[0]
     past, year = desk.performance, SESSIONS_PER_YEAR
-    record = sharpe_record(daily_returns(desk))
+    # Of what it earned over every stock: a rising market alone is no edge, and models are judged over it too.
+    record = sharpe_record(daily_returns(desk) - growth_returns(report.benchmarks[EVERY_STOCK]))
     mean = report.facts.mean_return
     yearly = Estimate(value=mean.value * year, low=mean.low * year, high=mean.high * year)
     tried = choices(report.trainings)
@@ -174,7 +176,11 @@ def _tiles(report: Report) -> list[tuple[str, str, str]]:
             "too short" if past.sharpe is None else f"{past.sharpe:+.2f}",
             f"standard error {past.sharpe_standard_error or 0:.2f}",
         ),
-        ("deflated Sharpe", f"{deflated:.3f}", "probability of an edge; 0.95 is demanded of a model"),
+        (
+            f"deflated Sharpe over {EVERY_STOCK}",
+            f"{deflated:.3f}",
+            "probability of an edge over it; 0.95 is demanded of a model",
+        ),
         ("choices tried", str(tried), "different trainings this home has judged"),
         ("worst fall", f"{past.max_drawdown * 100:.2f} %", f"volatility {(past.volatility or 0) * 100:.1f} % a year"),
         ("turnover", f"{desk.turnover_per_year:.1f}", "times the equity a year, both sides"),

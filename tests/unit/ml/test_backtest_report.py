@@ -21,9 +21,10 @@ from assets.ml.backtest_facts import (
     trips_sentence,
 )
 from assets.ml.backtest_files import every_stock, in_equal_parts
-from assets.ml.backtest_report import Report, html_page, pdf_page
+from assets.ml.backtest_report import EVERY_STOCK, Report, html_page, pdf_page
 from assets.ml.policy import LearningPolicy
 from assets.ml.portfolios import Variant, side_by_side
+from execution.backtest import BacktestDay
 from tests.builders.backtest_quarter import CASH, DEAR, FREE, PRICES, SESSIONS, lived, rules_of
 from tests.unit.ml.marts_builder import a_market
 
@@ -58,7 +59,7 @@ def report(desks: tuple[Lived, ...]) -> Report:
         trial=TRIAL,
         desks=desks,
         facts=facts,
-        benchmarks={"every stock alike": np.linspace(1.0, 1.1, len(desks[0].days))},
+        benchmarks={EVERY_STOCK: np.linspace(1.0, 1.1, len(desks[0].days))},
         factors={name: 0.01 * random.standard_normal(len(facts.sessions)) for name in ("market", "momentum")},
         closes={
             trip.symbol: {session: PRICES[session][trip.symbol] for session in SESSIONS} for trip in drawn_trips(facts)
@@ -120,6 +121,29 @@ def test_the_first_page_tells_trials_and_deflated_ratio_and_escapes_what_it_tell
     page = html_page(report)
     assert page.index("deflated Sharpe") < page.index("choices tried") < page.index("<svg")
     assert "c&lt;o&gt;de" in page
+
+
+def test_a_portfolio_that_moves_with_the_market_has_no_edge_however_well_both_did(
+    desks: tuple[Lived, ...], report: Report
+) -> None:
+    own = daily_returns(desks[0])
+    apart = 0.0001 * np.resize([1.0, -1.0], len(own))
+    rising = np.full(len(own), 0.002)
+    desk = replace(desks[0], days=with_returns(desks[0], own + rising))
+    growth = np.cumprod(1 + own + rising + apart - apart.mean())
+    page = html_page(replace(report, desks=(desk, *desks[1:]), benchmarks={EVERY_STOCK: growth}))
+    told = re.search(r"deflated Sharpe over every stock alike</span><b>([\d.]+)<", page)
+    assert told is not None
+    # A ratio of 0 is above 0 as often as below.
+    assert float(told[1]) == pytest.approx(0.5, abs=0.01)
+
+
+def with_returns(desk: Lived, returns: np.ndarray) -> tuple[BacktestDay, ...]:
+    """Return a portfolio's days with other equity."""
+    equity = [CASH * Decimal(repr(one)) for one in np.cumprod(1 + returns).tolist()]
+    return tuple(
+        replace(day, mark=replace(day.mark, equity_usd=usd)) for day, usd in zip(desk.days, equity, strict=True)
+    )
 
 
 def test_a_flaw_of_the_data_is_stamped_at_head_foot_and_every_printed_page(report: Report) -> None:
