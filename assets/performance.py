@@ -1,4 +1,4 @@
-"""What the account earned: returns, drawdown, and a Sharpe ratio that shows its own uncertainty.
+"""What the account earned: returns, drawdown and recovery, Sortino ratio, and a Sharpe ratio with its uncertainty.
 
 Each number has one definition in this project, and it is here. A history too short for a ratio gets none: the page then
 says "too short" instead of printing noise with two decimals.
@@ -28,9 +28,11 @@ class Performance:
         total_return: newest equity over the first, less one; None with fewer than two equity values.
         drawdown: newest equity over the highest so far, less one: 0 at a new high, else negative.
         max_drawdown: the lowest drawdown of the history.
+        recovery_sessions: sessions from there back to the high before it; 0 without a fall, None while below.
         volatility: yearly standard deviation of returns; None when the history is too short.
         sharpe: yearly ratio of mean to standard deviation, risk-free rate 0; None when the history is too short.
         sharpe_standard_error: one standard error of `sharpe`, also yearly; None when `sharpe` is.
+        sortino: yearly ratio of mean to downside deviation from 0; None when the history is too short or never fell.
     """
 
     sessions: int
@@ -38,9 +40,11 @@ class Performance:
     total_return: float | None
     drawdown: float
     max_drawdown: float
+    recovery_sessions: int | None
     volatility: float | None
     sharpe: float | None
     sharpe_standard_error: float | None
+    sortino: float | None
 
     @property
     def is_too_short(self) -> bool:
@@ -72,6 +76,40 @@ def drawdowns(equity_usd: Sequence[Decimal]) -> tuple[float, ...]:
         peak = max(peak, value)
         falls.append(float(value / peak - 1))
     return tuple(falls)
+
+
+def recovery_sessions(equity_usd: Sequence[Decimal]) -> int | None:
+    """Return the sessions from the deepest trough back to the high before it.
+
+    Of troughs equally deep the first counts. 0 when nothing ever fell; None when the high is not reached again yet.
+
+    Args:
+        equity_usd: account value at each session's close, oldest first, every value positive.
+    """
+    falls = drawdowns(equity_usd)
+    if not any(falls):
+        return 0
+    trough = falls.index(min(falls))
+    high = max(equity_usd[:trough])
+    return next((later for later, value in enumerate(equity_usd[trough:]) if value >= high), None)
+
+
+def sortino_ratio(returns: Sequence[float]) -> float | None:
+    """Return the yearly Sortino ratio with a target of 0; None when the history is too short or no return is negative.
+
+    The downside deviation is the root of the mean square of negative returns over all sessions, positive ones as 0.
+
+    Args:
+        returns: one-session returns as fractions, oldest first.
+
+    Source:
+        Sortino and Price (1994), "Performance Measurement in a Downside Risk Framework", J. Investing 3(3), 59-64.
+    """
+    if len(returns) < SHORTEST_HISTORY_SESSIONS:
+        return None
+    values = np.asarray(returns, dtype=np.float64)
+    downside = math.sqrt(float((np.minimum(values, 0.0) ** 2).mean()))
+    return float(values.mean()) / downside * math.sqrt(SESSIONS_PER_YEAR) if downside > 0 else None
 
 
 def sharpe_with_standard_error(returns: Sequence[float]) -> tuple[float, float] | None:
@@ -140,7 +178,9 @@ def performance(equity_usd: Sequence[Decimal]) -> Performance:
         total_return=float(equity_usd[-1] / equity_usd[0] - 1) if returns else None,
         drawdown=falls[-1] if falls else 0.0,
         max_drawdown=min(falls, default=0.0),
+        recovery_sessions=recovery_sessions(equity_usd),
         volatility=float(np.std(returns, ddof=1)) * math.sqrt(SESSIONS_PER_YEAR) if is_long_enough else None,
         sharpe=ratio[0] if ratio else None,
         sharpe_standard_error=ratio[1] if ratio else None,
+        sortino=sortino_ratio(returns),
     )

@@ -31,7 +31,7 @@ from assets.ml.report_rendering import html_of, pdf_of
 from assets.ml.svg_charts import INK, amounts_svg, session_svg
 from assets.ml.trial_log import Trial as Training
 from assets.ml.trial_log import choices, deflated_sharpe
-from assets.performance import SESSIONS_PER_YEAR
+from assets.performance import SESSIONS_PER_YEAR, Performance
 
 EVERY_STOCK: Final = "every stock alike"
 SHOWN_TRIPS: Final = 8
@@ -173,8 +173,8 @@ def _tiles(report: Report) -> list[tuple[str, str, str]]:
         ("return", f"{(past.total_return or 0) * 100:+.2f} %", f"a year {_percent(yearly)}"),
         (
             "Sharpe ratio",
-            "too short" if past.sharpe is None else f"{past.sharpe:+.2f}",
-            f"standard error {past.sharpe_standard_error or 0:.2f}",
+            _ratio(past.sharpe, past),
+            f"standard error {past.sharpe_standard_error or 0:.2f}; Sortino ratio {_ratio(past.sortino, past)}",
         ),
         (
             f"deflated Sharpe over {EVERY_STOCK}",
@@ -182,9 +182,23 @@ def _tiles(report: Report) -> list[tuple[str, str, str]]:
             "probability of an edge over it; 0.95 is demanded of a model",
         ),
         ("choices tried", str(tried), "different trainings this home has judged"),
-        ("worst fall", f"{past.max_drawdown * 100:.2f} %", f"volatility {(past.volatility or 0) * 100:.1f} % a year"),
+        (
+            "worst fall",
+            f"{past.max_drawdown * 100:.2f} %",
+            f"{_recovery(past.recovery_sessions)}; volatility {(past.volatility or 0) * 100:.1f} % a year",
+        ),
         ("turnover", f"{desk.turnover_per_year:.1f}", "times the equity a year, both sides"),
     ]
+
+
+def _ratio(found: float | None, past: Performance) -> str:
+    if found is None:
+        return "too short" if past.is_too_short else "none"
+    return f"{found:+.2f}"
+
+
+def _recovery(sessions: int | None) -> str:
+    return "not recovered yet" if sessions is None else f"recovered in {sessions} sessions"
 
 
 def _percent(found: Estimate) -> str:

@@ -13,7 +13,9 @@ from assets.performance import (
     earned_only,
     one_session_returns,
     performance,
+    recovery_sessions,
     sharpe_with_standard_error,
+    sortino_ratio,
 )
 
 EQUITY = st.lists(st.decimals("1000", "500000", places=2), min_size=2, max_size=40)
@@ -69,6 +71,48 @@ def test_sharpe_is_mean_over_standard_deviation_by_the_year():
     ratio = sharpe_with_standard_error(returns.tolist())
     assert ratio is not None
     assert ratio[0] == pytest.approx(returns.mean() / returns.std(ddof=1) * math.sqrt(252))
+
+
+def test_sortino_is_the_one_empyrical_finds():
+    returns = np.random.default_rng(3).normal(0.001, 0.01, 300)
+    assert sortino_ratio(returns.tolist()) == pytest.approx(float(empyrical.sortino_ratio(returns)))
+
+
+def test_gains_spread_wide_lower_the_sharpe_ratio_and_not_the_sortino_ratio():
+    even, uneven = [0.01, -0.005] * 60, [0.0195, -0.005, 0.0005, -0.005] * 30
+    sharpe = [sharpe_with_standard_error(one)[0] for one in (even, uneven)]
+    assert sharpe[0] > sharpe[1]
+    assert sortino_ratio(even) == pytest.approx(sortino_ratio(uneven))
+
+
+def test_a_short_history_and_one_that_never_fell_have_no_sortino_ratio():
+    assert sortino_ratio([0.01, -0.01] * 29 + [0.01]) is None
+    assert sortino_ratio([0.01, 0.0] * 40) is None
+
+
+@pytest.mark.parametrize(
+    ("equity", "sessions"),
+    [
+        ([100, 120, 90, 110, 120, 130], 2),
+        ([100, 120, 90, 110, 119], None),
+        ([100, 120, 119, 121, 80, 100, 100, 121], 3),
+        ([100, 120, 90, 90, 120, 60, 120], 1),
+        ([100, 80, 100, 80, 90], 1),
+        ([100, 101, 102], 0),
+        ([100], 0),
+    ],
+)
+def test_recovery_is_counted_from_the_deepest_trough_to_the_high_before_it(equity, sessions):
+    assert recovery_sessions([Decimal(value) for value in equity]) == sessions
+
+
+@settings(deadline=None, max_examples=60)
+@given(equity=EQUITY)
+def test_recovery_ends_with_the_first_session_that_is_not_below_the_high_any_more(equity):
+    falls = drawdowns(equity)
+    trough = falls.index(min(falls))
+    until = [number for number in range(trough, len(falls)) if falls[number] == 0]
+    assert recovery_sessions(equity) == (until[0] - trough if until else None)
 
 
 def test_standard_error_is_the_spread_of_ratios_over_many_histories():

@@ -123,6 +123,16 @@ def test_the_first_page_tells_trials_and_deflated_ratio_and_escapes_what_it_tell
     assert "c&lt;o&gt;de" in page
 
 
+def test_sortino_ratio_stands_beside_the_sharpe_ratio_and_recovery_beside_the_worst_fall(
+    desks: tuple[Lived, ...], report: Report
+) -> None:
+    past, page = desks[0].performance, html_page(report)
+    assert f"Sortino ratio {past.sortino:+.2f}" in page
+    assert ("not recovered yet;" in page) == (past.recovery_sessions is None)
+    back = replace(desks[0], performance=replace(past, recovery_sessions=17))
+    assert "recovered in 17 sessions;" in html_page(replace(report, desks=(back, *desks[1:])))
+
+
 def test_a_portfolio_that_moves_with_the_market_has_no_edge_however_well_both_did(
     desks: tuple[Lived, ...], report: Report
 ) -> None:
