@@ -63,19 +63,22 @@ def batch_of(session: date) -> SignalBatch | None:
     return a_batch(signals, session=session)
 
 
-def rules_of(costs: CostModel) -> Rules:
+def rules_of(costs: CostModel, *, share_decimals: int = 0) -> Rules:
     return Rules(
         account="paper-1",
         strategy="momentum",
         mode="simulated",
         initial_cash_usd=CASH,
-        sizing=SizingPolicy(entry_top_fraction=Decimal("0.5"), hold_top_fraction=Decimal("0.6")),
+        sizing=SizingPolicy(
+            entry_top_fraction=Decimal("0.5"), hold_top_fraction=Decimal("0.6"), share_decimals=share_decimals
+        ),
         costs=costs,
         settings_hash="5" * 64,
         code_hash="c" * 64,
     )
 
 
-def lived(costs: CostModel) -> list[BacktestDay]:
+def lived(costs: CostModel, *, share_decimals: int = 0) -> list[BacktestDay]:
     tape = MemoryTape({session: [bar(session, name) for name in NAMES] for session in SESSIONS})
-    return list(backtest(rules_of(costs), sessions=SESSIONS[:-1], batch_of=batch_of, tape=tape, calendar=CALENDAR))
+    rules = rules_of(costs, share_decimals=share_decimals)
+    return list(backtest(rules, sessions=SESSIONS[:-1], batch_of=batch_of, tape=tape, calendar=CALENDAR))

@@ -1,6 +1,7 @@
 """To the cent: a backtest's cash and equity against two accounts of others, and with fees by the ledger.
 
-The others decide nothing. They are told which shares were traded when, and keep an account of their own.
+In whole shares and in parts of them. The others decide nothing. They are told which shares were traded when, and keep
+an account of their own.
 """
 
 import warnings
@@ -11,42 +12,52 @@ from fractions import Fraction
 import pytest
 
 from execution.backtest import BacktestDay
+from execution.domain.quantities import Shares
 from tests.builders.backtest_quarter import CASH, DEAR, FREE, NAMES, PRICES, lived
+
+WHOLE, PARTS = 0, 4
+
+
+@pytest.fixture(scope="module", params=[WHOLE, PARTS], ids=["whole shares", "parts of shares"])
+def share_decimals(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
 
 
 @pytest.fixture(scope="module")
-def free() -> list[BacktestDay]:
-    return lived(FREE)
+def free(share_decimals: int) -> list[BacktestDay]:
+    return lived(FREE, share_decimals=share_decimals)
 
 
-def traded(days: list[BacktestDay]) -> dict[date, dict[str, int]]:
+def traded(days: list[BacktestDay]) -> dict[date, dict[str, Shares]]:
     """Return signed shares by traded session and symbol."""
-    moved: dict[date, dict[str, int]] = {}
+    moved: dict[date, dict[str, Shares]] = {}
     for day in days:
         changes = moved.setdefault(day.mark.marked_session, {})
         for fill in day.executions:
             sign = 1 if fill.side == "buy" else -1
-            changes[fill.symbol] = changes.get(fill.symbol, 0) + sign * int(fill.quantity_shares)
+            changes[fill.symbol] = changes.get(fill.symbol, 0) + sign * fill.quantity_shares
     return moved
 
 
-def test_the_days_are_worth_comparing(free: list[BacktestDay]) -> None:
+def test_the_days_are_worth_comparing(free: list[BacktestDay], share_decimals: int) -> None:
+    parts = [fill for day in free for fill in day.executions if fill.quantity_shares % 1]
     assert sum(day.fills for day in free) > 40
+    assert (len(parts) > 40) == (share_decimals == PARTS)
     assert len({position.symbol for day in free for position in day.mark.positions}) == len(NAMES)
 
 
 def test_without_costs_every_close_is_the_one_of_an_account_in_fractions(free: list[BacktestDay]) -> None:
-    moved, cash, held = traded(free), Fraction(CASH), dict.fromkeys(NAMES, 0)
+    moved, cash, held = traded(free), Fraction(CASH), dict.fromkeys(NAMES, Fraction(0))
     for day in free:
         session = day.mark.marked_session
         for name, shares in moved[session].items():
-            cash -= shares * Fraction(PRICES[session][name])
-            held[name] += shares
+            cash -= Fraction(shares) * Fraction(PRICES[session][name])
+            held[name] += Fraction(shares)
         equity = cash + sum(shares * Fraction(PRICES[session][name]) for name, shares in held.items())
         assert (Fraction(day.mark.cash_usd), Fraction(day.mark.equity_usd)) == (cash, equity)
 
 
-def test_without_costs_every_close_is_the_one_of_bt(free: list[BacktestDay]) -> None:
+def test_without_costs_every_close_is_the_one_of_bt(free: list[BacktestDay], share_decimals: int) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the package's own imports
         bt = pytest.importorskip("bt")
@@ -59,19 +70,25 @@ def test_without_costs_every_close_is_the_one_of_bt(free: list[BacktestDay]) -> 
         class Told(bt.Algo):  # type: ignore[misc]  # the package has no types
             def __call__(self, target: object) -> bool:
                 for name, shares in sorted(moved.get(target.now.date(), {}).items()):  # type: ignore[attr-defined]  # as above
-                    target.transact(shares, child=name)  # type: ignore[attr-defined]  # as above
+                    target.transact(float(shares), child=name)  # type: ignore[attr-defined]  # as above
                 return True
 
         strategy = bt.Strategy("told", [Told()], children=[bt.Security(name) for name in NAMES])
-        tried = bt.Backtest(strategy, prices, initial_capital=float(CASH), integer_positions=True, progress_bar=False)
+        tried = bt.Backtest(
+            strategy,
+            prices,
+            initial_capital=float(CASH),
+            integer_positions=share_decimals == WHOLE,
+            progress_bar=False,
+        )
         bt.run(tried)
     equity = [round(float(tried.strategy.values[day]), 2) for day in index]
-    assert equity == [float(day.mark.equity_usd) for day in free]
+    assert equity == [round(float(day.mark.equity_usd), 2) for day in free]
 
 
-def test_with_costs_cash_is_what_every_execution_and_fee_left_of_it() -> None:
+def test_with_costs_cash_is_what_every_execution_and_fee_left_of_it(share_decimals: int) -> None:
     cash = CASH
-    for day in lived(DEAR):
+    for day in lived(DEAR, share_decimals=share_decimals):
         for fill in day.executions:
             value = fill.quantity_shares * fill.price_usd
             cash += (value if fill.side == "sell" else -value) - fill.fee_usd
