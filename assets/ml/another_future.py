@@ -68,25 +68,27 @@ def moment_of(decided: Sequence[date]) -> date:
 
 def check_orders(
     trial: Trial,
-    lived: Sequence[BacktestDay],
+    lived: Sequence[Sequence[BacktestDay]],
     *,
     world: World,
     gate: Certificates,
     identity: RunIdentity,
-    portfolio: Portfolio,
+    portfolios: Sequence[Portfolio],
     calendar: TradingCalendar,
 ) -> CheckOutcome:
-    """Return whether a portfolio's days up to a moment come out again, bit for bit, in a world with another future.
+    """Return whether days up to a moment come out again, bit for bit, in a world with another future.
 
-    Of the moment's own session the plan is compared, which trades after it; of those before it everything.
+    Production and what lives beside it have to: each may score and trade by rules of its own. Dearer trading and other
+    sizes are production's rules with other numbers. Of the moment's own session the plan is compared, which trades
+    after it; of those before it everything.
 
     Args:
         trial: what was tried.
-        lived: the portfolio's days.
+        lived: days by session, then by portfolio.
         world: what it was tried in.
         gate: where certificates of lived sessions were published.
         identity: who is running.
-        portfolio: who lived them.
+        portfolios: who lived them.
         calendar: exchange sessions.
 
     Raises:
@@ -94,23 +96,31 @@ def check_orders(
     """
     moment = moment_of(trial.decided(calendar))
     other = replace(world, warehouse=world.warehouse.ending_with(moment), tape=AnotherFuture(world.tape, after=moment))
-    again = live_through(
-        replace(trial, last=moment),
-        world=other,
-        gate=gate,
-        identity=identity,
-        portfolios=[portfolio],
-        calendar=calendar,
+    places = [place for place, one in enumerate(portfolios) if one.role in {"production", "beside"}]
+    again = list(
+        live_through(
+            replace(trial, last=moment),
+            world=other,
+            gate=gate,
+            identity=identity,
+            portfolios=[portfolios[place] for place in places],
+            calendar=calendar,
+        )
     )
-    pairs = [(day, days[0]) for day, days in zip(lived, again, strict=False)]
-    differing = [day.session for day, other_day in pairs if _up_to(moment, day) != _up_to(moment, other_day)]
+    differing = [
+        (other_day.session, portfolios[place].name)
+        for days, other_days in zip(lived, again, strict=False)
+        for place, other_day in zip(places, other_days, strict=True)
+        if _up_to(moment, days[place]) != _up_to(moment, other_day)
+    ]
+    sessions = {session for session, _ in differing}
     return CheckOutcome(
         name=CHECK,
         subject="ml/backtest",
         passed=not differing,
-        value=f"{len(differing)} of {len(pairs)} sessions differ",
+        value=f"{len(sessions)} of {len(again)} sessions differ",
         threshold=f"0 differ when everything after {moment.isoformat()} is different",
-        reason="" if not differing else f"what was done on {differing[0]} depends on what came later",
+        reason="".join(f"what {name} did on {session} depends on what came later" for session, name in differing[:1]),
     )
 
 

@@ -366,11 +366,11 @@ def backtest(  # type: ignore[no-untyped-def]  # Dagster would read a return ann
             context.log.info(told)
     verdict = another_future.check_orders(
         trial,
-        [days[0] for days in lived],
+        lived,
         world=world,
         gate=batches,
         identity=identity,
-        portfolio=portfolios[0],
+        portfolios=portfolios,
         calendar=calendar,
     )
     checked = dg.AssetCheckResult(

@@ -75,11 +75,11 @@ def run_backtest(
             tell(told)
     verdict = check_orders(
         trial,
-        [day[0] for day in lived],
+        lived,
         world=world,
         gate=gate,
         identity=identity,
-        portfolio=portfolios[0],
+        portfolios=portfolios,
         calendar=calendar,
     )
     if not verdict.passed:

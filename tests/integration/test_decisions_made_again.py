@@ -385,14 +385,14 @@ def test_a_backtest_is_an_asset_with_its_table_and_its_chart(settings: Settings,
 
 
 def judged(settings: Settings, home: Home, trial: Trial, lived_days: list[tuple[BacktestDay, ...]]) -> CheckOutcome:
-    (portfolio, *_) = side_by_side(desk_rules_of(settings), scorer=trial.scorer, policy=settings.learning)
+    portfolios = side_by_side(desk_rules_of(settings), scorer=trial.scorer, policy=settings.learning)
     return check_orders(
         trial,
-        [days[0] for days in lived_days],
+        lived_days,
         world=world_of(home, trial),
         gate=SignalBatchStore(home.artifacts),
         identity=identity_of(settings),
-        portfolio=portfolio,
+        portfolios=portfolios,
         calendar=CALENDAR,
     )
 
