@@ -44,12 +44,16 @@ _EPOCH: Final = date(1970, 1, 1).toordinal()
 
 @dataclass(frozen=True, slots=True)
 class _Figure:
-    """One figure as the instant knew it: the day its period ended, and microseconds since 1970 of when it was told."""
+    """One figure as the instant knew it: the day its period ended, its version in force and the first version of it.
+
+    Each version has the microseconds since 1970 at which it was told: a figure per share is in the shares of that day.
+    """
 
     ended: int
     value: float
+    told_at: int
     first_told: float
-    since: int
+    first_told_at: int
 
 
 @dataclass(slots=True)
@@ -67,7 +71,7 @@ class _Compared:
 
     newest: _Figure | None = None
     year_before: float | None = None
-    year_before_since: int | None = None
+    year_before_told_at: int | None = None
 
 
 def filed_figures(
@@ -150,13 +154,13 @@ def _told(
     rows = np.flatnonzero(known <= instant[symbol])
     # Of each fact its first and its last version.
     first, last = _ends_of_runs(rows, (symbol, metric, ended, form))
-    since, first_told = known[first], value[first]
+    first_told, first_told_at = value[first], known[first]
     symbol, metric, form, ended, known, value, months = (
         column[last] for column in (symbol, metric, form, ended, known, value, months)
     )
     is_report = metric != (metrics.index(_ESTIMATE) if _ESTIMATE in metrics else -1)
     newest_filing = np.zeros(len(symbols), dtype=np.int64)
-    np.maximum.at(newest_filing, symbol[is_report], since[is_report])
+    np.maximum.at(newest_filing, symbol[is_report], first_told_at[is_report])
     has_report = newest_filing > int((as_of - _FILING_COUNTS).timestamp()) * 1_000_000
     is_full = np.array([in_full is None or name in in_full for name in symbols], dtype=bool)
     is_ranked = np.array([name in _RANKED_METRICS for name in metrics], dtype=bool)
@@ -165,8 +169,9 @@ def _told(
     # The newest period first, and of each period what was told last, by the first of the forms.
     used = used[np.lexsort((form[used], -known[used], -ended[used], months[used], metric[used], symbol[used]))]
     told: dict[str, dict[str, _Series]] = defaultdict(lambda: defaultdict(lambda: _Series([], [], [])))
-    columns = (column[used].tolist() for column in (symbol, metric, months, ended, value, first_told, since))
-    for of_symbol, of_metric, covered, *figure in zip(*columns, strict=True):
+    columns = (symbol, metric, months, ended, value, known, first_told, first_told_at)
+    lists = (column[used].tolist() for column in columns)
+    for of_symbol, of_metric, covered, *figure in zip(*lists, strict=True):
         series = told[symbols[of_symbol]][metrics[of_metric]]
         told_by_duration = {0: series.balances, 3: series.quarters, 12: series.years}.get(covered, [])
         if not told_by_duration or told_by_duration[-1].ended != figure[0]:
@@ -193,7 +198,10 @@ def _ends_of_runs(rows: Ints, keys: Sequence[Ints]) -> tuple[Ints, Ints]:
 def _features(
     series: Mapping[str, _Series], close_usd: float, later: Callable[[int | None], float]
 ) -> dict[str, float | None]:
-    """Return a symbol's features; figures per share are told in the shares of the session."""
+    """Return a symbol's features; figures per share are in the shares of the session.
+
+    A version told after a split is in the new shares already, whenever its period was first told.
+    """
     for metric, of_metric in series.items():
         if metric != "eps_diluted":
             _add_last_quarters(of_metric)
@@ -207,13 +215,13 @@ def _features(
     )
     estimate = _newest(series.get(_ESTIMATE, nothing).quarters)
     four_revenue, four_income = _four_quarters(revenue), _four_quarters(income)
-    worth = None if shares is None else shares.value * later(shares.since) * close_usd
+    worth = None if shares is None else shares.value * later(shares.told_at) * close_usd
     of_equity, of_assets = _value(equity), _value(assets)
     compared = _compared(eps)
-    eps_newest = None if compared.newest is None else compared.newest.value / later(compared.newest.since)
-    eps_before = None if compared.year_before is None else compared.year_before / later(compared.year_before_since)
-    expected = None if estimate is None else estimate.value / later(estimate.since)
-    first_expected = None if estimate is None else estimate.first_told / later(estimate.since)
+    eps_newest = None if compared.newest is None else compared.newest.value / later(compared.newest.told_at)
+    eps_before = None if compared.year_before is None else compared.year_before / later(compared.year_before_told_at)
+    expected = None if estimate is None else estimate.value / later(estimate.told_at)
+    first_expected = None if estimate is None else estimate.first_told / later(estimate.first_told_at)
     return {
         "market_value_usd": worth,
         "earnings_yield": _share_of(four_income, worth),
@@ -241,7 +249,7 @@ def _add_last_quarters(series: _Series) -> None:
         others = [each for each in series.quarters if year.ended - 300 <= each.ended <= year.ended - 60]
         if len(others) == 3 and year.ended not in told:
             value = year.value - sum(each.value for each in reversed(others))
-            added.append(_Figure(year.ended, value, value, year.since))
+            added.append(_Figure(year.ended, value, year.told_at, value, year.told_at))
     series.quarters = sorted([*series.quarters, *added], key=lambda figure: -figure.ended)
 
 
@@ -273,7 +281,7 @@ def _a_year_ago(figures: Sequence[_Figure]) -> list[_Figure]:
 
 def _largest(figures: Iterable[_Figure]) -> tuple[float | None, int | None]:
     values = list(figures)
-    return max((each.value for each in values), default=None), max((each.since for each in values), default=None)
+    return max((each.value for each in values), default=None), max((each.told_at for each in values), default=None)
 
 
 def _newest(figures: Sequence[_Figure]) -> _Figure | None:

@@ -214,7 +214,17 @@ def _filings(names: Sequence[str], days: Sequence[date]) -> list[dict[str, Any]]
             if quarter == 1:
                 restated = next(row for row in rows if row["metric"] == "net_income" and row["period_end"] == end)
                 rows.append({**restated, "value": restated["value"] * 0.9, "known_at": known + timedelta(days=45)})
-    return rows
+    return [*rows, _told_again_in_new_shares(rows, names[0], days[90], ratio=2.0)]
+
+
+def _told_again_in_new_shares(
+    rows: Sequence[dict[str, Any]], name: str, split_on: date, *, ratio: float
+) -> dict[str, Any]:
+    """Return the year before of the first quarter filed after a split, as that filing tells it beside the quarter."""
+    quarters = [row for row in rows if row["symbol"] == name and row["metric"] == "eps_diluted"]
+    filed = next(row for row in quarters if row["known_at"].date() > split_on and row["duration_months"] == 3)
+    before = next(row for row in quarters if 350 <= (filed["period_end"] - row["period_end"]).days <= 380)
+    return {**before, "value": before["value"] / ratio, "known_at": filed["known_at"]}
 
 
 def _report(name: str, place: int, quarter: int, end: date, known: Any, *, is_annual: bool) -> list[dict[str, Any]]:

@@ -29,12 +29,13 @@ splits as (
     {{ versions_of('corporate_actions', ['symbol', 'ex_session', 'action']) }}
 ),
 
--- A figure per share is told in the shares of the day it was told, New York time; each later split changes the unit.
+-- A figure per share is in the shares of the day its version was told, New York time; each later split changes the
+-- unit. A version told after a split is in the new shares already, whenever its period was first told.
 ratios as (
     select
         figures.session,
         figures.symbol,
-        {% for figure in ['shares', 'eps_newest', 'eps_year_before', 'eps_estimate'] -%}
+        {% for figure in ['shares', 'eps_newest', 'eps_year_before', 'eps_estimate', 'eps_estimate_first'] -%}
             list_aggregate(
                 list(splits.value::double order by splits.ex_session) filter (
                     where splits.ex_session > (figures.{{ figure }}_told_at at time zone 'America/New_York')::date
@@ -71,7 +72,8 @@ final as (
         figures.eps_diluted_newest / coalesce(ratios.since_eps_newest_told_at, 1.0) as eps_newest,
         figures.eps_diluted_year_before / coalesce(ratios.since_eps_year_before_told_at, 1.0) as eps_year_before,
         figures.eps_estimate / coalesce(ratios.since_eps_estimate_told_at, 1.0) as eps_estimate,
-        figures.eps_estimate_first_told / coalesce(ratios.since_eps_estimate_told_at, 1.0) as eps_estimate_first_told,
+        figures.eps_estimate_first_told
+        / coalesce(ratios.since_eps_estimate_first_told_at, 1.0) as eps_estimate_first_told,
         date_diff(
             'day',
             (figures.newest_filing_at at time zone 'America/New_York')::date,

@@ -40,8 +40,9 @@ in_force as (
         figures.duration_months,
         figures.period_end,
         figures.value,
+        figures.known_at as told_at,
         figures.first_told,
-        figures.first_known_at
+        figures.first_known_at as first_told_at
     from instants
     inner join figures
         on
@@ -65,7 +66,7 @@ fourth_quarters as (
         years.metric,
         years.period_end,
         any_value(years.value) - list_sum(list(quarters.value order by quarters.period_end)) as value,
-        any_value(years.first_known_at) as first_known_at
+        any_value(years.told_at) as told_at
     from in_force as years
     inner join in_force as quarters
         on
@@ -80,7 +81,9 @@ fourth_quarters as (
 ),
 
 told as (
-    select symbol, known_at, metric, duration_months, period_end, value, first_told, first_known_at from in_force
+    select
+        symbol, known_at, metric, duration_months, period_end, value, told_at, first_told, first_told_at
+    from in_force
     union all
     select
         fourth_quarters.symbol,
@@ -89,8 +92,9 @@ told as (
         3 as duration_months,
         fourth_quarters.period_end,
         fourth_quarters.value,
+        fourth_quarters.told_at,
         fourth_quarters.value as first_told,
-        fourth_quarters.first_known_at
+        fourth_quarters.told_at as first_told_at
     from fourth_quarters
     anti join in_force as quarters
         on
@@ -125,15 +129,16 @@ metrics as (
         max(value) filter (where duration_months = 12 and age = 1) as year_1,
         max(period_end) filter (where duration_months = 12 and age = 1) as year_1_end,
         max(value) filter (where duration_months = 12 and days_before between 350 and 380) as year_ago,
-        max(first_known_at) filter (where duration_months = 3 and age = 1) as quarter_1_told_at,
-        max(first_known_at) filter (
+        max(told_at) filter (where duration_months = 3 and age = 1) as quarter_1_told_at,
+        max(told_at) filter (
             where duration_months = 3 and days_before between 350 and 380
         ) as quarter_ago_told_at,
-        max(first_known_at) filter (where duration_months = 12 and age = 1) as year_1_told_at,
-        max(first_known_at) filter (where duration_months = 12 and days_before between 350 and 380) as year_ago_told_at,
+        max(told_at) filter (where duration_months = 12 and age = 1) as year_1_told_at,
+        max(told_at) filter (where duration_months = 12 and days_before between 350 and 380) as year_ago_told_at,
         max(value) filter (where duration_months = 0 and age = 1) as balance,
-        max(first_known_at) filter (where duration_months = 0 and age = 1) as balance_told_at,
-        max(first_told) filter (where duration_months = 3 and age = 1) as quarter_1_first_told
+        max(told_at) filter (where duration_months = 0 and age = 1) as balance_told_at,
+        max(first_told) filter (where duration_months = 3 and age = 1) as quarter_1_first_told,
+        max(first_told_at) filter (where duration_months = 3 and age = 1) as quarter_1_first_told_at
     from ages
     group by symbol, known_at, metric
 ),
@@ -156,8 +161,9 @@ summed as (
         balance,
         balance_told_at,
         quarter_1,
-        quarter_1_first_told,
         quarter_1_told_at,
+        quarter_1_first_told,
+        quarter_1_first_told_at,
         case
             when is_year_newest then year_1
             when quarter_1_end - quarter_4_end between 250 and 300 then quarter_1 + quarter_2 + quarter_3 + quarter_4
@@ -201,7 +207,10 @@ final as (
         max(summed.balance_told_at) filter (where summed.metric = 'shares_outstanding') as shares_told_at,
         max(summed.quarter_1) filter (where summed.metric = 'eps_estimate_next') as eps_estimate,
         max(summed.quarter_1_first_told) filter (where summed.metric = 'eps_estimate_next') as eps_estimate_first_told,
-        max(summed.quarter_1_told_at) filter (where summed.metric = 'eps_estimate_next') as eps_estimate_told_at
+        max(summed.quarter_1_told_at) filter (where summed.metric = 'eps_estimate_next') as eps_estimate_told_at,
+        max(summed.quarter_1_first_told_at) filter (
+            where summed.metric = 'eps_estimate_next'
+        ) as eps_estimate_first_told_at
     from instants
     inner join summed on instants.symbol = summed.symbol and instants.known_at = summed.known_at
     left join reports on instants.symbol = reports.symbol and instants.known_at = reports.known_at

@@ -179,6 +179,24 @@ def test_marts_tell_what_a_person_wants_to_know(homes):
     assert told["price_features"]["sessions"].value.startswith("38: ")
 
 
+def test_year_before_told_again_in_the_shares_after_a_split_is_compared_as_it_stands(homes):
+    lived, _, _ = homes
+    again = RECORDS["filings"][-1]
+    newest = next(
+        row
+        for row in RECORDS["filings"]
+        if row["symbol"] == again["symbol"]
+        and row["metric"] == "eps_diluted"
+        and row["known_at"] == again["known_at"]
+        and row["period_end"] > again["period_end"]
+    )
+    session = next(day for day in DAYS if CALENDAR.as_of(day) >= again["known_at"])
+    (row,) = lived.warehouse.read(
+        "select eps_growth_yoy from marts.fct_features where symbol = ? and session = ?", (again["symbol"], session)
+    ).to_pylist()
+    assert row["eps_growth_yoy"] == pytest.approx(newest["value"] / again["value"] - 1)
+
+
 def test_listed_symbols_have_a_place_in_the_universe_with_a_reason(homes):
     lived, _, _ = homes
     rows = lived.warehouse.read(
