@@ -1,7 +1,7 @@
 """Is each daily bar possible? One small rule per fault a price feed is known to have.
 
 A rule marks bars; what a mark means is the same for all: a young fault leaves its symbol out, many of them close the
-gate, and old bars taken in now may hold a few.
+gate, and old bars taken in now may hold a few, however few bars are taken in.
 """
 
 from collections.abc import Callable, Sequence
@@ -156,7 +156,7 @@ def judge_bars(rule: BarRule, evidence: RawEvidence) -> tuple[Verdict, ...]:
     old_total = int((~is_young & bars["is_new"]).sum())
     symbols = sorted(set(young["symbol"]))
     allowed = policy.excludable(len(evidence.listed))
-    is_history_fine = old_marks <= policy.max_history_fault_share * old_total
+    is_history_fine = old_marks <= max(policy.tolerated_symbols, policy.max_history_fault_share * old_total)
     reasons = []
     if len(symbols) > allowed:
         reasons.append(f"{share_text(len(symbols), len(evidence.listed))} symbols have {rule.fault}")
@@ -166,7 +166,10 @@ def judge_bars(rule: BarRule, evidence: RawEvidence) -> tuple[Verdict, ...]:
         Verdict(
             passed=not reasons,
             value=f"{len(symbols)} symbols at fault in {policy.quarantine_sessions} sessions, {old_marks} older bars",
-            threshold=f"at most {allowed} symbols, at most {policy.max_history_fault_share:.2%} of older bars",
+            threshold=(
+                f"at most {allowed} symbols, "
+                f"at most {policy.max_history_fault_share:.2%} of older bars or {policy.tolerated_symbols} of them"
+            ),
             reason="; ".join(reasons),
             offenders=_as_read(young if len(young) else bars[marks]),
             excluded=dict.fromkeys(symbols, rule.fault),

@@ -12,7 +12,8 @@ class GatePolicy(BaseModel):
     """What data must be like before anything may be scored or traded.
 
     A fault of a few symbols excludes those symbols; a fault of many closes the gate. Where the line runs is
-    `max_excluded_share`, with `tolerated_symbols` for small universes, in which one symbol is already a large share.
+    `max_excluded_share`, with `tolerated_symbols` for small universes, in which one symbol is already a large share,
+    and for older bars told again, of which one may be all.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -24,7 +25,10 @@ class GatePolicy(BaseModel):
         default=0.05, description="Largest share of the listed symbols that may be left out for faults of their rows."
     )
     tolerated_symbols: int = Field(
-        default=1, ge=0, le=50, description="So many faulty symbols are left out even where the share would be above."
+        default=1,
+        ge=0,
+        le=50,
+        description="So many faulty symbols are left out, and so many faulty older bars taken in, at any share.",
     )
     quarantine_sessions: int = Field(
         default=5, ge=1, le=60, description="A symbol is left out while a fault is this few sessions old."

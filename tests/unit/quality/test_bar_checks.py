@@ -191,9 +191,28 @@ def test_old_fault_of_a_first_intake_is_counted_not_charged_to_the_symbol() -> N
 
 def test_many_old_faults_of_a_first_intake_close_the_gate() -> None:
     market = MARKET.with_bar("S001", MARKET.sessions[0], high_usd=CENT)
-    assert not report(
-        "ohlc_order", market, is_first_session=True, policy=GatePolicy(max_history_fault_share=0.0)
-    ).passed
+    strict = GatePolicy(max_history_fault_share=0.0)
+    assert report("ohlc_order", market, is_first_session=True, policy=strict).passed
+    market = market.with_bar("S002", MARKET.sessions[0], high_usd=CENT)
+    assert not report("ohlc_order", market, is_first_session=True, policy=strict).passed
+
+
+@pytest.mark.parametrize(("count", "passes"), [(1, True), (2, False)])
+def test_one_old_bar_told_again_with_a_fault_is_tolerated_and_more_close_the_gate(count: int, *, passes: bool) -> None:
+    market, old = MARKET, CALENDAR.offset(SESSION, -6)
+    for symbol in symbols_of(count):
+        again = {**MARKET.bar(symbol, old), "high_usd": CENT, "known_at": CALENDAR.closes_at(SESSION)}
+        market = market.with_rows(DAILY_BARS, [again])
+    found = report("ohlc_order", market)
+    assert found.passed is passes
+    assert f"{count} older bars" in found.outcomes[0].value
+
+
+def test_without_tolerance_one_old_bar_told_again_with_a_fault_closes_the_gate() -> None:
+    old = MARKET.bar("S001", CALENDAR.offset(SESSION, -6))
+    again = {**old, "high_usd": CENT, "known_at": CALENDAR.closes_at(SESSION)}
+    market = MARKET.with_rows(DAILY_BARS, [again])
+    assert not report("ohlc_order", market, policy=GatePolicy(tolerated_symbols=0)).passed
 
 
 def test_old_faults_already_judged_are_not_counted_again() -> None:

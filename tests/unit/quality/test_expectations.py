@@ -9,12 +9,13 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
+from assets.quality.bar_checks import bar_checks
 from assets.quality.expectations import FEATURE_SUITE, RAW_SUITES, Expectation, expectation_checks, judge_suite
 from assets.quality.policy import GatePolicy
 from assets.quality.verdicts import run_check
 from assets.schemas import CORPORATE_ACTIONS, DAILY_BARS, EVENTS, FILINGS, NEWS, SECURITIES, RawTable
 from tests.builders.quality import raw_evidence
-from tests.builders.raw_market import CALENDAR, SESSION, a_raw_market
+from tests.builders.raw_market import CALENDAR, SESSION, a_raw_market, symbols_of
 
 POLICY = GatePolicy()
 MARKET = a_raw_market(n_sessions=14)
@@ -76,6 +77,16 @@ def test_values_of_a_twentieth_of_the_bars_may_be_impossible(broken: int, expect
     rows = raw_evidence(MARKET).new(DAILY_BARS).to_pylist()
     bad = [{**row, "close_usd": Decimal(0)} for row in rows[:broken]] + rows[broken:]
     assert failed(DAILY_BARS, pa.Table.from_pylist(bad, schema=DAILY_BARS.schema)) == expected
+
+
+@pytest.mark.parametrize(("broken", "passes"), [(1, True), (2, False)])
+def test_expectations_tolerate_as_many_symbols_as_the_rules_on_bars(broken: int, *, passes: bool) -> None:
+    market = a_raw_market(n_symbols=10, n_sessions=14)
+    rules = {check.name: check for check in bar_checks()}
+    for symbol in symbols_of(broken):
+        market = market.with_bar(symbol, SESSION, close_usd=Decimal(0), low_usd=Decimal(0))
+    checks = (CHECKS["daily_bars_expectations"], rules["positive_prices"])
+    assert [run_check(check, raw_evidence(market)).passed for check in checks] == [passes, passes]
 
 
 def test_table_without_new_rows_is_skipped_and_says_so() -> None:

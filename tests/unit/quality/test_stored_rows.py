@@ -17,7 +17,7 @@ from assets.schemas import DAILY_BARS, NEWS
 from assets.snapshots import DataSnapshot
 from tests.builders.faults import append_unchecked
 from tests.builders.quality import a_gate_home
-from tests.builders.raw_market import CALENDAR, SESSION, RawMarket, a_raw_market
+from tests.builders.raw_market import CALENDAR, SESSION, RawMarket, a_raw_market, symbols_of
 
 YESTERDAY = CALENDAR.previous(SESSION)
 MARKET = a_raw_market(n_symbols=3, n_sessions=14)
@@ -99,8 +99,9 @@ def test_bars_in_reach_are_few_on_an_ordinary_day(store: RawStore) -> None:
 
 def test_late_old_bar_is_judged_beside_its_neighbours(store: RawStore) -> None:
     before = snapshot(store, YESTERDAY)
-    late = a_bar(MARKET, MARKET.sessions[3], close_usd=Decimal(9999), known_at=CALENDAR.as_of(SESSION))
-    append_unchecked(store, DAILY_BARS, [late], session=SESSION)
+    impossible = {"close_usd": Decimal(9999), "known_at": CALENDAR.as_of(SESSION)}
+    late = [a_bar(MARKET, MARKET.sessions[3], symbol=symbol, **impossible) for symbol in symbols_of(2)]
+    append_unchecked(store, DAILY_BARS, late, session=SESSION)
     report = run_check({check.name: check for check in bar_checks()}["explained_jumps"], evidence(store, before))
     assert not report.passed
     assert MARKET.sessions[3].isoformat() in {row["session"] for row in report.verdicts[0].offenders}
