@@ -3,7 +3,8 @@
 The market's return of a session is the equal-weight mean over the session's index members (over every listed symbol
 where no membership is known) of the returns known at that session's own cut-off. It is never revised, so a correction
 of one symbol cannot move another symbol's beta of the past. Everything is causal: a session's regime uses returns up to
-it, and thresholds from sessions strictly before it.
+it, and thresholds from sessions strictly before it. The level begins where the first return was known, so older history
+that arrives later begins no level earlier.
 """
 
 from bisect import insort
@@ -59,8 +60,7 @@ def market_series(returns: Floats, is_member: Bools) -> MarketSeries:
         is_member: membership as known at each session's cut-off, same shape.
     """
     return_1d, breadth_1d = _equal_weight(returns, is_member)
-    level = np.asarray(np.cumprod(1.0 + np.where(np.isnan(return_1d), 0.0, return_1d)), dtype=np.float64)
-    trend = level / (rolling.window_sum(level, TREND_SESSIONS, 0) / TREND_SESSIONS) - 1.0
+    trend = _trend(return_1d)
     spread = rolling.window_cross_moment(return_1d, return_1d, 20, 0)
     return MarketSeries(
         return_1d=return_1d,
@@ -71,6 +71,18 @@ def market_series(returns: Floats, is_member: Bools) -> MarketSeries:
         is_bull=trend_regime(trend),
         is_volatile=volatility_regime(return_1d),
     )
+
+
+def _trend(return_1d: Floats) -> Floats:
+    """Return the level over its mean; the level is 1 on the session before the first return that was known."""
+    trend = np.full(return_1d.size, np.nan)
+    known = np.flatnonzero(np.isfinite(return_1d))
+    if known.size:
+        returns = return_1d[max(known[0] - 1, 0) :]
+        level = np.asarray(np.cumprod(1.0 + np.where(np.isnan(returns), 0.0, returns)), dtype=np.float64)
+        mean = rolling.window_sum(level, TREND_SESSIONS, 0) / TREND_SESSIONS
+        trend[return_1d.size - returns.size :] = level / mean - 1.0
+    return trend
 
 
 def trend_regime(trend: Floats) -> Floats:

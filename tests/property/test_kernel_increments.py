@@ -92,6 +92,21 @@ def test_correction_changes_the_session_that_could_know_it_and_later_ones_only()
     assert min(changed) == known
 
 
+def test_older_history_that_arrives_late_changes_no_session_before_it_became_known():
+    bars, known = RECORDS["daily_bars"], CALENDAR.closes_at(DAYS[285])
+    begins = DAYS[40]
+    rest = raw_rows.rows(schemas.DAILY_BARS, [row for row in bars if row["session"] >= begins])
+    late = [{**row, "known_at": max(known, row["known_at"])} if row["session"] < begins else row for row in bars]
+    whole = past(DAYS[-1], records={"daily_bars": raw_rows.rows(schemas.DAILY_BARS, late)})
+    for place in (41, 100, 200, 239, 240, 241, 262, 284):
+        session = DAYS[place]
+        evening = past(session, known_by=CALENDAR.as_of(session), records={"daily_bars": rest})
+        assert market_rows(evening, [session]).equals(market_rows(whole, [session])), session
+        assert feature_rows(evening, [session]).equals(feature_rows(whole, [session])), session
+    assert market_rows(whole, [DAYS[240]])["trend_200d"].null_count == 0
+    assert market_rows(whole, [DAYS[238]])["trend_200d"].null_count == 1
+
+
 def test_correction_of_one_symbol_moves_no_bit_of_another():
     rows, series = full_rebuild()
     bars = table("daily_bars").to_pylist()

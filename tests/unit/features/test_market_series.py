@@ -53,3 +53,20 @@ def test_uptrend_is_bull_and_downtrend_bear():
     one = np.ones((1, 260), dtype=bool)
     assert market_series(up[None, :], one).is_bull[-1] == 1.0
     assert market_series(down[None, :], one).is_bull[-1] == 0.0
+
+
+def test_sessions_before_the_first_known_return_are_no_part_of_the_level():
+    returns = np.concatenate(([np.nan], np.random.default_rng(5).normal(0.0005, 0.01, 260)))
+    alone = market_series(returns[None, :], np.ones((1, returns.size), dtype=bool))
+    nothing = np.full(60, np.nan)
+    longer = market_series(np.concatenate((nothing, returns))[None, :], np.ones((1, 60 + returns.size), dtype=bool))
+    for name in ("trend_200d", "is_bull", "is_volatile", "volatility_20d", "return_20d"):
+        assert np.isfinite(getattr(alone, name)).any()
+        np.testing.assert_array_equal(getattr(longer, name)[60:], getattr(alone, name))
+        assert np.isnan(getattr(longer, name)[:60]).all()
+
+
+def test_without_any_return_there_is_no_trend():
+    found = market_series(np.full((1, 260), np.nan), np.ones((1, 260), dtype=bool))
+    assert np.isnan(found.trend_200d).all()
+    assert np.isnan(found.is_bull).all()
