@@ -2,7 +2,7 @@
 
 from assets.maintenance.data_ages import DataAge, data_ages
 from assets.raw_store import RawStore
-from assets.schemas import DAILY_BARS, FILINGS, INDICES, NEWS, SECURITIES
+from assets.schemas import DAILY_BARS, EVENTS, FILINGS, INDICES, NEWS, SECURITIES
 from execution.trading_calendar import TradingCalendar
 from pipelines.home import Home
 from pipelines.settings import Settings
@@ -22,6 +22,7 @@ def data_ages_of(settings: Settings, home: Home) -> tuple[DataAge, ...]:
         INDICES.name: gates.max_indices_silence_sessions,
         NEWS.name: gates.max_news_silence_sessions,
         FILINGS.name: gates.max_filings_silence_sessions,
+        EVENTS.name: gates.max_events_silence_sessions,
         SECURITIES.name: gates.max_reference_age_sessions,
     }
     now = clock_of(settings.mode, home).now()

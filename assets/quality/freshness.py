@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from assets.quality.raw_evidence import RawEvidence, bar_frame
 from assets.quality.verdicts import EVIDENCE_ROWS, Check, Verdict, share_text
-from assets.schemas import FILINGS, INDICES, NEWS, RawTable
+from assets.schemas import EVENTS, FILINGS, INDICES, NEWS, RawTable
 
 
 def judge_bars_are_current(evidence: RawEvidence) -> tuple[Verdict, ...]:
@@ -121,6 +121,7 @@ def judge_sources_are_awake(evidence: RawEvidence) -> tuple[Verdict, ...]:
         (INDICES, policy.max_indices_silence_sessions),
         (NEWS, policy.max_news_silence_sessions),
         (FILINGS, policy.max_filings_silence_sessions),
+        (EVENTS, policy.max_events_silence_sessions),
     )
     return tuple(_silence(evidence, table, limit) for table, limit in limits)
 

@@ -67,6 +67,13 @@ class GatePolicy(BaseModel):
     max_filings_silence_sessions: Silence | None = Field(
         default=None, description="Largest age of the newest filing in sessions; null measures without demanding."
     )
+    max_events_silence_sessions: Silence | None = Field(
+        default=None,
+        description=(
+            "Largest age of the newest announced event in sessions; null measures without demanding. Either way a "
+            "symbol whose calendar of earnings fell silent counts as not covered."
+        ),
+    )
     news_window_sessions: int = Field(
         default=20, ge=1, le=1_000, description="The news family is demanded when a headline is this few sessions old."
     )

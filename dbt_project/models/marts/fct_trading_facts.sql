@@ -1,4 +1,6 @@
 -- One row per session and listed symbol with a bar: what orders are sized and blocked by, in raw dollars and shares.
+{# Earnings are announced every quarter, about 63 sessions; an annual report comes up to a month later than others. #}
+{% set announced_within_sessions = 90 %}
 {{
     config(pre_hook=["{{ clear_current_session() }}", "{{ list_feature_parts('price_features') }}"])
 }}
@@ -32,10 +34,19 @@ earnings as (
     where kind = 'earnings'
 ),
 
+announcements as (
+    select distinct symbol, known_at from earnings
+),
+
+-- What a symbol's calendar said last; one that said nothing for longer than a quarter may have fallen silent.
 calendars as (
-    select symbol, min(known_at) as known_since
-    from earnings
-    group by symbol
+    select bars.session, bars.symbol, announcements.known_at > earlier.as_of as is_recent
+    from bars
+    inner join sessions on bars.session = sessions.session
+    inner join {{ source('request', 'sessions') }} as earlier
+        on sessions.position - {{ announced_within_sessions }} = earlier.position
+    asof inner join announcements
+        on bars.symbol = announcements.symbol and bars.as_of >= announcements.known_at
 ),
 
 next_events as (
@@ -64,11 +75,11 @@ final as (
         bars.sector,
         bars.is_halted,
         next_events.next_event_at,
-        coalesce(calendars.known_since <= bars.as_of, false) as is_event_calendar_known
+        next_events.next_event_at is not null or coalesce(calendars.is_recent, false) as is_event_calendar_known
     from bars
     left join prices on bars.session = prices.session and bars.symbol = prices.symbol
     left join next_events on bars.session = next_events.session and bars.symbol = next_events.symbol
-    left join calendars on bars.symbol = calendars.symbol
+    left join calendars on bars.session = calendars.session and bars.symbol = calendars.symbol
     order by bars.session, bars.symbol
 )
 

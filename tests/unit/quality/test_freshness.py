@@ -8,7 +8,7 @@ import pytest
 from assets.quality.freshness import FRESHNESS_CHECKS
 from assets.quality.policy import GatePolicy
 from assets.quality.verdicts import Report, run_check
-from assets.schemas import DAILY_BARS, INDICES, NEWS, SECURITIES
+from assets.schemas import DAILY_BARS, EVENTS, INDICES, NEWS, SECURITIES
 from tests.builders.quality import raw_evidence
 from tests.builders.raw_market import CALENDAR, SESSION, RawMarket, a_raw_market, rows_of, symbols_of
 
@@ -123,6 +123,17 @@ def test_silence_beyond_the_policy_is_found() -> None:
     market = MARKET.with_table(INDICES, rows_of(INDICES, [row]))
     assert not report("sources_are_awake", market).passed
     assert report("sources_are_awake", market, policy=GatePolicy(max_indices_silence_sessions=6)).passed
+
+
+def test_calendar_of_events_that_fell_silent_is_found_where_the_policy_demands_it() -> None:
+    event = MARKET.tables["events"].to_pylist()[0]
+    row = {**event, "known_at": CALENDAR.bars_known_at(CALENDAR.offset(SESSION, -6))}
+    market = MARKET.with_table(EVENTS, rows_of(EVENTS, [row]))
+    assert report("sources_are_awake", market).passed
+    assert report("sources_are_awake", market, policy=GatePolicy(max_events_silence_sessions=6)).passed
+    found = report("sources_are_awake", market, policy=GatePolicy(max_events_silence_sessions=5))
+    assert not found.passed
+    assert "raw/events has had nothing new for 6 sessions" in [verdict.reason for verdict in found.verdicts]
 
 
 def test_silence_that_is_not_demanded_is_still_measured() -> None:
