@@ -113,6 +113,29 @@ def test_increment_that_finds_a_fault_is_judged_by_dbt(copied):
     assert refused["known_facts_are_unique"].metadata["message"].value.startswith("Got 1 result")
 
 
+def materialized(home, place, step):
+    """Materialize one step of dbt by hand, for a session that was pinned before."""
+    assets = feature_definitions(parsed(PROJECT, home.root)).assets
+    (asset,) = (asset for asset in assets if asset.node_def.name == step)
+    chosen = dg.AssetSelection.assets(*asset.keys)
+    session = DAYS[place].isoformat()
+    return dg.materialize(
+        assets, partition_key=session, resources=home.resources(), selection=chosen, raise_on_error=False
+    )
+
+
+def test_marts_on_figures_of_an_older_session_are_refused_with_what_to_do(copied):
+    assert materialized(copied, STEPS[1], "dbt_base").success
+    result = materialized(copied, STEPS[-1], "dbt_marts")
+    assert not result.success
+    refused = {check.check_name: check for check in result.get_asset_check_evaluations() if not check.passed}
+    message = refused["figures_are_those_pinned"].metadata["message"].value
+    assert "materialize features/staging/stg_raw__filings" in message
+    assert "int_fundamentals__by_filing of this session again" in message
+    assert materialized(copied, STEPS[-1], "dbt_base").success
+    assert materialized(copied, STEPS[-1], "dbt_marts").success
+
+
 def test_models_that_read_otherwise_than_before_are_built_whole_with_the_same_bytes(homes, tmp_path):
     lived, _, _ = homes
     shutil.copytree(lived.root, tmp_path / "copy")
