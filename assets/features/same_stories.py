@@ -1,7 +1,8 @@
 """Which headlines tell a story that another provider told before: whoever told it first counts, and nobody else.
 
-A story is one symbol's headline, compared without case, punctuation and spacing. Whether a headline repeats one is
-decided by its first version and by what was known before it, so what comes later never changes what was decided.
+A story is one symbol's headline, compared without case, punctuation and spacing; one without a letter or digit is
+compared as it stands. Whether a headline repeats one is decided by its first version and by what was known before it,
+so what comes later never changes what was decided.
 """
 
 from collections.abc import Iterator
@@ -48,12 +49,13 @@ def _first_versions(news: pa.Table) -> Iterator[dict[str, Any]]:
         .group_by(["news_id", "symbol"], use_threads=False)
         .aggregate([("headline", "first"), ("source", "first"), ("known_at", "first")])
     )
-    words = pc.replace_substring_regex(pc.utf8_lower(firsts.column("headline_first")), _NOT_WORDS, " ")
+    headline = firsts.column("headline_first")
+    words = pc.utf8_trim_whitespace(pc.replace_substring_regex(pc.utf8_lower(headline), _NOT_WORDS, " "))
     told = pa.table(
         {
             "news_id": firsts.column("news_id"),
             "symbol": firsts.column("symbol"),
-            "text": pc.utf8_trim_whitespace(words),
+            "text": pc.if_else(pc.equal(words, ""), headline, words),
             "source": firsts.column("source_first"),
             "known_at": firsts.column("known_at_first"),
         }

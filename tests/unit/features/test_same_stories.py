@@ -43,6 +43,11 @@ def test_case_punctuation_and_spacing_make_no_other_story() -> None:
     assert repeats(telling("a1", "a"), telling("b1", "b", text="  ACME: wins -- contract! ")) == {"b1": "a1"}
 
 
+def test_headlines_without_a_letter_or_digit_are_one_story_only_as_they_stand() -> None:
+    assert repeats(telling("a1", "a", text="!!!"), telling("b1", "b", text="???")) == {}
+    assert repeats(telling("a1", "a", text="!!!"), telling("b1", "b", text="!!!")) == {"b1": "a1"}
+
+
 @pytest.mark.parametrize(
     "other",
     [
