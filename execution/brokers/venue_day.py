@@ -189,12 +189,17 @@ class VenueDay:
             cash = cents(after.fraction * row.open_usd)
             delta = after.kept - held
             self._book_action("split", symbol, at, delta_shares=delta, cash_usd=cash, ratio=row.split_ratio)
-        for order in self.store.open_orders():
-            if order.symbol == symbol:
-                after_split = _split_order(order, row.split_ratio)
+        for known in self.store.open_orders():
+            # One that ended a moment ago may have taken those linked to it along.
+            order = self._newest(known)
+            if order is None or order.symbol != symbol:
+                continue
+            after_split = _split_order(order, row.split_ratio)
+            if after_split.quantity_shares == after_split.filled_shares:
+                # An end is told with what was asked for, in the old shares; a venue shows no order of nothing.
+                self._end(order, "cancelled", f"a split of {row.split_ratio} left less than one share")
+            else:
                 self.store.update_order(after_split)
-                if after_split.quantity_shares == after_split.filled_shares:
-                    self._end(after_split, "cancelled", f"a split of {row.split_ratio} left less than one share")
 
     def _delist(self, symbol: str, row: TapeRow, at: datetime) -> None:
         for order in self.store.open_orders():

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from execution.brokers.simulated import SimulatedBroker
+from execution.brokers.tape import TapeRow
 from execution.domain.orders import Accepted, OrderRequest, OrderState, Refused
 from pipelines.cli.halt import SimulatedVenue
 from tests.builders.venue import (
@@ -312,6 +313,35 @@ def test_a_split_adjusts_every_linked_order(tmp_path: Path) -> None:
     ] == [
         (200, usd("25.75"), None),
         (200, None, usd("24.50")),
+    ]
+
+
+def merged() -> TapeRow:
+    """Return Wednesday's bar with one new share for a thousand."""
+    prices = {"open_usd": "50000", "high_usd": "50900", "low_usd": "49600", "close_usd": "50000"}
+    return a_bar(WEDNESDAY, **prices, split_ratio=Decimal("0.001"))
+
+
+def test_a_split_that_leaves_nothing_of_linked_orders_ends_them_as_they_were_asked_for(tmp_path: Path) -> None:
+    calm = a_bar(high_usd="51.00", low_usd="49.50")
+    world = World(tmp_path, [calm, merged()]).with_position()
+    sent(world.broker, an_oco())
+    broker = world.at_open(WEDNESDAY)
+    assert told(broker, "target-1", "stop-1") == [("cancelled", 0, 100)] * 2
+    assert seen(broker, "stop-1").reason.startswith("linked to target-1: a split of 0.001")
+    assert broker.open_orders() == ()
+
+
+def test_a_split_that_leaves_nothing_of_a_bracket_filled_in_part_ends_all_of_it(tmp_path: Path) -> None:
+    thin = a_bar(volume_shares=1_000, low_usd="49.50", high_usd="50.20", close_usd="50.00")
+    world = World(tmp_path, [thin, merged()])
+    sent(world.at_open(TUESDAY), a_bracket(80))
+    broker = world.at_open(WEDNESDAY)
+    # The exits first gave up the 30 shares that were never bought, and then had nothing left to sell of the other 50.
+    assert told(broker, "buy-1", "target-1", "stop-1") == [
+        ("cancelled", 50, 80),
+        ("cancelled", 0, 50),
+        ("cancelled", 0, 50),
     ]
 
 

@@ -135,6 +135,17 @@ def test_a_split_adjusts_the_working_stop_and_does_not_trigger_it(tmp_path: Path
     assert (working.quantity_shares, working.stop_usd) == (200, usd("23.50"))
 
 
+def test_a_split_that_leaves_a_stop_less_than_one_share_ends_it_as_it_was_asked_for(tmp_path: Path) -> None:
+    merged = {"open_usd": "50000", "high_usd": "52000", "low_usd": "48000", "close_usd": "50000"}
+    world = World(tmp_path, [a_bar(WEDNESDAY, split_ratio="0.001", **merged)]).with_position(244)
+    world.broker.submit(stop(244, "47.01"))
+    broker = world.at_open(WEDNESDAY)
+    state = broker.order("stop-1")
+    assert state is not None
+    assert (state.status, state.quantity_shares, state.stop_usd) == ("cancelled", 244, usd("47.01"))
+    assert (broker.open_orders(), broker.account().positions_shares) == ((), {})
+
+
 def test_a_delisting_closes_the_position_for_the_last_close_less_the_haircut(tmp_path: Path) -> None:
     world = World(tmp_path, [a_bar(WEDNESDAY, is_last_session=True, close_usd="50.00")]).with_position(100)
     world.broker.submit(stop(100, "40.00"))

@@ -81,3 +81,19 @@ def test_a_split_of_something_held_does_not_shrink_the_room_for_entries(tmp_path
     days.plan(SECOND, days.a_batch(SECOND, best=("AAA", "DDD", "BBB", "CCC", "EEE", "FFF")))
     days.submit(SECOND)
     assert "DDD" in days.desk.ledger.book().held_shares
+
+
+def test_a_reverse_split_that_leaves_no_share_ends_the_stop_and_every_later_act_goes_on(tmp_path: Path) -> None:
+    prices = {"open_usd": "40000", "high_usd": "41000", "low_usd": "39900", "close_usd": "40500"}
+    bars = [a_day_of("AAA", day, **prices, split_ratio="0.001" if day == SESSIONS[2] else "1") for day in SESSIONS[2:]]
+    days = TradingDays(tmp_path, bars=bars)
+    days.live(FIRST)
+    asked = order_of(days, "stop").order.quantity_shares
+    days.plan(SECOND)
+    days.submit(SECOND)
+    days.cancel_rest(SECOND)
+    assert days.settle(SECOND).status == "settled"
+    days.plan(SESSIONS[2])
+    stop = order_of(days, "stop")
+    assert (stop.state, stop.order.quantity_shares) == ("cancelled", asked)
+    assert "AAA" not in days.desk.ledger.book().held_shares
