@@ -102,7 +102,7 @@ def _planned(
         shares=shares if order.side == "buy" else -shares,
         limit_usd=order.limit_usd,
         stop_usd=order.stop_usd,
-        client_order_id=desk.order_id(row.session, symbol=order.symbol, side=order.side, leg=order.leg),
+        client_order_id=desk.order_id(row.session, symbol=order.symbol, side=order.side, leg=order.leg_name),
     )
 
 

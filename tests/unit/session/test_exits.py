@@ -9,7 +9,9 @@ import pytest
 from pydantic import TypeAdapter
 
 from execution.brokers.tape import TapeRow
+from execution.domain.decisions import WhyRow
 from execution.ledger.order_record import OrderRecord
+from execution.ledger.why_rows import read_why_rows
 from execution.portfolio.exit_rules import ExitRules
 from execution.session import run_session
 from execution.session.holdings import holdings_of
@@ -34,6 +36,12 @@ def exits_of(days: TradingDays, session: date) -> list[OrderRecord]:
     return [record for record in orders if record.order.leg == "exit"]
 
 
+def row_of(days: TradingDays, session: date, symbol: str) -> WhyRow:
+    cycle = days.desk.ledger.book().cycles[days.desk.cycle_id(session)]
+    rows = read_why_rows(days.desk.artifacts, cycle.why_rows[-1].artifact_hash)
+    return next(row for row in rows if row.symbol == symbol)
+
+
 def test_a_due_rule_sells_its_part_as_a_leg_of_its_own(tmp_path: Path) -> None:
     days = days_with(tmp_path, HALF_AT_A_GAIN, bars=(rising("AAA"),))
     days.live(FIRST)
@@ -42,6 +50,29 @@ def test_a_due_rule_sells_its_part_as_a_leg_of_its_own(tmp_path: Path) -> None:
     (record,) = exits_of(days, SECOND)
     assert (record.leg, record.order.symbol, record.order.quantity_shares) == ("target_half", "AAA", (held + 1) // 2)
     assert record.reason.startswith("half: gain_fraction")
+
+
+def test_the_row_of_a_part_names_the_order_that_sells_it(tmp_path: Path) -> None:
+    still_up = a_day_of("AAA", THIRD, open_usd="59.00", high_usd="60.00", low_usd="58.00", close_usd="59.00")
+    days = days_with(tmp_path, HALF_AT_A_GAIN, bars=(rising("AAA"), still_up))
+    days.live(FIRST)
+    days.live(SECOND, days.a_batch(SECOND, best=BEST))
+    (record,) = exits_of(days, SECOND)
+    row = row_of(days, SECOND, "AAA")
+    assert (row.client_order_id, row.outcome) == (record.order.client_order_id, "sold")
+    assert row.reason.startswith("half: gain_fraction")
+    assert "sold by" not in row.reason
+
+
+def test_a_part_that_did_not_sell_says_why(tmp_path: Path) -> None:
+    frozen = a_day_of("AAA", THIRD, is_halted=True)
+    days = days_with(tmp_path, HALF_AT_A_GAIN, bars=(rising("AAA"), frozen))
+    days.live(FIRST)
+    days.live(SECOND, days.a_batch(SECOND, best=BEST))
+    row = row_of(days, SECOND, "AAA")
+    assert row.outcome == "not_filled"
+    assert row.not_filled_reason is not None
+    assert row.not_filled_reason.startswith(f"{-row.shares} of {-row.shares} shares not filled")
 
 
 def test_a_part_is_sold_once_and_the_rest_keeps_a_stop(tmp_path: Path) -> None:
