@@ -155,6 +155,7 @@ def _finished_why_rows(desk: Desk, book: Book, cycle: CycleRecord, traded_sessio
         read_why_rows(desk.artifacts, planned.artifact_hash),
         orders=book.orders_of(cycle.cycle_id),
         fills=[booked.fill for booked in book.fills_since(desk.calendar.opens_at(traded_session))],
+        known_orders=book.orders,
         held_shares=book.held_shares,
         traded=(desk.calendar.opens_at(traded_session), desk.calendar.closes_at(traded_session)),
     )

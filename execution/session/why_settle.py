@@ -1,16 +1,26 @@
 """The settle's why-rows: what came of every decision of the plan. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from msgspec.structs import replace
 
 from execution.domain.canonical import canonical_text
 from execution.domain.decisions import Outcome, WhyRow
-from execution.domain.orders import BrokerFill
-from execution.domain.quantities import Shares, unsigned_shares
+from execution.domain.orders import ATTACHED_LEGS, BrokerFill, Leg
+from execution.domain.quantities import Shares, shares_text, unsigned_shares
 from execution.ledger.order_record import OrderRecord
+
+_TRADERS: Final[Mapping[Leg, str]] = {
+    "entry": "an entry of another plan",
+    "exit": "a planned exit",
+    "stop": "the protective stop",
+    "take_profit": "its take-profit",
+    "flatten": "the order to close everything",
+    "monitor": "an exit rule while the market was open",
+}
 
 
 def finished_rows(
@@ -18,6 +28,7 @@ def finished_rows(
     *,
     orders: Sequence[OrderRecord],
     fills: Sequence[BrokerFill],
+    known_orders: Mapping[str, OrderRecord],
     held_shares: Mapping[str, Shares],
     traded: tuple[datetime, datetime],
 ) -> tuple[WhyRow, ...]:
@@ -27,6 +38,7 @@ def finished_rows(
         rows: the plan's rows.
         orders: the cycle's orders.
         fills: all fills of the account; those of the session count, stops of earlier cycles included.
+        known_orders: every order of the account by its id: what traded beside the row's own may be of another cycle.
         held_shares: symbol to shares held after the session.
         traded: opening and closing instant of the session the orders traded in.
     """
@@ -36,14 +48,13 @@ def finished_rows(
         if opens_at <= fill.filled_at <= closes_at:
             by_symbol.setdefault(fill.symbol, []).append(fill)
     by_id = {record.order.client_order_id: (record,) for record in orders} | _ladders(orders)
-    profits = {record.order.symbol for record in orders if record.order.leg == "take_profit" and record.filled_shares}
     return tuple(
         _finished(
             row,
             by_id.get(row.client_order_id or "", ()),
             by_symbol.get(row.symbol, []),
+            known_orders,
             held_shares,
-            took_profit=row.symbol in profits,
         )
         for row in rows
     )
@@ -62,9 +73,8 @@ def _finished(
     row: WhyRow,
     orders: Sequence[OrderRecord],
     fills: Sequence[BrokerFill],
+    known_orders: Mapping[str, OrderRecord],
     held_shares: Mapping[str, Shares],
-    *,
-    took_profit: bool,
 ) -> WhyRow:
     if not fills and not row.shares:
         # Most of a universe: nothing was ordered in it, and nothing traded.
@@ -72,22 +82,38 @@ def _finished(
     shares = sum(fill.quantity_shares for fill in fills)
     value = sum((fill.quantity_shares * fill.price_usd for fill in fills), Decimal(0))
     own = {record.order.client_order_id for record in orders}
-    stopped = sum(fill.quantity_shares for fill in fills if fill.client_order_id not in own)
-    reason, seller = _with_limits(row.reason, orders), "its take-profit" if took_profit else "the protective stop"
-    if stopped and row.shares <= 0:
-        reason = f"{reason}; {stopped} shares were sold by {seller}"
-    elif stopped:
-        reason = f"{reason}; {stopped} shares were then sold by {seller}"
+    others = [fill for fill in fills if fill.client_order_id not in own]
+    then = "then " if row.shares > 0 else ""
     return replace(
         row,
         outcome=_outcome(row, orders, shares, held_shares),
         stage="fill" if shares else row.stage,
-        reason=reason,
+        reason="; ".join([_with_limits(row.reason, orders), *_beside(others, known_orders, then)]),
         filled_shares=sum(fill.quantity_shares if fill.side == "buy" else -fill.quantity_shares for fill in fills),
         average_fill_usd=value / shares if shares else None,
         fee_usd=sum((fill.fee_usd for fill in fills), Decimal(0)),
         not_filled_reason=_not_filled(row, orders),
     )
+
+
+def _beside(fills: Iterable[BrokerFill], known_orders: Mapping[str, OrderRecord], then: str) -> Iterator[str]:
+    """Say what traded in a symbol beside the order of its row, and on whose word."""
+    traded: dict[tuple[str, str], Shares] = {}
+    for fill in fills:
+        key = (_trader(fill, known_orders.get(fill.client_order_id)), "bought" if fill.side == "buy" else "sold")
+        traded[key] = traded.get(key, 0) + fill.quantity_shares
+    for (trader, verb), shares in traded.items():
+        yield f"{shares_text(shares)} shares were {then}{verb} by {trader}"
+
+
+def _trader(fill: BrokerFill, record: OrderRecord | None) -> str:
+    if fill.reverses is not None:
+        return "the venue, which took an execution back"
+    if record is None:
+        return "an order that is not ours"
+    name = _TRADERS[record.order.leg]
+    # Why a stop or a take-profit was sent is not why it sold: its price was met.
+    return name if record.order.leg in ATTACHED_LEGS else f"{name}: {record.reason}"
 
 
 def _with_limits(reason: str, orders: Sequence[OrderRecord]) -> str:

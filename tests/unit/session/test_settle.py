@@ -12,7 +12,10 @@ from execution.domain.errors import ChainBroken, LedgerError, MissingQuote
 from execution.domain.events import CancelRequested, SettleFinished
 from execution.ledger.memory_ledger import MemoryLedger
 from execution.ledger.why_rows import read_why_rows, why_table
+from execution.portfolio.exit_rules import ExitRule, NumberCondition
+from execution.portfolio.sizing_policy import SizingPolicy
 from execution.session import run_session
+from execution.session.flatten import FlattenPolicy, arming_phrase, flatten
 from execution.session.lease_of_act import ACT_LEASE, BUSY
 from tests.builders.trading_days import CALENDAR, CASH, FIRST, SESSIONS, SYMBOLS, TradingDays, a_day_of
 from tests.fakes.overtaken_ledger import OvertakenLedger
@@ -29,6 +32,19 @@ def days(tmp_path: Path) -> TradingDays:
 def finished(days: TradingDays, report: run_session.SettleReport) -> dict[str, WhyRow]:
     assert report.why_rows_hash is not None
     return {row.symbol: row for row in read_why_rows(days.desk.artifacts, report.why_rows_hash)}
+
+
+def a_day_whose_watch_sells(folder: Path, volume_shares: int = 1_000_000) -> TradingDays:
+    """Return the second day before its settle: AAA jumps to a gain, and as much is sold as a thin day takes."""
+    jump = {"open_usd": "50", "high_usd": "50.5", "low_usd": "49.9", "close_usd": "50", "volume_shares": volume_shares}
+    gain = ExitRule(name="gain", when=(NumberCondition(fact="gain_fraction", at_least=Decimal("0.05")),))
+    days = TradingDays(folder, bars=[a_day_of("AAA", SESSIONS[2], **jump)], desk_changes={"exits": (gain,)})
+    days.live()
+    days.plan(SECOND)
+    days.submit(SECOND)
+    days.cancel_rest(SECOND)
+    run_session.watch(days.desk, session=SECOND)
+    return days
 
 
 def test_equity_is_the_venues_cash_and_shares_at_the_official_closes(days: TradingDays) -> None:
@@ -125,6 +141,36 @@ def test_a_position_sold_by_its_stop_says_so(tmp_path: Path) -> None:
     row = finished(days, days.live(SECOND))["BBB"]
     assert row.outcome == "sold"
     assert "sold by the protective stop" in row.reason
+
+
+def test_a_position_sold_by_the_watch_names_its_exit_rule(tmp_path: Path) -> None:
+    days = a_day_whose_watch_sells(tmp_path)
+    row = finished(days, days.settle(SECOND))["AAA"]
+    sale = next(record for record in days.desk.ledger.book().orders_in("AAA") if record.leg == "monitor")
+    assert (row.outcome, row.client_order_id) == ("sold", None)
+    told = f"{-row.filled_shares} shares were sold by an exit rule while the market was open: {sale.reason}"  # type: ignore[operator] # told
+    assert row.reason.endswith(told)
+    assert "gain: gain_fraction" in told
+
+
+def test_a_position_closed_by_a_person_says_so(tmp_path: Path) -> None:
+    days = TradingDays(tmp_path)
+    days.live()
+    days.plan(SECOND)
+    days.submit(SECOND)
+    flatten(days.desk, policy=FlattenPolicy(), arm=arming_phrase(days.desk), actor="ada", reason="going home")
+    row = finished(days, days.settle(SECOND))["AAA"]
+    assert row.reason.endswith("shares were sold by the order to close everything: flatten by ada: going home")
+
+
+def test_a_position_whose_profit_was_taken_says_so(tmp_path: Path) -> None:
+    sizing = SizingPolicy(
+        entry_top_fraction=Decimal("0.5"), hold_top_fraction=Decimal("0.7"), protective_stop="bracket"
+    )
+    days = TradingDays(tmp_path, bars=[a_day_of("AAA", SECOND, high_usd="60.00")], desk_changes={"sizing": sizing})
+    row = finished(days, days.live())["AAA"]
+    assert (row.outcome, row.filled_shares) == ("bought", 0)
+    assert row.reason.endswith(f"{row.shares} shares were then sold by its take-profit")
 
 
 def test_rows_nobody_traded_stay_as_planned(days: TradingDays) -> None:
