@@ -32,7 +32,8 @@ class WhyRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         stop_usd: protective stop belonging to the position or order; None without one.
         client_order_id: the order decided; None without one.
         filled_shares: signed shares filled, stops included; None before settle.
-        average_fill_usd: mean price of those fills; None without any.
+        average_fill_usd: mean price of those fills on the side of the order decided, or of all of them where that side
+            did not trade; None without any.
         fee_usd: fees of those fills; None before settle.
         not_filled_reason: why less was filled than ordered; None when nothing is missing or before settle.
         decision_source: `model`, the rule that decided, or None when no batch was traded.

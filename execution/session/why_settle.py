@@ -80,7 +80,6 @@ def _finished(
         # Most of a universe: nothing was ordered in it, and nothing traded.
         return replace(row, outcome=_outcome(row, orders, 0, held_shares), filled_shares=0, fee_usd=Decimal(0))
     shares = sum(fill.quantity_shares for fill in fills)
-    value = sum((fill.quantity_shares * fill.price_usd for fill in fills), Decimal(0))
     own = {record.order.client_order_id for record in orders}
     others = [fill for fill in fills if fill.client_order_id not in own]
     then = "then " if row.shares > 0 else ""
@@ -90,10 +89,22 @@ def _finished(
         stage="fill" if shares else row.stage,
         reason="; ".join([_with_limits(row.reason, orders), *_beside(others, known_orders, then)]),
         filled_shares=sum(fill.quantity_shares if fill.side == "buy" else -fill.quantity_shares for fill in fills),
-        average_fill_usd=value / shares if shares else None,
+        average_fill_usd=_average_usd(row, fills),
         fee_usd=sum((fill.fee_usd for fill in fills), Decimal(0)),
         not_filled_reason=_not_filled(row, orders),
     )
+
+
+def _average_usd(row: WhyRow, fills: Sequence[BrokerFill]) -> Decimal | None:
+    """Return the mean price on the side of the row's order; of all that traded where that side did not."""
+    side = "buy" if row.shares > 0 else "sell"
+    taken_back = {fill.reverses for fill in fills}
+    stand = [fill for fill in fills if fill.reverses is None and fill.execution_id not in taken_back]
+    of_side = [fill for fill in stand if fill.side == side] if row.shares else []
+    meant = of_side or stand
+    shares = sum(fill.quantity_shares for fill in meant)
+    value = sum((fill.quantity_shares * fill.price_usd for fill in meant), Decimal(0))
+    return value / shares if shares else None
 
 
 def _beside(fills: Iterable[BrokerFill], known_orders: Mapping[str, OrderRecord], then: str) -> Iterator[str]:

@@ -143,6 +143,26 @@ def test_a_position_sold_by_its_stop_says_so(tmp_path: Path) -> None:
     assert "sold by the protective stop" in row.reason
 
 
+def test_a_row_bought_and_stopped_the_same_day_tells_the_price_it_was_bought_at(tmp_path: Path) -> None:
+    days = TradingDays(tmp_path, bars=[a_day_of("AAA", SECOND, low_usd="30.00")])
+    row = finished(days, days.live())["AAA"]
+    entry, stop = (
+        next(record for record in days.desk.ledger.book().orders_in("AAA") if record.leg == leg)
+        for leg in ("entry", "stop")
+    )
+    assert entry.average_fill_usd != stop.average_fill_usd
+    assert (row.filled_shares, row.average_fill_usd) == (0, entry.average_fill_usd)
+    assert row.fee_usd == entry.fee_usd + stop.fee_usd
+
+
+def test_a_row_without_an_order_tells_the_price_its_stop_got(tmp_path: Path) -> None:
+    days = TradingDays(tmp_path, bars=[a_day_of("BBB", SESSIONS[2], low_usd="35.00", close_usd="36.00")])
+    days.live()
+    row = finished(days, days.live(SECOND))["BBB"]
+    stop = next(record for record in days.desk.ledger.book().orders_in("BBB") if record.leg == "stop")
+    assert (row.client_order_id, row.average_fill_usd) == (None, stop.average_fill_usd)
+
+
 def test_a_position_sold_by_the_watch_names_its_exit_rule(tmp_path: Path) -> None:
     days = a_day_whose_watch_sells(tmp_path)
     row = finished(days, days.settle(SECOND))["AAA"]
