@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from execution.brokers.tape import TapeRow
 from execution.domain.orders import STOP_TYPES, OrderType, Side
-from execution.domain.quantities import Shares
+from execution.domain.quantities import Shares, floor_shares
 from execution.portfolio.cost_model import CostModel
 
 
@@ -40,17 +40,18 @@ class Fill:
     price_usd: Decimal
 
 
-def available_shares(row: TapeRow | None, *, filled_shares: Shares, costs: CostModel) -> Shares:
-    """Return how many more shares the session lets us have in a symbol: none without a bar or in a halt.
+def available_shares(row: TapeRow | None, *, filled_shares: Shares, costs: CostModel, decimals: int = 0) -> Shares:
+    """Return how many more shares the session lets an order have in a symbol: none without a bar or in a halt.
 
     Args:
         row: the symbol's bar of the session; None when it has none.
         filled_shares: our fills in the symbol in this session so far, both sides together.
         costs: names the largest part of the session's volume that is ours.
+        decimals: digits after the point of the order's quantity: one of whole shares never fills in parts.
     """
     if row is None or row.is_halted:
         return 0
-    return max(0, int(costs.volume_share_max * row.volume_shares) - filled_shares)
+    return floor_shares(int(costs.volume_share_max * row.volume_shares) - filled_shares, decimals=decimals)
 
 
 def meets_open(order: WorkingOrder) -> bool:

@@ -27,7 +27,7 @@ from execution.brokers.venue_order import VenueOrder
 from execution.brokers.venue_store import VenueStore
 from execution.domain.canonical import content_hash
 from execution.domain.orders import BrokerFill, CorporateActionEntry, WorkingStatus
-from execution.domain.quantities import Shares, affordable_shares, cents, share_decimals
+from execution.domain.quantities import Shares, affordable_shares, cents, floor_shares, share_decimals
 from execution.portfolio.cost_model import CostModel
 from execution.portfolio.stops import split_adjusted_shares, split_adjusted_stop_usd
 
@@ -87,7 +87,7 @@ class VenueDay:
         newest = self._newest(order)
         row = self.rows.get(order.symbol)
         if newest is not None and row is not None and meets_open(newest.working):
-            available = self._available(order.symbol)
+            available = self._available(order)
             self._book(newest, fill_at_open(newest.working, row, available=available, costs=self.costs), at)
         if order.time_in_force in ("ioc", "fok"):
             self._end(order, "cancelled", f"{order.time_in_force}: not filled at the open of {self.session}")
@@ -98,7 +98,7 @@ class VenueDay:
             if order is None or row is None or order.is_triggered or order.remaining_shares == 0:
                 continue
             if is_stop_reached(order.working, row):
-                available = self._available(order.symbol)
+                available = self._available(order)
                 fill = fill_of_stop(order.working, row, available=available, costs=self.costs)
                 self.store.update_order(replace(order, is_triggered=True))
                 self._book(replace(order, is_triggered=True), fill, at)
@@ -111,7 +111,7 @@ class VenueDay:
             if order is None or row is None or is_new or not rests(order.working):
                 continue
             # Nothing is sold here that was bought on this bar: the high may have come before.
-            available = min(self._available(order.symbol), before.remaining_shares)
+            available = min(self._available(order), before.remaining_shares)
             self._book(order, fill_of_resting_limit(order.working, row, available=available), at)
 
     def _trail(self, order: VenueOrder, row: TapeRow, price_usd: Decimal) -> None:
@@ -133,22 +133,22 @@ class VenueDay:
         symbols = self.store.positions().keys() | {order.symbol for order in self.store.open_orders()}
         return [(symbol, self.rows[symbol]) for symbol in sorted(symbols) if symbol in self.rows]
 
-    def _available(self, symbol: str) -> Shares:
-        filled = self.store.filled_shares(self.session, symbol)
-        return available_shares(self.rows.get(symbol), filled_shares=filled, costs=self.costs)
+    def _available(self, order: VenueOrder) -> Shares:
+        filled = self.store.filled_shares(self.session, order.symbol)
+        decimals = share_decimals(order.quantity_shares)
+        return available_shares(self.rows.get(order.symbol), filled_shares=filled, costs=self.costs, decimals=decimals)
 
     def _book(self, order: VenueOrder, fill: Fill | None, at: datetime) -> None:
         if fill is None:
             return
         held = self.store.held_shares(order.symbol)
-        quantity = fill.quantity_shares
+        quantity, decimals = fill.quantity_shares, share_decimals(order.quantity_shares)
         if order.side == "buy":
             # A limit was set aside when the order came; only a market order can meet a price above its reserve.
             per_share = fill.price_usd + self.costs.commission_usd_per_share
-            decimals = share_decimals(order.quantity_shares)
             quantity = min(quantity, affordable_shares(_cash(self.store), per_share, decimals=decimals))
         else:
-            quantity = min(quantity, held)
+            quantity = min(quantity, floor_shares(held, decimals=decimals))
         if quantity == 0 or (order.time_in_force == "fok" and quantity < order.remaining_shares):
             return
         fee = self.costs.fee_usd(side=order.side, quantity_shares=quantity, price_usd=fill.price_usd)

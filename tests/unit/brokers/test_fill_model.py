@@ -97,6 +97,14 @@ def test_nothing_is_available_in_a_halt_or_without_a_bar() -> None:
     assert available_shares(None, filled_shares=0, costs=NO_COSTS) == 0
 
 
+def test_what_parts_of_shares_left_of_the_volume_is_whole_for_an_order_of_whole_shares() -> None:
+    used = {"filled_shares": Decimal("44.798"), "costs": NO_COSTS}
+    bar = a_bar(volume_shares=980)
+    assert available_shares(bar, **used) == 4
+    assert available_shares(bar, **used, decimals=3) == Decimal("4.202")
+    assert available_shares(a_bar(volume_shares=880), **used, decimals=3) == 0
+
+
 def test_a_stop_is_reached_when_the_low_touches_it() -> None:
     assert is_stop_reached(a_stop("48.00"), a_bar(low_usd="48.00"))
     assert not is_stop_reached(a_stop("47.99"), a_bar(low_usd="48.00"))

@@ -161,3 +161,17 @@ def test_a_part_for_longer_than_a_day_is_refused_by_name(days: TradingDays) -> N
     )
     refused = days.venue.submit(order)
     assert refused.reason == "this venue takes no part of a share for gtc; it takes day"  # type: ignore[union-attr]  # refused, as the text says
+
+
+def test_a_stop_of_whole_shares_fills_in_whole_shares_where_the_entry_used_up_parts_of_the_volume(
+    tmp_path: Path,
+) -> None:
+    days = in_parts(tmp_path, bars=[a_day_of("AAA", SECOND, low_usd="30.00", volume_shares=4980)])
+    days.live()
+    [entry], [stop] = (
+        [record for record in orders(days, leg) if record.order.symbol == "AAA"] for leg in ("entry", "stop")
+    )
+    # A twentieth of the volume is 249 shares: what the entry left is 4 and a part.
+    assert is_part(entry.filled_shares)
+    assert (stop.order.quantity_shares, stop.filled_shares) == (int(entry.filled_shares), 4)
+    assert days.desk.ledger.book().held_shares["AAA"] == entry.filled_shares - 4
