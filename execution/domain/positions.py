@@ -57,7 +57,8 @@ def after_fill(position: Position, fill: BrokerFill) -> Position:
     """Return a position after a fill of its symbol.
 
     A fill that reduces takes cost away in proportion, rounded to the cent; the last of them takes what is left, so
-    nothing is lost to rounding. A fill that turns the position closes it first and opens the rest.
+    nothing is lost to rounding. A fill that turns the position closes it first and opens the rest. One that takes
+    another back is a trade here; a ledger leaves out both (`execution.ledger.moves`).
     """
     direction = 1 if fill.side == "buy" else -1
     opening: Shares = fill.quantity_shares

@@ -36,6 +36,7 @@ from execution.domain.positions import Position
 from execution.domain.quantities import Shares
 from execution.ledger.grown import Grown
 from execution.ledger.layered import Layered
+from execution.ledger.moves import Move
 from execution.ledger.order_record import OrderRecord
 from execution.ledger.risk_day import RiskDay
 
@@ -105,6 +106,7 @@ class Book(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         entry_ids: by client order id of an attached order, the order it goes to the venue with.
         cycle_ids_of: by decision session, its cycles.
         fills_in: by symbol, its fills in the order they were booked.
+        moves_in: by symbol, its fills, corporate actions and adjustments in the order they were booked.
         traded_at: by symbol, its newest fill.
         held_shares: signed shares by symbol, sorted, zeros left out.
         strangers: by execution id, the place of each fill whose order was not known when it was booked.
@@ -138,6 +140,7 @@ class Book(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     entry_ids: Mapping[str, str] = msgspec.field(default_factory=dict)
     cycle_ids_of: Mapping[date, tuple[str, ...]] = msgspec.field(default_factory=dict)
     fills_in: Mapping[str, tuple[FillBooked, ...]] = msgspec.field(default_factory=dict)
+    moves_in: Mapping[str, tuple[Move, ...]] = msgspec.field(default_factory=dict)
     traded_at: Mapping[str, datetime] = msgspec.field(default_factory=dict)
     held_shares: Mapping[str, Shares] = msgspec.field(default_factory=dict)
     strangers: Mapping[str, int] = msgspec.field(default_factory=dict)

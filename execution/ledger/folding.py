@@ -50,6 +50,7 @@ from execution.domain.positions import Position, after_action, after_adjustment,
 from execution.ledger.book import Book, CycleRecord
 from execution.ledger.grown import Grown
 from execution.ledger.layered import Layered
+from execution.ledger.moves import Move, position_after, undoes
 from execution.ledger.order_record import OrderEvent, OrderRecord
 from execution.ledger.risk_day import RiskDay
 
@@ -75,13 +76,7 @@ def takes_back(fill: BrokerFill, fills: Mapping[str, FillBooked]) -> bool:
     booked = fills.get(fill.reverses or "")
     if booked is None or any(other.fill.reverses == fill.reverses for other in fills.values()):
         return False
-    taken = booked.fill
-    return (fill.client_order_id, fill.symbol, fill.quantity_shares, fill.price_usd) == (
-        taken.client_order_id,
-        taken.symbol,
-        taken.quantity_shares,
-        taken.price_usd,
-    ) and fill.side != taken.side
+    return undoes(fill, booked.fill)
 
 
 class Folding:
@@ -102,6 +97,7 @@ class Folding:
         self._order_ids_of, self._order_ids_in = Layered(book.order_ids_of), Layered(book.order_ids_in)
         self._cycle_ids_of, self._entry_ids = Layered(book.cycle_ids_of), Layered(book.entry_ids)
         self._fills_in, self._traded_at = Layered(book.fills_in), Layered(book.traded_at)
+        self._moves_in = Layered(book.moves_in)
         self._adjustments = book.adjustments
         self._quarantined, self._lifted = dict(book.quarantined), dict(book.lifted)
         self._unproven, self._held_shares = dict(book.unproven), dict(book.held_shares)
@@ -136,6 +132,7 @@ class Folding:
             entry_ids=self._entry_ids,
             cycle_ids_of=self._cycle_ids_of,
             fills_in=self._fills_in,
+            moves_in=self._moves_in,
             traded_at=self._traded_at,
             held_shares=self._held_shares,
             strangers=self._strangers,
@@ -275,8 +272,10 @@ class Folding:
         self._fills_in[fill.symbol] = (*self._fills_in.get(fill.symbol, ()), event)
         self._traded_at[fill.symbol] = max(fill.filled_at, self._traded_at.get(fill.symbol, fill.filled_at))
         self._cash_usd += cash_flow_usd(fill)
-        held = self.position(fill.symbol)
-        after = self._moved(after_fill(held, fill), at=fill.filled_at)
+        held, moves = self.position(fill.symbol), self._follow(fill.symbol, event)
+        # What is taken back is rare, and worth a fold of its symbol from the beginning.
+        after = after_fill(held, fill) if fill.reverses is None else position_after(fill.symbol, moves)
+        self._moved(after, at=fill.filled_at)
         realised = after.realised_usd - held.realised_usd
         self._live(self.day(fill.filled_at.date()).after_fill(event, realised_usd=realised))
 
@@ -288,6 +287,7 @@ class Folding:
         self._actions[entry.entry_id] = event
         self._cash_usd += entry.cash_usd
         held = self.position(entry.symbol)
+        self._follow(entry.symbol, event)
         after = self._moved(after_action(held, entry), at=entry.booked_at)
         day = self.day(entry.session)
         realised = day.realised_usd + after.realised_usd - held.realised_usd
@@ -309,6 +309,7 @@ class Folding:
             )
         after = after_adjustment(held, shares_delta=event.shares_delta, cost_usd=event.cost_usd, at=event.at)
         self._paid_in_usd += after.cost_usd - held.cost_usd
+        self._follow(event.symbol, event)
         self._moved(after, at=event.at)
 
     @apply.register
@@ -364,6 +365,11 @@ class Folding:
         # Orders go out in another order than they were decided, as exits do before entries.
         if not is_known and newest is not None and self._numbers[order_id] < self._numbers[newest]:
             self._unproven = {key: self._unproven[key] for key in sorted(self._unproven, key=self._numbers.__getitem__)}
+
+    def _follow(self, symbol: str, move: Move) -> tuple[Move, ...]:
+        moves = (*self._moves_in.get(symbol, ()), move)
+        self._moves_in[symbol] = moves
+        return moves
 
     def _moved(self, position: Position, *, at: datetime) -> Position:
         symbol, is_known = position.symbol, position.symbol in self._held_shares

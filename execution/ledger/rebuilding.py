@@ -32,7 +32,8 @@ def refuse_difference(connection: SqlConnection) -> None:
     """Do nothing when every folded table says what the events say.
 
     Raises:
-        ChainBroken: a row of a table was changed, added or taken away by hand, or an event does not follow.
+        ChainBroken: a row of a table was changed, added or taken away by hand or folded otherwise by an older program,
+            or an event does not follow.
     """
     expected: dict[str, dict[tuple[Value, ...], dict[str, Value]]] = {table: {} for table in KEYS}
     for told in _changes(connection):
@@ -45,7 +46,8 @@ def refuse_difference(connection: SqlConnection) -> None:
         if odd:
             raise ChainBroken(
                 f"ledger table {table} and the events differ over {min(odd, key=repr)} and {len(odd) - 1} more: "
-                "the table was changed by hand; `touchstone ledger rebuild` folds it again from the verified events"
+                "the table was changed by hand, or folded by an older program; `touchstone ledger rebuild` folds it "
+                "again from the verified events"
             )
 
 

@@ -21,7 +21,8 @@ class RiskDay(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             that proves it.
         filled_usd: shares times price of executions, both sides; a reversal takes away what it reverses.
         entries: orders sent to open a position.
-        realised_usd: earned that day: on sales after fees, and on dividends and delistings.
+        realised_usd: earned that day: on sales after fees, and on dividends and delistings; less what a reversal of
+            that day took back of an earlier one.
         sent: orders as they stood when they went out that day, in that order.
         fills: executions of that day, in the order they were booked.
     """

@@ -10,8 +10,9 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from execution.domain.events import AccountAdjusted, CorporateActionBooked, FillBooked
-from execution.domain.positions import Position, after_action, after_adjustment, after_fill
+from execution.domain.positions import Position
 from execution.ledger.book import Book
+from execution.ledger.moves import Move, after_move
 from execution.ledger.order_record import OrderRecord
 from execution.trading_calendar import TradingCalendar
 
@@ -34,7 +35,7 @@ def closed_positions(book: Book, *, since: datetime) -> tuple[ClosedPosition, ..
     """Return positions that became flat since an instant, oldest first; of one instant the losses come last."""
     moved = {each.entry.symbol for each in book.actions.values() if each.entry.booked_at >= since}
     moved |= {each.fill.symbol for each in book.fills_since(since)}
-    booked: list[tuple[datetime, int, str, FillBooked | CorporateActionBooked | AccountAdjusted]] = [
+    booked: list[tuple[datetime, int, str, Move]] = [
         (each.entry.booked_at, 0, key, each) for key, each in book.actions.items() if each.entry.symbol in moved
     ]
     booked += [
@@ -48,7 +49,7 @@ def closed_positions(book: Book, *, since: datetime) -> tuple[ClosedPosition, ..
     for at, _, _, event in sorted(booked, key=lambda each: each[:3]):
         symbol = _symbol_of(event)
         before = positions.get(symbol, Position(symbol=symbol))
-        after = _after(before, event)
+        after = after_move(before, event)
         if not before.shares:
             began_with[symbol] = before.realised_usd
         if before.shares and before.shares * after.shares <= 0:
@@ -130,7 +131,7 @@ def day_start_equity_usd(book: Book, session: date) -> Decimal:
     return book.paid_in_usd if earlier is None else earlier.equity_usd + book.paid_in_usd - earlier.paid_in_usd
 
 
-def _symbol_of(event: FillBooked | CorporateActionBooked | AccountAdjusted) -> str:
+def _symbol_of(event: Move) -> str:
     match event:
         case FillBooked():
             return event.fill.symbol
@@ -138,16 +139,6 @@ def _symbol_of(event: FillBooked | CorporateActionBooked | AccountAdjusted) -> s
             return event.entry.symbol
         case AccountAdjusted():
             return event.symbol or ""
-
-
-def _after(before: Position, event: FillBooked | CorporateActionBooked | AccountAdjusted) -> Position:
-    match event:
-        case FillBooked():
-            return after_fill(before, event.fill)
-        case CorporateActionBooked():
-            return after_action(before, event.entry)
-        case AccountAdjusted():
-            return after_adjustment(before, shares_delta=event.shares_delta, cost_usd=event.cost_usd, at=event.at)
 
 
 def _standing(fills: Iterable[FillBooked]) -> list[FillBooked]:

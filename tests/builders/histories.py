@@ -1,5 +1,6 @@
 """Random histories of an account, for properties: what a venue could do to it, in an order that could have happened."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 from hypothesis import strategies as st
@@ -15,13 +16,23 @@ SIZES = st.integers(1, 500) | st.decimals("0.000000001", "500", places=9)
 
 @st.composite
 def account_histories(draw: st.DrawFn, *, most: int = 25) -> list[Event]:
-    """Draw fills, corporate actions and adjustments of two symbols: parts of shares, shorts, turns through zero."""
+    """Draw fills, busts, corporate actions and adjustments of two symbols: parts of shares, shorts, turns through 0."""
     events: list[Event] = [account_opened()]
     held: dict[str, Shares] = {"AAA": 0, "BBB": 0}
     for number in range(draw(st.integers(1, most))):
         symbol = draw(st.sampled_from(sorted(held)))
-        kind = draw(st.sampled_from(["buy", "sell", "dividend", "split", "delisting", "moved", "paid"]))
-        if kind in ("buy", "sell"):
+        kind = draw(st.sampled_from(["buy", "sell", "dividend", "split", "delisting", "moved", "paid", "bust"]))
+        if kind == "bust":
+            # An execution of any age, or one that was taken back before; the venue may keep its fee.
+            known = [event.fill for event in events if isinstance(event, FillBooked) and event.fill.symbol == symbol]
+            if known:
+                taken = draw(st.sampled_from(known))
+                side = "sell" if taken.side == "buy" else "buy"
+                held[symbol] += taken.quantity_shares if side == "buy" else -taken.quantity_shares
+                fee, named = draw(st.sampled_from([-taken.fee_usd, Decimal(0)])), taken.execution_id
+                bust = replace(taken, execution_id=f"x{number}", side=side, fee_usd=fee, reverses=named)
+                events.append(FillBooked(at=AT, fill=bust))
+        elif kind in ("buy", "sell"):
             shares = draw(SIZES)
             held[symbol] += shares if kind == "buy" else -shares
             price, fee = draw(PRICES), draw(FEES)

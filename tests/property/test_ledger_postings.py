@@ -44,6 +44,8 @@ def test_the_days_sum_to_what_was_traded_and_realised(history: list[Event]) -> N
     ledger = SqlLedger(SqliteDriver(":memory:"))
     ledger.append(*history)
     book = ledger.book()
-    traded = sum((b.fill.quantity_shares * b.fill.price_usd for b in book.fills.values()), Decimal(0))
+    values = ((b.fill.quantity_shares * b.fill.price_usd, b.fill.reverses) for b in book.fills.values())
+    # What takes an execution back takes its value away.
+    traded = sum((value if reverses is None else -value for value, reverses in values), Decimal(0))
     assert sum((day.filled_usd for day in book.days.values()), Decimal(0)) == traded
     assert sum((day.realised_usd for day in book.days.values()), Decimal(0)) == book.realised_usd

@@ -117,6 +117,9 @@ def test_shares_that_come_back_get_a_stop_of_their_own_through_the_same_checks(d
     sent = len(wire(days).submitted)
     take_back(days, sold)
     report = days.submit(SECOND)
+    held, bought = days.desk.ledger.book().positions["AAA"], fill_of(days, "AAA")
+    assert (held.realised_usd, held.entered_at) == (0, bought.filled_at)
+    assert held.cost_usd == bought.quantity_shares * bought.price_usd + bought.fee_usd
     stops = [order for order in wire(days).submitted[sent:] if order.symbol == "AAA"]
     assert [(order.leg, order.side, order.is_reduce_only) for order in stops] == [("stop", "sell", True)]
     assert stops[0].client_order_id not in {order.client_order_id for order in wire(days).submitted[:sent]}
