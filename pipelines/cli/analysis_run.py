@@ -8,6 +8,8 @@ import dagster as dg
 # What a run is named by has no public name; `pyproject.toml` pins the version.
 from dagster._core.utils import make_new_run_id
 
+from assets.ml.dataset import training_cut_off
+from assets.warehouse import Warehouse
 from execution.domain.errors import SettingsRefused, TouchstoneError
 from execution.trading_calendar import NotASession, TradingCalendar
 from pipelines.cli.text_table import text_table
@@ -34,15 +36,23 @@ def run_analysis(act: str, settings: Settings, home: Home, session: date | None)
         act: the job, `cycle` or `train`.
         settings: the whole tree.
         home: the home to work in; `touchstone init` made it.
-        session: the decision session; None for the newest whose cut-off has come.
+        session: the decision session; None for the newest whose cut-off has come. A `train` is of the newest session
+            with features by then, and of no other.
 
     Raises:
-        SettingsRefused: the day is no session, or its cut-off has not come yet.
+        SettingsRefused: the day is no session, its cut-off has not come yet, or no training is of it.
+        DataError: a `train` in a home without features.
         RunFailed: a step failed, or a gate closed.
     """
     from pipelines.analysis import build_definitions  # noqa: PLC0415 - imports the whole data half
 
-    chosen = decided_session(session, now=clock_of(settings.mode, home).now(), calendar=TradingCalendar.shipped())
+    now, calendar = clock_of(settings.mode, home).now(), TradingCalendar.shipped()
+    chosen = decided_session(session, now=now, calendar=calendar)
+    if act == "train":
+        # The job has no partition: it learns by the cut-off its own first step finds.
+        chosen = trained_session(
+            session, newest=training_cut_off(Warehouse(home.warehouse), now=now, calendar=calendar)
+        )
     job = build_definitions(settings, home).resolve_job_def(act)
     # In-process execution takes the place of the location's executor, which does this for a launched run.
     run_id, named = make_new_run_id(), chosen.isoformat()
@@ -86,6 +96,24 @@ def decided_session(named: date | None, *, now: datetime, calendar: TradingCalen
             "move it with `touchstone clock advance`, or name an earlier session"
         )
     return chosen
+
+
+def trained_session(named: date | None, *, newest: date) -> date:
+    """Return the session whose cut-off a training learns by, which is the newest with features.
+
+    Args:
+        named: what the person named; None for whichever it is.
+        newest: the newest session with features whose cut-off has come.
+
+    Raises:
+        SettingsRefused: another session is named.
+    """
+    if named is not None and named != newest:
+        raise SettingsRefused(
+            f"found --session {named}, expected {newest}: a training learns what is known at the newest cut-off with "
+            "features and is of no other session; leave --session away"
+        )
+    return newest
 
 
 def _told(act: str, session: date, result: dg.ExecuteInProcessResult) -> str:

@@ -7,7 +7,7 @@ Exit codes: 0 done, 1 refused or failed with one clear line, 2 a wrong command l
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Optional
 
 import typer
 
@@ -105,8 +105,14 @@ def cycle(settings: SettingsFile = None, session: Session = None) -> None:
 
 
 @app.command()
-def train(settings: SettingsFile = None, session: Session = None) -> None:
-    """Train and judge a challenger on what is known at a session's cut-off, in this process."""
+def train(
+    settings: SettingsFile = None,
+    session: Annotated[
+        Optional[datetime],  # noqa: UP045 - typer reads this annotation at run time
+        typer.Option(formats=["%Y-%m-%d"], help="The session you expect it to be of; any other is refused."),
+    ] = None,
+) -> None:
+    """Train and judge a challenger in this process, on what is known at the newest cut-off that has features."""
     _run_analysis("train", settings, session)
 
 

@@ -2,9 +2,13 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from execution.clock import FileClock
 from execution.domain.errors import SettingsRefused
 from execution.trading_calendar import TradingCalendar
-from pipelines.cli.analysis_run import decided_session
+from pipelines.cli import analysis_run
+from pipelines.cli.analysis_run import decided_session, run_analysis, trained_session
+from pipelines.home import Home
+from pipelines.settings import load_settings
 
 CALENDAR = TradingCalendar.shipped()
 AFTER_CUT_OFF = datetime(2024, 3, 1, 23, 0, tzinfo=UTC)
@@ -28,3 +32,17 @@ def test_a_session_ahead_of_the_clock_is_refused():
 def test_a_holiday_is_refused():
     with pytest.raises(SettingsRefused, match="2024-02-19 is no exchange session"):
         decided_session(date(2024, 2, 19), now=AFTER_CUT_OFF, calendar=CALENDAR)
+
+
+def test_a_training_is_of_the_newest_session_with_features_whether_or_not_it_is_named():
+    assert trained_session(None, newest=date(2024, 3, 1)) == date(2024, 3, 1)
+    assert trained_session(date(2024, 3, 1), newest=date(2024, 3, 1)) == date(2024, 3, 1)
+
+
+def test_a_training_of_another_session_is_refused_before_anything_runs(tmp_path, monkeypatch):
+    home = Home(tmp_path / "home").create()
+    FileClock(home.clock).initialise(AFTER_CUT_OFF)
+    monkeypatch.setattr(analysis_run, "training_cut_off", lambda *_, **__: date(2024, 2, 29))
+    with pytest.raises(SettingsRefused, match="found --session 2010-01-04, expected 2024-02-29"):
+        run_analysis("train", load_settings(environ={}), home, date(2010, 1, 4))
+    assert list(home.dagster.iterdir()) == []
