@@ -20,6 +20,7 @@ from pipelines.trading_adapters import is_clock_told
 
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _WRITTEN_BY_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
+_SECTORS: Final = "securities with a sector"
 
 
 def permissions(home: Home) -> Finding:
@@ -60,23 +61,41 @@ def keys(settings: Settings) -> Finding:
 
 def unknown_blocks(settings: Settings) -> Finding:
     """Say whether a check demands what no source of the mode tells, so that it would block every entry."""
-    limits = settings.limits
-    demanded = [
-        name
-        for name, is_demanded in (
-            ("earnings_blackout_sessions above 0", limits.earnings_blackout_sessions > 0),
-            ("sector_max_weight below 1", limits.sector_max_weight < 1),
-        )
-        if is_demanded and not is_clock_told(settings.mode)
-    ]
-    if demanded:
+    limits, told = settings.limits, _told(settings)
+    demands = (
+        ("limits.earnings_blackout_sessions", "0", "events", limits.earnings_blackout_sessions > 0),
+        ("limits.sector_max_weight", "1", _SECTORS, limits.sector_max_weight < 1),
+    )
+    unmet = [(name, off, table) for name, off, table, is_demanded in demands if is_demanded and table not in told]
+    if not unmet:
+        return Finding("limits", "ok", "nothing is demanded that no source tells")
+    names = " and ".join(name for name, _, _ in unmet)
+    if settings.mode == "files":
+        tables = " and no ".join(table for _, _, table in unmet)
+        switched_off = " and ".join(f"{name} to {off}" for name, off, _ in unmet)
         return Finding(
             "limits",
             "warning",
-            f"{' and '.join(demanded)}: Alpaca tells no calendar of events and no sectors, and what is unknown "
-            "blocks, so nothing would be bought; examples/paper.yaml has the two switched off",
+            f"{names} cannot be judged: files.tables maps no {tables}, and what is unknown blocks, so nothing would be "
+            f"bought; map them, or set {switched_off}, which switches the check off",
         )
-    return Finding("limits", "ok", "nothing is demanded that no source tells")
+    return Finding(
+        "limits",
+        "warning",
+        f"{names} cannot be judged: Alpaca tells no calendar of events and no sectors, and what is unknown blocks, so "
+        "nothing would be bought; examples/paper.yaml has the two switched off",
+    )
+
+
+def _told(settings: Settings) -> frozenset[str]:
+    """Return which of the things that limits ask for the mode's source tells."""
+    if settings.mode == "files" and settings.files is not None:
+        tables = settings.files.tables
+        has_sector = any(
+            "sector" in file.columns.keys() | file.constants.keys() for file in tables.get("securities", ())
+        )
+        return frozenset({"events"} if tables.get("events") else ()) | ({_SECTORS} if has_sector else set())
+    return frozenset({"events", _SECTORS}) if settings.mode == "simulated" else frozenset()
 
 
 def signers(settings: Settings) -> Finding:

@@ -78,6 +78,48 @@ def test_limits_that_would_block_every_entry_are_named() -> None:
     assert unknown_blocks(load_settings(environ={})).verdict == "ok"
 
 
+BARS = "symbol: s, session: d, open_usd: o, high_usd: h, low_usd: l, close_usd: c, volume_shares: v"
+BARS_ONLY = f"mode: files\nfiles:\n  folder: .\n  tables:\n    daily_bars: [{{file: b.csv, columns: {{{BARS}}}}}]\n"
+SECTORS = "    securities: [{file: s.csv, columns: {symbol: s, name: n, sector: g}}]\n"
+EVENTS = "    events: [{file: e.csv, columns: {symbol: s, scheduled_at: d}, constants: {kind: earnings}}]\n"
+BLACKOUT_OFF, SECTORS_OFF = "limits.earnings_blackout_sessions to 0", "limits.sector_max_weight to 1"
+
+
+@pytest.mark.parametrize(
+    ("mapped", "told"),
+    [
+        (BARS_ONLY, f"set {BLACKOUT_OFF} and {SECTORS_OFF}"),
+        (
+            BARS_ONLY + SECTORS,
+            f"maps no events, and what is unknown blocks, so nothing would be bought; map them, or set {BLACKOUT_OFF},",
+        ),
+        (BARS_ONLY + EVENTS, f"set {SECTORS_OFF},"),
+    ],
+    ids=["neither", "no events", "no sectors"],
+)
+def test_files_that_lack_what_a_limit_asks_for_are_told_with_the_setting(
+    tmp_path: Path, mapped: str, told: str
+) -> None:
+    (tmp_path / "my-data.yaml").write_text(mapped)
+    found = unknown_blocks(load_settings(tmp_path / "my-data.yaml", {}))
+    assert found.verdict == "warning"
+    assert told in found.detail
+
+
+def test_securities_without_a_sector_are_no_sectors(tmp_path: Path) -> None:
+    path = tmp_path / "my-data.yaml"
+    path.write_text(BARS_ONLY + EVENTS + SECTORS.replace(", sector: g", ""))
+    assert "maps no securities with a sector" in unknown_blocks(load_settings(path, {})).detail
+
+
+def test_files_that_tell_all_the_limits_ask_for_and_files_that_ask_for_nothing_are_well(tmp_path: Path) -> None:
+    path = tmp_path / "my-data.yaml"
+    path.write_text(BARS_ONLY + SECTORS + EVENTS)
+    assert unknown_blocks(load_settings(path, {})).verdict == "ok"
+    path.write_text(BARS_ONLY)
+    assert unknown_blocks(load_settings(path, OFF)).verdict == "ok"
+
+
 def test_requests_are_counted_against_the_quota_and_a_pause_is_told(home: Home) -> None:
     settings, clock = paper(), SystemClock()
     budget = budget_of(settings.alpaca, home, clock, provider="alpaca trading")
