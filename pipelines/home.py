@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from execution.domain.errors import SettingsRefused
+
 HOME_VARIABLE: Final = "TOUCHSTONE_HOME"
 DEFAULT_HOME: Final = Path(".touchstone")
 ALLOCATOR: Final = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
@@ -39,8 +41,11 @@ class Home:
         """Create the folders that do not exist yet and return the home; harmless to repeat.
 
         Raises:
-            OSError: a folder cannot be created.
+            SettingsRefused: the place is no folder, or cannot be written.
+            OSError: a folder cannot be created for another reason, as on a full disk.
         """
+        if fault := self.fault():
+            raise SettingsRefused(fault)
         for folder in (
             self.raw,
             self.snapshots,
@@ -53,6 +58,19 @@ class Home:
         ):
             folder.mkdir(parents=True, exist_ok=True)
         return self
+
+    def fault(self) -> str:
+        """Return why this place can be no home: it is no folder, or cannot be written; empty when it can be one."""
+        places = (self.root, *self.root.parents)
+        place = next(path for path in places if os.path.exists(path))  # noqa: PTH110 - `Path.exists` raises below a folder that may not be entered
+        remedy = f"name another place with {HOME_VARIABLE}"
+        if not place.is_dir():
+            at = "" if place == self.root else f": {place} is a file"
+            return f"home {self.root} is no folder{at}; {remedy}"
+        if not os.access(place, os.W_OK | os.X_OK):
+            at = "it" if place == self.root else str(place)
+            return f"home {self.root} cannot be written: make {at} writable for this user, or {remedy}"
+        return ""
 
     def process_environment(self) -> dict[str, str]:
         """Return the environment for webserver, daemon and their workers: this process's own, bound to this home."""

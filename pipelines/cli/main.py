@@ -7,7 +7,7 @@ Exit codes: 0 done, 1 refused or failed with one clear line, 2 a wrong command l
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, NoReturn, Optional
 
 import typer
 
@@ -133,8 +133,20 @@ def main() -> None:
     try:
         app()
     except TouchstoneError as error:
-        print(f"touchstone: {error}", file=sys.stderr)
-        sys.exit(1)
+        _refused(str(error))
+    except Exception as error:
+        from pipelines.home import Home
+
+        # Each library stumbles over an unusable home in its own words; whoever typed the verb needs the home's fault.
+        fault = Home.from_environment().fault()
+        if not fault:
+            raise
+        _refused(f"{fault} ({type(error).__name__})")
+
+
+def _refused(reason: str) -> NoReturn:
+    print(f"touchstone: {reason}", file=sys.stderr)
+    sys.exit(1)
 
 
 def _run_analysis(act: str, settings: Path | None, session: datetime | None) -> None:

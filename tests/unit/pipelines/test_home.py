@@ -1,9 +1,11 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from execution.domain.errors import SettingsRefused
 from pipelines.home import Home
 
 
@@ -26,6 +28,23 @@ def test_creating_twice_is_harmless_and_makes_no_files(tmp_path):
     home = Home(tmp_path / "home").create().create()
     assert home.raw.is_dir()
     assert [path for path in home.root.rglob("*") if path.is_file()] == []
+
+
+def test_a_home_that_is_a_file_or_lies_below_one_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(SettingsRefused, match=f"home {tmp_path}/file is no folder; name another place"):
+        Home(tmp_path / "file").create()
+    with pytest.raises(SettingsRefused, match=f"is no folder: {tmp_path}/file is a file"):
+        Home(tmp_path / "file" / "home").create()
+
+
+def test_a_home_that_cannot_be_written_or_made_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, _: path != tmp_path)
+    with pytest.raises(SettingsRefused, match=f"home {tmp_path} cannot be written: make it writable"):
+        Home(tmp_path).create()
+    with pytest.raises(SettingsRefused, match=f"cannot be written: make {tmp_path} writable"):
+        Home(tmp_path / "new").create()
+    assert not (tmp_path / "new").exists()
 
 
 def test_every_place_lies_below_the_root(tmp_path):

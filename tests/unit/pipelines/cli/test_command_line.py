@@ -1,10 +1,16 @@
+import errno
+import os
 import subprocess
 import sys
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from execution.clock import FileClock
 from pipelines.cli.main import app, main
+from pipelines.home import Home
 
 SUMMARY_SECONDS = 60
 
@@ -68,6 +74,52 @@ def test_status_of_no_home_is_no_error_and_creates_nothing(capsys, monkeypatch, 
     assert code == 0
     assert "none yet" in out
     assert not home.exists()
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [("status",), ("init",), ("demo",), ("why", "A"), ("clock", "advance", "--next-event"), ("backup",), ("resume",)],
+    ids=" ".join,
+)
+def test_a_home_that_is_a_file_is_one_line_and_is_left_alone(capsys, monkeypatch, home, verb):
+    home.write_text("no folder")
+    code, _, err = call(*verb, capsys=capsys, monkeypatch=monkeypatch)
+    assert code == 1
+    assert err.startswith(f"touchstone: home {home} is no folder")
+    assert len(err.splitlines()) == 1
+    assert home.read_text() == "no folder"
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [("init",), ("demo",), ("cycle",), ("backup",), ("resume",), ("clock", "advance", "--next-event")],
+    ids=" ".join,
+)
+def test_a_home_that_cannot_be_written_is_one_line(capsys, monkeypatch, home, verb):
+    Home(home).create()
+    FileClock(home / "clock.json").initialise(datetime(2024, 1, 5, 23, tzinfo=UTC))
+    (home / "ledger.db").touch()
+
+    def refused(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied", str(home))
+
+    # The user that runs the tests may write everywhere.
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    for write in ("mkdir", "touch", "write_bytes"):
+        monkeypatch.setattr(Path, write, refused)
+    for opener in ("open", "replace", "link"):
+        monkeypatch.setattr(os, opener, refused)
+    code, _, err = call(*verb, capsys=capsys, monkeypatch=monkeypatch)
+    assert code == 1
+    assert err.startswith(f"touchstone: home {home} cannot be written: make it writable")
+    assert len(err.splitlines()) == 1
+
+
+def test_a_fault_of_another_kind_in_a_sound_home_is_not_hidden(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["touchstone", "status"])
+    monkeypatch.setattr("pipelines.cli.status.status_page", lambda *_: {}["a bug"])
+    with pytest.raises(KeyError):
+        main()
 
 
 def test_every_verb_explains_itself():
