@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import get_args
 
@@ -123,29 +124,61 @@ def _variant(named: str, settings: Settings, scorer: Scorer) -> Variant:
 def stored_sessions(home: Home, *, first: date | None, last: date | None, sessions: int) -> tuple[date, date]:
     """Return the first and last decision session to try; by default the newest so many that can be traded.
 
+    Args:
+        home: whose stored bars are traded again.
+        first: begin on this day, or with the first session after it.
+        last: end on this day, or with the last session before it.
+        sessions: how many, where no first day is named.
+
     Raises:
-        SettingsRefused: nothing is stored yet.
+        SettingsRefused: nothing is stored yet, or a named day leaves no session to try.
     """
     calendar = TradingCalendar.shipped()
     newest = RawStore(home.raw).latest_session(DAILY_BARS)
     if newest is None:
         raise SettingsRefused("this home has no bars yet: `make demo`, or `touchstone cycle`, takes them in")
-    chosen = last or calendar.previous(newest)
-    return first or calendar.offset(chosen, 1 - sessions), chosen
+    tradable, earliest = calendar.previous(newest), calendar.sessions[0]
+    if last is not None and not earliest <= last <= tradable:
+        raise SettingsRefused(
+            f"found --last {last}, expected a day from {earliest} to {tradable}, the newest session whose orders the "
+            "stored bars can trade"
+        )
+    until = calendar.between(earliest, last or tradable)
+    if first is None:
+        return until[-sessions:][0], until[-1]
+    if not (chosen := calendar.between(first, until[-1])):
+        raise SettingsRefused(
+            f"found --first {first}, expected a day up to the last session, {until[-1]}: no session lies between"
+        )
+    return chosen[0], chosen[-1]
 
 
 def trial_of(span: tuple[date, date], *, scores: str, every: int, retrain: int, costs: str, capital: str = "") -> Trial:
     """Return the trial a person asked for.
 
     Raises:
-        SettingsRefused: nobody of that name scores, or a multiple is no number.
+        SettingsRefused: nobody of that name scores, or a multiple or a capital is no number above zero.
     """
+    cost_multiples = _numbers_above_zero("--costs", costs)
+    if not cost_multiples:
+        raise SettingsRefused(f"found --costs {costs!r}, expected at least one multiple of the costs, as 1,2,3")
     return Trial(
         first=span[0],
         last=span[1],
         scorer=scorer_named(scores),
         every_sessions=every,
         retrain_sessions=retrain,
-        cost_multiples=numbers_of(costs),
-        capitals_usd=numbers_of(capital),
+        cost_multiples=cost_multiples,
+        capitals_usd=_numbers_above_zero("--capital", capital),
     )
+
+
+def _numbers_above_zero(option: str, text: str) -> tuple[Decimal, ...]:
+    try:
+        numbers = numbers_of(text)
+    except SettingsRefused as refused:
+        raise SettingsRefused(f"{option}: {refused}") from None
+    wrong = [number for number in numbers if not (number.is_finite() and number > 0)]
+    if wrong:
+        raise SettingsRefused(f"found {option} {wrong[0]}, expected numbers above zero with commas between, as 1,2,3")
+    return numbers

@@ -12,6 +12,7 @@ from typing import Annotated, NoReturn, Optional
 import typer
 
 from execution.domain.errors import TouchstoneError
+from execution.trading_calendar import NotASession
 from pipelines.cli import clock_verbs, desk_verbs, question_verbs, upkeep_verbs
 from pipelines.cli.verb_options import Session, SettingsFile, day_of
 
@@ -132,7 +133,7 @@ def main() -> None:
     """Run the command line; a refusal is one line on stderr and exit code 1."""
     try:
         app()
-    except TouchstoneError as error:
+    except (TouchstoneError, NotASession) as error:
         _refused(str(error))
     except Exception as error:
         from pipelines.home import Home

@@ -70,11 +70,13 @@ def replay(
 def backtest(  # noqa: PLR0917 - typer passes each option by its name
     first: Annotated[
         Optional[datetime],  # noqa: UP045 - typer reads this annotation at run time
-        typer.Option(formats=["%Y-%m-%d"], help="First decision session; by default a year before the last."),
+        typer.Option(
+            formats=["%Y-%m-%d"], help="Day of the first decision session; by default a year before the last."
+        ),
     ] = None,
     last: Annotated[
         Optional[datetime],  # noqa: UP045 - typer reads this annotation at run time
-        typer.Option(formats=["%Y-%m-%d"], help="Last decision session; by default the newest that can be traded."),
+        typer.Option(formats=["%Y-%m-%d"], help="Day of the last one; by default the newest that can be traded."),
     ] = None,
     scores: Annotated[
         str,

@@ -115,6 +115,18 @@ def test_a_home_that_cannot_be_written_is_one_line(capsys, monkeypatch, home, ve
     assert len(err.splitlines()) == 1
 
 
+def test_a_time_after_the_shipped_calendar_is_one_line(capsys, monkeypatch, home):
+    Home(home).create()
+    FileClock(home / "clock.json").initialise(datetime(2024, 1, 5, 23, tzinfo=UTC))
+    for _ in range(10):
+        code, _, err = call("clock", "live", "--sessions", "2000", capsys=capsys, monkeypatch=monkeypatch)
+        if code:
+            break
+    assert code == 1
+    assert "lies outside the shipped calendar" in err
+    assert len(err.splitlines()) == 1
+
+
 def test_a_fault_of_another_kind_in_a_sound_home_is_not_hidden(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["touchstone", "status"])
     monkeypatch.setattr("pipelines.cli.status.status_page", lambda *_: {}["a bug"])
