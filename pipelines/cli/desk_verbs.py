@@ -6,7 +6,17 @@ from typing import Annotated, Literal, Optional
 
 import typer
 
-from pipelines.cli.verb_options import By, Reason, Session, SettingsFile, Word, day_of, home_ledger, number_of
+from pipelines.cli.verb_options import (
+    By,
+    Reason,
+    Session,
+    SettingsFile,
+    Word,
+    day_of,
+    home_ledger,
+    home_place,
+    number_of,
+)
 
 # ruff: noqa: PLC0415 - a verb imports what it needs when it is called, so that help and halt stay quick
 
@@ -68,10 +78,8 @@ def resume(  # noqa: PLR0917 - typer reads options by name, whatever their order
 ) -> None:
     """Resume after a stop, in two steps: look and get a token; then name yourself, with that token."""
     from pipelines.cli import resume as back
-    from pipelines.home import Home
-    from pipelines.trading_settings import load_trading_settings
 
-    tree, home = load_trading_settings(settings), Home.from_environment()
+    tree, home = home_place(settings)
     if not token:
         print(back.look(tree, home))
     else:
@@ -87,12 +95,9 @@ def flatten(
 ) -> None:
     """Close every position: cancel what is in the way, then sell; exit code 1 while something is not being sold."""
     from pipelines.cli.flatten import close_everything
-    from pipelines.home import Home
-    from pipelines.trading_settings import load_trading_settings
 
-    is_closing, said = close_everything(
-        load_trading_settings(settings), Home.from_environment(), arm=arm, actor=by, reason=reason
-    )
+    tree, home = home_place(settings)
+    is_closing, said = close_everything(tree, home, arm=arm, actor=by, reason=reason)
     print(said)
     if not is_closing:
         raise typer.Exit(1)
@@ -102,11 +107,9 @@ def flatten(
 def watchdog(settings: SettingsFile = None) -> None:
     """Watch this home until Ctrl-C: cancel orders when the kill switch is on or nobody shows a sign of life."""
     from pipelines.cli.watchdog import run_watchdog
-    from pipelines.home import Home
     from pipelines.logging_setup import configure_logging
-    from pipelines.trading_settings import load_trading_settings
 
-    tree, home = load_trading_settings(settings), Home.from_environment()
+    tree, home = home_place(settings)
     configure_logging(home, level=tree.log.level, secrets=tree.secrets())
     sys.exit(run_watchdog(tree, home))
 

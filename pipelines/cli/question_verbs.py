@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from pipelines.cli.verb_options import Session, SettingsFile, day_of, home_ledger
+from pipelines.cli.verb_options import Session, SettingsFile, day_of, home_ledger, ledger_place
 
 # ruff: noqa: PLC0415 - a verb imports what it needs when it is called, so that help and halt stay quick
 
@@ -60,10 +60,10 @@ def replay(
 ) -> None:
     """Make one past decision again, from raw parts to plan, and compare the hash of each step."""
     from pipelines.cli.replay_page import replay_page
-    from pipelines.home import Home
     from pipelines.settings import load_settings
 
-    print(replay_page(load_settings(settings), Home.from_environment(), decision, tell=print))
+    _, home = ledger_place(settings)
+    print(replay_page(load_settings(settings), home, decision, tell=print))
 
 
 @app.command()

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Optional
 
 import typer
 
-from pipelines.cli.verb_options import SettingsFile, home_ledger, ledger_place
+from pipelines.cli.verb_options import SettingsFile, home_ledger, home_place, ledger_place
 
 # ruff: noqa: PLC0415 - a verb imports what it needs when it is called, so that help and halt stay quick
 
@@ -54,10 +54,10 @@ def backup(
 ) -> None:
     """Copy this home to where its backups lie; only what is new is written."""
     from pipelines.cli.backup import backup_page
-    from pipelines.home import Home
     from pipelines.settings import load_settings
 
-    print(backup_page(load_settings(settings), Home.from_environment(), is_full=full))
+    _, home = home_place(settings)
+    print(backup_page(load_settings(settings), home, is_full=full))
 
 
 @app.command()
@@ -82,10 +82,10 @@ def retain(
 ) -> None:
     """Show what is old enough to leave this home, and what decisions stand on; archive and prune only when told."""
     from pipelines.cli.retain import retention_page
-    from pipelines.home import Home
     from pipelines.settings import load_settings
 
-    print(retention_page(load_settings(settings), Home.from_environment(), is_applied=apply))
+    _, home = home_place(settings)
+    print(retention_page(load_settings(settings), home, is_applied=apply))
 
 
 @app.command()

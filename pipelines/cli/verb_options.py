@@ -62,8 +62,11 @@ def home_ledger() -> "SqlLedger":
     return open_ledger(*ledger_place())
 
 
-def ledger_place() -> "tuple[TradingSettings, Home]":
+def ledger_place(path: Path | None = None) -> "tuple[TradingSettings, Home]":
     """Return the settings and the home of a ledger that is there.
+
+    Args:
+        path: the settings file; None for the usual one.
 
     Raises:
         SettingsRefused: there is none.
@@ -72,9 +75,30 @@ def ledger_place() -> "tuple[TradingSettings, Home]":
     from pipelines.ledger_opening import has_ledger
     from pipelines.trading_settings import load_trading_settings
 
-    settings, home = load_trading_settings(), Home.from_environment()
+    settings, home = load_trading_settings(path), Home.from_environment()
     if not has_ledger(settings, home):
         raise SettingsRefused(
             f"there is no ledger at {home.ledger}; run `make demo`, or name the home with TOUCHSTONE_HOME"
+        )
+    return settings, home
+
+
+def home_place(path: Path | None = None) -> "tuple[TradingSettings, Home]":
+    """Return the settings and a home that was made, though it may not have a ledger yet; nothing is created.
+
+    For verbs that are of use before the first day, as a watchdog beside a new daemon: in a home whose name is misspelt
+    they would make half of a second one.
+
+    Raises:
+        SettingsRefused: nobody made this home.
+    """
+    from pipelines.home import Home
+    from pipelines.ledger_opening import has_ledger
+    from pipelines.trading_settings import load_trading_settings
+
+    settings, home = load_trading_settings(path), Home.from_environment()
+    if not ((home.dagster / "dagster.yaml").exists() or has_ledger(settings, home)):
+        raise SettingsRefused(
+            f"there is no home at {home.root}: make it with `touchstone init`, or name yours with TOUCHSTONE_HOME"
         )
     return settings, home

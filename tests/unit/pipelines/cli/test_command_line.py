@@ -69,6 +69,27 @@ def test_without_a_ledger_the_verbs_say_where_they_looked(capsys, monkeypatch, h
     assert not home.exists()
 
 
+@pytest.mark.parametrize(
+    "verb",
+    [("replay", "2024-01-04"), ("resume",), ("flatten",), ("watchdog",), ("retain",), ("backup",)],
+    ids=" ".join,
+)
+def test_a_verb_in_a_home_nobody_made_says_so_and_leaves_nothing_behind(capsys, monkeypatch, home, verb):
+    code, _, err = call(*verb, capsys=capsys, monkeypatch=monkeypatch)
+    assert code == 1
+    assert f"there is no {'ledger' if verb[0] == 'replay' else 'home'} at {home}" in err
+    assert len(err.splitlines()) == 1
+    assert not home.exists()
+
+
+@pytest.mark.parametrize("verb", ["resume", "retain", "backup"])
+def test_a_home_that_was_made_and_has_no_ledger_yet_can_be_kept_well(capsys, monkeypatch, home, verb):
+    call("init", capsys=capsys, monkeypatch=monkeypatch)
+    code, out, err = call(verb, capsys=capsys, monkeypatch=monkeypatch)
+    assert (code, err) == (0, "")
+    assert out
+
+
 def test_status_of_no_home_is_no_error_and_creates_nothing(capsys, monkeypatch, home):
     code, out, _ = call("status", capsys=capsys, monkeypatch=monkeypatch)
     assert code == 0
