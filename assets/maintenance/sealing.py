@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from assets.maintenance.backup_store import BackupStore
-from execution.domain.errors import DataError, SettingsRefused
+from execution.domain.errors import CorruptArtifact, DataError, SettingsRefused
 
 FORMAT_NAME: Final = "format.json"
 FORMAT: Final = 1
@@ -88,10 +88,19 @@ def open_store(store: BackupStore, passphrase: str | None) -> Sealing:
     """Return how an existing store is sealed.
 
     Raises:
-        CorruptArtifact: there is no store.
+        CorruptArtifact: the store does not say how it is sealed.
+        DataError: nothing was ever stored.
         SettingsRefused: the store is sealed otherwise than the passphrase says, or by another one.
     """
-    told: dict[str, Any] = orjson.loads(store.get(FORMAT_NAME))
+    try:
+        told: dict[str, Any] = orjson.loads(store.get(FORMAT_NAME))
+    except CorruptArtifact:
+        if store.names(""):
+            raise
+        raise DataError(
+            "no backup was made yet where the settings say that backups lie: make one with `touchstone backup`, or "
+            "name the place of yours in backup.folder or backup.bucket"
+        ) from None
     if told["format"] != FORMAT:
         raise SettingsRefused(f"the backup store has format {told['format']}, expected {FORMAT}: use its own version")
     if (told["sealed"] is None) != (passphrase is None):

@@ -258,3 +258,11 @@ def test_a_home_that_rested_loses_no_backup() -> None:
 def test_the_last_backup_of_a_day_stands_for_it() -> None:
     early, late = (named(datetime(2024, 5, 6, hour, tzinfo=UTC)) for hour in (1, 22))
     assert outlived([late, early], BackupPolicy()) == (early,)
+
+
+def test_a_store_in_which_nothing_ever_lay_is_told_from_one_that_lost_its_format(store: FolderStore) -> None:
+    with pytest.raises(DataError, match="no backup was made yet"):
+        open_store(store, None)
+    store.put("pieces/one", b"a piece")
+    with pytest.raises(CorruptArtifact, match=f"{FORMAT_NAME} is gone from the backup store"):
+        open_store(store, None)
