@@ -56,6 +56,24 @@ def explain_order(home: Home, book: Book, order_id: str) -> str:
     return "\n".join([*lines, *_of_rows(behind, snapshot, record.order.symbol)])
 
 
+def wanted_row(what: str, columns: Sequence[str]) -> dict[str, str]:
+    """Return column name to value of the row a person names; empty where an order is meant.
+
+    Args:
+        what: name of a raw table, or a client order id.
+        columns: words of the form `column=value`.
+
+    Raises:
+        DataError: a word has another form, or a table is named and no column of it.
+    """
+    wanted = dict(column.partition("=")[::2] for column in columns)
+    wrong = [column for column in columns if not column.partition("=")[0] or "=" not in column]
+    if wrong or (what in schemas.BY_NAME and not wanted):
+        found = repr(wrong[0]) if wrong else "no column"
+        raise DataError(f"found {found} after {what}, expected column=value, which names the row: {what} symbol=A")
+    return wanted
+
+
 def explain_row(home: Home, book: Book, *, table_name: str, wanted: Mapping[str, str]) -> str:
     """Return the orders a raw row touched: those of its symbol, and how many through what ranks all symbols.
 

@@ -42,15 +42,12 @@ def explain(
     ] = None,
 ) -> None:
     """Walk from an order to its raw rows, or from a row to its orders: explain daily_bars symbol=A."""
-    from pipelines.cli.explain_page import explain_order, explain_row
+    from pipelines.cli.explain_page import explain_order, explain_row, wanted_row
     from pipelines.home import Home
 
+    wanted = wanted_row(what, columns or ())
     home, book = Home.from_environment(), home_ledger().book()
-    if columns is None:
-        print(explain_order(home, book, what))
-        return
-    wanted = dict(column.partition("=")[::2] for column in columns)
-    print(explain_row(home, book, table_name=what, wanted=wanted))
+    print(explain_row(home, book, table_name=what, wanted=wanted) if wanted else explain_order(home, book, what))
 
 
 @app.command()
