@@ -6,6 +6,7 @@ so that it starts on no tree the analysis half would refuse as misspelt.
 
 import difflib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
@@ -27,6 +28,8 @@ PROFILE: Final = "profile "
 """Origin of a value that a named profile filled in, before the profile's name."""
 MASK: Final = "**********"
 
+_NO_SECTION: Final = frozenset({"model_type", "model_attributes_type", "dict_type"})
+_SUBJECT: Final = re.compile(r"^[A-Z][A-Za-z ]* (?=should )")
 _VARIABLES: Final = (HOME_VARIABLE, FILE_VARIABLE, LIVE_VARIABLE)
 
 
@@ -199,6 +202,10 @@ def _refusal(error: ErrorDetails, given: Given, schema: SettingsSchema) -> str:
         # A rule over several fields names what it found itself; the whole section beside it would only hide that, and
         # may hold a secret.
         return f"{key} ({_origin(given, key)}): {allowed}"
+    if error["type"] in _NO_SECTION:
+        allowed = "should be a section: names and values of its own"
+    # The library begins with what kind of value it judged; the sentence begins with the value itself.
+    allowed = _SUBJECT.sub("", allowed)
     found = error["input"]
     shown = MASK if schema.is_secret(key) else type(found).__name__ if isinstance(found, dict) else repr(found)
     return f"{key} ({_origin(given, key)}): found {shown}, but it {allowed}"

@@ -227,3 +227,17 @@ def test_a_home_goes_on_with_the_settings_it_keeps(tmp_path, monkeypatch):
 def test_nothing_said_is_kept_as_nothing():
     text = load_settings(environ=KEYS).kept_text()
     assert text == "{}\n"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("TOUCHSTONE__ACCOUNT", "a b/c", "account (TOUCHSTONE__ACCOUNT): found 'a b/c', but it should match pattern"),
+        ("TOUCHSTONE__SIMULATED", "5", "found 5, but it should be a section: names and values of its own"),
+        ("TOUCHSTONE__NEWS_PROVIDERS", "5", "found 5, but it should be a section: names and values of its own"),
+    ],
+)
+def test_a_refusal_is_a_sentence_about_the_setting_and_names_no_class(variable, value, told):
+    with pytest.raises(SettingsRefused) as refused:
+        load_settings(environ={variable: value})
+    assert told in str(refused.value)
