@@ -57,10 +57,14 @@ def replay(
 ) -> None:
     """Make one past decision again, from raw parts to plan, and compare the hash of each step."""
     from pipelines.cli.replay_page import replay_page
+    from pipelines.logging_setup import configure_logging
     from pipelines.settings import load_settings
 
     _, home = ledger_place(settings)
-    print(replay_page(load_settings(settings), home, decision, tell=print))
+    tree = load_settings(settings)
+    # Else libraries of the data half write their own lines between ours.
+    configure_logging(home, level=tree.log.level, secrets=tree.secrets())
+    print(replay_page(tree, home, decision, tell=print))
 
 
 @app.command()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from execution.artifact_files import FileArtifacts
-from execution.domain.errors import TouchstoneError
+from execution.domain.errors import LedgerError, TouchstoneError
 from execution.replay import Step, decision, replay_plan
 from pipelines.cli.text_table import text_table
 from pipelines.home import Home
@@ -28,7 +28,7 @@ def replay_page(settings: Settings, home: Home, name: str, *, tell: Callable[[st
 
     Args:
         settings: the tree of the home.
-        home: the home it was decided in; only read.
+        home: the home it was decided in; only read, but for its log.
         name: a session, a plan hash or a client order id.
         tell: told what begins, for work of half a minute and more.
 
@@ -36,6 +36,8 @@ def replay_page(settings: Settings, home: Home, name: str, *, tell: Callable[[st
         ReplayDiffers: a step came out otherwise; the message holds the table.
         LedgerError: no decision has this name.
     """
+    if not name.strip():
+        raise LedgerError("found an empty name, expected a session, a plan hash or a client order id")
     desk = open_desk(settings, home, actor="replay")
     cycle = decision(desk.ledger.book(), name)
     steps: tuple[Step, ...] = ()

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from execution.clock import FileClock
 from pipelines.cli.main import app, main
 from pipelines.home import Home
+from pipelines.logging_setup import process_mask, unconfigure_logging
 
 SUMMARY_SECONDS = 60
 
@@ -146,6 +147,27 @@ def test_a_time_after_the_shipped_calendar_is_one_line(capsys, monkeypatch, home
     assert code == 1
     assert "lies outside the shipped calendar" in err
     assert len(err.splitlines()) == 1
+
+
+def test_a_replay_of_nothing_named_is_refused(capsys, monkeypatch, home):
+    home.mkdir()
+    (home / "ledger.db").touch()
+    code, _, err = call("replay", "", capsys=capsys, monkeypatch=monkeypatch)
+    unconfigure_logging()
+    assert (code, err) == (
+        1,
+        "touchstone: found an empty name, expected a session, a plan hash or a client order id\n",
+    )
+
+
+def test_a_replay_sends_what_libraries_say_to_the_log(capsys, monkeypatch, home):
+    home.mkdir()
+    (home / "ledger.db").touch()
+    masks = []
+    monkeypatch.setattr("pipelines.cli.replay_page.replay_page", lambda *_, **__: masks.append(process_mask()) or "")
+    assert call("replay", "2024-01-04", capsys=capsys, monkeypatch=monkeypatch)[0] == 0
+    unconfigure_logging()
+    assert masks != [None]
 
 
 def test_a_fault_of_another_kind_in_a_sound_home_is_not_hidden(monkeypatch):
