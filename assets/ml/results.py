@@ -16,6 +16,7 @@ from assets.ml.judgement import SharpeRecord
 from assets.ml.policy import LearningPolicy
 from assets.ml.rule_strategies import RULES
 from assets.ml.trial_log import Trial, TrialLog, choices
+from assets.ml.trials import choice_hash
 from assets.ml.what_leaks_add import LEAKS
 from assets.ml.yearly_results import SpanResult, by_year, spread_record, walk, yearly_folds
 from execution.domain.canonical import canonical_bytes, content_hash
@@ -131,13 +132,7 @@ def _note(
     retrain: int,
     at: datetime,
 ) -> None:
-    choice = content_hash(
-        {
-            "learning": policy.model_dump(mode="json", exclude={"promotion", "drift", "forest"}),
-            "offered": training_set.feature_names,
-            "retrain_sessions": retrain,
-        }
-    )
+    choice = content_hash({"choice": choice_hash(policy, training_set), "retrain_sessions": retrain})
     dataset = training_set.hash
     if all((one.choice_hash, one.dataset_hash) != (choice, dataset) for one in log.trials()):
         log.add(Trial(choice_hash=choice, dataset_hash=dataset, model_hash="", spread=spread, at=at))

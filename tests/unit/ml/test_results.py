@@ -100,6 +100,13 @@ def test_the_same_history_gives_the_same_bytes_and_a_second_look_is_no_further_t
 def test_another_choice_is_counted(told: TrainingSet, tmp_path: Path) -> None:
     made(told, tmp_path)
     assert made(told, tmp_path, policy=POLICY.model_copy(update={"num_leaves": 5})).choices == 2
+    cheaper = POLICY.promotion.model_copy(update={"cost_bps": 1.0})
+    assert made(told, tmp_path, policy=POLICY.model_copy(update={"promotion": cheaper})).choices == 3
+
+
+def test_more_threads_are_no_other_choice(told: TrainingSet, tmp_path: Path) -> None:
+    made(told, tmp_path)
+    assert made(told, tmp_path, policy=POLICY.model_copy(update={"num_threads": 2})).choices == 1
 
 
 @pytest.mark.parametrize("leak", [features_a_session_early, label_in_a_feature, shuffled_folds])
