@@ -15,6 +15,9 @@ and `known_date` (only a day: known at the next session's open). Without either 
 An end is never known before its day, nor before its row was told.
 
 Where the instant is assumed and not told, the row's feed ends in `/assumed`, so that pages can say so.
+
+What is unknown blocks: without `events` set `limits.earnings_blackout_sessions: 0`, and without sectors in `securities`
+`limits.sector_max_weight: 1`, or nothing is ever bought.
 """
 
 from datetime import date
