@@ -224,7 +224,9 @@ def _verdict(expectation: Expectation, result: Any, frame: pd.DataFrame, *, most
     share, is_tolerated = "every row", False
     if expectation.is_tolerant:
         share = f"at least {mostly:.2%} of rows" + (f" or all but {excludable} symbols" if excludable else "")
-        is_tolerated = frame.loc[found.get("unexpected_index_list", []), "symbol"].nunique() <= excludable
+        # A failure that names no row, or rows without a symbol, leaves nobody out and so is never tolerated for it.
+        at_fault = frame.loc[found.get("unexpected_index_list") or [], "symbol"]
+        is_tolerated = 0 < at_fault.nunique() <= excludable and not at_fault.hasnans
     passed = (bool(result.success) or is_tolerated) and not error
     observed = f"{broken or 'none'} of {total} rows {'breaks' if broken < 2 else 'break'} it"
     return Verdict(

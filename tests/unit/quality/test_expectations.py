@@ -163,3 +163,15 @@ def test_definitions_load_without_the_library() -> None:
     assert (
         subprocess.run([sys.executable, "-c", code], check=False, env=os.environ | {"PYTHONPATH": "."}).returncode == 0
     )
+
+
+def test_without_a_symbol_to_leave_out_a_tolerant_expectation_is_judged_by_its_share() -> None:
+    positive = next(each for each in SUITES["daily_bars"] if each.is_tolerant)
+    price = DAILY_BARS.schema.field("close_usd").type
+    rows = MARKET.tables["daily_bars"].slice(0, 10)
+    place = rows.column_names.index("close_usd")
+    broken = rows.set_column(place, "close_usd", pa.array([Decimal(0)] * 10, price))
+    nameless = broken.set_column(rows.column_names.index("symbol"), "symbol", pa.nulls(10, pa.string()))
+    for faulty in (broken, nameless):
+        (verdict,) = judge_suite([positive], faulty, policy=POLICY)
+        assert not verdict.passed
