@@ -13,7 +13,8 @@ BARS = (
     a_day_of("CCC", SESSIONS[2], dividend_usd="0.31"),
 )
 
-
+# Since a why-row tells the mean price of its order's own side, these days have another hash of their why-rows, and so
+# of the ledger that names it; plans, orders and fills are as they were.
 PLAN = "0c623ecc9b23d6cc2963fe3da6bf48a69f2659acf722a26bfc2a2aa8312d4def"
 TRADING = "1f802683f8abf7cccd7cdbb6598aa8eb5887915b15cbc377db141c3351c40bc5"
 WHY_ROWS = "67e29d88bd3982c0492298ff7e87074379e6ed65299412cc34b322901ea5df71"
