@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from assets.ml.backtest_facts import Facts, Floats
 from assets.ml.capacity import SizePoint
-from assets.ml.svg_charts import BAD, GOOD, HALF_WIDTH, INK, SOFT, growth_svg, inline, noon, svg
+from assets.ml.svg_charts import BAD, GOOD, HALF_WIDTH, INK, SOFT, growth_svg, named, noon, svg
 from execution.domain.orders import BrokerFill
 
 _SESSIONS_AROUND: Final = 40
@@ -45,14 +45,10 @@ def trade_svg(
     marks = [{"session": noon(one), "price": float(fill.price_usd), "side": fill.side} for one, fill in fills]
     x: Any = alt.X("session:T", title=None)
     y: Any = alt.Y("close:Q", title="USD", scale=alt.Scale(zero=False))
-    path = alt.Chart(inline(_path(near, closes))).mark_line(color=SOFT, strokeWidth=1.2).encode(x=x, y=y)
-    held = (
-        alt.Chart(inline(_path([one for one in near if entered <= one <= ended], closes)))
-        .mark_line(color=INK, strokeWidth=2)
-        .encode(x=x, y=y)
-    )
+    path = alt.Chart(named("closes")).mark_line(color=SOFT, strokeWidth=1.2).encode(x=x, y=y)
+    held = alt.Chart(named("held")).mark_line(color=INK, strokeWidth=2).encode(x=x, y=y)
     points = (
-        alt.Chart(inline(marks))
+        alt.Chart(named("marks"))
         .mark_point(size=70, filled=True, opacity=1)
         .encode(
             x=x,
@@ -63,7 +59,12 @@ def trade_svg(
             ),
         )
     )
-    return svg((path + held + points).properties(width=HALF_WIDTH, height=130))
+    return svg(
+        (path + held + points).properties(width=HALF_WIDTH, height=130),
+        closes=_path(near, closes),
+        held=_path([one for one in near if entered <= one <= ended], closes),
+        marks=marks,
+    )
 
 
 def _path(sessions: Sequence[date], closes: Mapping[date, Decimal]) -> list[dict[str, Any]]:
@@ -82,6 +83,6 @@ def size_svg(points: Sequence[SizePoint]) -> str:
         "capital:Q", title="opening cash, USD", scale=alt.Scale(type="log"), axis=alt.Axis(format="~s", tickCount=6)
     )
     y: Any = alt.Y("sharpe:Q", title="Sharpe ratio, yearly")
-    bar = alt.Chart(inline(rows)).mark_rule(color=SOFT).encode(x=x, y=alt.Y("low:Q"), y2="high:Q")
-    line = alt.Chart(inline(rows)).mark_line(color=INK, point=True).encode(x=x, y=y)
-    return svg((bar + line).properties(width=HALF_WIDTH, height=130))
+    bar = alt.Chart(named("rows")).mark_rule(color=SOFT).encode(x=x, y=alt.Y("low:Q"), y2="high:Q")
+    line = alt.Chart(named("rows")).mark_line(color=INK, point=True).encode(x=x, y=y)
+    return svg((bar + line).properties(width=HALF_WIDTH, height=130), rows=rows)

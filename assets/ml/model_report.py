@@ -25,6 +25,8 @@ from execution.artifact_files import write_by_hash
 from execution.domain.errors import DataError
 
 FOLDER: Final = "model_reports"
+_HTML: Final = "model_report.html.j2"
+_TYPST: Final = "model_report.typ.j2"
 _SHOWN_RULES: Final = 3
 _HASH_SHOWN: Final = 12
 
@@ -60,7 +62,7 @@ def html_page(report: ModelReport) -> str:
     Raises:
         DataError: the card was never judged.
     """
-    return html_of("model_report.html.j2", _content(report))
+    return html_of(_HTML, _content(report))
 
 
 def pdf_page(report: ModelReport) -> bytes:
@@ -69,15 +71,19 @@ def pdf_page(report: ModelReport) -> bytes:
     Raises:
         DataError: the card was never judged.
     """
-    return pdf_of("model_report.typ.j2", _content(report))
+    return pdf_of(_TYPST, _content(report))
 
 
 def store_model_report(report: ModelReport, artifacts_root: Path) -> dict[str, str]:
-    """Write page and PDF under the hashes of their content and return those, as an asset's metadata."""
-    folder = artifacts_root / FOLDER
+    """Write page and PDF under the hashes of their content and return those, as an asset's metadata.
+
+    Raises:
+        DataError: the card was never judged.
+    """
+    folder, content = artifacts_root / FOLDER, _content(report)
     return {
-        "report_hash": write_by_hash(folder, html_page(report).encode(), suffix=".html"),
-        "report_pdf_hash": write_by_hash(folder, pdf_page(report), suffix=".pdf"),
+        "report_hash": write_by_hash(folder, html_of(_HTML, content).encode(), suffix=".html"),
+        "report_pdf_hash": write_by_hash(folder, pdf_of(_TYPST, content), suffix=".pdf"),
     }
 
 
