@@ -243,22 +243,37 @@ def gaussian_rank(values: Floats, groups: npt.NDArray[np.int64]) -> Floats:
     """
     from scipy.special import ndtri  # noqa: PLC0415 - definitions import this module; the library loads in training
 
-    starts = np.flatnonzero(np.r_[True, groups[1:] != groups[:-1]]) if len(groups) else np.array([], dtype=np.int64)
-    quantiles = np.empty(len(values))
-    for first, last in zip(starts, [*starts[1:], len(values)], strict=True):
-        quantiles[first:last] = (mean_ranks(values[first:last]) - 0.5) / (last - first)
-    normal: Floats = ndtri(quantiles)
+    _, sizes = _runs(groups[1:] != groups[:-1], len(groups))
+    normal: Floats = ndtri((mean_ranks_within(values, groups) - 0.5) / np.repeat(sizes, sizes))
     return normal
 
 
 def mean_ranks(values: Floats) -> Floats:
     """Return ranks from 1, smallest first; ties share the mean of the ranks they cover."""
-    distinct, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    if len(distinct) == len(values):
-        return (inverse + 1).astype(np.float64)
-    last = np.cumsum(counts)
-    ranks: Floats = (last - (counts - 1) / 2.0)[inverse]
+    return mean_ranks_within(values, np.zeros(len(values), dtype=np.int64))
+
+
+def mean_ranks_within(values: Floats, groups: npt.NDArray[np.int64]) -> Floats:
+    """Return each value's rank within its group, from 1, smallest first; ties share the mean of the ranks they cover.
+
+    Args:
+        values: (n,) finite numbers.
+        groups: (n,) non-decreasing group numbers.
+    """
+    order = np.lexsort((values, groups))
+    rising = values[order]
+    is_other_group = groups[1:] != groups[:-1]
+    tie_begins, tied = _runs(is_other_group | (rising[1:] != rising[:-1]), len(values))
+    group_begins, sizes = _runs(is_other_group, len(values))
+    ranks = np.empty(len(values))
+    ranks[order] = np.repeat(tie_begins + (tied + 1) / 2.0, tied) - np.repeat(group_begins, sizes)
     return ranks
+
+
+def _runs(is_other: npt.NDArray[np.bool_], count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return where each run of equal neighbours begins and how long it is; `is_other` compares each with the former."""
+    begins = np.flatnonzero(np.r_[count > 0, is_other])
+    return begins, np.diff(np.r_[begins, count])
 
 
 def _members_sql(feature_names: Sequence[str]) -> str:

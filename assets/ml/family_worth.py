@@ -12,7 +12,7 @@ import numpy as np
 from assets.feature_catalogue import FEATURES
 from assets.ml.dataset import Days, Floats, TrainingSet
 from assets.ml.judgement import Estimate, estimate
-from assets.ml.walk_forward import Fold, daily_ics, day_slices
+from assets.ml.walk_forward import Fold, ics_of_each_day
 
 LIBRARY = "library"
 
@@ -98,9 +98,7 @@ def family_rows(worth: Mapping[str, FamilyWorth]) -> list[tuple[str, str, str, s
 
 def rank_ic_of_each_day(sessions: Days, scores: Floats | None, net_return: Floats) -> Floats:
     """Return (n_days,) rank ICs of ascending days; 0 on a day that ranks nothing, or where nothing scores."""
-    told = np.zeros(len(np.unique(sessions)))
-    if scores is not None:
-        for place, rows in enumerate(day_slices(sessions)):
-            _, ranked = daily_ics(sessions[rows], scores[rows], net_return[rows])
-            told[place] = ranked[0] if len(ranked) else 0.0
-    return told
+    if scores is None:
+        return np.zeros(len(np.unique(sessions)))
+    _, ranked = ics_of_each_day(sessions, scores, net_return)
+    return np.nan_to_num(ranked)

@@ -11,7 +11,7 @@ from datetime import date
 import numpy as np
 import numpy.typing as npt
 
-from assets.ml.dataset import Floats, TrainingSet, mean_ranks
+from assets.ml.dataset import Floats, TrainingSet, mean_ranks_within
 from assets.ml.forward_returns import ENTRY_LAG_SESSIONS
 from assets.ml.policy import LearningPolicy
 from execution.domain.errors import DataError
@@ -153,13 +153,23 @@ def daily_ics(sessions: npt.NDArray[np.datetime64], scores: Floats, returns: Flo
         scores: (n,) finite scores.
         returns: (n,) finite returns.
     """
-    plain, ranked = [], []
-    for rows in day_slices(sessions):
-        if len(np.unique(scores[rows])) < 2 or len(np.unique(returns[rows])) < 2:
-            continue
-        plain.append(_correlation(scores[rows], returns[rows]))
-        ranked.append(_correlation(mean_ranks(scores[rows]), mean_ranks(returns[rows])))
-    return np.array(plain), np.array(ranked)
+    plain, ranked = ics_of_each_day(sessions, scores, returns)
+    told = np.isfinite(ranked)
+    return plain[told], ranked[told]
+
+
+def ics_of_each_day(sessions: npt.NDArray[np.datetime64], scores: Floats, returns: Floats) -> tuple[Floats, Floats]:
+    """Return the correlation and the rank correlation per day; NaN on a day on which scores or returns do not vary.
+
+    Args:
+        sessions: (n,) ascending days.
+        scores: (n,) finite scores.
+        returns: (n,) finite returns.
+    """
+    days = np.cumsum(np.r_[False, sessions[1:] != sessions[:-1]][: len(sessions)])
+    ranked = _correlations(days, mean_ranks_within(scores, days), mean_ranks_within(returns, days))
+    # Of equal numbers the ranks differ from their mean by 0, the numbers themselves by a last bit.
+    return np.where(np.isfinite(ranked), _correlations(days, scores, returns), np.nan), ranked
 
 
 def newey_west_t(series: Floats, *, lags: int) -> float:
@@ -240,9 +250,16 @@ def _hit_rate(sessions: npt.NDArray[np.datetime64], scores: Floats, returns: Flo
     return hits / len(scores) if len(scores) else 0.0
 
 
-def _correlation(first: Floats, second: Floats) -> float:
-    first, second = first - first.mean(), second - second.mean()
-    return float(first @ second / np.sqrt((first @ first) * (second @ second)))
+def _correlations(days: npt.NDArray[np.int64], first: Floats, second: Floats) -> Floats:
+    """Return (n_days,) correlations; NaN where either does not vary."""
+    # Sums go row by row, so that no bit depends on BLAS and its threads.
+    counts = np.bincount(days)
+    first = first - (np.bincount(days, first) / counts)[days]
+    second = second - (np.bincount(days, second) / counts)[days]
+    spread = np.sqrt(np.bincount(days, first * first) * np.bincount(days, second * second))
+    covered = np.bincount(days, first * second)
+    found: Floats = np.divide(covered, spread, out=np.full(len(counts), np.nan), where=spread > 0)
+    return found
 
 
 def _day(value: np.datetime64) -> date:

@@ -4,11 +4,12 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from scipy.stats import norm, rankdata
+from scipy.stats import norm, pearsonr, rankdata, spearmanr
 
 from assets.ml.calibration import fit_calibration
 from assets.ml.dataset import build_training_set, gaussian_rank, mean_ranks
 from assets.ml.forward_returns import ENTRY_LAG_SESSIONS
+from assets.ml.walk_forward import ics_of_each_day
 from tests.unit.ml.marts_builder import CALENDAR, NOISE, a_market, a_policy
 
 values = hnp.arrays(np.float64, st.integers(1, 40), elements=st.integers(-5, 5).map(float))
@@ -18,6 +19,19 @@ values = hnp.arrays(np.float64, st.integers(1, 40), elements=st.integers(-5, 5).
 @settings(deadline=None, max_examples=100)
 def test_ranks_equal_the_textbook_average_ranks(sample):
     assert mean_ranks(sample).tolist() == rankdata(sample, method="average").tolist()
+
+
+@given(values, st.integers(1, 4), st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=100)
+def test_each_days_correlations_are_those_of_the_textbook(sample, sessions, seed):
+    days = np.sort(np.arange(len(sample)) % sessions).astype("datetime64[D]")
+    scores = np.random.default_rng(seed).permutation(sample)
+    plain, ranked = ics_of_each_day(days, scores, sample)
+    for place, day in enumerate(np.unique(days)):
+        one, other = scores[days == day], sample[days == day]
+        varies = len(set(one)) > 1 and len(set(other)) > 1
+        expected = (pearsonr(one, other)[0], spearmanr(one, other)[0]) if varies else (np.nan, np.nan)
+        np.testing.assert_allclose((plain[place], ranked[place]), expected, atol=1e-12)
 
 
 @given(values, st.integers(1, 4))

@@ -10,6 +10,7 @@ from assets.ml.walk_forward import (
     daily_ics,
     fold_metrics,
     folds,
+    ics_of_each_day,
     newey_west_t,
     standardised_by_day,
 )
@@ -118,8 +119,12 @@ def test_scores_equal_to_the_returns_rank_perfectly():
 
 def test_a_day_without_spread_says_nothing_about_ranking():
     days = np.repeat(np.array(["2024-01-02", "2024-01-03"], dtype="datetime64[D]"), 3)
-    plain, ranked = daily_ics(days, np.array([1.0, 1.0, 1.0, 1.0, 2.0, 3.0]), np.arange(6.0))
+    # Three times 0.1 is not 0.3 in binary, so that their mean is another number than each of them.
+    plain, ranked = daily_ics(days, np.array([0.1, 0.1, 0.1, 1.0, 2.0, 3.0]), np.arange(6.0))
     assert len(plain) == len(ranked) == 1
+    plain, ranked = ics_of_each_day(days, np.arange(6.0), np.array([3.0, 1.0, 2.0, 0.1, 0.1, 0.1]))
+    np.testing.assert_array_equal(np.isnan(plain), [False, True])
+    np.testing.assert_array_equal(np.isnan(ranked), [False, True])
 
 
 def test_overlapping_labels_lower_the_t_statistic():
