@@ -1,4 +1,4 @@
-"""The act after the next close: book what the venue did, value what is held, and finish the why-rows."""
+"""The act after the next close: book what the venue did, cover what is held, value it, and finish the why-rows."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -15,6 +15,7 @@ from execution.session.account_view import last_close
 from execution.session.day_orders import end_day_orders, intended, void
 from execution.session.desk import Desk
 from execution.session.lease_of_act import BUSY, leased
+from execution.session.protect import unprotected
 from execution.session.reconcile import Reconciled, reconcile, still_known
 from execution.session.submit import cover
 from execution.session.why_settle import finished_rows
@@ -87,7 +88,7 @@ def _settled(desk: Desk, session: date) -> SettleReport:
     ]
     if waiting:
         return _report(desk, session, "pending", f"the venue has not ended the day's orders in {', '.join(waiting)}")
-    if desk.sizing.protective_stop == "bracket":
+    if unprotected(reconciled.book):
         reconciled = _covered(desk, session, reconciled)
     mark = _mark(desk, reconciled.book, cycle.cycle_id, traded_session)
     told = _finished_why_rows(desk, reconciled.book, cycle, traded_session)
@@ -98,8 +99,9 @@ def _settled(desk: Desk, session: date) -> SettleReport:
 
 
 def _covered(desk: Desk, session: date, reconciled: Reconciled) -> Reconciled:
-    """Send a stop that stays for what a bracket bought: its own ended with the session.
+    """Send a stop that stays for what ends its session without one, so that no position stands overnight bare.
 
+    A bracket's own stop ended with the session, and a watch ended one for a sale that the market did not take whole.
     Nothing is asked to end here: nobody may look at its end before the next act.
     """
     # A halt sends nothing, and what happened is settled all the same; the next act protects.

@@ -15,7 +15,9 @@ from execution.ledger.book import Book, CycleRecord
 from execution.session import run_session
 from execution.session.day_orders import is_waiting
 from execution.session.desk import Desk
+from execution.session.lease_of_act import leased
 from execution.session.protect import unprotected
+from execution.session.reconcile import reconcile
 from execution.session.watch import WATCHED
 from execution.simulation.draws import Draws
 from execution.simulation.hub import Crashed, Hub, VirtualProcess
@@ -31,12 +33,38 @@ ACTS: Final[Mapping[str, Callable[..., Any]]] = {
     "settle": run_session.settle,
 }
 """The acts a simulated executor calls: the objects of `run_session` themselves."""
+_LOOK: Final = "look"
+"""What an executor calls in the evening after its last day, when that day's settle left an outcome unknown."""
 # A watch lasts until the close, and is a process of its own.
 _STRAY: Final = tuple(act for act in ACTS if act != "watch")
 _CHASES_MAX: Final = 6
 """How often an executor submits inside the window of a plan that stays unsent or a holding without its stop."""
 _PATIENCE: Final = 20
 """How many times longer it waits for what the world must end first: an order sent after a close may take a session."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a look came to: `pending` while the outcome of an order is unknown, `busy` when another process acts."""
+
+    status: str
+
+
+def look(desk: Desk, *, session: date) -> Looked:  # noqa: ARG001 - called as an act is
+    """Do what every act begins with: the plan of the next evening, which no schedule lives, would go on to decide.
+
+    A settle may send a stop and never hear of it. Nothing is decided and nothing sent here.
+    """
+    with leased(desk) as acting:
+        if acting is None:
+            return Looked("busy")
+        acting.ledger.verify_chain()
+        return Looked("pending" if is_outcome_unknown(reconcile(acting).book) else "looked")
+
+
+def is_outcome_unknown(book: Book) -> bool:
+    """Return whether an order was sent and nobody heard what became of it."""
+    return any(record.state in ("in_flight", "unknown") for record in book.unproven_orders)
 
 
 @dataclass(slots=True)
@@ -98,7 +126,8 @@ class Executor:
             published = desk.batches.published(session)
             arguments["batch_hash"] = published[-1] if published else None
         try:
-            report = ACTS[act](replace(desk, run_id=f"{self.hub.now}"), **arguments)
+            called = look if act == _LOOK else ACTS[act]
+            report = called(replace(desk, run_id=f"{self.hub.now}"), **arguments)
         except (TouchstoneError, OSError) as refusal:
             # A named refusal; anything else is a fault of the act and is told below.
             self.hub.note(f"{self.hub.process.name} {act} {type(refusal).__name__}: {refusal}")
@@ -120,7 +149,13 @@ class Executor:
                 act = _act_due(book, cycles.get(session), session, now, chases)
             if act:
                 return act, session
-        return None
+        return None if self.is_watcher else self._last_look(book, now)
+
+    def _last_look(self, book: Book, now: datetime) -> tuple[str, date] | None:
+        """Return the look of the evening after the last day, for outcomes that are unknown still."""
+        last = self.days[-1]
+        is_evening = now >= CALENDAR.as_of(CALENDAR.next(last))
+        return (_LOOK, last) if is_evening and is_outcome_unknown(book) else None
 
     def _next_moment(self) -> int:
         """Return when something may be due next, a little late as every wake-up is."""
@@ -131,10 +166,11 @@ class Executor:
 
 
 def moments_of(session: date) -> tuple[datetime, ...]:
-    """Return when a decision session's work becomes due: plan, submit, chase, cancel, settle."""
+    """Return when a decision session's work is due: plan, submit, chase, cancel, settle, and the evening after it."""
     opens, closes = CALENDAR.submit_window(session)
     middle = opens + (closes - opens) / 2
-    return CALENDAR.as_of(session), opens, middle, closes, CALENDAR.bars_known_at(CALENDAR.next(session))
+    traded = CALENDAR.next(session)
+    return CALENDAR.as_of(session), opens, middle, closes, CALENDAR.bars_known_at(traded), CALENDAR.as_of(traded)
 
 
 def _is_watch_due(book: Book, session: date, now: datetime) -> bool:

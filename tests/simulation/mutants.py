@@ -359,6 +359,16 @@ MUTANTS = (
         breaks="I2 I9",
     ),
     _mutant(
+        "a stop of unknown outcome is not looked up again",
+        Change(
+            "execution.ledger.book:Book.unproven_orders",
+            "self.unproven.values()",
+            "one for one in self.unproven.values() if one.state != 'unknown' or one.order.leg != 'stop'",
+        ),
+        arena=LOSSY,
+        breaks="I9",
+    ),
+    _mutant(
         "nobody need approve",
         Change("execution.session.submit:_refusal", "return approval_refusal(desk, cycle)", "return ''"),
         arena=NORMAL,

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from execution.ledger.memory_ledger import MemoryLedger
+from execution.simulation.executor import Executor
 from execution.simulation.exhaustive import (
     BOUGHT_AT_ONCE,
     LADDER,
@@ -35,6 +36,15 @@ def test_dying_anywhere_in_a_cycle_breaks_no_promise(fate: str) -> None:
     count, found = broken(single_crashes(fate=fate, only_writes=True))
     assert found == []
     assert count > 30
+
+
+def test_a_stop_a_settle_sent_and_nobody_looks_at_again_breaks_a_promise(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Its request comes late: without the look of the next evening its outcome stays unknown.
+    monkeypatch.setattr(Executor, "_last_look", lambda *_: None)
+    outcomes = single_crashes(fate="late_request", only_writes=True)
+    violation = next(one.violations[0] for one in outcomes if one.violations)
+    assert violation.invariant == "I9"
+    assert "stop (stop_2) stays unknown: open" in violation.told
 
 
 @pytest.mark.campaign

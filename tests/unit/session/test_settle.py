@@ -15,8 +15,10 @@ from execution.ledger.why_rows import read_why_rows, why_table
 from execution.portfolio.exit_rules import ExitRule, NumberCondition
 from execution.portfolio.sizing_policy import SizingPolicy
 from execution.session import run_session
+from execution.session.day_orders import working_stops
 from execution.session.flatten import FlattenPolicy, arming_phrase, flatten
 from execution.session.lease_of_act import ACT_LEASE, BUSY
+from execution.session.protect import unprotected
 from tests.builders.trading_days import CALENDAR, CASH, FIRST, SESSIONS, SYMBOLS, TradingDays, a_day_of
 from tests.fakes.overtaken_ledger import OvertakenLedger
 from tests.fakes.scripted_broker import ScriptedBroker
@@ -191,6 +193,51 @@ def test_a_position_whose_profit_was_taken_says_so(tmp_path: Path) -> None:
     row = finished(days, days.live())["AAA"]
     assert (row.outcome, row.filled_shares) == ("bought", 0)
     assert row.reason.endswith(f"{row.shares} shares were then sold by its take-profit")
+
+
+@pytest.mark.parametrize(("volume_shares", "sold_shares"), [(10, 0), (400, 20)])
+def test_what_a_watch_could_not_sell_has_its_stop_again_before_the_night(
+    tmp_path: Path, volume_shares: int, sold_shares: int
+) -> None:
+    days = a_day_whose_watch_sells(tmp_path, volume_shares)
+    book = days.desk.ledger.book()
+    first_stop = next(record for record in book.orders_in("AAA") if record.order.leg == "stop")
+    assert first_stop.state == "cancelled"
+    days.settle(SECOND)
+    book = days.desk.ledger.book()
+    sale = next(record for record in book.orders_in("AAA") if record.order.leg == "monitor")
+    assert (sale.filled_shares, sale.is_unproven) == (sold_shares, False)
+    assert unprotected(book) == ()
+    (stop,) = working_stops(book, "AAA")
+    assert (stop.order.quantity_shares, stop.order.stop_usd) == (book.held_shares["AAA"], first_stop.order.stop_usd)
+    assert stop.order.time_in_force == "gtc"
+
+
+def test_a_stop_that_a_settle_gave_back_ends_before_the_next_plan_sells(tmp_path: Path) -> None:
+    days = a_day_whose_watch_sells(tmp_path, 400)
+    days.settle(SECOND)
+    (stop,) = working_stops(days.desk.ledger.book(), "AAA")
+    days.plan(SESSIONS[2], days.a_batch(SESSIONS[2]))
+    days.submit(SESSIONS[2])
+    orders = days.desk.ledger.book().orders
+    sale = next(r for r in orders.values() if (r.order.symbol, r.leg, r.session) == ("AAA", "exit", SESSIONS[2]))
+    assert orders[stop.order.client_order_id].state == "cancelled"
+    assert sale.sent_at is not None
+
+
+def test_a_settle_under_a_halt_sends_no_stop_and_the_next_act_does(tmp_path: Path) -> None:
+    days = a_day_whose_watch_sells(tmp_path, 400)
+    switch = days.desk.kill_switch
+    switch.engage(reason="a person said so", actor="ada", at=days.clock.now())
+    report = days.settle(SECOND)
+    assert (report.status, unprotected(days.desk.ledger.book())) == ("settled", ("AAA",))
+    assert not [record for record in days.desk.ledger.book().orders.values() if record.state == "intended"]
+    (tmp_path / "KILL").unlink()
+    days.desk = days.restarted()
+    days.plan(SESSIONS[2], days.a_batch(SESSIONS[2]))
+    days.submit(SESSIONS[2])
+    days.cancel_rest(SESSIONS[2])
+    assert unprotected(days.desk.ledger.book()) == ()
 
 
 def test_rows_nobody_traded_stay_as_planned(days: TradingDays) -> None:
