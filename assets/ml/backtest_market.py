@@ -6,11 +6,13 @@ models taught on the way (`RetaughtModels`), each only on labels that were compl
 has seen the years it would be tried on.
 """
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, cast, get_args
+from decimal import Decimal
+from typing import Any, Final, cast, get_args
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -39,6 +41,8 @@ from execution.domain.signals import DecisionSource, SignalBatch
 from execution.trading_calendar import TradingCalendar
 
 Scorer = DecisionSource
+_PRICES: Final = ("open_usd", "high_usd", "low_usd", "close_usd")
+_SIX_PLACES: Final = Decimal("0.000001")
 
 
 def scorer_named(text: str) -> Scorer:
@@ -90,7 +94,8 @@ def recorded_world(warehouse: Warehouse, raw: RawStore, *, first: date, last: da
 def recorded_tape(raw: RawStore, *, first: date, last: date, calendar: TradingCalendar) -> MemoryTape:
     """Return the bars of some sessions with their splits, dividends and delistings, as they are known at the end.
 
-    A split or dividend whose ex-session has no bar of its symbol is on the next bar it has.
+    A split or dividend whose ex-session has no bar of its symbol is on the next bar it has. A delisting whose session
+    has none has a row in a halt there, at the last close.
 
     Args:
         raw: the raw parts.
@@ -103,13 +108,18 @@ def recorded_tape(raw: RawStore, *, first: date, last: date, calendar: TradingCa
     """
     as_of = calendar.as_of(last)
     within = (pc.field("session") >= first) & (pc.field("session") <= last)
-    bars = _newest(raw.read(schemas.DAILY_BARS, as_of=as_of, only=within), "session", "symbol")
+    bars = list(_newest(raw.read(schemas.DAILY_BARS, as_of=as_of, only=within), "session", "symbol"))
+    told = {bar["session"] for bar in bars}
+    missing = [session for session in calendar.between(first, last) if session not in told]
+    if missing:
+        raise DataError(f"raw/daily_bars has no bar of {missing[0]} and {len(missing) - 1} more: take them in first")
+    securities = _newest(raw.read(schemas.SECURITIES, as_of=as_of), "symbol")
+    delisted = _delisted_after(securities, first=first, last=last, calendar=calendar)
+    halts = _halts_before_delistings(bars, delisted)
     changes = (pc.field("ex_session") >= first) & (pc.field("ex_session") <= last)
     actions = raw.read(schemas.CORPORATE_ACTIONS, as_of=as_of, only=changes)
-    acting = _acting(bars, _newest(actions, "ex_session", "symbol", "action"))
-    delisted = {
-        row["symbol"]: row["delisted_session"] for row in _newest(raw.read(schemas.SECURITIES, as_of=as_of), "symbol")
-    }
+    acting = _acting([*bars, *halts], _newest(actions, "ex_session", "symbol", "action"))
+    bars += [_split(halt, acting.get((halt["symbol"], halt["session"]), NO_ACTIONS).split_ratio) for halt in halts]
     by_session: dict[date, list[TapeRow]] = defaultdict(list)
     for bar in bars:
         session, symbol = bar["session"], bar["symbol"]
@@ -128,10 +138,46 @@ def recorded_tape(raw: RawStore, *, first: date, last: date, calendar: TradingCa
                 is_last_session=delisted.get(symbol) == session,
             )
         )
-    missing = [session for session in calendar.between(first, last) if session not in by_session]
-    if missing:
-        raise DataError(f"raw/daily_bars has no bar of {missing[0]} and {len(missing) - 1} more: take them in first")
     return MemoryTape(by_session)
+
+
+def _delisted_after(
+    securities: Iterable[Mapping[str, Any]], *, first: date, last: date, calendar: TradingCalendar
+) -> dict[str, date]:
+    """Return after which of the sessions from first to last each symbol is delisted: on that day, or the one before."""
+    days = {row["symbol"]: row["delisted_session"] for row in securities}
+    ends = {
+        symbol: calendar.sessions[bisect_right(calendar.sessions, day) - 1]
+        for symbol, day in days.items()
+        if day is not None and day >= first
+    }
+    return {symbol: session for symbol, session in ends.items() if session <= last}
+
+
+def _halts_before_delistings(
+    bars: Iterable[Mapping[str, Any]], delisted: Mapping[str, date]
+) -> list[Mapping[str, Any]]:
+    """Return a session in a halt, at the last close, for each delisting after a session without a bar.
+
+    Nothing could be held of a symbol that had no bar before it, so that it has none either.
+    """
+    newest: dict[str, Mapping[str, Any]] = {}
+    for bar in bars:
+        symbol, session = bar["symbol"], bar["session"]
+        is_later = symbol not in newest or newest[symbol]["session"] < session
+        if symbol in delisted and session <= delisted[symbol] and is_later:
+            newest[symbol] = bar
+    return [
+        {"session": delisted[symbol], "symbol": symbol, "volume_shares": 0, "is_halted": True}
+        | dict.fromkeys(_PRICES, bar["close_usd"])
+        for symbol, bar in newest.items()
+        if bar["session"] < delisted[symbol]
+    ]
+
+
+def _split(halt: Mapping[str, Any], ratio: Decimal) -> Mapping[str, Any]:
+    """Return a halt whose carried prices are those of a share after its split."""
+    return {**halt, **{name: (halt[name] / ratio).quantize(_SIX_PLACES) for name in _PRICES}}
 
 
 @dataclass(slots=True)
