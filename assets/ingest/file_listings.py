@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets import schemas
+from assets.ingest.arrays import Days, Ints
 from assets.ingest.columns import contract_rows, days, instants
 from assets.ingest.known_times import KnownTimes
 from assets.ingest.listings_of_bars import SILENT_SESSIONS
-from assets.ingest.simulation.draws import Days, Ints
 from assets.schemas import RawTable
 
 

@@ -10,10 +10,10 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
+from assets.ingest.arrays import Days, Ints
 from assets.ingest.columns import micros_of
 from assets.ingest.news import NEWS_KNOWN_AFTER
 from assets.ingest.prices import bars_known_at
-from assets.ingest.simulation.draws import Days, Ints
 from execution.trading_calendar import TradingCalendar
 
 EVENTS_KNOWN_SESSIONS_AHEAD: Final = 21

@@ -11,10 +11,11 @@ import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from assets.ingest.arrays import Floats
 from assets.ingest.columns import known_between, micros, micros_of
 from assets.ingest.prices import bars_known_at
 from assets.ingest.simulation.companies import Companies, companies
-from assets.ingest.simulation.draws import BLOCK_SESSIONS, Floats, block_count
+from assets.ingest.simulation.draws import BLOCK_SESSIONS, block_count
 from assets.ingest.simulation.earnings import EarningsQuarter, earnings_quarters
 from assets.ingest.simulation.event_rows import earnings_event_rows, macro_event_rows
 from assets.ingest.simulation.headlines import LATEST_SESSIONS

@@ -5,7 +5,8 @@ from typing import Final
 
 import numpy as np
 
-from assets.ingest.simulation.draws import Bools, Floats, Ints, Stream, generator
+from assets.ingest.arrays import Bools, Floats, Ints
+from assets.ingest.simulation.draws import Stream, generator
 
 SECTORS: Final = (
     "Communication Services",

@@ -8,12 +8,8 @@ from enum import IntEnum
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
-Days = npt.NDArray[np.datetime64]
+from assets.ingest.arrays import Floats
 
 BLOCK_SESSIONS: Final = 64
 # Student's t with 5 degrees of freedom has variance 5/3; shocks are scaled to variance 1.

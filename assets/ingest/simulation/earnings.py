@@ -9,8 +9,9 @@ from datetime import date, timedelta
 
 import numpy as np
 
+from assets.ingest.arrays import Bools, Days, Floats, Ints
 from assets.ingest.simulation.companies import Companies
-from assets.ingest.simulation.draws import Bools, Days, Floats, Ints, Stream, generator
+from assets.ingest.simulation.draws import Stream, generator
 from execution.trading_calendar import TradingCalendar
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pyarrow as pa
 
 from assets import schemas
+from assets.ingest.arrays import Ints
 from assets.ingest.columns import contract_rows, instants, micros, named
 from assets.ingest.events import EARNINGS, MACRO, WHOLE_MARKET
 from assets.ingest.simulation.companies import Companies
-from assets.ingest.simulation.draws import Ints
 from assets.ingest.simulation.earnings import EarningsQuarter
 from assets.ingest.simulation.price_rows import FEED, SOURCE
 from execution.trading_calendar import TradingCalendar

@@ -11,10 +11,11 @@ import numpy as np
 import pyarrow as pa
 
 from assets import schemas
+from assets.ingest.arrays import Bools, Floats, Ints
 from assets.ingest.columns import contract_rows, instants, named
 from assets.ingest.news import NEWS_KNOWN_AFTER
 from assets.ingest.simulation.companies import Companies
-from assets.ingest.simulation.draws import BLOCK_SESSIONS, Bools, Floats, Ints, Stream, block_count, generator
+from assets.ingest.simulation.draws import BLOCK_SESSIONS, Stream, block_count, generator
 from assets.ingest.simulation.news_flow import NewsFlow
 from assets.ingest.simulation.price_rows import FEED, SOURCE, Timeline
 

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 
 from assets import schemas
+from assets.ingest.arrays import Ints
 from assets.ingest.columns import contract_rows, days, named
 from assets.ingest.simulation.companies import NO_SECTOR, SECTORS, Companies
-from assets.ingest.simulation.draws import Ints
 from assets.ingest.simulation.price_rows import FEED, SOURCE, Timeline
 
 INDEX_NAME: Final = "simulated_large_cap"

@@ -8,8 +8,9 @@ from typing import Final
 
 import numpy as np
 
+from assets.ingest.arrays import Bools, Floats
 from assets.ingest.simulation.companies import Companies
-from assets.ingest.simulation.draws import BLOCK_SESSIONS, Bools, Floats, Stream, block_count, generator
+from assets.ingest.simulation.draws import BLOCK_SESSIONS, Stream, block_count, generator
 from assets.ingest.simulation.earnings import EarningsQuarter
 
 _NEWS_PER_SESSION: Final = 0.05

@@ -22,17 +22,9 @@ from typing import Final
 
 import numpy as np
 
+from assets.ingest.arrays import Bools, Floats, Ints
 from assets.ingest.simulation.companies import NO_SECTOR, SECTORS, Companies
-from assets.ingest.simulation.draws import (
-    BLOCK_SESSIONS,
-    Bools,
-    Floats,
-    Ints,
-    Stream,
-    block_count,
-    fat_tailed,
-    generator,
-)
+from assets.ingest.simulation.draws import BLOCK_SESSIONS, Stream, block_count, fat_tailed, generator
 from assets.ingest.simulation.news_flow import NewsFlow
 
 EX_AFTER_SESSIONS: Final = 5

@@ -7,10 +7,11 @@ import numpy as np
 import pyarrow as pa
 
 from assets import schemas
+from assets.ingest.arrays import Days, Floats, Ints
 from assets.ingest.columns import contract_rows, days, named, prices
 from assets.ingest.corporate_actions import DIVIDEND, SPLIT
 from assets.ingest.simulation.companies import Companies
-from assets.ingest.simulation.draws import BLOCK_SESSIONS, Days, Floats, Ints, Stream, block_count, generator
+from assets.ingest.simulation.draws import BLOCK_SESSIONS, Stream, block_count, generator
 from assets.ingest.simulation.price_paths import EX_AFTER_SESSIONS, PricePaths
 
 SOURCE: Final = "simulated"

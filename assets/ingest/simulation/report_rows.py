@@ -11,10 +11,11 @@ import numpy as np
 import pyarrow as pa
 
 from assets import schemas
+from assets.ingest.arrays import Bools, Floats, Ints
 from assets.ingest.columns import contract_rows, day_numbers, days, named
 from assets.ingest.sec_filings import METRICS
 from assets.ingest.simulation.companies import Companies
-from assets.ingest.simulation.draws import Bools, Floats, Ints, Stream, generator
+from assets.ingest.simulation.draws import Stream, generator
 from assets.ingest.simulation.earnings import EarningsQuarter
 from assets.ingest.simulation.price_paths import PricePaths
 from assets.ingest.simulation.price_rows import FEED, SOURCE, Timeline

@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
+from assets.ingest.arrays import Ints
 from assets.ingest.simulation.companies import Companies
-from assets.ingest.simulation.draws import Ints
 from assets.ingest.simulation.earnings import EarningsQuarter
 from assets.ingest.simulation.headlines import headline_rows
 from assets.ingest.simulation.listing_rows import membership_rows, security_rows
