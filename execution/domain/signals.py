@@ -90,7 +90,7 @@ class SignalBatch:
         vix_basis: `vix`, or the name of the stand-in.
         signals: every symbol of the universe and every one left out of it, sorted by symbol.
         next_macro_at: the next scheduled macro release known at the cut-off; None when none is known.
-        is_macro_calendar_known: whether there is a calendar of macro releases at all.
+        is_macro_calendar_known: whether there is a calendar of macro releases; one that fell silent is none.
     """
 
     schema_version: int

@@ -41,7 +41,7 @@ class TradingContext:
         losses_in_a_row: positions closed at a loss one after the other since the newest open; None when unknown.
         quarantined: symbols somebody else traded on the account, until a named person lets them go, each with why.
         next_macro_at: the next scheduled macro release known at the cut-off; None when none is known.
-        is_macro_calendar_known: whether there is a calendar of macro releases at all.
+        is_macro_calendar_known: whether there is a calendar of macro releases; one that fell silent is none.
         last_trade_at: the newest fill in each symbol; absent means none.
         quotes_usd: last prices at the moment of sending; empty while planning.
         is_sending: the orders go out now, rather than being planned for the next session.
