@@ -6,6 +6,8 @@ to and with the session itself; all rows behind a value were known at the sessio
 number per session, the same for every symbol.
 """
 
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -228,6 +230,12 @@ FEATURES: Final[tuple[Feature, ...]] = (
 """All features, in the order of the columns of `marts.fct_features`."""
 
 NAMES: Final = tuple(feature.name for feature in FEATURES)
+
+
+def raised_versions(features: Iterable[Feature]) -> str:
+    """Return one short hash of the features whose version was raised and of these versions; empty where none was."""
+    raised = "\n".join(f"{feature.name} {feature.version}" for feature in features if feature.version > 1)
+    return hashlib.sha256(raised.encode()).hexdigest()[:12] if raised else ""
 
 
 def of_family(family: Family) -> tuple[Feature, ...]:

@@ -14,12 +14,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from assets import schemas
+from assets.feature_catalogue import FEATURES, raised_versions
 from assets.features.dbt_bridge import MEMORY_MB, BuildRequest, write_request
 from assets.features.feature_library import LIBRARY_FEATURES, FeatureLibrary
 from assets.features.feature_parts import KINDS, MARKET_SERIES, NEWS_SENTIMENT, PRICE_FEATURES, FeatureParts
 from assets.features.headline_scores import SCORE_SCHEMA, scored_by, scored_headlines, usable_positions
 from assets.features.policy import NewsWeighing
 from assets.features.price_features import (
+    FAMILIES,
     MARKET_SCHEMA,
     ROW_SCHEMA,
     PricePast,
@@ -59,11 +61,12 @@ def request_build(
     calendar: TradingCalendar,
 ) -> None:
     """Write what a build of the snapshot's session is asked for into schema `request`."""
+    stored = [(kind, stored_kind(kind), _SCHEMAS[kind]) for kind in KINDS]
     parts = [
-        part for kind in KINDS for part in feature_parts.in_force(kind, schema=_SCHEMAS[kind], last=snapshot.session)
+        replace(part, kind=kind)
+        for kind, stored_as, schema in (*stored, (LIBRARY_FEATURES, library.parts_kind, library.schema))
+        for part in feature_parts.in_force(stored_as, schema=schema, last=snapshot.session)
     ]
-    of_library = feature_parts.in_force(library.parts_kind, schema=library.schema, last=snapshot.session)
-    parts += [replace(part, kind=LIBRARY_FEATURES) for part in of_library]
     request = BuildRequest(
         session=snapshot.session,
         snapshot=snapshot,
@@ -73,6 +76,16 @@ def request_build(
         policy=policy,
     )
     write_request(warehouse, request, calendar)
+
+
+def stored_kind(kind: str) -> str:
+    """Return the kind that parts of the marts' kind are stored under.
+
+    Raising the version of a feature that the kernel computes gives its parts another one: no session then serves a
+    value of the former version, all are computed again. Headlines are scored anew by their scorer's own hash.
+    """
+    raised = raised_versions(feature for feature in FEATURES if feature.family in (*FAMILIES, "market"))
+    return f"{kind}_{raised}" if raised and kind in {PRICE_FEATURES, MARKET_SERIES} else kind
 
 
 def build_memory_mb(raw_store: RawStore, snapshot: DataSnapshot) -> int:
@@ -102,13 +115,14 @@ def write_price_features(
     if library.sets:
         for sessions in _chunks(_missing(feature_parts, library.parts_kind, every)):
             feature_parts.write(library.parts_kind, library_rows(past, library, sessions), sessions)
-    wanted = _missing(feature_parts, PRICE_FEATURES, every)
+    prices, market = stored_kind(PRICE_FEATURES), stored_kind(MARKET_SERIES)
+    wanted = _missing(feature_parts, prices, every)
     rows, last_rows, names = 0, 0, []
     for sessions in _chunks(wanted):
-        feature_parts.write(MARKET_SERIES, market_rows(past, sessions), sessions)
+        feature_parts.write(market, market_rows(past, sessions), sessions)
         table = feature_rows(past, sessions)
         # The price part is written last: it is the one that says the sessions are done.
-        names.append(feature_parts.write(PRICE_FEATURES, table, sessions))
+        names.append(feature_parts.write(prices, table, sessions))
         rows += table.num_rows
         last_rows = _count(table, snapshot.session)
     return Written(wanted, rows, last_rows, tuple(names))

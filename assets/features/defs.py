@@ -11,6 +11,7 @@ from typing import Any, Final
 import dagster as dg
 
 from assets import keys
+from assets.feature_catalogue import FEATURES, raised_versions
 from assets.features.dbt_bridge import DbtProject, NodeResult, results_of
 from assets.features.dbt_increments import NotedIncrement
 from assets.features.dbt_manifest import BuildPlan, DbtModel, build_plan, read_manifest
@@ -33,6 +34,11 @@ MANIFEST_PATH: Final = Path(__file__).parents[2] / "dbt_project" / "target" / "m
 _IN_TIME: Final = "built_in_time"
 
 Outcome = dg.MaterializeResult[None] | dg.AssetCheckResult
+
+
+def made_with(library: FeatureLibrary, policy: FeaturePolicy) -> str:
+    """Return what the marts rest on beside their models' text: the sets, the scorer, and versions that were raised."""
+    return f"{library.fingerprint} {scorer_of(policy).hash} {raised_versions(FEATURES)}".rstrip()
 
 
 def dbt_assets(plan: BuildPlan, *, name: str, after: Sequence[keys.Key] = ()) -> dg.AssetsDefinition:
@@ -80,7 +86,7 @@ def dbt_assets(plan: BuildPlan, *, name: str, after: Sequence[keys.Key] = ()) ->
         )
 
         snapshot = snapshots.pinned(date.fromisoformat(context.partition_key))
-        library = f"{feature_library.fingerprint} {scorer_of(feature_policy).hash}"
+        library = made_with(feature_library, feature_policy)
         source = source_hash(dbt.project_dir, library=library)
         increment = NotedIncrement.of(project_dir=dbt.project_dir, library=library, work=dbt.home / "dbt", step=name)
         with warehouse.kept_open(read_only=False):

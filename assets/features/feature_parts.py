@@ -33,7 +33,7 @@ class FeaturePart:
     """One file and the session of it that is in force.
 
     Attributes:
-        kind: what the rows are; one of `KINDS`.
+        kind: what the rows are; one of `KINDS` as the marts call it, or the folder's name.
         part: the file's name without its ending.
         path: the file.
         session: the session it serves; None for the zero-row schema file.

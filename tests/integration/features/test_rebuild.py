@@ -1,16 +1,18 @@
 """One home lives day by day, another is built whole on the last day: every mart has the same bits in both."""
 
 import shutil
+from dataclasses import replace
 
 import dagster as dg
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from assets.feature_catalogue import NAMES
+from assets.feature_catalogue import FEATURES, NAMES
+from assets.features import build
 from assets.features.dbt_bridge import DbtProject, _written
 from assets.features.defs import feature_definitions
-from assets.features.feature_library import switched_on
+from assets.features.feature_library import FeatureLibrary, switched_on
 from assets.features.model_sources import is_built_from, note_built, project_hash, source_hash
 from assets.features.recompute import recompute
 from assets.features.sentiment import Lexicon
@@ -150,6 +152,21 @@ def test_models_that_read_otherwise_than_before_are_built_whole_with_the_same_by
         assert changed.warehouse.read(query).equals(lived.warehouse.read(query))
     library = f"{LIBRARY.fingerprint} {Lexicon.shipped().hash}"
     assert is_built_from(changed.warehouse, step="dbt_marts", source=source_hash(PROJECT, library=library))
+
+
+def test_raised_version_of_what_the_kernel_computes_computes_every_session_again(copied, monkeypatch):
+    raised = tuple(replace(feature, version=2) if feature.name == "rsi_14" else feature for feature in FEATURES)
+    monkeypatch.setattr(build, "FEATURES", raised)
+    written = build.write_price_features(
+        warehouse=copied.warehouse,
+        snapshot=copied.snapshots.pinned(LAST),
+        feature_parts=copied.feature_parts,
+        library=FeatureLibrary(),
+        calendar=CALENDAR,
+    )
+    assert tuple(written.sessions) == DAYS
+    parts = copied.feature_parts
+    assert parts.sessions(build.stored_kind("price_features")) == parts.sessions("price_features")
 
 
 def test_the_mart_holds_the_catalogue_then_the_library(homes):

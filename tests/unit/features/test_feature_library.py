@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from assets.feature_catalogue import FEATURES, Feature
+from assets.features import build, defs
 from assets.features.feature_library import FeatureLibrary, every_set, switched_on
+from assets.features.feature_parts import KINDS, NEWS_SENTIMENT
 from assets.features.feature_set import FeatureSet
+from assets.features.policy import FeaturePolicy
 from execution.domain.errors import DataError, SettingsRefused
 from tests.unit.features.test_alpha158 import history
 
@@ -68,3 +71,19 @@ def test_a_new_version_of_a_feature_is_another_library():
     one = mine("mine_intraday")
     newer = dataclasses.replace(one, features=(dataclasses.replace(one.features[0], version=2),))
     assert FeatureLibrary((one,)).fingerprint != FeatureLibrary((newer,)).fingerprint
+
+
+def test_a_raised_version_in_the_catalogue_rebuilds_the_marts_and_moves_the_kernels_parts(monkeypatch):
+    before = defs.made_with(FeatureLibrary(), FeaturePolicy())
+    assert [build.stored_kind(kind) for kind in KINDS] == list(KINDS)
+    raised = tuple(dataclasses.replace(one, version=2) if one.name == "rsi_14" else one for one in FEATURES)
+    for module in (build, defs):
+        monkeypatch.setattr(module, "FEATURES", raised)
+    assert defs.made_with(FeatureLibrary(), FeaturePolicy()) != before
+    assert [kind for kind in KINDS if build.stored_kind(kind) == kind] == [NEWS_SENTIMENT]
+
+
+def test_a_raised_version_of_what_the_marts_compute_leaves_the_kernels_parts(monkeypatch):
+    raised = tuple(dataclasses.replace(one, version=2) if one.name == "leverage" else one for one in FEATURES)
+    monkeypatch.setattr(build, "FEATURES", raised)
+    assert [build.stored_kind(kind) for kind in KINDS] == list(KINDS)
