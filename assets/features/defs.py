@@ -17,7 +17,7 @@ from assets.features.dbt_increments import NotedIncrement
 from assets.features.dbt_manifest import BuildPlan, DbtModel, build_plan, read_manifest
 from assets.features.feature_library import FeatureLibrary
 from assets.features.feature_parts import FeatureParts
-from assets.features.model_sources import is_built_from, note_built, source_hash
+from assets.features.model_sources import is_built_from, note_built, note_versions, source_hash
 from assets.features.policy import FeaturePolicy
 from assets.features.scorer_choice import scorer_facts, scorer_of
 from assets.features.told import feature_facts, model_facts, refusals, slow_models, written_facts
@@ -112,6 +112,8 @@ def dbt_assets(plan: BuildPlan, *, name: str, after: Sequence[keys.Key] = ()) ->
             told = dbt.build(plan.names, log=context.log.warning, is_full_refresh=True, memory_mb=memory_mb)
             results = results_of(plan.nodes, told)
             if all(results[model.unique_id].is_good for model in plan.models):
+                if any(model.key == keys.FEATURES_MART for model in plan.models):
+                    note_versions(warehouse, (*FEATURES, *feature_library.features))
                 note_built(warehouse, step=name, source=source)
         yield from _told(plan, results, warehouse, snapshot.session, feature_policy)
 

@@ -6,10 +6,11 @@ which by design gives every session the bytes it had.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+from assets.feature_catalogue import Feature
 from assets.warehouse import Warehouse
 
 _SOURCES: Final = ("dbt_project.yml", "models/**/*", "macros/**/*")
@@ -53,3 +54,15 @@ def note_built(warehouse: Warehouse, *, step: str, source: str) -> None:
         connection.execute("create schema if not exists request")
         connection.execute("create table if not exists request.built_from (step varchar primary key, source varchar)")
         connection.execute("insert or replace into request.built_from values (?, ?)", (step, source))
+
+
+def note_versions(warehouse: Warehouse, features: Iterable[Feature]) -> None:
+    """Remember by which version of each feature the mart was built whole: who learns or scores asks for it."""
+    told = {feature.name: feature.version for feature in features}
+    with warehouse.connect(read_only=False) as connection:
+        connection.execute("create schema if not exists request")
+        connection.execute(
+            "create or replace table request.feature_versions as "
+            "select unnest(?::varchar[]) as feature, unnest(?::integer[]) as version",
+            (list(told), list(told.values())),
+        )

@@ -8,8 +8,8 @@ session after the cut-off.
 """
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final
 
@@ -51,6 +51,8 @@ class TrainingSet:
         volatility_20d: standard deviation of the last 20 one-session returns at the decision; NaN where unknown.
         sectors: sector at the decision; empty where unknown.
         forward_returns: (n_rows, 3) total returns over `JUDGED_HORIZONS`, only ever judged with; NaN where not over.
+        feature_versions: version of each feature's definition; one that is not told is of version 1, as all were
+            before any was told. No part of the hash, which is that of the rows.
     """
 
     cut_off: date
@@ -65,6 +67,7 @@ class TrainingSet:
     volatility_20d: Floats
     sectors: npt.NDArray[np.object_]
     forward_returns: Floats
+    feature_versions: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def days(self) -> Days:
@@ -123,6 +126,15 @@ def offered_features(warehouse: Warehouse) -> tuple[str, ...]:
     return tuple(name for name in columns if name not in {"session", "symbol"})
 
 
+def stored_versions(warehouse: Warehouse, feature_names: Sequence[str]) -> dict[str, int]:
+    """Return the version of each feature by which the mart's rows were made; 1 where none was noted with them."""
+    told = {}
+    if warehouse.has_table("request", "feature_versions"):
+        rows = warehouse.read("select feature, version from request.feature_versions")
+        told = dict(zip(rows.column("feature").to_pylist(), rows.column("version").to_pylist(), strict=True))
+    return {name: told.get(name, 1) for name in feature_names}
+
+
 def build_training_set(
     warehouse: Warehouse,
     *,
@@ -176,6 +188,7 @@ def build_training_set(
         volatility_20d=_numbers(rows, "fact_volatility_20d")[keep],
         sectors=np.asarray([name or "" for name in rows.column("fact_sector").to_pylist()], dtype=np.object_)[keep],
         forward_returns=np.column_stack(judged)[keep],
+        feature_versions=stored_versions(warehouse, feature_names),
     )
 
 

@@ -132,8 +132,14 @@ def settle_promotion(
 def _reason_against(
     champion: ModelRecord, candidate: ModelRecord, *, policy: LearningPolicy, now: datetime
 ) -> str | None:
-    """Return why the champion may not decide in the candidate's market any more; None while it may."""
-    return reason_against(champion, is_simulated=candidate.card.is_synthetic, now=now, policy=policy)
+    """Return why the champion may not decide on the candidate's market and features any more; None while it may."""
+    return reason_against(
+        champion,
+        is_simulated=candidate.card.is_synthetic,
+        now=now,
+        policy=policy,
+        feature_versions=candidate.card.feature_versions or {},
+    )
 
 
 def _above(name: str, found: float, bound: float) -> Condition:

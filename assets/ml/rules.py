@@ -1,5 +1,6 @@
 """Who decides a session: the champion, the rule that stands in for it, or nobody. Pure: facts in, a decision out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
@@ -9,6 +10,8 @@ from assets.ml.policy import LearningPolicy
 from execution.domain.signals import DecisionSource, Mode
 
 Source = Literal[DecisionSource, "hold"]
+_NAMED: Final = 3
+"""Features a reason names; the others it counts."""
 _CALLED: Final = {"promoted": "promoted", "kept": "not promoted", "demoted": "demoted", "refused": "refused"}
 
 
@@ -26,19 +29,21 @@ def decide_source(
     champion: ModelRecord | None,
     now: datetime,
     policy: LearningPolicy,
+    feature_versions: Mapping[str, int],
     newest: PromotionEntry | None = None,
 ) -> Decision:
     """Return who scores.
 
     With a champion whose newest fact is at most `max_model_age_days` old the model decides; one taught on a simulated
-    market decides in that market only. Without one, a simulated or recorded market is scored by the rule; real money
-    holds, because nobody chose the rule for it.
+    market decides in that market only, one taught on other versions of its features nowhere. Without one, a simulated
+    or recorded market is scored by the rule; real money holds, because nobody chose the rule for it.
 
     Args:
         mode: the mode the run is in.
         champion: the champion that knows nothing after the session's cut-off; None when there is none.
         now: the clock's instant, in UTC.
         policy: the greatest age, and the rule that stands in.
+        feature_versions: version of each feature that is computed now.
         newest: the newest verdict on anything taught up to the cut-off: why there is no champion, told where nobody
             decides.
     """
@@ -47,7 +52,9 @@ def decide_source(
     if champion is None:
         lack = "there is no champion"
     else:
-        against = reason_against(champion, is_simulated=mode == "simulated", now=now, policy=policy)
+        against = reason_against(
+            champion, is_simulated=mode == "simulated", now=now, policy=policy, feature_versions=feature_versions
+        )
         if against is None:
             return Decision("model", f"{_known(champion)}, is at most {policy.max_model_age_days} days old")
         lack = against
@@ -58,7 +65,14 @@ def decide_source(
     return Decision("hold", f"{lack}; {mode} mode holds until a model is trained and promoted")
 
 
-def reason_against(champion: ModelRecord, *, is_simulated: bool, now: datetime, policy: LearningPolicy) -> str | None:
+def reason_against(
+    champion: ModelRecord,
+    *,
+    is_simulated: bool,
+    now: datetime,
+    policy: LearningPolicy,
+    feature_versions: Mapping[str, int],
+) -> str | None:
     """Return why a champion may not decide at an instant; None when it may.
 
     Args:
@@ -66,6 +80,7 @@ def reason_against(champion: ModelRecord, *, is_simulated: bool, now: datetime, 
         is_simulated: whether the market to decide in is a simulated one.
         now: the instant, in UTC.
         policy: the greatest age.
+        feature_versions: version of each feature that is computed now; 1 where it is not told.
     """
     if champion.card.is_synthetic and not is_simulated:
         return f"{_known(champion)}, was taught on a simulated market"
@@ -74,6 +89,13 @@ def reason_against(champion: ModelRecord, *, is_simulated: bool, now: datetime, 
         return f"{_known(champion)}, knows what lies after this instant"
     if age_days > policy.max_model_age_days:
         return f"{_known(champion)}, is older than {policy.max_model_age_days} days"
+    # A card from before versions were told was taught when every feature was of version 1.
+    taught = champion.card.feature_versions or {}
+    versions = [(name, taught.get(name, 1), feature_versions.get(name, 1)) for name in champion.card.features]
+    changed = [f"{name} (version {then}, now {today})" for name, then, today in versions if then != today]
+    if changed:
+        more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
+        return f"{_known(champion)}, was taught on other versions of {', '.join(changed[:_NAMED])}{more}"
     return None
 
 

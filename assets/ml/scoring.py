@@ -6,6 +6,7 @@ from typing import Final
 
 from assets.certificates import Certificates, require_green
 from assets.judged_rows import judged_features_hash, judged_rows
+from assets.ml.dataset import stored_versions
 from assets.ml.model_registry import ModelRegistry
 from assets.ml.policy import LearningPolicy
 from assets.ml.rule_strategies import rule_named
@@ -70,7 +71,12 @@ def score(
     # A session scored again years later must not find its champion stale: the decision was due within the day.
     decided_at = min(now, as_of + DECISION_LASTS)
     decision = decide_source(
-        mode=mode, champion=champion, now=decided_at, policy=policy, newest=models.newest_verdict(as_of=as_of)
+        mode=mode,
+        champion=champion,
+        now=decided_at,
+        policy=policy,
+        feature_versions=stored_versions(warehouse, champion.card.features if champion else ()),
+        newest=models.newest_verdict(as_of=as_of),
     )
     model = champion if decision.source == "model" else None
     model_hash = model.model_hash if model is not None else None

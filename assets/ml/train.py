@@ -56,6 +56,8 @@ class ModelCard:
         judgement: everything told about the out-of-fold scores; None on a card from before it was told.
         evidence: what holding its best fifth earned beside rules and luck; None where it never stood for promotion.
         families: what each family of features adds, also when it is nothing; None where nobody asked.
+        feature_versions: version of each feature it was offered, as it was taught on it; None on a card from before
+            they were told, when every feature was of version 1.
     """
 
     dataset_hash: str
@@ -76,6 +78,7 @@ class ModelCard:
     judgement: Judgement | None = None
     evidence: Evidence | None = None
     families: Mapping[str, FamilyWorth] | None = None
+    feature_versions: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +154,7 @@ def train(
         sealed_first=sealed[0].item() if len(sealed) else None,
         params=told_params(policy),
         judgement=judged(training_set, made, fold_scores, metrics, is_covered=np.concatenate(covered), policy=policy),
+        feature_versions={name: training_set.feature_versions.get(name, 1) for name in training_set.feature_names},
     )
     everything = np.arange(len(training_set.label))
     return TrainedModel(text=_text(training_set, used, everything, policy), calibration=calibration, card=card)

@@ -173,6 +173,9 @@ def test_the_mart_holds_the_catalogue_then_the_library(homes):
     columns = homes[0].warehouse.read("select * from marts.fct_features limit 0").schema
     assert columns.names == ["session", "symbol", *NAMES, *(feature.name for feature in LIBRARY.features)]
     assert {columns.field(name).type for name in NAMES} == {pa.float64()}
+    noted = homes[0].warehouse.read("select feature, version from request.feature_versions")
+    assert noted["feature"].to_pylist() == columns.names[2:]
+    assert set(noted["version"].to_pylist()) == {1}
 
 
 def test_each_cycle_writes_one_part_and_a_rebuild_one_per_year(homes):

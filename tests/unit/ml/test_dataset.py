@@ -188,6 +188,15 @@ def test_a_stored_training_set_comes_back_equal(tmp_path):
     assert store.newest(made.cut_off).hash == made.hash
 
 
+def test_the_same_rows_of_other_versions_have_the_same_hash_and_tell_their_versions(tmp_path):
+    made = built(a_market(), tmp_path)
+    assert set(made.feature_versions.values()) == {1}
+    raised = replace(made, feature_versions={**made.feature_versions, "rsi_14": 2})
+    store = TrainingSetStore(tmp_path / "training_sets")
+    assert store.publish(made) == store.publish(raised)
+    assert store.newest(made.cut_off).feature_versions == raised.feature_versions
+
+
 def test_a_changed_byte_of_a_training_set_is_refused(tmp_path):
     made = built(a_market(), tmp_path)
     store = TrainingSetStore(tmp_path / "training_sets")

@@ -1,11 +1,14 @@
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache
+from hashlib import sha256
 
+import orjson
 import pytest
 
-from assets.ml.model_registry import Condition, ModelRegistry
+from assets.ml.model_registry import MODEL_FILES, Condition, ModelRegistry
 from assets.ml.train import TrainedModel, train
+from execution.domain.canonical import canonical_bytes, content_hash
 from execution.domain.errors import CorruptArtifact
 from tests.unit.ml.marts_builder import CALENDAR, a_policy, a_training_set
 
@@ -28,6 +31,19 @@ def test_a_published_model_comes_back_whole(tmp_path):
     registry = ModelRegistry(tmp_path)
     record = registry.load(registry.publish(a_model()))
     assert (record.text, record.calibration, record.card) == (a_model().text, a_model().calibration, a_model().card)
+
+
+def test_a_card_from_before_versions_of_features_were_told_is_read(tmp_path):
+    registry = ModelRegistry(tmp_path)
+    folder = tmp_path / "models" / registry.publish(a_model())
+    card = orjson.loads((folder / "card.json").read_bytes())
+    assert card.pop("feature_versions") == {f"f{number}": 1 for number in range(6)}
+    files = {name: (folder / name).read_bytes() for name in MODEL_FILES} | {"card.json": canonical_bytes(card)}
+    old = tmp_path / "models" / content_hash({name: sha256(data).hexdigest() for name, data in files.items()})
+    old.mkdir()
+    for name, data in files.items():
+        (old / name).write_bytes(data)
+    assert registry.load(old.name).card == replace(a_model().card, feature_versions=None)
 
 
 def test_publishing_again_changes_nothing(tmp_path):

@@ -155,6 +155,17 @@ def test_judging_the_champion_again_adds_no_line_and_tells_what_it_showed(tmp_pa
     assert len(registry.history()) == 1
 
 
+def test_a_champion_of_former_features_is_not_asked_for(tmp_path):
+    registry, policy = ModelRegistry(tmp_path), a_policy(promotion=STRICT)
+    lucky = a_model(rank_ic=0.9)
+    settle_promotion(registry, registry.publish(lucky), WELL, policy=policy, at=AS_OF)
+    behind = registry.publish(a_model())
+    assert not settle_promotion(registry, behind, WELL, policy=policy, at=AS_OF).is_promoted
+    raised = registry.publish(a_model(feature_versions={"f1": 2}))
+    assert settle_promotion(registry, raised, WELL, policy=policy, at=AS_OF).is_promoted
+    assert "was taught on other versions of f1" in registry.history()[-1].reason
+
+
 def test_a_demoted_model_judged_again_stays_demoted_and_is_told_why(tmp_path):
     registry, policy = ModelRegistry(tmp_path), a_policy(promotion=STRICT)
     model_hash = registry.publish(a_model())

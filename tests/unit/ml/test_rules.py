@@ -5,11 +5,16 @@ import pytest
 
 from assets.ml.model_registry import ModelRecord, ModelRegistry
 from assets.ml.rule_strategies import RULES
-from assets.ml.rules import decide_source
+from assets.ml.rules import Decision, decide_source
 from tests.unit.ml.marts_builder import CALENDAR, a_policy
 from tests.unit.ml.test_model_registry import AS_OF, a_model
 
 POLICY = a_policy(max_model_age_days=30)
+
+
+def decided(**asked) -> Decision:
+    """Return who scores where no feature has another version than the first, unless a test says so."""
+    return decide_source(**{"feature_versions": {}, **asked})
 
 
 @pytest.fixture
@@ -20,45 +25,49 @@ def champion(tmp_path) -> ModelRecord:
 
 @pytest.mark.parametrize("mode", ["simulated", "files", "paper", "live"])
 def test_a_fresh_champion_decides_in_every_mode(champion, mode):
-    decision = decide_source(mode=mode, champion=champion, now=AS_OF + timedelta(days=30), policy=POLICY)
+    decision = decided(mode=mode, champion=champion, now=AS_OF + timedelta(days=30), policy=POLICY, feature_versions={})
     assert decision.source == "model"
 
 
 @pytest.mark.parametrize("mode", ["simulated", "files"])
 def test_without_a_champion_the_rule_decides_where_no_money_is_real(mode):
-    decision = decide_source(mode=mode, champion=None, now=AS_OF, policy=POLICY)
+    decision = decided(mode=mode, champion=None, now=AS_OF, policy=POLICY)
     assert decision.source == "momentum_12_1"
     assert "no champion" in decision.reason
 
 
 @pytest.mark.parametrize("mode", ["paper", "live"])
 def test_without_a_champion_paper_and_live_hold(mode):
-    decision = decide_source(mode=mode, champion=None, now=AS_OF, policy=POLICY)
+    decision = decided(mode=mode, champion=None, now=AS_OF, policy=POLICY)
     assert decision.source == "hold"
     assert "trained and promoted" in decision.reason
 
 
 @pytest.mark.parametrize(("mode", "source"), [("simulated", "momentum_12_1"), ("live", "hold")])
 def test_a_stale_champion_decides_nothing_and_says_so(champion, mode, source):
-    decision = decide_source(mode=mode, champion=champion, now=AS_OF + timedelta(days=31), policy=POLICY)
+    decision = decided(mode=mode, champion=champion, now=AS_OF + timedelta(days=31), policy=POLICY, feature_versions={})
     assert decision.source == source
     assert "is older than 30 days" in decision.reason
 
 
 def test_a_champion_from_the_future_decides_nothing(champion):
-    decision = decide_source(mode="simulated", champion=champion, now=AS_OF - timedelta(seconds=1), policy=POLICY)
+    decision = decided(
+        mode="simulated", champion=champion, now=AS_OF - timedelta(seconds=1), policy=POLICY, feature_versions={}
+    )
     assert decision.source == "momentum_12_1"
     assert "knows what lies after this instant" in decision.reason
 
 
 def test_age_is_counted_from_the_training_data_not_from_the_promotion(champion):
     older = replace(champion, card=replace(champion.card, trained_as_of=CALENDAR.as_of(CALENDAR.sessions[2000])))
-    assert decide_source(mode="live", champion=older, now=AS_OF, policy=POLICY).source == "hold"
+    assert decided(mode="live", champion=older, now=AS_OF, policy=POLICY).source == "hold"
 
 
 def test_the_reason_does_not_change_while_the_champion_stays_fresh(champion):
     reasons = {
-        decide_source(mode="simulated", champion=champion, now=AS_OF + timedelta(hours=hours), policy=POLICY).reason
+        decided(
+            mode="simulated", champion=champion, now=AS_OF + timedelta(hours=hours), policy=POLICY, feature_versions={}
+        ).reason
         for hours in (0, 5, 50)
     }
     assert len(reasons) == 1
@@ -67,10 +76,41 @@ def test_the_reason_does_not_change_while_the_champion_stays_fresh(champion):
 @pytest.mark.parametrize(("mode", "source"), [("simulated", "model"), ("files", "momentum_12_1"), ("live", "hold")])
 def test_what_a_simulated_market_taught_decides_in_no_other(champion, mode, source):
     synthetic = replace(champion, card=replace(champion.card, is_synthetic=True))
-    assert decide_source(mode=mode, champion=synthetic, now=AS_OF, policy=POLICY).source == source
+    assert decided(mode=mode, champion=synthetic, now=AS_OF, policy=POLICY).source == source
 
 
 @pytest.mark.parametrize("rule", [rule.name for rule in RULES])
 def test_the_rule_that_stands_in_is_a_setting(rule):
-    decision = decide_source(mode="files", champion=None, now=AS_OF, policy=a_policy(fallback_rule=rule))
+    decision = decided(mode="files", champion=None, now=AS_OF, policy=a_policy(fallback_rule=rule), feature_versions={})
     assert decision.source == rule
+
+
+@pytest.mark.parametrize(("mode", "source"), [("simulated", "momentum_12_1"), ("live", "hold")])
+def test_a_champion_taught_on_another_version_of_a_feature_decides_nothing_and_names_it(champion, mode, source):
+    decision = decided(mode=mode, champion=champion, now=AS_OF, policy=POLICY, feature_versions={"f1": 2})
+    assert decision.source == source
+    assert "was taught on other versions of f1 (version 1, now 2)" in decision.reason
+
+
+def test_a_reason_names_three_changed_features_and_counts_the_others(champion):
+    now = dict.fromkeys(champion.card.features, 2)
+    reason = decided(mode="files", champion=champion, now=AS_OF, policy=POLICY, feature_versions=now).reason
+    assert "f0 (version 1, now 2), f1 (version 1, now 2), f2 (version 1, now 2) and 3 more" in reason
+
+
+def test_another_version_of_a_feature_the_champion_does_not_read_is_no_reason(champion):
+    now = {"another": 2}
+    assert decided(mode="live", champion=champion, now=AS_OF, policy=POLICY, feature_versions=now).source == "model"
+
+
+def test_a_card_from_before_versions_were_told_speaks_of_version_1(champion):
+    old = replace(champion, card=replace(champion.card, feature_versions=None))
+    for now, source in (({"f1": 1}, "model"), ({"f1": 2}, "hold")):
+        found = decided(mode="live", champion=old, now=AS_OF, policy=POLICY, feature_versions=now)
+        assert found.source == source
+
+
+def test_a_champion_taught_on_the_new_version_decides_again(champion):
+    again = replace(champion, card=replace(champion.card, feature_versions={"f1": 2}))
+    now = {"f1": 2}
+    assert decided(mode="live", champion=again, now=AS_OF, policy=POLICY, feature_versions=now).source == "model"

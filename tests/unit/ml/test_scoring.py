@@ -3,13 +3,17 @@ from datetime import timedelta
 
 import pytest
 
+from assets.feature_catalogue import FEATURES, NAMES
+from assets.features.model_sources import note_versions
 from assets.ml import scoring
+from assets.ml.dataset import build_training_set
 from assets.ml.model_registry import ModelRegistry
 from assets.ml.score_store import ScoreStore
 from assets.ml.scoring import proven, score
+from assets.ml.train import TrainedModel, train
 from execution.domain.errors import CertificateRefused, CorruptArtifact, DataError
 from execution.signal_batch_store import SignalBatchStore
-from tests.unit.ml.marts_builder import CALENDAR, SNAPSHOT_HASH, a_certificate, a_market, a_policy
+from tests.unit.ml.marts_builder import CALENDAR, IDENTITY, SNAPSHOT_HASH, a_certificate, a_market, a_policy
 
 
 def asked(learned, store, *, mode="simulated", models=None, after=timedelta(0), certificate=None):
@@ -142,3 +146,28 @@ def test_a_red_certificate_after_a_green_one_refuses(tmp_path):
     batches.publish_certificate(a_certificate(warehouse, session, failed=["leakage"]))
     with pytest.raises(CertificateRefused, match="leakage"):
         proven(warehouse, batches, session=session, snapshot_hash=SNAPSHOT_HASH)
+
+
+def test_a_champion_taught_on_another_version_scores_nothing_until_one_is_taught_again(learned, store, tmp_path):
+    warehouse, models = learned.market.write(tmp_path / "warehouse.duckdb"), ModelRegistry(tmp_path)
+    here = replace(learned, warehouse=warehouse, models=models)
+
+    def promote(made):
+        models.promote(models.publish(made), reason="best", at=CALENDAR.as_of(learned.market.sessions[-2]))
+
+    old = learned.models.load(learned.model_hash)
+    promote(TrainedModel(text=old.text, calibration=old.calibration, card=old.card))
+    assert asked(here, store).note.source == "model"
+    note_versions(warehouse, [replace(one, version=2) if one.name == "rsi_14" else one for one in FEATURES])
+    assert asked(here, store).scores.source == "momentum_12_1"
+    assert "was taught on other versions of rsi_14 (version 1, now 2)" in store.noted(learned.session).reason
+    promote(learned_again(warehouse, learned.market.sessions[-2]))
+    assert asked(here, store).note.source == "model"
+
+
+def learned_again(warehouse, cut_off):
+    rows = build_training_set(warehouse, cut_off=cut_off, feature_names=NAMES, policy=a_policy(), calendar=CALENDAR)
+    code = IDENTITY.code_hash
+    made = train(rows, policy=a_policy(), trained_as_of=CALENDAR.as_of(cut_off), code_hash=code, is_synthetic=True)
+    assert made.card.feature_versions == {name: 2 if name == "rsi_14" else 1 for name in NAMES}
+    return made
