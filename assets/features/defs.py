@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import dagster as dg
+import pyarrow as pa
 
 from assets import keys
 from assets.feature_catalogue import FEATURES, raised_versions
@@ -20,7 +21,8 @@ from assets.features.feature_parts import FeatureParts
 from assets.features.model_sources import is_built_from, note_built, note_versions, source_hash
 from assets.features.policy import FeaturePolicy
 from assets.features.scorer_choice import scorer_facts, scorer_of
-from assets.features.told import feature_facts, model_facts, refusals, slow_models, written_facts
+from assets.features.told import coverage_pages, feature_facts, model_facts, refusals, slow_models, written_facts
+from assets.judged_rows import judged_rows
 from assets.memory import give_back
 from assets.partitions import SESSIONS
 from assets.raw_store import RawStore
@@ -231,9 +233,9 @@ def _told(
     with warehouse.kept_open():
         facts = model_facts(warehouse, built, session)
         is_mart_built = any(model.key == keys.FEATURES_MART for model in built)
-        of_mart = feature_facts(warehouse, session) if is_mart_built else {}
+        judged = judged_rows(warehouse, session) if is_mart_built else {}
     for model in built:
-        more = of_mart if model.key == keys.FEATURES_MART else {}
+        more = _told_of_mart(judged, session) if model.key == keys.FEATURES_MART else {}
         seconds = round(results[model.unique_id].seconds, 3)
         yield dg.MaterializeResult(
             asset_key=dg.AssetKey(model.key), metadata={**facts[model.name], **more, "seconds": seconds}
@@ -259,6 +261,11 @@ def _told(
     refused = refusals(list(results.values()))
     if refused:
         raise dg.Failure(f"the feature build of {session} is not whole:\n{refused}")
+
+
+def _told_of_mart(judged: Mapping[str, pa.Table], session: date) -> dict[str, Any]:
+    pages = coverage_pages(judged["fct_features"], session)
+    return {**feature_facts(judged), **{name: dg.MetadataValue.md(text) for name, text in pages.items()}}
 
 
 DEFINITIONS: Final = feature_definitions(read_manifest(MANIFEST_PATH))

@@ -4,14 +4,20 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Final
 
+import pyarrow as pa
+
+from assets.charts import png_markdown, shares
 from assets.feature_catalogue import FEATURES
 from assets.features.dbt_bridge import NodeResult
 from assets.features.dbt_manifest import DbtModel
 from assets.features.written import Written
-from assets.judged_rows import judged_features_hash, judged_rows
+from assets.judged_rows import judged_features_hash
 from assets.warehouse import Warehouse
 
 Facts = Mapping[str, int | float | str]
+
+SHOWN_SCARCE: Final = 10
+_FAMILY_OF: Final[Mapping[str, str]] = {feature.name: feature.family for feature in FEATURES}
 
 # Each by itself follows from what is known of a table's blocks; asked for together they read every row.
 _COUNTS: Final = """
@@ -45,21 +51,47 @@ def model_facts(warehouse: Warehouse, models: Sequence[DbtModel], session: date)
     return found
 
 
-def feature_facts(warehouse: Warehouse, session: date) -> Facts:
+def feature_facts(judged: Mapping[str, pa.Table]) -> Facts:
     """Return the hash that names a session's judged rows, and per family the share of values that are present."""
-    rows = judged_rows(warehouse, session)
-    table = rows["fct_features"]
-    family_of = {feature.name: feature.family for feature in FEATURES}
-    names = [name for name in table.column_names if name not in {"session", "symbol"}]
+    rows = judged["fct_features"]
+    coverage = {f"coverage_{family}": round(share, 4) for family, share in family_coverage(rows).items()}
+    return {"features_hash": judged_features_hash(judged), "features": len(_feature_names(rows)), **coverage}
+
+
+def coverage_pages(rows: pa.Table, session: date) -> dict[str, str]:
+    """Return which features a session has, each as Markdown: families as a chart, the scarcest features as a table."""
+    worst_first = sorted(family_coverage(rows).items(), key=lambda told: told[1])
+    chart = shares(dict(worst_first), title=f"Values present on {session}, {rows.num_rows} symbols")
+    return {"coverage_chart": png_markdown(chart, title="feature coverage"), "scarcest_features": scarcest_table(rows)}
+
+
+def family_coverage(rows: pa.Table) -> dict[str, float]:
+    """Return per family the share of its values that are present, over all symbols; nothing is present in no row."""
     present: dict[str, list[int]] = {}
-    for name in names:
-        family = family_of.get(name, "library")
-        present.setdefault(family, []).append(table.num_rows - table.column(name).null_count)
-    coverage = {
-        f"coverage_{family}": round(sum(counts) / (len(counts) * table.num_rows), 4) if table.num_rows else 0.0
+    for name in _feature_names(rows):
+        present.setdefault(_FAMILY_OF.get(name, "library"), []).append(rows.num_rows - rows.column(name).null_count)
+    return {
+        family: sum(counts) / (len(counts) * rows.num_rows) if rows.num_rows else 0.0
         for family, counts in present.items()
     }
-    return {"features_hash": judged_features_hash(rows), "features": len(names), **coverage}
+
+
+def scarcest_table(rows: pa.Table, *, shown: int = SHOWN_SCARCE) -> str:
+    """Return the features that fewest symbols have as a Markdown table; a sentence when every symbol has them all."""
+    present = {name: rows.num_rows - rows.column(name).null_count for name in _feature_names(rows)}
+    scarce = sorted((count, name) for name, count in present.items() if count < rows.num_rows)
+    if not scarce:
+        return "Every symbol has every feature." if rows.num_rows else "No symbol has a row."
+    lines = ["| feature | family | symbols that have it |", "|---|---|--:|"]
+    lines += [
+        f"| {name} | {_FAMILY_OF.get(name, 'library')} | {count} of {rows.num_rows} |" for count, name in scarce[:shown]
+    ]
+    rest = f"\n\nand {len(scarce) - shown} more that some symbols lack" if len(scarce) > shown else ""
+    return "\n".join(lines) + rest
+
+
+def _feature_names(rows: pa.Table) -> list[str]:
+    return [name for name in rows.column_names if name not in {"session", "symbol"}]
 
 
 def written_facts(written: Written) -> Facts:

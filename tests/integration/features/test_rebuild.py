@@ -219,6 +219,8 @@ def test_marts_tell_what_a_person_wants_to_know(homes):
     assert features["coverage_price"].value > 0.9
     assert features["coverage_library"].value > 0.9
     assert features["features"].value == len(NAMES) + len(LIBRARY.features)
+    assert features["coverage_chart"].value.startswith("![feature coverage](data:image/png;base64,")
+    assert "symbols that have it" in features["scarcest_features"].value
     assert told["price_features"]["sessions"].value.startswith("38: ")
 
 

@@ -7,7 +7,7 @@ import pytest
 import vl_convert
 
 from assets import charts
-from assets.charts import bars, histogram, line, png_markdown
+from assets.charts import bars, histogram, line, png_markdown, shares
 
 
 def png_of(markdown: str) -> bytes:
@@ -69,3 +69,10 @@ def test_bars_keep_their_order_and_lines_their_days():
 
 def test_the_bars_of_a_histogram_stand_on_zero():
     assert a_histogram().to_dict()["encoding"]["y2"] == {"datum": 0}
+
+
+def test_shares_keep_their_order_on_an_axis_from_nothing_to_all():
+    shown = shares({"news": 0.0, "price": 1.0}, title="t").to_dict()
+    assert [row["name"] for row in shown["data"]["values"]] == ["news", "price"]
+    assert shown["encoding"]["y"]["sort"] is None
+    assert shown["encoding"]["x"]["scale"] == {"domain": [0, 1]}
