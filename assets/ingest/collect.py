@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from assets import schemas
 from assets.ingest.sources import MarketSources
 from assets.raw_part import Part
 from assets.raw_store import RawStore
@@ -110,6 +111,23 @@ def pin_snapshot(
     snapshot = store.snapshot(session=session, as_of=calendar.as_of(session))
     snapshots.pin(snapshot)
     return snapshot
+
+
+def listed_rows(store: RawStore, snapshot: DataSnapshot) -> tuple[int, datetime | None, datetime | None]:
+    """Return how many rows the parts of a snapshot hold, and from when to when they became known; None without any.
+
+    Rows that became known after the cut-off are counted too: a part is listed whole, its reader leaves them out.
+    """
+    parts = [
+        part
+        for table in schemas.ALL
+        for hashes in [frozenset(snapshot.hashes(table.name))]
+        for part in store.parts(table)
+        if part.hash in hashes
+    ]
+    known_from = min((part.min_known_at for part in parts), default=None)
+    known_to = max((min(part.max_known_at, snapshot.as_of) for part in parts), default=None)
+    return sum(part.rows for part in parts), known_from, known_to
 
 
 def write_tapes(sources: MarketSources, root: Path, *, session: date, calendar: TradingCalendar) -> tuple[Path, ...]:

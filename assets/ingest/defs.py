@@ -10,7 +10,7 @@ import dagster as dg
 
 from assets import keys, schemas
 from assets.fact_log import tell
-from assets.ingest.collect import Intake, pin_snapshot, take_in, write_tapes
+from assets.ingest.collect import Intake, listed_rows, pin_snapshot, take_in, write_tapes
 from assets.ingest.degrading import last_good
 from assets.ingest.sources import MarketSources
 from assets.partitions import SESSIONS
@@ -94,7 +94,17 @@ def snapshot(
     session = date.fromisoformat(context.partition_key)
     pinned = pin_snapshot(raw_store, snapshots, session=session, calendar=TradingCalendar.shipped())
     counts = {f"parts_{table}": len(hashes) for table, hashes in pinned.parts}
-    return dg.MaterializeResult(metadata={"snapshot_hash": pinned.hash, "as_of": pinned.as_of.isoformat(), **counts})
+    rows, known_from, known_to = listed_rows(raw_store, pinned)
+    return dg.MaterializeResult(
+        metadata={
+            "snapshot_hash": pinned.hash,
+            "as_of": pinned.as_of.isoformat(),
+            "rows": rows,
+            "known_from": "none" if known_from is None else known_from.isoformat(),
+            "known_to": "none" if known_to is None else known_to.isoformat(),
+            **counts,
+        }
+    )
 
 
 def _told(intake: Intake, sources: MarketSources) -> dict[str, Any]:

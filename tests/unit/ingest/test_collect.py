@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pytest
 
 from assets import schemas
-from assets.ingest.collect import Intake, pin_snapshot, take_in, write_tapes
+from assets.ingest.collect import Intake, listed_rows, pin_snapshot, take_in, write_tapes
 from assets.ingest.simulated_market import SimulatedMarket, SimulatedMarketSettings
 from assets.ingest.sources import MarketSources, simulated_sources
 from assets.raw_store import RawStore
@@ -133,6 +133,17 @@ def test_the_pinned_snapshot_names_every_part_known_by_then(tmp_path: Path) -> N
     taken(store, CALENDAR.next(SESSION))
     pin_snapshot(store, snapshots, session=SESSION, calendar=CALENDAR)
     assert set(snapshots.pinned(SESSION).hashes("daily_bars")) == {part.hash for part in intake.parts}
+
+
+def test_rows_that_a_snapshot_lists_are_counted_with_their_range(tmp_path: Path) -> None:
+    store, snapshots = RawStore(tmp_path / "raw"), SnapshotStore(tmp_path / "snapshots")
+    nothing = pin_snapshot(store, snapshots, session=SESSION, calendar=CALENDAR)
+    assert listed_rows(store, nothing) == (0, None, None)
+    intake = taken(store, SESSION)
+    pinned = pin_snapshot(store, snapshots, session=SESSION, calendar=CALENDAR)
+    taken(store, CALENDAR.next(SESSION))
+    known = [(part.min_known_at, part.max_known_at) for part in intake.parts]
+    assert listed_rows(store, pinned) == (intake.new_rows, min(known)[0], max(until for _, until in known))
 
 
 def test_the_tapes_of_the_session_and_the_next_are_written(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from assets.ingest.files_source import FilesSource
 from assets.ingest.simulated_market import SimulatedMarket, SimulatedMarketSettings
 from assets.ingest.sources import MarketSources, files_sources, simulated_sources
 from assets.raw_store import RawStore
-from assets.schemas import CORPORATE_ACTIONS, DAILY_BARS
+from assets.schemas import ALL, CORPORATE_ACTIONS, DAILY_BARS
 from assets.snapshots import SnapshotStore
 from execution.brokers.tape import Tape
 from execution.trading_calendar import TradingCalendar
@@ -70,6 +70,17 @@ def test_every_raw_table_and_the_snapshot_are_materialized(tmp_path: Path) -> No
     assert told == {key[-1] for key in (*keys.RAW_TABLES, keys.RAW_SNAPSHOT)}
     assert SnapshotStore(tmp_path / "snapshots").pinned(SESSION).hashes("daily_bars")
     assert Tape(tmp_path / "tape").has(date(2022, 2, 16))
+
+
+def test_the_snapshot_tells_rows_range_and_hash(tmp_path: Path) -> None:
+    run(tmp_path)
+    told = run(tmp_path, [dg.AssetKey(keys.RAW_SNAPSHOT)]).asset_materializations_for_node("raw__snapshot")[0].metadata
+    store, pinned = RawStore(tmp_path / "raw"), SnapshotStore(tmp_path / "snapshots").pinned(SESSION)
+    parts = [part for table in ALL for part in store.parts(table)]
+    assert told["rows"].value == sum(part.rows for part in parts) > 0
+    assert told["known_from"].value == min(part.min_known_at for part in parts).isoformat()
+    assert told["known_to"].value <= told["as_of"].value == CALENDAR.as_of(SESSION).isoformat()
+    assert told["snapshot_hash"].value == pinned.hash
 
 
 def test_a_subset_takes_in_only_what_it_names(tmp_path: Path) -> None:
