@@ -2,11 +2,13 @@
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from assets.charts import png_markdown
+from assets.charts import bars, png_markdown
 from assets.reporting import page_words
 from assets.reporting.day import Day
 from assets.reporting.inline_svg import sparkline_svg
@@ -40,8 +42,11 @@ def described(day: Day, page: Path) -> dict[str, str | int]:
 
 
 def drawn(day: Day) -> dict[str, str]:
-    """Return what the UI draws of a day as Markdown: a small curve in place, the whole chart, and the trades."""
-    return {"equity": sparkline_markdown(day), "equity_chart": equity_markdown(day), "traded": traded_markdown(day)}
+    """Return what the UI draws of a day as Markdown: a small curve in place, the whole charts, and the trades."""
+    charts = {"equity": sparkline_markdown(day), "equity_chart": equity_markdown(day)}
+    if traded := traded_usd(day):
+        charts["traded_chart"] = traded_chart_markdown(traded, day.traded_session)
+    return {**charts, "traded": traded_markdown(day)}
 
 
 def sparkline_markdown(day: Day) -> str:
@@ -68,6 +73,26 @@ def equity_markdown(day: Day) -> str:
     )
     drawing = chart.encode(x=axis, y=alt.Y("usd:Q", title="USD", scale=alt.Scale(zero=False)))
     return png_markdown(drawing.properties(width=420, height=160), title=f"equity to {day.traded_session}")
+
+
+def traded_usd(day: Day) -> dict[str, float]:
+    """Return dollars bought less dollars sold by symbol, bought first, of the symbols of which something was filled.
+
+    The largest `SHOWN_TRADES` stay, whichever their side.
+    """
+    net: dict[str, Decimal] = {}
+    for cost in day.costs:
+        if cost.average_fill_usd is not None:
+            value_usd = cost.filled_shares * cost.average_fill_usd
+            net[cost.symbol] = net.get(cost.symbol, Decimal(0)) + (value_usd if cost.side == "buy" else -value_usd)
+    largest = sorted(net.items(), key=lambda traded: (-abs(traded[1]), traded[0]))[:SHOWN_TRADES]
+    return {symbol: float(usd) for symbol, usd in sorted(largest, key=lambda traded: (-traded[1], traded[0]))}
+
+
+def traded_chart_markdown(traded: Mapping[str, float], session: date) -> str:
+    """Return what was traded, in dollars by symbol, as a Markdown image of at most 60 kB; sales hang below zero."""
+    chart = bars(traded, title=f"Traded on {session}", y_title="USD bought, less sold")
+    return png_markdown(chart, title=f"traded on {session}")
 
 
 def traded_markdown(day: Day) -> str:

@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from assets.reporting.page_files import described, drawn, write_page
+from assets.reporting.page_files import described, drawn, traded_usd, write_page
 from tests.unit.reporting.sample_days import SESSION, TRADED, day_of, lived_day, quiet_day, red_day
 
 
@@ -49,3 +49,24 @@ def test_day_without_orders_says_so(days):
 @pytest.mark.parametrize(("name", "verdict"), [("lived", "green"), ("red", "red")])
 def test_gate_verdict_is_told(days, name, verdict, tmp_path):
     assert described(days[name], write_page(tmp_path, SESSION, "page"))["gate"] == verdict
+
+
+def test_what_was_traded_is_a_picture_of_at_most_sixty_kilobytes(days):
+    markdown = drawn(days["lived"])["traded_chart"]
+    assert markdown.startswith(f"![traded on {TRADED}](data:image/png;base64,")
+    assert len(markdown) <= 60_000
+
+
+def test_dollars_traded_are_bought_less_sold_and_only_of_what_was_filled(days):
+    filled = [cost for cost in days["lived"].costs if cost.filled_shares]
+    traded = traded_usd(days["lived"])
+    signs = {"buy": 1, "sell": -1}
+    assert traded.keys() == {cost.symbol for cost in filled}
+    assert sum(traded.values()) == pytest.approx(
+        float(sum(signs[cost.side] * cost.filled_shares * cost.average_fill_usd for cost in filled))
+    )
+    assert list(traded.values()) == sorted(traded.values(), reverse=True)
+
+
+def test_day_without_fills_has_no_chart_of_them(days):
+    assert "traded_chart" not in drawn(days["quiet"])
