@@ -1,6 +1,6 @@
 """What the ledger and the published batches say of the trading side, as the facts its rules ask for."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 
 from execution.domain.events import PlanMissed
@@ -36,7 +36,7 @@ def trading_facts(
     published = batches.published(tradable) if tradable is not None else ()
     cycles = book.cycles.values()
     return TradingFacts(
-        first_session=judged[0],
+        first_session=first_decision(book, judged),
         planned=frozenset(cycle.session for cycle in cycles),
         published=published,
         recorded=_recorded(book, tradable),
@@ -47,6 +47,18 @@ def trading_facts(
             cycle.session for cycle in cycles if cycle.settled is not None or isinstance(cycle.plan, PlanMissed)
         ),
     )
+
+
+def first_decision(book: Book, judged: Sequence[date]) -> date:
+    """Return the session a home's decisions begin with: the first judged one, until there is a plan.
+
+    Sessions before the first plan that are judged later are history, filled in: nobody missed them.
+
+    Args:
+        book: the folded ledger.
+        judged: the sessions analysis published something for, oldest first; at least one.
+    """
+    return max(judged[0], min((cycle.session for cycle in book.cycles.values()), default=judged[0]))
 
 
 def settled_sessions(book: Book) -> Collection[date]:

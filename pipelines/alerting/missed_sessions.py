@@ -8,6 +8,7 @@ from execution.trading_calendar import TradingCalendar
 from pipelines.home import Home
 from pipelines.trading_adapters import batches_of, clock_of
 from pipelines.trading_settings import TradingSettings
+from sensors.trading_facts import first_decision
 
 
 def planned_sessions(book: Book) -> dict[date, bool]:
@@ -23,7 +24,8 @@ def missed_session(settings: TradingSettings, home: Home, book: Book) -> str:
     calendar, now = TradingCalendar.shipped(), clock_of(settings.mode, home).now()
     newest = calendar.last_closed(now)
     planned = {cycle.session for cycle in book.cycles.values()}
-    while newest is not None and newest >= judged[0]:
+    first = first_decision(book, judged)
+    while newest is not None and newest >= first:
         if calendar.submit_window(newest)[1] <= now:
             return "" if newest in planned else newest.isoformat()
         newest = calendar.previous(newest)

@@ -144,6 +144,14 @@ def test_a_planned_session_is_not_missed(traded: TradedHome) -> None:
     assert heard(watch, channel) == []
 
 
+def test_history_that_is_scored_later_was_not_missed(traded: TradedHome) -> None:
+    traded.days.plan(FIRST)
+    traded.tell_the_clock()
+    watch, channel = watch_over(traded)
+    traded.days.batches.publish(replace(traded.days.a_batch(FIRST), session=CALENDAR.previous(FIRST)))
+    assert heard(watch, channel) == []
+
+
 def test_a_drill_that_failed_is_told_once(traded: TradedHome) -> None:
     watch, channel = watch_over(traded)
     record_night(traded.home.upkeep, date(2024, 3, 5), {"refusal": "a piece is gone", "restore_seconds": 0.0})

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -7,7 +8,7 @@ from execution.ledger.book import Book
 from execution.ledger.folding import folded
 from execution.signal_batch_store import SignalBatchStore
 from execution.trading_calendar import TradingCalendar
-from sensors.rules import TradingFacts
+from sensors.rules import TradingFacts, trading_due
 from sensors.trading_facts import settled_sessions, trading_facts
 from tests.builders.batches import SESSION, a_batch
 
@@ -50,6 +51,16 @@ def test_planned_superseded_and_refused_batches_are_recorded(tmp_path: Path) -> 
     facts = facts_of(folded(Book(), [PLANNED, late, refused]), store)
     assert facts.recorded == {"a", "b", "c"}
     assert facts.planned == {SESSION}
+
+
+def test_history_scored_later_than_the_first_plan_was_never_missed(tmp_path: Path) -> None:
+    store = SignalBatchStore(tmp_path)
+    store.publish(a_batch())
+    store.publish(replace(a_batch(), session=CALENDAR.offset(SESSION, -2)))
+    assert facts_of(Book(), store).first_session == CALENDAR.offset(SESSION, -2)
+    facts = facts_of(folded(Book(), [PLANNED]), store)
+    assert facts.first_session == SESSION
+    assert {work.session for work in trading_due(now=EVENING, calendar=CALENDAR, facts=facts)} == {SESSION}
 
 
 def test_a_missed_session_needs_no_settling_and_no_report(tmp_path: Path) -> None:
