@@ -3,13 +3,14 @@
 Lived once however many workers run the tests: who asks first lives it, the others wait and read the same home.
 """
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -18,8 +19,10 @@ from pathlib import Path
 import dagster as dg
 import psutil
 import pytest
+from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES
 from filelock import FileLock, Timeout
 
+from assets import keys
 from execution.clock import FileClock
 from execution.ledger.book import Book
 from execution.ledger.sqlite_ledger import SqliteLedger
@@ -56,6 +59,12 @@ backup:
 # A bound for a hopeless day, not a measure: other workers and other programs share the machine.
 SECONDS_A_TEST_DAY_MAY_TAKE = 900.0
 SECONDS_OF_QUIET = 15.0
+PARTITION = "dagster/partition"
+ASK_FOR_BACKFILL = """
+mutation ($asked: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $asked) { ... on LaunchBackfillSuccess { backfillId } }
+}
+"""
 DAEMONS_AT_ONCE = 2
 """A daemon starts both code locations anew each minute, so that a third one on two cores makes all of them crawl."""
 
@@ -139,7 +148,15 @@ class DaemonHome:
             dg.DagsterInstance.from_config(str(self.home.dagster)) as instance,
             running_daemon(environment=environment, log_file=log) as daemon,
         ):
-            yield LivingHome(self, RunWatcher(instance), daemon)
+            yield LivingHome(self, instance, RunWatcher(instance), daemon)
+
+
+@dataclass(frozen=True, slots=True)
+class Backfilled:
+    """How a backfill ended, and its runs by session."""
+
+    status: str
+    runs: tuple[dg.DagsterRun, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +164,7 @@ class LivingHome:
     """A home whose daemon runs now."""
 
     lived: DaemonHome
+    instance: dg.DagsterInstance
     watcher: RunWatcher
     daemon: subprocess.Popen[bytes]
 
@@ -170,7 +188,7 @@ class LivingHome:
         """Queue a run by hand, as a person at the page would: no work tag, no run key."""
         tags = f'{{"dagster/partition": "{session.isoformat()}"}}'
         # The daemon's own warm servers: others would import everything once more.
-        command = [sys.executable, "-m", "dagster", "job", "launch", "-w", str(self._workspace()), "-l", "analysis"]
+        command = [sys.executable, "-m", "dagster", "job", "launch", "-w", str(self.workspace()), "-l", "analysis"]
         subprocess.run(
             [*command, "-j", job, "--tags", tags],
             env=self.lived.home.process_environment(),
@@ -179,7 +197,40 @@ class LivingHome:
             capture_output=True,
         )
 
-    def _workspace(self) -> Path:
+    def backfill(self, selected: Iterable[keys.Key], sessions: Sequence[date]) -> Backfilled:
+        """Ask for some sessions of some assets as the page's button does, and wait until nothing of it runs."""
+        asked = {
+            "assetSelection": [{"path": list(key)} for key in selected],
+            "partitionNames": [session.isoformat() for session in sessions],
+        }
+        answer = self.lived.home.logs / "backfill.json"
+        command = [
+            str(Path(sys.executable).with_name("dagster-graphql")),
+            "-w",
+            str(self.workspace()),
+            "-o",
+            str(answer),
+        ]
+        subprocess.run(
+            [*command, "-t", ASK_FOR_BACKFILL, "-v", json.dumps({"asked": asked})],
+            env=self.lived.home.process_environment(),
+            cwd=WORKSPACE.parent,
+            check=True,
+            capture_output=True,
+        )
+        backfill_id = json.loads(answer.read_text(encoding="utf-8"))["data"]["launchPartitionBackfill"]["backfillId"]
+        deadline = time.monotonic() + SECONDS_A_TEST_DAY_MAY_TAKE
+        while True:
+            backfill = self.instance.get_backfill(backfill_id)
+            assert backfill is not None
+            if backfill.status in BULK_ACTION_TERMINAL_STATUSES and self.watcher.unfinished_runs() == 0:
+                runs = self.instance.get_runs(dg.RunsFilter(tags={"dagster/backfill": backfill_id}))
+                return Backfilled(str(backfill.status.value), tuple(sorted(runs, key=lambda run: run.tags[PARTITION])))
+            assert self.daemon.poll() is None
+            assert time.monotonic() < deadline, backfill.status
+            time.sleep(0.5)
+
+    def workspace(self) -> Path:
         """Return the file in which the daemon names its servers; it is written once they answer."""
         deadline = time.monotonic() + SECONDS_A_TEST_DAY_MAY_TAKE
         while True:
