@@ -1,22 +1,29 @@
 """Ways to trade what was proven for another time or not at all, each tried on the real daemon. None yields an order.
 
 One home meets them all, in one life of its daemon: a second batch in the evening, a batch of the past the day after,
-then a red session beside an older one that turns green again.
+then a red session beside an older one that turns green again. At the end a person looks at both red gates.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 import pyarrow as pa
 import pytest
 
+from assets import keys
 from assets.raw_store import RawStore
 from assets.schemas import NEWS
+from execution.domain.provenance import CheckOutcome
 from tests.builders.faults import append_broken_ohlc
-from tests.e2e.conftest import CALENDAR, SECONDS_OF_QUIET, SESSION, DaemonHome
+from tests.e2e.browser import page_tour
+from tests.e2e.browser.failed_checks import words_of_failed_checks
+from tests.e2e.conftest import CALENDAR, SECONDS_OF_QUIET, SESSION, DaemonHome, LivingHome
 from tests.e2e.red_gates import NEXT, assert_held_for_a_red_gate
 
 pytestmark = pytest.mark.daemon
+RED_GATES = {"raw": ("raw/snapshot", NEXT), "features": ("features/gate_certificate", SESSION)}
+"""By stage, the asset whose page shows the gate's checks, and the session that is red at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,8 @@ class Trapped:
         day_hash: of the ledger after the day that followed.
         past_hash: of the ledger after one more batch of that day, when it was past.
         greens: green certificates of the older session before and after it turned green while the next one was red.
+        pages: by stage of a gate, what the page of the check that made it red says of that session; none without a
+            browser.
     """
 
     lived: DaemonHome
@@ -36,6 +45,7 @@ class Trapped:
     day_hash: str
     past_hash: str
     greens: tuple[int, int]
+    pages: Mapping[str, str]
 
 
 def append_late_headline(lived: DaemonHome, name: str) -> None:
@@ -56,6 +66,28 @@ def append_late_headline(lived: DaemonHome, name: str) -> None:
 
 def greens_of(lived: DaemonHome, session: date) -> int:
     return sum(certificate.is_green for certificate in lived.batches.certificates(session))
+
+
+def refusal(lived: DaemonHome, session: date) -> CheckOutcome:
+    """Return the first check that failed in a session's newest certificate."""
+    return lived.batches.certificates(session)[-1].failures[0]
+
+
+def look_at_red_gates(now: LivingHome) -> dict[str, str]:
+    """Read the pages of the raw gate that is red, and of a feature gate that too few symbols make red."""
+    lived = now.lived
+    with lived.home.settings.open("a", encoding="utf-8") as settings:
+        settings.write("gates:\n  min_symbols: 100000\n")
+    now.backfill([keys.FEATURES_GATE_CERTIFICATE], [SESSION])
+    return words_of_failed_checks(
+        {
+            stage: (asset, refusal(lived, session).name.partition(".")[0], session)
+            for stage, (asset, session) in RED_GATES.items()
+        },
+        workspace=now.workspace(),
+        environment=lived.home.process_environment(),
+        log=lived.home.logs / "webserver.log",
+    )
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +125,10 @@ def trapped(planned_day: DaemonHome, tmp_path_factory: pytest.TempPathFactory) -
 
         report = lived.home.reports / f"{NEXT.isoformat()}.html"
         now.live(until=CALENDAR.bars_known_at(CALENDAR.next(NEXT)), is_over=report.exists)
-    return Trapped(lived=lived, superseded=superseded, day_hash=day_hash, past_hash=past_hash, greens=greens)
+        pages = look_at_red_gates(now) if page_tour.CHROMIUM is not None else {}
+    return Trapped(
+        lived=lived, superseded=superseded, day_hash=day_hash, past_hash=past_hash, greens=greens, pages=pages
+    )
 
 
 def test_a_second_batch_after_a_late_headline_is_superseded_not_traded(
@@ -113,3 +148,13 @@ def test_a_red_session_stays_red_when_an_older_one_turns_green(trapped: Trapped)
     before, after = trapped.greens
     assert after > before >= 1
     assert_held_for_a_red_gate(trapped.lived, stage="raw")
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(page_tour.CHROMIUM is None, reason=page_tour.NO_BROWSER)
+@pytest.mark.parametrize("stage", RED_GATES)
+def test_a_red_gate_is_shown_as_failed_with_its_reason(trapped: Trapped, stage: str) -> None:
+    _, session = RED_GATES[stage]
+    failed = refusal(trapped.lived, session)
+    assert failed.reason
+    assert failed.reason in trapped.pages[stage]
