@@ -22,10 +22,11 @@ import numpy as np
 import pandas as pd
 from measuring import Stopwatch, conditions, print_table, seconds, write_result
 
-from execution.backtest import BacktestDay, Rules, backtest
+from execution.backtest import Rules, backtest
 from execution.brokers.tape import Tape, TapeRow
 from execution.domain.provenance import CheckOutcome, GateCertificate
 from execution.domain.signals import SignalBatch, SymbolSignal
+from execution.lived_days import LivedDay
 from execution.portfolio.cost_model import CostModel
 from execution.risk.limits import RiskLimits
 from execution.trading_calendar import TradingCalendar
@@ -263,7 +264,7 @@ def ours(panel: Panel, limits: RiskLimits) -> dict[str, Any]:
     return _told(days, watch.stop(), batches.cpu_seconds)
 
 
-def _told(days: list[BacktestDay], usage: Any, making_cpu_seconds: float) -> dict[str, Any]:
+def _told(days: list[LivedDay], usage: Any, making_cpu_seconds: float) -> dict[str, Any]:
     states = [day.trading_state for day in days]
     stages: Counter[str] = sum((Counter(day.stages) for day in days), Counter())
     cut = Counter(check.split(":")[0] for day in days for row in day.bought for check in row.checks)

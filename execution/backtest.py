@@ -5,8 +5,7 @@ desk like any other: the simulated venue, a ledger in memory, the settings' sizi
 do, what a fill costs and when a limit stops trading is decided where it is decided for live orders.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -16,25 +15,22 @@ from operator import attrgetter
 from execution.brokers.simulated import SimulatedBroker
 from execution.brokers.tape import Tape
 from execution.clock import MovedClock
-from execution.domain.decisions import WhyRow
 from execution.domain.errors import CorruptArtifact, Halted
-from execution.domain.events import PositionsMarked
-from execution.domain.orders import BrokerFill, CorporateActionEntry
 from execution.domain.provenance import GateCertificate
 from execution.domain.signals import Mode, SignalBatch
+from execution.ledger.book import Book
 from execution.ledger.memory_ledger import MemoryLedger
-from execution.ledger.why_rows import read_why_rows
+from execution.ledger.store import LedgerStore
+from execution.lived_days import LivedDay, day_of
 from execution.memory_artifacts import MemoryArtifacts
 from execution.portfolio.cost_model import CostModel
 from execution.portfolio.exit_rules import ExitRules
 from execution.portfolio.sizing_policy import SizingPolicy
 from execution.ports import Artifacts
 from execution.risk.limits import RiskLimits
-from execution.risk.trading_context import TradingState
 from execution.session import run_session
 from execution.session.day_orders import is_waiting
-from execution.session.run_session import Desk, PlanReport, SettleReport
-from execution.session.trading_state import standing
+from execution.session.run_session import Desk
 from execution.trading_calendar import TradingCalendar
 
 
@@ -58,42 +54,6 @@ class Rules:
     exits: ExitRules = ()
     settings_hash: str
     code_hash: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BacktestDay:
-    """What one decision session came to.
-
-    Attributes:
-        session: the decision session; it traded in the next one.
-        plan_hash: of its plan, which names the orders and the batch they were made of; None when it had none.
-        mark: cash, positions and equity at the close of the session it traded in.
-        entries: orders its plan opened positions with.
-        exits: orders its plan reduced positions with.
-        stages: by stage of the finished why-rows, how many symbols ended there.
-        fills: executions in the session the orders traded in.
-        traded_usd: value of those executions.
-        fees_usd: their fees.
-        trading_state: what the account may do after this close: `active`, `reducing` or `halted`.
-        executions: those executions, in the order they were booked.
-        actions: splits, dividends and delistings of that session, in the order they were booked.
-        bought: the finished why-rows of what was bought, sold again on the same day or not: sector, regime, score and
-            contributions behind it.
-    """
-
-    session: date
-    plan_hash: str | None
-    mark: PositionsMarked
-    entries: int
-    exits: int
-    fills: int
-    traded_usd: Decimal
-    fees_usd: Decimal
-    stages: Mapping[str, int]
-    trading_state: TradingState
-    executions: tuple[BrokerFill, ...] = ()
-    actions: tuple[CorporateActionEntry, ...] = ()
-    bought: tuple[WhyRow, ...] = ()
 
 
 @dataclass(slots=True)
@@ -158,8 +118,9 @@ def backtest(
     tape: Tape,
     calendar: TradingCalendar,
     artifacts: Artifacts | None = None,
+    ledger: LedgerStore | None = None,
     hash_of: Callable[[SignalBatch], str] = attrgetter("hash"),
-) -> Iterator[BacktestDay]:
+) -> Iterator[LivedDay]:
     """Live recorded sessions one after the other and yield each as it ends.
 
     Args:
@@ -169,6 +130,7 @@ def backtest(
         tape: the world.
         calendar: exchange sessions.
         artifacts: where plans and why-rows go; None keeps them in memory, for as long as the backtest lasts.
+        ledger: an empty one, for its events; None keeps them in memory as well.
         hash_of: returns a batch's hash; desks that live the same batches side by side need not hash each again.
 
     Raises:
@@ -184,7 +146,9 @@ def backtest(
         tape=tape,
         calendar=calendar,
         artifacts=artifacts or MemoryArtifacts(),
+        ledger=ledger or MemoryLedger(is_within_reach_of_others=False),
     )
+    before = Book()
     for session in sessions:
         clock.move_to(calendar.as_of(session))
         batch = batch_of(session)
@@ -195,7 +159,7 @@ def backtest(
         if batch_hash is None:
             # Until the window opens a batch might still come.
             clock.move_to(opens)
-        planned = run_session.plan(desk, session=session, batch_hash=batch_hash)
+        run_session.plan(desk, session=session, batch_hash=batch_hash)
         clock.move_to(opens)
         with suppress(Halted):
             run_session.submit(desk, session=session)
@@ -205,12 +169,28 @@ def backtest(
         if desk.exits:
             run_session.watch(desk, session=session)
         clock.move_to(calendar.bars_known_at(calendar.next(session)))
-        settled = run_session.settle(desk, session=session)
-        yield _day(desk, planned, settled)
+        run_session.settle(desk, session=session)
+        settled = desk.ledger.book()
+        yield day_of(
+            before,
+            settled,
+            cycle_ids=[desk.cycle_id(session)],
+            artifacts=desk.artifacts,
+            limits=desk.limits,
+            mode=desk.mode,
+        )
+        before = settled
 
 
 def _desk(
-    rules: Rules, *, clock: MovedClock, batches: _Published, tape: Tape, calendar: TradingCalendar, artifacts: Artifacts
+    rules: Rules,
+    *,
+    clock: MovedClock,
+    batches: _Published,
+    tape: Tape,
+    calendar: TradingCalendar,
+    artifacts: Artifacts,
+    ledger: LedgerStore,
 ) -> Desk:
     venue = SimulatedBroker(":memory:", tape, clock, calendar, rules.costs, rules.initial_cash_usd)
     return Desk(
@@ -221,7 +201,7 @@ def _desk(
         clock=clock,
         broker=venue,
         quotes=venue,
-        ledger=MemoryLedger(is_within_reach_of_others=False),
+        ledger=ledger,
         batches=batches,
         artifacts=artifacts,
         kill_switch=_Switch(),
@@ -231,29 +211,4 @@ def _desk(
         settings_hash=rules.settings_hash,
         code_hash=rules.code_hash,
         initial_cash_usd=rules.initial_cash_usd,
-    )
-
-
-def _day(desk: Desk, planned: PlanReport, settled: SettleReport) -> BacktestDay:
-    book = desk.ledger.book()
-    mark = book.marks[-1]
-    rows = read_why_rows(desk.artifacts, settled.why_rows_hash) if settled.why_rows_hash else ()
-    traded = desk.calendar.next(planned.session)
-    fills = tuple(booked.fill for booked in book.days[traded].fills) if traded in book.days else ()
-    actions = tuple(booked.entry for booked in book.actions.values() if booked.entry.session == traded)
-    stands = standing(book=book, equity_usd=mark.equity_usd, limits=desk.limits, mode=desk.mode)
-    return BacktestDay(
-        session=planned.session,
-        plan_hash=planned.plan_hash,
-        mark=mark,
-        entries=planned.entries,
-        exits=planned.exits,
-        fills=len(fills),
-        traded_usd=sum((fill.quantity_shares * fill.price_usd for fill in fills), Decimal(0)),
-        fees_usd=sum((fill.fee_usd for fill in fills), Decimal(0)),
-        stages=Counter(row.stage for row in rows),
-        trading_state=stands.state,
-        executions=fills,
-        actions=actions,
-        bought=tuple(row for row in rows if row.outcome == "bought"),
     )

@@ -18,9 +18,9 @@ from assets.identity import RunIdentity
 from assets.ml.backtest import Trial, live_through
 from assets.ml.backtest_market import World
 from assets.ml.portfolios import Portfolio
-from execution.backtest import BacktestDay
 from execution.brokers.tape import Tape, TapeRow
 from execution.domain.provenance import CheckOutcome
+from execution.lived_days import LivedDay
 from execution.trading_calendar import TradingCalendar
 
 CHECK: Final = "orders_know_no_future"
@@ -68,7 +68,7 @@ def moment_of(decided: Sequence[date]) -> date:
 
 def check_orders(
     trial: Trial,
-    lived: Sequence[Sequence[BacktestDay]],
+    lived: Sequence[Sequence[LivedDay]],
     *,
     world: World,
     gate: Certificates,
@@ -124,7 +124,7 @@ def check_orders(
     )
 
 
-def _up_to(moment: date, day: BacktestDay) -> object:
+def _up_to(moment: date, day: LivedDay) -> object:
     """Return what of a day was settled by the end of a session: its orders trade in the session after it."""
     return day if day.session < moment else (day.session, day.plan_hash)
 

@@ -16,10 +16,11 @@ from assets.ml.backtest_market import RecordedBatches, RetaughtModels, Scorer, W
 from assets.ml.portfolios import Portfolio, Role
 from assets.ml.rule_strategies import MOMENTUM, rule_named
 from assets.performance import SESSIONS_PER_YEAR, Performance, performance
-from execution.backtest import BacktestDay, backtest
+from execution.backtest import backtest
 from execution.domain.canonical import canonical_bytes
 from execution.domain.errors import SettingsRefused
 from execution.domain.signals import SignalBatch
+from execution.lived_days import LivedDay
 from execution.trading_calendar import TradingCalendar
 
 FOLDER: Final = "backtests"
@@ -108,7 +109,7 @@ class Lived:
     scorer: Scorer
     initial_cash_usd: Decimal
     cost_multiple: Decimal
-    days: tuple[BacktestDay, ...]
+    days: tuple[LivedDay, ...]
     performance: Performance
     turnover_per_year: float
 
@@ -143,7 +144,7 @@ def live_through(
     portfolios: Sequence[Portfolio],
     calendar: TradingCalendar,
     taught: Callable[[date], object] = lambda _: None,
-) -> Iterator[tuple[BacktestDay, ...]]:
+) -> Iterator[tuple[LivedDay, ...]]:
     """Live a trial's sessions one after the other and yield each session's days, one per portfolio.
 
     Args:
@@ -208,7 +209,7 @@ class _HashedOnce:
         return self._newest[1]
 
 
-def summed_up(portfolios: Sequence[Portfolio], lived: Sequence[Sequence[BacktestDay]]) -> tuple[Lived, ...]:
+def summed_up(portfolios: Sequence[Portfolio], lived: Sequence[Sequence[LivedDay]]) -> tuple[Lived, ...]:
     """Return what each portfolio's days came to.
 
     Args:
@@ -218,7 +219,7 @@ def summed_up(portfolios: Sequence[Portfolio], lived: Sequence[Sequence[Backtest
     return tuple(_of_one(one, tuple(session[number] for session in lived)) for number, one in enumerate(portfolios))
 
 
-def _of_one(one: Portfolio, days: tuple[BacktestDay, ...]) -> Lived:
+def _of_one(one: Portfolio, days: tuple[LivedDay, ...]) -> Lived:
     cash = one.rules.initial_cash_usd
     equity = [cash, *(day.mark.equity_usd for day in days)]
     traded = sum((day.traded_usd for day in days), Decimal(0))

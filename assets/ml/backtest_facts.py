@@ -18,8 +18,8 @@ import numpy.typing as npt
 from assets.ml.backtest import Lived
 from assets.ml.judgement import Estimate, estimate
 from assets.performance import SESSIONS_PER_YEAR, drawdowns, one_session_returns
-from execution.backtest import BacktestDay
 from execution.domain.decisions import WhyRow
+from execution.lived_days import LivedDay
 
 Floats = npt.NDArray[np.float64]
 BLOCK_SESSIONS: Final = 20
@@ -163,7 +163,7 @@ def resampled_band(returns: Floats) -> tuple[Floats, Floats]:
     return np.asarray(low), np.asarray(high)
 
 
-def _months(days: Sequence[BacktestDay], initial_cash_usd: Decimal) -> dict[int, dict[int, float]]:
+def _months(days: Sequence[LivedDay], initial_cash_usd: Decimal) -> dict[int, dict[int, float]]:
     ends: dict[tuple[int, int], Decimal] = {}
     for day in days:
         session = day.mark.marked_session
@@ -175,7 +175,7 @@ def _months(days: Sequence[BacktestDay], initial_cash_usd: Decimal) -> dict[int,
 
 
 def _shared_out(
-    days: Sequence[BacktestDay], initial_cash_usd: Decimal
+    days: Sequence[LivedDay], initial_cash_usd: Decimal
 ) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
     sectors: dict[str, float] = defaultdict(float)
     regimes: dict[str, float] = defaultdict(float)
@@ -197,7 +197,7 @@ def _shared_out(
     return _largest_first(sectors), _largest_first(regimes), _largest_first(features)
 
 
-def _earned(days: Sequence[BacktestDay], initial_cash_usd: Decimal) -> Iterator[dict[str, float]]:
+def _earned(days: Sequence[LivedDay], initial_cash_usd: Decimal) -> Iterator[dict[str, float]]:
     """Yield what each symbol earned, day by day, and under `UNKNOWN` what none explains."""
     before, equity = dict[str, Decimal](), initial_cash_usd
     for day in days:
@@ -214,7 +214,7 @@ def _earned(days: Sequence[BacktestDay], initial_cash_usd: Decimal) -> Iterator[
         before, equity = after, day.mark.equity_usd
 
 
-def _round_trips(days: Sequence[BacktestDay]) -> list[RoundTrip]:
+def _round_trips(days: Sequence[LivedDay]) -> list[RoundTrip]:
     held: dict[str, tuple[date, Decimal, Decimal]] = {}
     trips = []
     for day in days:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from execution.backtest import BacktestDay
+from execution.lived_days import LivedDay
 
 _SECONDS_BETWEEN: Final = 5.0
 
@@ -28,7 +28,7 @@ class Progress:
         """Begin to count."""
         self._began = self._said = self.now_seconds()
 
-    def told(self, day: BacktestDay) -> str:
+    def told(self, day: LivedDay) -> str:
         """Count a session and return a line to tell; empty while the last one is fresh."""
         self._lived += 1
         now = self.now_seconds()

@@ -18,8 +18,8 @@ from assets.raw_store import RawStore
 from assets.schemas import DAILY_BARS
 from assets.warehouse import Warehouse
 from execution.artifact_files import write_by_hash
-from execution.backtest import BacktestDay
 from execution.domain.errors import DataError, SettingsRefused
+from execution.lived_days import LivedDay
 from execution.trading_calendar import TradingCalendar
 from pipelines.analysis_adapters import desk_rules_of, identity_of
 from pipelines.cli.text_table import text_table
@@ -55,7 +55,7 @@ def run_backtest(
         variants=[_variant(one, settings, trial.scorer) for one in beside],
         capitals_usd=trial.capitals_usd,
     )
-    lived: list[tuple[BacktestDay, ...]] = []
+    lived: list[tuple[LivedDay, ...]] = []
     sessions, gate = trial.sessions(calendar), batches_of(home.artifacts)
     progress = Progress(len(sessions), now_seconds=time.monotonic)
     world = recorded_world(

@@ -4,10 +4,11 @@ from datetime import date
 from decimal import Decimal
 from random import Random
 
-from execution.backtest import BacktestDay, Rules, backtest
+from execution.backtest import Rules, backtest
 from execution.brokers.memory_tape import MemoryTape
 from execution.brokers.tape import TapeRow
 from execution.domain.signals import SignalBatch
+from execution.lived_days import LivedDay
 from execution.portfolio.cost_model import CostModel
 from execution.portfolio.sizing_policy import SizingPolicy
 from execution.trading_calendar import TradingCalendar
@@ -78,7 +79,10 @@ def rules_of(costs: CostModel, *, share_decimals: int = 0) -> Rules:
     )
 
 
-def lived(costs: CostModel, *, share_decimals: int = 0) -> list[BacktestDay]:
-    tape = MemoryTape({session: [bar(session, name) for name in NAMES] for session in SESSIONS})
+def quarter_tape() -> MemoryTape:
+    return MemoryTape({session: [bar(session, name) for name in NAMES] for session in SESSIONS})
+
+
+def lived(costs: CostModel, *, share_decimals: int = 0) -> list[LivedDay]:
     rules = rules_of(costs, share_decimals=share_decimals)
-    return list(backtest(rules, sessions=SESSIONS[:-1], batch_of=batch_of, tape=tape, calendar=CALENDAR))
+    return list(backtest(rules, sessions=SESSIONS[:-1], batch_of=batch_of, tape=quarter_tape(), calendar=CALENDAR))

@@ -29,13 +29,13 @@ from assets.raw_store import RawStore
 from assets.schemas import NEWS
 from assets.warehouse import Warehouse
 from execution.artifact_files import FileArtifacts
-from execution.backtest import BacktestDay
 from execution.brokers.simulated import SimulatedBroker
 from execution.clock import FileClock
 from execution.domain.errors import CorruptArtifact, DataError, LedgerError, SettingsRefused
 from execution.domain.provenance import CheckOutcome
 from execution.ledger.book import Book
 from execution.ledger.sqlite_ledger import SqliteLedger
+from execution.lived_days import LivedDay
 from execution.replay import Step, decision, replay_plan
 from execution.signal_batch_store import SignalBatchStore
 from execution.trading_calendar import TradingCalendar
@@ -281,7 +281,7 @@ def world_of(home: Home, trial: Trial) -> World:
     )
 
 
-def tried_again(settings: Settings, home: Home, trial: Trial) -> list[tuple[BacktestDay, ...]]:
+def tried_again(settings: Settings, home: Home, trial: Trial) -> list[tuple[LivedDay, ...]]:
     trial.sessions(CALENDAR)
     return list(
         live_through(
@@ -384,7 +384,7 @@ def test_a_backtest_is_an_asset_with_its_table_and_its_chart(settings: Settings,
     assert str(event.metadata["equity"].value).startswith("![equity](data:image/png;base64,")
 
 
-def judged(settings: Settings, home: Home, trial: Trial, lived_days: list[tuple[BacktestDay, ...]]) -> CheckOutcome:
+def judged(settings: Settings, home: Home, trial: Trial, lived_days: list[tuple[LivedDay, ...]]) -> CheckOutcome:
     portfolios = side_by_side(desk_rules_of(settings), scorer=trial.scorer, policy=settings.learning)
     return check_orders(
         trial,

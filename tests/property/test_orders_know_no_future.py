@@ -11,9 +11,10 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from execution.artifact_files import FileArtifacts
-from execution.backtest import BacktestDay, Rules, backtest
+from execution.backtest import Rules, backtest
 from execution.brokers.memory_tape import MemoryTape
 from execution.brokers.tape import TapeRow
+from execution.lived_days import LivedDay
 from execution.portfolio.sizing_policy import SizingPolicy
 from tests.builders.trading_days import CALENDAR, CASH, SESSIONS, SYMBOLS, TradingDays, a_day_of
 
@@ -55,7 +56,7 @@ def with_another_future(rows: Rows, *, after: date, seed: int) -> Rows:
     }
 
 
-def lived(rows: Rows, folder: Path, *, sessions_ahead: int) -> tuple[list[BacktestDay], dict[date, bytes]]:
+def lived(rows: Rows, folder: Path, *, sessions_ahead: int) -> tuple[list[LivedDay], dict[date, bytes]]:
     """Return the days, and by decision session the plan's bytes; what rose most so far is liked best."""
     days = TradingDays(folder / "days", bars=rows.values())
 

@@ -12,11 +12,12 @@ import pytest
 
 from execution import backtest as backtest_module
 from execution.artifact_files import FileArtifacts
-from execution.backtest import BacktestDay, Rules, backtest
+from execution.backtest import Rules, backtest
 from execution.brokers.memory_tape import MemoryTape
 from execution.brokers.tape import TapeRow
 from execution.domain.events import PlanHeld, PlanRecorded
 from execution.domain.signals import SignalBatch
+from execution.lived_days import LivedDay
 from execution.memory_artifacts import MemoryArtifacts
 from execution.portfolio.cost_model import CostModel
 from execution.portfolio.sizing_policy import SizingPolicy
@@ -60,7 +61,7 @@ def recorded(days: TradingDays) -> dict[date, SignalBatch]:
 
 def lived(
     batches: dict[date, SignalBatch], *, rules: Rules = RULES, world: MemoryTape | None = None, **options: Any
-) -> list[BacktestDay]:
+) -> list[LivedDay]:
     return list(
         backtest(rules, sessions=DECIDED, batch_of=batches.get, tape=world or tape(), calendar=CALENDAR, **options)
     )

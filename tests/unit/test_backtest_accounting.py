@@ -11,8 +11,8 @@ from fractions import Fraction
 
 import pytest
 
-from execution.backtest import BacktestDay
 from execution.domain.quantities import Shares
+from execution.lived_days import LivedDay
 from tests.builders.backtest_quarter import CASH, DEAR, FREE, NAMES, PRICES, lived
 
 WHOLE, PARTS = 0, 4
@@ -24,11 +24,11 @@ def share_decimals(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture(scope="module")
-def free(share_decimals: int) -> list[BacktestDay]:
+def free(share_decimals: int) -> list[LivedDay]:
     return lived(FREE, share_decimals=share_decimals)
 
 
-def traded(days: list[BacktestDay]) -> dict[date, dict[str, Shares]]:
+def traded(days: list[LivedDay]) -> dict[date, dict[str, Shares]]:
     """Return signed shares by traded session and symbol."""
     moved: dict[date, dict[str, Shares]] = {}
     for day in days:
@@ -39,14 +39,14 @@ def traded(days: list[BacktestDay]) -> dict[date, dict[str, Shares]]:
     return moved
 
 
-def test_the_days_are_worth_comparing(free: list[BacktestDay], share_decimals: int) -> None:
+def test_the_days_are_worth_comparing(free: list[LivedDay], share_decimals: int) -> None:
     parts = [fill for day in free for fill in day.executions if fill.quantity_shares % 1]
     assert sum(day.fills for day in free) > 40
     assert (len(parts) > 40) == (share_decimals == PARTS)
     assert len({position.symbol for day in free for position in day.mark.positions}) == len(NAMES)
 
 
-def test_without_costs_every_close_is_the_one_of_an_account_in_fractions(free: list[BacktestDay]) -> None:
+def test_without_costs_every_close_is_the_one_of_an_account_in_fractions(free: list[LivedDay]) -> None:
     moved, cash, held = traded(free), Fraction(CASH), dict.fromkeys(NAMES, Fraction(0))
     for day in free:
         session = day.mark.marked_session
@@ -57,7 +57,7 @@ def test_without_costs_every_close_is_the_one_of_an_account_in_fractions(free: l
         assert (Fraction(day.mark.cash_usd), Fraction(day.mark.equity_usd)) == (cash, equity)
 
 
-def test_without_costs_every_close_is_the_one_of_bt(free: list[BacktestDay], share_decimals: int) -> None:
+def test_without_costs_every_close_is_the_one_of_bt(free: list[LivedDay], share_decimals: int) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the package's own imports
         bt = pytest.importorskip("bt")

@@ -24,7 +24,7 @@ from assets.ml.backtest_files import every_stock, in_equal_parts
 from assets.ml.backtest_report import EVERY_STOCK, Report, html_page, pdf_page
 from assets.ml.policy import LearningPolicy
 from assets.ml.portfolios import Variant, side_by_side
-from execution.backtest import BacktestDay
+from execution.lived_days import LivedDay
 from tests.builders.backtest_quarter import CASH, DEAR, FREE, PRICES, SESSIONS, lived, rules_of
 from tests.unit.ml.marts_builder import a_market
 
@@ -148,7 +148,7 @@ def test_a_portfolio_that_moves_with_the_market_has_no_edge_however_well_both_di
     assert float(told[1]) == pytest.approx(0.5, abs=0.01)
 
 
-def with_returns(desk: Lived, returns: np.ndarray) -> tuple[BacktestDay, ...]:
+def with_returns(desk: Lived, returns: np.ndarray) -> tuple[LivedDay, ...]:
     """Return a portfolio's days with other equity."""
     equity = [CASH * Decimal(repr(one)) for one in np.cumprod(1 + returns).tolist()]
     return tuple(
