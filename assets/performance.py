@@ -26,6 +26,7 @@ class Performance:
         sessions: number of one-session returns behind the figures.
         last_return: return of the newest session, as a fraction; None with fewer than two equity values.
         total_return: newest equity over the first, less one; None with fewer than two equity values.
+        yearly_return: the same return a year, compounded; None when the history is too short.
         drawdown: newest equity over the highest so far, less one: 0 at a new high, else negative.
         max_drawdown: the lowest drawdown of the history.
         recovery_sessions: sessions from there back to the high before it; 0 without a fall, None while below.
@@ -38,6 +39,7 @@ class Performance:
     sessions: int
     last_return: float | None
     total_return: float | None
+    yearly_return: float | None
     drawdown: float
     max_drawdown: float
     recovery_sessions: int | None
@@ -66,6 +68,31 @@ def one_session_returns(equity_usd: Sequence[Decimal]) -> tuple[float, ...]:
             raise ValueError(f"equity value {index} is {value} USD: a return needs a positive account value")
     # The quotient is taken in decimals: a float of a large account would lose cents before the division.
     return tuple(float(after / before - 1) for before, after in pairwise(equity_usd))
+
+
+def yearly_return(equity_usd: Sequence[Decimal]) -> float | None:
+    """Return the compounded return a year; None when the history is too short.
+
+    Args:
+        equity_usd: account value at each session's close, oldest first, every value positive.
+    """
+    sessions = len(equity_usd) - 1
+    if sessions < SHORTEST_HISTORY_SESSIONS:
+        return None
+    became: float = float(equity_usd[-1] / equity_usd[0]) ** (SESSIONS_PER_YEAR / sessions)
+    return became - 1.0
+
+
+def rolling_returns(equity_usd: Sequence[Decimal], window_sessions: int) -> tuple[float, ...]:
+    """Return the return over each window of so many sessions, the oldest first; none where the history is shorter.
+
+    Args:
+        equity_usd: account value at each session's close, oldest first, every value positive.
+        window_sessions: length of each window, above 0.
+    """
+    return tuple(
+        float(after / before - 1) for before, after in zip(equity_usd, equity_usd[window_sessions:], strict=False)
+    )
 
 
 def drawdowns(equity_usd: Sequence[Decimal]) -> tuple[float, ...]:
@@ -176,6 +203,7 @@ def performance(equity_usd: Sequence[Decimal]) -> Performance:
         sessions=len(returns),
         last_return=returns[-1] if returns else None,
         total_return=float(equity_usd[-1] / equity_usd[0] - 1) if returns else None,
+        yearly_return=yearly_return(equity_usd),
         drawdown=falls[-1] if falls else 0.0,
         max_drawdown=min(falls, default=0.0),
         recovery_sessions=recovery_sessions(equity_usd),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
+from itertools import accumulate
 from typing import Final
 
 from assets.certificates import Certificates
@@ -15,7 +16,7 @@ from assets.identity import RunIdentity
 from assets.ml.backtest_market import RecordedBatches, RetaughtModels, Scorer, World
 from assets.ml.portfolios import Portfolio, Role
 from assets.ml.rule_strategies import MOMENTUM, rule_named
-from assets.performance import SESSIONS_PER_YEAR, Performance, performance
+from assets.performance import SESSIONS_PER_YEAR, Performance, earned_only, performance
 from execution.backtest import backtest
 from execution.domain.canonical import canonical_bytes
 from execution.domain.errors import SettingsRefused
@@ -96,7 +97,6 @@ class Lived:
     Attributes:
         name: of the portfolio.
         role: of the portfolio, beside production.
-        scorer: who scored for it.
         initial_cash_usd: equity before the first day.
         cost_multiple: how many times the settings' costs it paid.
         days: one per decision session.
@@ -106,12 +106,16 @@ class Lived:
 
     name: str
     role: Role
-    scorer: Scorer
     initial_cash_usd: Decimal
     cost_multiple: Decimal
     days: tuple[LivedDay, ...]
     performance: Performance
     turnover_per_year: float
+
+    @property
+    def values_usd(self) -> tuple[Decimal, ...]:
+        """What it was worth before the first day and at each close, had nothing been paid in or taken out since."""
+        return values_of(self.initial_cash_usd, self.days)
 
     @property
     def content(self) -> bytes:
@@ -221,16 +225,41 @@ def summed_up(portfolios: Sequence[Portfolio], lived: Sequence[Sequence[LivedDay
 
 def _of_one(one: Portfolio, days: tuple[LivedDay, ...]) -> Lived:
     cash = one.rules.initial_cash_usd
-    equity = [cash, *(day.mark.equity_usd for day in days)]
+    return lived_by(one.name, days, role=one.role, initial_cash_usd=cash, cost_multiple=one.cost_multiple)
+
+
+def lived_by(
+    name: str,
+    days: tuple[LivedDay, ...],
+    *,
+    initial_cash_usd: Decimal,
+    role: Role = "production",
+    cost_multiple: Decimal = Decimal(1),
+) -> Lived:
+    """Return what days came to, at least one, whoever lived them.
+
+    Args:
+        name: by which tables call who lived them.
+        days: in order.
+        initial_cash_usd: equity before the first day.
+        role: beside production.
+        cost_multiple: how many times the settings' costs were paid.
+    """
+    equity = [initial_cash_usd, *(day.mark.equity_usd for day in days)]
     traded = sum((day.traded_usd for day in days), Decimal(0))
     mean = sum(equity, Decimal(0)) / len(equity)
     return Lived(
-        name=one.name,
-        role=one.role,
-        scorer=one.scorer,
-        initial_cash_usd=cash,
-        cost_multiple=one.cost_multiple,
+        name=name,
+        role=role,
+        initial_cash_usd=initial_cash_usd,
+        cost_multiple=cost_multiple,
         days=days,
-        performance=performance(equity),
+        performance=performance(values_of(initial_cash_usd, days)),
         turnover_per_year=float(traded / mean) * SESSIONS_PER_YEAR / len(days),
     )
+
+
+def values_of(initial_cash_usd: Decimal, days: Sequence[LivedDay]) -> tuple[Decimal, ...]:
+    """Return equity before the first day and at each close, as if nothing had been paid in or taken out since."""
+    paid = accumulate((sum(day.paid_in_usd.values(), Decimal(0)) for day in days), initial=initial_cash_usd)
+    return earned_only([initial_cash_usd, *(day.mark.equity_usd for day in days)], tuple(paid))

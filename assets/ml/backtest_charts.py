@@ -1,13 +1,13 @@
-"""Charts that only a backtest has: equity beside benchmarks, trades on prices, size of the account."""
+"""Charts that only lived days have: equity beside benchmarks, trades on prices, windows, size of the account."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
-from assets.ml.backtest_facts import Facts, Floats
 from assets.ml.capacity import SizePoint
-from assets.ml.svg_charts import BAD, GOOD, HALF_WIDTH, INK, SOFT, growth_svg, named, noon, svg
+from assets.ml.lived_facts import BLOCK_SESSIONS, Facts, Floats
+from assets.ml.svg_charts import BAD, GOOD, HALF_WIDTH, INK, SOFT, growth_svg, named, noon, shown, svg
 from execution.domain.orders import BrokerFill
 
 _SESSIONS_AROUND: Final = 40
@@ -16,13 +16,17 @@ _SESSIONS_AROUND: Final = 40
 def equity_svg(facts: Facts, benchmarks: Mapping[str, Floats], *, name: str) -> str:
     """Return equity over opening cash with its band of resampled days, beside benchmarks of the same sessions.
 
+    Days too few to be drawn again get no band.
+
     Args:
         facts: the portfolio's figures.
         benchmarks: by name, growth since the beginning, per session.
         name: what the portfolio is called.
     """
     curves = {name: facts.equity, **benchmarks}
-    return growth_svg(facts.sessions, curves, low=facts.low, high=facts.high, y_title="growth of 1 USD")
+    has_band = len(facts.sessions) > BLOCK_SESSIONS
+    low, high = (facts.low, facts.high) if has_band else (facts.equity, facts.equity)
+    return growth_svg(facts.sessions, curves, low=low, high=high, y_title="growth of 1 USD")
 
 
 def trade_svg(
@@ -65,6 +69,33 @@ def trade_svg(
         held=_path([one for one in near if entered <= one <= ended], closes),
         marks=marks,
     )
+
+
+def rolling_svg(sessions: Sequence[date], windows: Mapping[str, Sequence[float]]) -> str:
+    """Return the return over the window that ends at each close, one line per window, in percent.
+
+    Args:
+        sessions: of the closes, ascending.
+        windows: by name, one return per window, that of the newest close last.
+    """
+    import altair as alt  # noqa: PLC0415 - as above
+
+    rows = [
+        {"session": noon(sessions[len(sessions) - len(returns) + at]), "window": name, "return": float(returns[at])}
+        for name, returns in windows.items()
+        for at in shown(len(returns))
+    ]
+    colours = alt.Scale(domain=list(windows), range=[SOFT, INK][: len(windows)])
+    chart = (
+        alt.Chart(named("rows"))
+        .mark_line(strokeWidth=1.4)
+        .encode(
+            x=alt.X("session:T", title=None),
+            y=alt.Y("return:Q", title="return over the window", axis=alt.Axis(format="%")),
+            color=alt.Color("window:N", scale=colours, legend=alt.Legend(title=None, orient="top")),
+        )
+    )
+    return svg(chart.properties(width=HALF_WIDTH, height=130), rows=rows)
 
 
 def _path(sessions: Sequence[date], closes: Mapping[date, Decimal]) -> list[dict[str, Any]]:

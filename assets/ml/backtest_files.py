@@ -18,9 +18,9 @@ from assets import schemas
 from assets.identity import RunIdentity
 from assets.ml.backtest import FOLDER, Lived, Trial
 from assets.ml.backtest_factors import factor_returns
-from assets.ml.backtest_facts import Floats, drawn_trips, facts_of, growth_returns
 from assets.ml.backtest_report import EVERY_STOCK, Report, html_page, pdf_page
 from assets.ml.forward_returns import ForwardReturns
+from assets.ml.lived_facts import Floats, drawn_trips, facts_of, growth_returns
 from assets.ml.model_registry import MODELS
 from assets.ml.trial_log import TrialLog
 from assets.performance import SESSIONS_PER_YEAR

@@ -45,7 +45,8 @@ def markdown_table(desks: Sequence[Lived]) -> str:
 
 
 def equity_chart(desk: Lived, *, heading: str) -> str:
-    """Return a desk's equity as a chart in Markdown."""
+    """Return a desk's equity as a chart in Markdown; what was paid in or taken out since the beginning is left out."""
     step = max(1, len(desk.days) // _POINTS_MAX)
-    points = {f"{day.mark.marked_session}": float(day.mark.equity_usd) for day in desk.days[::step]}
+    closes = [(day.mark.marked_session, value) for day, value in zip(desk.days, desk.values_usd[1:], strict=True)]
+    points = {f"{session}": float(value) for session, value in closes[::step]}
     return png_markdown(line(points, title=heading, y_title="equity, USD"), title="equity")

@@ -7,8 +7,8 @@ from itertools import pairwise
 import numpy as np
 
 from assets.ml.backtest import Lived
-from assets.ml.backtest_facts import BLOCK_SESSIONS, SEED, daily_returns
 from assets.ml.judgement import Estimate, estimate_ratio
+from assets.ml.lived_facts import BLOCK_SESSIONS, SEED, daily_returns
 from assets.performance import SESSIONS_PER_YEAR
 
 

@@ -18,6 +18,7 @@ WIDTH: Final = 940
 HALF_WIDTH: Final = 430
 INK, GOLD, GOOD, BAD, SOFT = "#275d86", "#a87c1e", "#17694a", "#ad2418", "#8a94a1"
 _POINTS_MAX: Final = 600
+_FEW_SESSIONS: Final = 12
 _NUMBERED: Final = re.compile(r"\b(clip|gradient_|gradient)(\d+)\b")
 
 
@@ -42,7 +43,7 @@ def growth_svg(
         for what, values in curves.items()
         for at in places
     ]
-    x: Any = alt.X("session:T", title=None)
+    x: Any = session_axis(sessions)
     shade = alt.Chart(named("band")).mark_area(opacity=0.13, color=INK).encode(x=x, y=alt.Y("low:Q"), y2="high:Q")
     colours = alt.Scale(domain=list(curves), range=[INK, GOLD, SOFT, GOOD][: len(curves)])
     drawn = (
@@ -65,7 +66,7 @@ def session_svg(sessions: Sequence[date], values: Floats, *, y_title: str, color
     chart = (
         alt.Chart(named("rows"))
         .mark_area(opacity=0.35, color=color, line={"color": color, "strokeWidth": 1.2})
-        .encode(x=alt.X("session:T", title=None), y=alt.Y("value:Q", title=y_title, axis=alt.Axis(format="%")))
+        .encode(x=session_axis(sessions), y=alt.Y("value:Q", title=y_title, axis=alt.Axis(format="%")))
     )
     return svg(chart.properties(width=HALF_WIDTH, height=120), rows=rows)
 
@@ -105,6 +106,19 @@ def svg(chart: Any, **rows: Sequence[Mapping[str, Any]]) -> str:
     drawn = str(vl_convert.vegalite_to_svg(configured.to_dict() | {"datasets": rows}))
     numbers: dict[str, int] = {}
     return _NUMBERED.sub(lambda found: f"{found[1]}{numbers.setdefault(found[0], len(numbers))}", drawn)
+
+
+def session_axis(sessions: Sequence[date]) -> Any:
+    """Return the x axis of figures per session; a few days would fill the gaps with hours, in which nothing is traded.
+
+    Args:
+        sessions: of the figures, ascending.
+    """
+    import altair as alt  # noqa: PLC0415 - as above
+
+    if len(sessions) > _FEW_SESSIONS:
+        return alt.X("session:T", title=None)
+    return alt.X("session:T", title=None, axis=alt.Axis(tickCount="day", format="%b %d"))
 
 
 def named(name: str) -> Any:

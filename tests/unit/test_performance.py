@@ -14,8 +14,10 @@ from assets.performance import (
     one_session_returns,
     performance,
     recovery_sessions,
+    rolling_returns,
     sharpe_with_standard_error,
     sortino_ratio,
+    yearly_return,
 )
 
 EQUITY = st.lists(st.decimals("1000", "500000", places=2), min_size=2, max_size=40)
@@ -148,3 +150,16 @@ def test_what_is_paid_in_or_taken_out_is_no_return() -> None:
 def test_without_payments_the_values_stay_to_the_digit() -> None:
     equity = (Decimal("100.10"), Decimal("99.97"), Decimal("101.3"))
     assert earned_only(equity, (Decimal(100),) * 3) == equity
+
+
+def test_a_return_a_year_compounds_and_a_short_history_has_none() -> None:
+    doubled = [Decimal(2) ** (Decimal(number) / 126) for number in range(127)]
+    assert yearly_return(doubled) == pytest.approx(3.0)
+    assert yearly_return(doubled[:SHORTEST_HISTORY_SESSIONS]) is None
+    assert performance(doubled).yearly_return == pytest.approx(3.0)
+
+
+def test_a_window_ends_at_each_close_and_none_is_told_before_the_first_is_whole() -> None:
+    equity = [Decimal(value) for value in (100, 110, 121, 60)]
+    assert rolling_returns(equity, 2) == pytest.approx((0.21, 60 / 110 - 1))
+    assert rolling_returns(equity, 4) == ()

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from assets.ml.backtest import Lived, Trial, summed_up
-from assets.ml.backtest_facts import (
+from assets.ml.backtest_files import every_stock, in_equal_parts
+from assets.ml.backtest_report import EVERY_STOCK, Report, html_page, pdf_page
+from assets.ml.lived_facts import (
     BLOCK_SESSIONS,
     UNKNOWN,
     Facts,
@@ -20,8 +22,6 @@ from assets.ml.backtest_facts import (
     facts_of,
     trips_sentence,
 )
-from assets.ml.backtest_files import every_stock, in_equal_parts
-from assets.ml.backtest_report import EVERY_STOCK, Report, html_page, pdf_page
 from assets.ml.policy import LearningPolicy
 from assets.ml.portfolios import Variant, side_by_side
 from execution.lived_days import LivedDay

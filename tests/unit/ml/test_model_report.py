@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assets.ml.backtest_facts import resampled_band
 from assets.ml.challenge import challenger, judge
 from assets.ml.family_worth import families_of, family_table, family_worth
 from assets.ml.forest_importance import forest_importance
+from assets.ml.lived_facts import resampled_band
 from assets.ml.model_registry import ModelRegistry
 from assets.ml.model_report import ModelReport, html_page, pdf_page, store_model_report
 from assets.ml.pages import model_pages

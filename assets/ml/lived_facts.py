@@ -1,13 +1,13 @@
-"""What a backtest's days say when they are put together: by session, month, symbol, sector, regime and feature. Pure.
+"""What lived days say when they are put together: by session, month, symbol, sector, regime and feature. Pure.
 
-Every figure is made of daily marks, executions and corporate actions alone. What a day earned is shared out by symbol:
-closes against the closes before, executions at their prices, fees taken off, and what a dividend, split or delisting
-paid.
+A backtest lived them, or the traded account. Every figure is made of daily marks, executions and corporate actions
+alone. What a day earned is shared out by symbol: closes against the closes before, executions at their prices, fees
+taken off, and what a dividend, split or delisting paid. What a person paid in or took out is nobody's profit.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Final
@@ -19,7 +19,8 @@ from assets.ml.backtest import Lived
 from assets.ml.judgement import Estimate, estimate
 from assets.performance import SESSIONS_PER_YEAR, drawdowns, one_session_returns
 from execution.domain.decisions import WhyRow
-from execution.lived_days import LivedDay
+from execution.domain.orders import CorporateActionEntry
+from execution.lived_days import CASH, LivedDay
 
 Floats = npt.NDArray[np.float64]
 BLOCK_SESSIONS: Final = 20
@@ -31,7 +32,7 @@ SEED: Final = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundTrip:
-    """A position from flat to flat, or to the end of the backtest.
+    """A position from flat to flat, or to the end of the days.
 
     Attributes:
         entered: session of its first purchase.
@@ -40,6 +41,8 @@ class RoundTrip:
             counts at its last close.
         invested_usd: value of its purchases.
         is_open: whether something of it is held at the end.
+        sector: of what was bought; `UNKNOWN` where nothing told it.
+        regime: the market's when it was bought; `UNKNOWN` where nothing told it.
     """
 
     symbol: str
@@ -48,6 +51,33 @@ class RoundTrip:
     earned_usd: Decimal
     invested_usd: Decimal
     is_open: bool
+    sector: str = UNKNOWN
+    regime: str = UNKNOWN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TripRecord:
+    """What some round trips came to; those that came out even are neither won nor lost.
+
+    Attributes:
+        trips: how many.
+        won: how many earned something.
+        lost: how many lost something.
+        mean_won_usd: mean dollars earned by those won; None without one.
+        mean_lost_usd: mean dollars lost by those lost, above 0; None without one.
+        win_rate: part that was won; None without a trip.
+        profit_factor: dollars earned by those won over dollars lost by those lost; None without one of either.
+        earned_usd: of all together.
+    """
+
+    trips: int
+    won: int
+    lost: int
+    mean_won_usd: Decimal | None
+    mean_lost_usd: Decimal | None
+    win_rate: float | None
+    profit_factor: float | None
+    earned_usd: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +86,7 @@ class Facts:
 
     Attributes:
         sessions: exchange days of the marks.
-        equity: equity over the opening cash, per session.
+        equity: what a dollar of the beginning became, per session: payments in and out left out.
         low: lower end of where resampled days end up, per session; `high` the upper: 5 and 95 of 100.
         drawdown: below the highest equity so far, per session, 0 or negative.
         exposure: value held over equity, per session.
@@ -84,8 +114,7 @@ class Facts:
 
 def facts_of(desk: Lived) -> Facts:
     """Return the figures of a portfolio's days, at least one."""
-    days, initial_cash_usd = desk.days, desk.initial_cash_usd
-    values = [initial_cash_usd, *(day.mark.equity_usd for day in days)]
+    days, initial_cash_usd, values = desk.days, desk.initial_cash_usd, desk.values_usd
     returns = np.array(one_session_returns(values))
     low, high = resampled_band(returns)
     by_sector, by_regime, by_feature = _shared_out(days, initial_cash_usd)
@@ -96,7 +125,7 @@ def facts_of(desk: Lived) -> Facts:
         high=high,
         drawdown=np.array(drawdowns(values)[1:]),
         exposure=np.array([float(1 - day.mark.cash_usd / day.mark.equity_usd) for day in days]),
-        months=_months(days, initial_cash_usd),
+        months=_months(days, values),
         by_sector=by_sector,
         by_regime=by_regime,
         by_feature=by_feature,
@@ -107,7 +136,7 @@ def facts_of(desk: Lived) -> Facts:
 
 def daily_returns(desk: Lived) -> Floats:
     """Return (n_days,) one-session returns of a portfolio."""
-    return np.array(one_session_returns([desk.initial_cash_usd, *(day.mark.equity_usd for day in desk.days)]))
+    return np.array(one_session_returns(desk.values_usd))
 
 
 def growth_returns(growth: Floats) -> Floats:
@@ -122,19 +151,43 @@ def drawn_trips(facts: Facts) -> tuple[RoundTrip, ...]:
     return tuple(ordered[:_DRAWN_TRIPS] + ordered[_DRAWN_TRIPS:][-_DRAWN_TRIPS:])
 
 
+def trip_record(trips: Iterable[RoundTrip]) -> TripRecord:
+    """Return what round trips came to, open ones at their last close."""
+    told = [trip.earned_usd for trip in trips]
+    won, lost = [usd for usd in told if usd > 0], [-usd for usd in told if usd < 0]
+    return TripRecord(
+        trips=len(told),
+        won=len(won),
+        lost=len(lost),
+        mean_won_usd=sum(won, Decimal(0)) / len(won) if won else None,
+        mean_lost_usd=sum(lost, Decimal(0)) / len(lost) if lost else None,
+        win_rate=len(won) / len(told) if told else None,
+        profit_factor=float(sum(won, Decimal(0)) / sum(lost, Decimal(0))) if won and lost else None,
+        earned_usd=sum(told, Decimal(0)),
+    )
+
+
+def trips_by(trips: Iterable[RoundTrip], group: Callable[[RoundTrip], str]) -> dict[str, TripRecord]:
+    """Return what round trips came to by group, as by sector, what earned most first."""
+    grouped: dict[str, list[RoundTrip]] = defaultdict(list)
+    for trip in trips:
+        grouped[group(trip)].append(trip)
+    records = {name: trip_record(told) for name, told in grouped.items()}
+    return dict(sorted(records.items(), key=lambda each: (-each[1].earned_usd, each[0])))
+
+
 def trips_sentence(trips: Sequence[RoundTrip]) -> str:
     """Return how many round trips earned something, and by how much what they earned exceeds what the rest lost.
 
     The profit factor is dollars earned over dollars lost; trips that came out even count as neither.
     """
-    earned = [trip.earned_usd for trip in trips if trip.earned_usd > 0]
-    lost = [-trip.earned_usd for trip in trips if trip.earned_usd < 0]
-    told = f"{len(trips)} round trips, {len(earned)} of them earned something"
-    if earned:
-        told += f", {sum(earned) / len(earned):,.0f} USD on average"
-    if lost:
-        told += f"; {len(lost)} lost {sum(lost) / len(lost):,.0f} USD on average"
-    return f"{told}; profit factor {sum(earned) / sum(lost):.2f}." if earned and lost else f"{told}."
+    found = trip_record(trips)
+    told = f"{found.trips} round trips, {found.won} of them earned something"
+    if found.mean_won_usd is not None:
+        told += f", {found.mean_won_usd:,.0f} USD on average"
+    if found.mean_lost_usd is not None:
+        told += f"; {found.lost} lost {found.mean_lost_usd:,.0f} USD on average"
+    return f"{told}." if found.profit_factor is None else f"{told}; profit factor {found.profit_factor:.2f}."
 
 
 def difference(one: Floats, other: Floats) -> Estimate:
@@ -163,13 +216,13 @@ def resampled_band(returns: Floats) -> tuple[Floats, Floats]:
     return np.asarray(low), np.asarray(high)
 
 
-def _months(days: Sequence[LivedDay], initial_cash_usd: Decimal) -> dict[int, dict[int, float]]:
+def _months(days: Sequence[LivedDay], values_usd: Sequence[Decimal]) -> dict[int, dict[int, float]]:
     ends: dict[tuple[int, int], Decimal] = {}
-    for day in days:
+    for day, value in zip(days, values_usd[1:], strict=True):
         session = day.mark.marked_session
-        ends[session.year, session.month] = day.mark.equity_usd
+        ends[session.year, session.month] = value
     months: dict[int, dict[int, float]] = defaultdict(dict)
-    for before, ((year, month), after) in zip([initial_cash_usd, *ends.values()], ends.items(), strict=False):
+    for before, ((year, month), after) in zip([values_usd[0], *ends.values()], ends.items(), strict=False):
         months[year][month] = float(after / before - 1)
     return dict(months)
 
@@ -209,49 +262,73 @@ def _earned(days: Sequence[LivedDay], initial_cash_usd: Decimal) -> Iterator[dic
             earned[fill.symbol] = earned.get(fill.symbol, Decimal(0)) + flow
         for action in day.actions:
             earned[action.symbol] = earned.get(action.symbol, Decimal(0)) + action.cash_usd
-        rest = day.mark.equity_usd - equity - sum(earned.values(), Decimal(0))
+        for symbol, paid in day.paid_in_usd.items():
+            if symbol != CASH:
+                earned[symbol] = earned.get(symbol, Decimal(0)) - paid
+        given = sum(day.paid_in_usd.values(), Decimal(0))
+        rest = day.mark.equity_usd - equity - given - sum(earned.values(), Decimal(0))
         yield {symbol: float(amount) for symbol, amount in (earned | {UNKNOWN: rest}).items() if amount}
         before, equity = after, day.mark.equity_usd
 
 
 def _round_trips(days: Sequence[LivedDay]) -> list[RoundTrip]:
-    held: dict[str, tuple[date, Decimal, Decimal]] = {}
-    trips = []
+    held: dict[str, RoundTrip] = {}
+    ended: list[RoundTrip] = []
+    behind: dict[str, WhyRow] = {}
+
+    def moved(symbol: str, session: date, earned_usd: Decimal, invested_usd: Decimal = Decimal(0)) -> None:
+        trip = held.get(symbol) or _begun(symbol, session, behind.get(symbol))
+        held[symbol] = replace(
+            trip, earned_usd=trip.earned_usd + earned_usd, invested_usd=trip.invested_usd + invested_usd
+        )
+
     for day in days:
         session = day.mark.marked_session
+        behind |= {row.symbol: row for row in day.bought}
         for fill in day.executions:
-            entered, earned, invested = held.get(fill.symbol, (session, Decimal(0), Decimal(0)))
             value = fill.quantity_shares * fill.price_usd
-            is_buy = fill.side == "buy"
-            held[fill.symbol] = (
-                entered,
-                earned + (-value if is_buy else value) - fill.fee_usd,
-                invested + (value if is_buy else 0),
-            )
+            if fill.side == "buy":
+                moved(fill.symbol, session, -value - fill.fee_usd, value)
+            else:
+                moved(fill.symbol, session, value - fill.fee_usd)
+        for symbol, paid in day.paid_in_usd.items():
+            if symbol != CASH:
+                moved(symbol, session, -paid, max(paid, Decimal(0)))
         for action in day.actions:
-            entered, earned, invested = held[action.symbol]
-            held[action.symbol] = (entered, earned + action.cash_usd, invested)
+            if action.symbol in held:
+                moved(action.symbol, session, action.cash_usd)
+            else:
+                _pay_late(ended, action)
         marked = {position.symbol for position in day.mark.positions}
         sold = [symbol for symbol in held if symbol not in marked]
-        trips += [_trip(name, held.pop(name), ended=session, worth=Decimal(0), is_open=False) for name in sold]
-    last = {held.symbol: held.shares * held.close_usd for held in days[-1].mark.positions}
-    trips += [
-        _trip(symbol, trip, ended=days[-1].mark.marked_session, worth=last[symbol], is_open=True)
+        ended += [replace(held.pop(symbol), ended=session) for symbol in sold]
+    last = days[-1].mark
+    worth = {position.symbol: position.shares * position.close_usd for position in last.positions}
+    ended += [
+        replace(trip, ended=last.marked_session, earned_usd=trip.earned_usd + worth[symbol], is_open=True)
         for symbol, trip in held.items()
     ]
-    return sorted(trips, key=lambda trip: (trip.entered, trip.symbol))
+    return sorted(ended, key=lambda trip: (trip.entered, trip.symbol))
 
 
-def _trip(symbol: str, trip: tuple[date, Decimal, Decimal], *, ended: date, worth: Decimal, is_open: bool) -> RoundTrip:
-    entered, earned, invested = trip
+def _begun(symbol: str, session: date, bought: WhyRow | None) -> RoundTrip:
     return RoundTrip(
         symbol=symbol,
-        entered=entered,
-        ended=ended,
-        earned_usd=earned + worth,
-        invested_usd=invested,
-        is_open=is_open,
+        entered=session,
+        ended=session,
+        earned_usd=Decimal(0),
+        invested_usd=Decimal(0),
+        is_open=False,
+        sector=(bought.sector if bought else None) or UNKNOWN,
+        regime=(bought.regime if bought else None) or UNKNOWN,
     )
+
+
+def _pay_late(ended: list[RoundTrip], action: CorporateActionEntry) -> None:
+    """Add what is paid after a position was sold, as a dividend is, to its trip; a charge of the account has none."""
+    places = [place for place, trip in enumerate(ended) if trip.symbol == action.symbol]
+    if places:
+        ended[places[-1]] = replace(ended[places[-1]], earned_usd=ended[places[-1]].earned_usd + action.cash_usd)
 
 
 def _largest_first(amounts: Mapping[str, float]) -> dict[str, float]:

@@ -1,0 +1,162 @@
+"""What each position earned, whatever became of it: sold, stopped on its first day, paid, split or delisted."""
+
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from assets.ml.backtest import Lived, lived_by, summed_up
+from assets.ml.lived_facts import UNKNOWN, RoundTrip, daily_returns, facts_of
+from assets.ml.policy import LearningPolicy
+from assets.ml.portfolios import side_by_side
+from execution.backtest import backtest
+from execution.brokers.tape import TapeRow
+from execution.domain.orders import CorporateActionEntry
+from execution.lived_days import CASH as PAID_CASH
+from execution.lived_days import LivedDay
+from tests.builders import backtest_quarter as quarter
+from tests.builders.trading_days import CALENDAR, CASH, FIRST, SESSIONS, TradingDays, a_day_of
+from tests.unit.test_backtest import DECIDED, RULES, tape
+
+SECOND, THIRD = SESSIONS[1:3]
+
+
+def lived(folder: Path, **changed: TapeRow) -> Lived:
+    """Return days that buy three names in the second session and decide nothing more."""
+    batch = TradingDays(folder).a_batch(FIRST)
+    signals = [replace(signal, sector=f"Sector {signal.symbol}") for signal in batch.signals]
+    batch = replace(batch, signals=tuple(signals))
+    days = backtest(RULES, sessions=DECIDED, batch_of={FIRST: batch}.get, tape=tape(**changed), calendar=CALENDAR)
+    portfolios = side_by_side(RULES, scorer="momentum_12_1", policy=LearningPolicy())
+    (desk,) = summed_up(portfolios, [(day,) for day in days])
+    return desk
+
+
+def trip_of(desk: Lived, symbol: str) -> RoundTrip:
+    (trip,) = (trip for trip in facts_of(desk).trips if trip.symbol == symbol)
+    return trip
+
+
+def bought(desk: Lived, symbol: str) -> tuple[Decimal, Decimal, Decimal]:
+    """Return shares, price and fee of the one purchase of a symbol."""
+    (fill,) = (fill for day in desk.days for fill in day.executions if (fill.symbol, fill.side) == (symbol, "buy"))
+    return Decimal(fill.quantity_shares), fill.price_usd, fill.fee_usd
+
+
+def assert_shared_out(desk: Lived) -> None:
+    """Every dollar of the account is a trip's, a sector's, a regime's and a feature's."""
+    facts, earned = facts_of(desk), desk.days[-1].mark.equity_usd - CASH
+    assert sum(trip.earned_usd for trip in facts.trips) == earned
+    assert UNKNOWN not in facts.by_sector
+    for parts in (facts.by_sector, facts.by_regime, facts.by_feature):
+        assert sum(parts.values()) == pytest.approx(float(earned))
+
+
+def test_a_delisted_holding_earned_what_was_paid_for_it_less_what_it_cost(tmp_path: Path) -> None:
+    last = a_day_of("AAA", THIRD, is_last_session=True)
+    desk = lived(tmp_path, last=last)
+    shares, price, fee = bought(desk, "AAA")
+    (delisted,) = (action for day in desk.days for action in day.actions)
+    trip = trip_of(desk, "AAA")
+    assert (delisted.kind, delisted.session, delisted.cash_usd > 0) == ("delisting", THIRD, True)
+    assert trip.earned_usd == delisted.cash_usd - shares * price - fee
+    assert (trip.ended, trip.is_open) == (THIRD, False)
+    assert facts_of(desk).by_sector["Sector AAA"] == pytest.approx(float(trip.earned_usd))
+    assert_shared_out(desk)
+
+
+def test_a_dividend_and_a_part_of_a_share_are_earned_by_the_name_that_paid_them(tmp_path: Path) -> None:
+    changed = a_day_of("AAA", THIRD, dividend_usd="0.50", split_ratio="1.5", open_usd="28", low_usd="27.50")
+    desk = lived(tmp_path, changed=changed)
+    assert {action.kind for day in desk.days for action in day.actions} == {"dividend", "split"}
+    paid = sum(action.cash_usd for day in desk.days for action in day.actions)
+    shares, price, fee = bought(desk, "AAA")
+    worth = next(held.shares * held.close_usd for held in desk.days[-1].mark.positions if held.symbol == "AAA")
+    assert trip_of(desk, "AAA").earned_usd == worth + paid - shares * price - fee
+    assert_shared_out(desk)
+
+
+def test_what_is_stopped_on_the_day_it_was_bought_is_told_by_its_sector(tmp_path: Path) -> None:
+    desk = lived(tmp_path, crash=a_day_of("AAA", SECOND, low_usd="30"))
+    trip = trip_of(desk, "AAA")
+    assert (trip.entered, trip.ended, trip.earned_usd < 0) == (SECOND, SECOND, True)
+    assert "AAA" in {row.symbol for row in desk.days[0].bought}
+    assert facts_of(desk).by_sector["Sector AAA"] == pytest.approx(float(trip.earned_usd))
+    assert_shared_out(desk)
+
+
+@pytest.fixture(scope="module")
+def quarter_days() -> tuple[LivedDay, ...]:
+    return tuple(quarter.lived(quarter.DEAR))
+
+
+def paying(days: tuple[LivedDay, ...], at: int, usd: int) -> tuple[LivedDay, ...]:
+    """Return the days as if dollars had been paid in before a close, or with a minus taken out, and never touched."""
+    amount = Decimal(usd)
+    after = [
+        replace(
+            day, mark=replace(day.mark, cash_usd=day.mark.cash_usd + amount, equity_usd=day.mark.equity_usd + amount)
+        )
+        for day in days[at:]
+    ]
+    return (*days[:at], replace(after[0], paid_in_usd={PAID_CASH: amount}), *after[1:])
+
+
+@pytest.mark.parametrize("usd", [50_000, -60_000])
+def test_cash_moved_by_hand_is_neither_profit_nor_drawdown(quarter_days: tuple[LivedDay, ...], usd: int) -> None:
+    at = 30
+    before = lived_by("paper-1", quarter_days, initial_cash_usd=quarter.CASH)
+    moved = lived_by("paper-1", paying(quarter_days, at, usd), initial_cash_usd=quarter.CASH)
+    # The payment is first seen at a close, so the return of that session is what its positions earned.
+    assert daily_returns(moved)[: at + 1] == pytest.approx(daily_returns(before)[: at + 1])
+    # The same dollars earned are another part of what is there from then on.
+    scale = [float(day.mark.equity_usd / (day.mark.equity_usd + usd)) for day in quarter_days[at:-1]]
+    assert daily_returns(moved)[at + 1 :] == pytest.approx(daily_returns(before)[at + 1 :] * scale)
+    assert moved.performance.max_drawdown > -0.2
+    facts = facts_of(moved)
+    assert facts.by_sector == pytest.approx(facts_of(before).by_sector)
+    assert UNKNOWN not in facts.by_sector
+    assert facts.trips == facts_of(before).trips
+
+
+def test_shares_carried_over_begin_a_round_trip_at_their_cost(quarter_days: tuple[LivedDay, ...]) -> None:
+    day = quarter_days[-1]
+    position = replace(day.mark.positions[0], symbol="ZZZ", shares=10, close_usd=Decimal(50))
+    mark = replace(day.mark, positions=(*day.mark.positions, position), equity_usd=day.mark.equity_usd + 500)
+    days = (*quarter_days[:-1], replace(day, mark=mark, paid_in_usd={"ZZZ": Decimal(450)}))
+    facts = facts_of(lived_by("paper-1", days, initial_cash_usd=quarter.CASH))
+    (trip,) = (trip for trip in facts.trips if trip.symbol == "ZZZ")
+    assert (trip.earned_usd, trip.invested_usd, trip.is_open, trip.sector) == (50, 450, True, UNKNOWN)
+    assert facts.by_sector[UNKNOWN] == pytest.approx(50)
+
+
+def test_a_dividend_paid_after_the_sale_belongs_to_its_round_trip(quarter_days: tuple[LivedDay, ...]) -> None:
+    desk = lived_by("paper-1", quarter_days, initial_cash_usd=quarter.CASH)
+    trip = next(trip for trip in facts_of(desk).trips if not trip.is_open)
+    later = next(
+        place
+        for place, day in enumerate(quarter_days)
+        if day.mark.marked_session > trip.ended
+        and trip.symbol not in {fill.symbol for fill in day.executions}
+        and trip.symbol not in {held.symbol for held in day.mark.positions}
+    )
+    day = quarter_days[later]
+    paid, charged = (
+        CorporateActionEntry(
+            entry_id=kind,
+            kind=kind,
+            symbol=symbol,
+            session=day.mark.marked_session,
+            quantity_delta_shares=0,
+            cash_usd=Decimal(usd),
+            ratio=None,
+            booked_at=day.mark.at,
+        )
+        for kind, symbol, usd in (("dividend", trip.symbol, 7), ("charge", "USD", -3))
+    )
+    days = (*quarter_days[:later], replace(day, actions=(paid, charged)), *quarter_days[later + 1 :])
+    told_again = facts_of(lived_by("paper-1", days, initial_cash_usd=quarter.CASH)).trips
+    (same,) = (one for one in told_again if (one.symbol, one.entered) == (trip.symbol, trip.entered))
+    assert same == replace(trip, earned_usd=trip.earned_usd + 7)
+    assert "USD" not in {one.symbol for one in told_again}
