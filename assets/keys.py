@@ -38,6 +38,7 @@ ML_SCORES: Final[Key] = ("ml", "scores")
 ML_SIGNAL_BATCH: Final[Key] = ("ml", "signal_batch")
 ML_BACKTEST: Final[Key] = ("ml", "backtest")
 ML_LIVE_JUDGEMENT: Final[Key] = ("ml", "live_judgement")
+ML_ACCOUNT: Final[Key] = ("ml", "account_performance")
 ML_HOLD_OUT: Final[Key] = ("ml", "hold_out")
 ML_SEARCH: Final[Key] = ("ml", "search")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date
+from functools import partial
 from typing import Any, Final
 
 import pyarrow as pa
@@ -23,13 +24,16 @@ from assets.raw_store import RawStore
 from assets.schemas import DAILY_BARS
 from assets.snapshots import SnapshotStore
 from assets.warehouse import Warehouse
+from execution.artifact_files import FileArtifacts
 from execution.backtest import Rules
 from execution.domain.errors import SettingsRefused
+from execution.lived_days import LivedAccount, lived_account
 from execution.signal_batch_store import SignalBatchStore
 from execution.trading_calendar import TradingCalendar
 from pipelines.code_hash import checkout_root, code_hash
 from pipelines.due_trading import book_of
 from pipelines.home import Home
+from pipelines.ledger_opening import has_ledger, open_ledger
 from pipelines.settings import Settings
 from pipelines.trading_adapters import batches_of, clock_of
 from pipelines.upkeep.adapters import upkeep_resources
@@ -154,6 +158,7 @@ def resources_of(settings: Settings, home: Home) -> dict[str, Any]:
         "learning_policy": settings.learning,
         "identity": identity_of(settings),
         "desk_rules": desk_rules_of(settings),
+        "account_reader": partial(account_of, settings, home),
         "tape_root": home.tape,
         "artifacts_root": home.artifacts,
         "reports_root": home.reports,
@@ -193,6 +198,20 @@ def desk_rules_of(settings: Settings) -> Rules:
         settings_hash=settings.settings_hash,
         code_hash=code_hash(checkout_root()),
     )
+
+
+def account_of(settings: Settings, home: Home) -> LivedAccount | None:
+    """Return the traded account's days, read from its ledger; None before it was opened.
+
+    Raises:
+        CorruptArtifact: why-rows the ledger names are missing or were changed.
+        LedgerError: the ledger cannot be read.
+    """
+    if not has_ledger(settings, home):
+        return None
+    events = (recorded.event for recorded in open_ledger(settings, home).events())
+    artifacts = FileArtifacts(home.artifacts)
+    return lived_account(events, artifacts=artifacts, limits=settings.limits, mode=settings.mode)
 
 
 def identity_of(settings: Settings) -> RunIdentity:

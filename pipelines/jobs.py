@@ -22,7 +22,7 @@ Location = Literal["analysis", "trading"]
 _DECISION_GROUPS = (keys.INGEST, keys.FEATURES, keys.QUALITY)
 _SCORING_KEYS = (keys.ML_SCORES, keys.ML_SIGNAL_BATCH)
 _TRAINING_KEYS = (keys.ML_TRAINING_SET, keys.ML_MODEL)
-_LOOKING_BACK_KEYS = (keys.ML_LIVE_JUDGEMENT,)
+_LOOKING_BACK_KEYS = (keys.ML_LIVE_JUDGEMENT, keys.ML_ACCOUNT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ JOBS = (
         act=Act.TRAIN,
         location="analysis",
         single_keys=(*_LOOKING_BACK_KEYS, *_TRAINING_KEYS),
-        description="Looks back on live scores, trains and judges a challenger; due after a week's last cycle.",
+        description="Looks back on scores and account, trains and judges a challenger; due after a week's last cycle.",
         cron="0 * * * 5,6",
     ),
     Job(

@@ -1,6 +1,7 @@
 """The ledger as Parquet for analysis: orders, fills, positions, equity and decisions, in one folder named by its hash.
 
-Analysis never opens the ledger; it reads this. Same ledger, same session: same bytes, same hash, on any day.
+Analysis reads this, and the ledger itself only for the account's days (`docs/adr/0035-account.md`). Same ledger, same
+session: same bytes, same hash, on any day.
 """
 
 import hashlib

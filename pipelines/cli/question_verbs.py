@@ -107,6 +107,16 @@ def backtest(  # noqa: PLR0917 - typer passes each option by its name
 
 
 @app.command()
+def performance(session: Session = None, settings: SettingsFile = None) -> None:
+    """Tell what the traded account came to, as a backtest is told: a table, and a page, a PDF and JSON beside it."""
+    from pipelines.cli.performance import performance_page
+    from pipelines.settings import load_settings
+
+    _, home = ledger_place(settings)
+    print(performance_page(load_settings(settings), home, day_of(session)))
+
+
+@app.command()
 def results(
     retrain: Annotated[int, typer.Option(min=1, help="Sessions from one teaching of the model to the next.")] = 126,
     leaks: Annotated[bool, typer.Option("--leaks/--no-leaks", help="Say too what leaks would add.")] = True,

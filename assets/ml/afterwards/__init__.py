@@ -1,1 +1,1 @@
-"""What became of models and scores: live judgement, drift, the sealed hold-out. Nothing here makes a score."""
+"""What became of models and scores: live judgement, drift, the account, the hold-out. Nothing here makes a score."""

@@ -1,4 +1,4 @@
-"""Dagster face of looking back: live judgement when training is due, and the hold-out when somebody asks for it."""
+"""Dagster face of looking back: scores and account when training is due, the hold-out when somebody asks for it."""
 
 from pathlib import Path
 from typing import Final
@@ -6,14 +6,19 @@ from typing import Final
 import dagster as dg
 
 from assets import keys
-from assets.ml.afterwards import pages
+from assets.identity import RunIdentity
+from assets.ml.afterwards import account_page, pages
+from assets.ml.afterwards.account import AccountReader, record_of
+from assets.ml.afterwards.account_files import write_account
 from assets.ml.afterwards.looking_back import look_back
+from assets.ml.backtest_pages import equity_chart
 from assets.ml.dataset import training_cut_off
 from assets.ml.hold_out import HoldOutRecord, open_hold_out
 from assets.ml.model_registry import MODELS, ModelRegistry
 from assets.ml.policy import LearningPolicy
 from assets.ml.train import out_of_fold, unusable_features
 from assets.ml.training_sets import TrainingSetStore
+from assets.raw_store import RawStore
 from assets.warehouse import POOL, Warehouse
 from execution.ports import Clock
 from execution.signal_batch_store import SignalBatchStore
@@ -77,6 +82,47 @@ def live_judgement(  # type: ignore[no-untyped-def]  # Dagster would read a retu
     )
 
 
+@dg.asset(
+    key=list(keys.ML_ACCOUNT),
+    group_name=keys.ML,
+    pool=POOL,
+    deps=[
+        dg.AssetKey(list(key))
+        for key in (
+            keys.TRADING_LEDGER_EXPORT,
+            keys.FEATURES_MART,
+            keys.FEATURES_UNIVERSE,
+            keys.FEATURES_TRADING_FACTS,
+            keys.FEATURES_TOTAL_RETURNS,
+            keys.RAW_INDICES,
+            keys.RAW_SECURITIES,
+        )
+    ],
+)
+def account_performance(
+    *,
+    warehouse: dg.ResourceParam[Warehouse],
+    raw_store: dg.ResourceParam[RawStore],
+    account_reader: dg.ResourceParam[AccountReader],
+    identity: dg.ResourceParam[RunIdentity],
+    reports_root: dg.ResourceParam[Path],
+) -> dg.MaterializeResult[None]:
+    """The traded account as a backtest is told: page, PDF and JSON, from the ledger's own days."""
+    record = record_of(account_reader(), session=None, warehouse=warehouse, raw=raw_store, identity=identity)
+    if isinstance(record, str):
+        return dg.MaterializeResult(metadata={"told": record})
+    files = write_account(record, reports_root)
+    drawn = account_page.tables(record) | {"equity_chart": equity_chart(record.desk, heading="Equity at the close")}
+    return dg.MaterializeResult(
+        metadata={
+            **{name: dg.MetadataValue.path(path) for name, path in files.by_name().items()},
+            "stamps": ", ".join(record.stamps) or "none",
+            **account_page.told(record),
+            **{name: dg.MetadataValue.md(text) for name, text in drawn.items()},
+        }
+    )
+
+
 class HoldOutConfig(dg.Config):
     """What opening the hold-out needs; materialize the asset with it by hand, once."""
 
@@ -109,4 +155,4 @@ def hold_out(
     return dg.MaterializeResult(metadata={"result": dg.MetadataValue.md(pages.hold_out_table(found))})
 
 
-DEFINITIONS: Final = dg.Definitions(assets=[live_judgement, hold_out])
+DEFINITIONS: Final = dg.Definitions(assets=[live_judgement, account_performance, hold_out])

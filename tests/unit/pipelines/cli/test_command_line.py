@@ -63,7 +63,7 @@ def test_advance_wants_exactly_one_way(capsys, monkeypatch):
 
 
 def test_without_a_ledger_the_verbs_say_where_they_looked(capsys, monkeypatch, home):
-    for verb in (("ledger", "verify"), ("ledger", "show"), ("orders",), ("why", "AAPL")):
+    for verb in (("ledger", "verify"), ("ledger", "show"), ("orders",), ("why", "AAPL"), ("performance",)):
         code, _, err = call(*verb, capsys=capsys, monkeypatch=monkeypatch)
         assert code == 1
         assert f"there is no ledger at {home / 'ledger.db'}" in err
@@ -100,7 +100,16 @@ def test_status_of_no_home_is_no_error_and_creates_nothing(capsys, monkeypatch, 
 
 @pytest.mark.parametrize(
     "verb",
-    [("status",), ("init",), ("demo",), ("why", "A"), ("clock", "advance", "--next-event"), ("backup",), ("resume",)],
+    [
+        ("status",),
+        ("init",),
+        ("demo",),
+        ("why", "A"),
+        ("performance",),
+        ("clock", "advance", "--next-event"),
+        ("backup",),
+        ("resume",),
+    ],
     ids=" ".join,
 )
 def test_a_home_that_is_a_file_is_one_line_and_is_left_alone(capsys, monkeypatch, home, verb):

@@ -1,0 +1,34 @@
+"""The account's page, PDF and JSON on disk, one of each per newest session; a newer making replaces the older."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from assets.ml.afterwards.account import AccountRecord
+from assets.ml.afterwards.account_page import html_page, json_page, pdf_page
+from execution.artifact_files import write_atomically
+
+FOLDER: Final = "account"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountFiles:
+    """Where an account's pages lie."""
+
+    html: Path
+    pdf: Path
+    json: Path
+
+    def by_name(self) -> dict[str, Path]:
+        """Return each file under what it is."""
+        return {"page": self.html, "pdf": self.pdf, "json": self.json}
+
+
+def write_account(record: AccountRecord, reports_root: Path) -> AccountFiles:
+    """Write the pages of the newest decision session in them, each atomically, and return where they lie."""
+    stem = reports_root / FOLDER / record.newest.session.isoformat()
+    files = AccountFiles(html=stem.with_suffix(".html"), pdf=stem.with_suffix(".pdf"), json=stem.with_suffix(".json"))
+    write_atomically(files.html, html_page(record).encode())
+    write_atomically(files.pdf, pdf_page(record))
+    write_atomically(files.json, json_page(record))
+    return files
