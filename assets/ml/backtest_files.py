@@ -71,7 +71,7 @@ def store_report(
         benchmarks={EVERY_STOCK: alike, **indices(raw, sessions)},
         factors=factor_returns(warehouse, sessions, growth_returns(alike)),
         closes=closes_of(warehouse, {trip.symbol for trip in drawn_trips(facts)}),
-        trainings=TrialLog(artifacts_root / MODELS).trials(),
+        trials=TrialLog(artifacts_root / MODELS).trials(),
         stamps=stamps_of(raw, sessions, is_synthetic=identity.is_synthetic),
         identity={
             "mode": identity.mode,

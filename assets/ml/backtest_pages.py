@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from assets.charts import line, png_markdown
 from assets.ml.backtest import Lived, Trial
+from assets.ml.trial_log import Trial as Line
+from assets.ml.trial_log import choices
 
 _POINTS_MAX = 250
 
@@ -14,6 +16,12 @@ def title(trial: Trial, *, is_synthetic: bool) -> str:
     return (
         f"{trial.scorer} from {trial.first} to {trial.last} on {market}, scores every {trial.every_sessions} sessions"
     )
+
+
+def tried_sentence(trials: Sequence[Line]) -> str:
+    """Return in how many different things this home has looked for a good account, and by which way."""
+    traded = len({line.choice_hash for line in trials if line.backtest is not None})
+    return f"{traded} backtested, {choices(trials, of='account') - traded} only taught and judged, in this home"
 
 
 def figures(desk: Lived) -> Mapping[str, str | None]:

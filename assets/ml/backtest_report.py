@@ -12,13 +12,13 @@ from typing import Any, Final
 
 from assets.ml.backtest import Lived, Trial
 from assets.ml.backtest_charts import size_svg
-from assets.ml.backtest_pages import figures, title
+from assets.ml.backtest_pages import figures, title, tried_sentence
 from assets.ml.capacity import capacity_sentence, size_points
 from assets.ml.judgement import sharpe_record
 from assets.ml.lived_facts import Facts, Floats, daily_returns, difference, growth_returns
 from assets.ml.lived_page import fall_tile, lived_content, percent, plain, return_tile, sharpe_tile, turnover_tile
 from assets.ml.report_rendering import html_of, pdf_of
-from assets.ml.trial_log import Trial as Training
+from assets.ml.trial_log import Trial as Line
 from assets.ml.trial_log import choices, deflated_sharpe
 
 EVERY_STOCK: Final = "every stock alike"
@@ -35,7 +35,7 @@ class Report:
         benchmarks: by name, growth of one dollar since the beginning, per session of the days; `EVERY_STOCK` is one.
         factors: by name, return per session of the days.
         closes: by symbol whose trades are drawn, its closes by session.
-        trainings: every training the home ever judged.
+        trials: every training and backtest the home ever looked at, this one among them.
         stamps: what must be said of the data on every page, as `synthetic market`; none for data without a flaw.
         identity: names and hashes of what ran.
     """
@@ -46,7 +46,7 @@ class Report:
     benchmarks: Mapping[str, Floats]
     factors: Mapping[str, Floats]
     closes: Mapping[str, Mapping[date, Decimal]]
-    trainings: Sequence[Training]
+    trials: Sequence[Line]
     stamps: Sequence[str]
     identity: Mapping[str, str]
 
@@ -104,8 +104,7 @@ def _tiles(report: Report) -> list[tuple[str, str, str]]:
     desk = report.desks[0]
     # Of what it earned over every stock: a rising market alone is no edge, and models are judged over it too.
     record = sharpe_record(daily_returns(desk) - growth_returns(report.benchmarks[EVERY_STOCK]))
-    tried = choices(report.trainings)
-    deflated = deflated_sharpe(record, report.trainings)
+    deflated = deflated_sharpe(record, report.trials, of="account")
     return [
         return_tile(desk.performance, report.facts),
         sharpe_tile(desk.performance),
@@ -114,7 +113,7 @@ def _tiles(report: Report) -> list[tuple[str, str, str]]:
             f"{deflated:.3f}",
             "probability of an edge over it; 0.95 is demanded of a model",
         ),
-        ("choices tried", str(tried), "different trainings this home has judged"),
+        ("choices tried", str(choices(report.trials, of="account")), tried_sentence(report.trials)),
         fall_tile(desk.performance),
         turnover_tile(desk),
     ]

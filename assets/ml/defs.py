@@ -21,6 +21,7 @@ from assets.ml.backtest import FOLDER, Trial, live_through, numbers_of, summed_u
 from assets.ml.backtest_files import stamps_of, store_report
 from assets.ml.backtest_market import Scorer, recorded_world, scorer_named
 from assets.ml.backtest_progress import Progress
+from assets.ml.backtest_trials import counted
 from assets.ml.challenge import challenger, judge
 from assets.ml.dataset import build_training_set, offered_features, training_cut_off
 from assets.ml.foresight import earlier_moment, label_differences
@@ -34,11 +35,12 @@ from assets.ml.score_store import SCORES, ScoreStore
 from assets.ml.scoring import proven, score
 from assets.ml.signal_batch import build_signal_batch
 from assets.ml.training_sets import TrainingSetStore
-from assets.ml.trial_log import TrialLog
+from assets.ml.trial_log import TrialLog, choices
 from assets.ml.walk_forward import folds
 from assets.partitions import SESSIONS
 from assets.raw_store import RawStore
 from assets.snapshots import SnapshotStore
+from assets.universe_policy import UniversePolicy
 from assets.warehouse import POOL, Warehouse
 from execution.artifact_files import write_by_hash
 from execution.backtest import Rules
@@ -335,6 +337,8 @@ def backtest(  # type: ignore[no-untyped-def]  # Dagster would read a return ann
     learning_policy: dg.ResourceParam[LearningPolicy],
     identity: dg.ResourceParam[RunIdentity],
     desk_rules: dg.ResourceParam[Rules],
+    universe_policy: dg.ResourceParam[UniversePolicy],
+    clock: dg.ResourceParam[Clock],
     artifacts_root: dg.ResourceParam[Path],
 ):
     """Stored history traded again by the live session's own acts, at several multiples of the costs."""
@@ -353,13 +357,15 @@ def backtest(  # type: ignore[no-untyped-def]  # Dagster would read a return ann
     sessions = trial.sessions(calendar)
     progress, lived = Progress(len(sessions), now_seconds=time.monotonic), []
     world = recorded_world(warehouse, raw_store, first=sessions[0], last=sessions[-1], calendar=calendar)
-    for days in live_through(
-        trial,
-        world=world,
-        gate=batches,
-        identity=identity,
+    log = TrialLog(artifacts_root / MODELS)
+    for days in counted(
+        live_through(trial, world=world, gate=batches, identity=identity, portfolios=portfolios, calendar=calendar),
+        trial=trial,
         portfolios=portfolios,
-        calendar=calendar,
+        world=world,
+        universe=universe_policy,
+        log=log,
+        at=clock.now(),
     ):
         lived.append(days)
         if told := progress.told(days[0]):
@@ -399,6 +405,7 @@ def backtest(  # type: ignore[no-untyped-def]  # Dagster would read a return ann
             "report_hash": report.html_hash,
             "report_pdf_hash": report.pdf_hash,
         }
+        | {"choices_tried": choices(log.trials(), of="account")}
         | _markdown(
             results=backtest_pages.markdown_table(desks),
             equity=backtest_pages.equity_chart(desks[0], heading=heading),

@@ -1,15 +1,20 @@
-"""Every training ever judged, in a file that only grows, and what that number of tries does to the best of them.
+"""Every training and backtest ever looked at, in a file that only grows, and what so many tries do to the best of them.
 
 Who tries a hundred settings finds a good Sharpe ratio in noise. So each trial is written down before anybody sees
-whether it is promoted, and a ratio is deflated by the best that chance would give to that many different settings.
-Training the same settings again on newer data is another line but no further choice.
+what came of it, and a ratio is deflated by the best that chance would give to that many different settings.
+Trying the same settings again on newer data is another line but no further choice.
+
+Two kinds of figure stand in it, and two questions are asked of it. A model was chosen among ways to learn: all that
+were trained, searched, looked at in a table, or let score a backtest. An account was chosen among those and all else
+that was backtested: rules, sizing, limits, rhythms. How many there were is counted over both kinds; how far chance
+spreads them is measured within one, for a spread between names and an account that holds cash do not vary alike.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 import numpy as np
@@ -22,22 +27,46 @@ from execution.domain.errors import CorruptArtifact
 from execution.durable_files import DurableFiles
 
 TRIALS: Final = "trials.jsonl"
+Chosen = Literal["model", "account"]
+"""What was chosen by looking at trials: a model among ways to learn, or an account among all that was tried."""
 _EULER_GAMMA: Final = 0.5772156649015329
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BacktestLook:
+    """What a line of a backtest says beside its figures.
+
+    Attributes:
+        scorer: a rule by its name, or `model` for models taught on the way.
+        learning_hash: the way to learn, as a training by the same settings is counted; None where a rule scored.
+        settings_hash: of the whole settings tree, what changes no figure included.
+        first: first decision session.
+        last: last one asked for; the record tells how many were lived.
+        views: other costs and opening cash told beside it, by the names of their portfolios; they choose nothing.
+    """
+
+    scorer: str
+    learning_hash: str | None
+    settings_hash: str
+    first: date
+    last: date
+    views: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One judged training.
+    """One judged training, or one backtested choice.
 
     Attributes:
         choice_hash: what was chosen: every setting that can change a figure, features offered and horizon; equal for a
             retraining on newer data. Older lines knew the learner's own settings alone; each still counts as a choice.
-        dataset_hash: what it learned from.
-        model_hash: what came out.
-        spread: its out-of-fold record.
+        dataset_hash: what it learned from; of a backtest the raw parts it traded on.
+        model_hash: what came out; empty where no model is kept.
+        spread: its out-of-fold record; of a backtest that of its account over every stock alike, after costs.
         at: when, by the clock.
         returns_hash: its daily returns over the market and those of the rules, `returns/<hash>.json`; None on a line
             from before they were kept.
+        backtest: what was backtested; None for a training.
     """
 
     choice_hash: str
@@ -46,6 +75,7 @@ class Trial:
     spread: SharpeRecord
     at: datetime
     returns_hash: str | None = None
+    backtest: BacktestLook | None = None
 
 
 class TrialLog:
@@ -97,19 +127,22 @@ class TrialLog:
         return tuple(found)
 
 
-def choices(trials: Sequence[Trial]) -> int:
-    """Return how many different things were tried."""
-    return len({trial.choice_hash for trial in trials})
+def choices(trials: Sequence[Trial], *, of: Chosen = "model") -> int:
+    """Return among how many different things a model, or an account, was chosen."""
+    return len(_records(trials, of))
 
 
-def deflated_sharpe(record: SharpeRecord, trials: Sequence[Trial]) -> float:
+def deflated_sharpe(record: SharpeRecord, trials: Sequence[Trial], *, of: Chosen = "model") -> float:
     """Return the probability that the true Sharpe ratio is above the best that chance gives to that many choices.
 
-    With one choice it is the probability that the ratio is above 0. 0 where there is no record to judge.
+    With one choice it is the probability that the ratio is above 0. 0 where there is no record to judge. The ratios of
+    choices without a record of this kind are not known: chance spreads them at least as far as days that mean nothing
+    spread the ratio that is judged.
 
     Args:
         record: the trial in question.
         trials: every trial so far, this one among them.
+        of: what the record is of, and so what it was chosen among.
 
     Source:
         Bailey and López de Prado (2014), "The Deflated Sharpe Ratio", J. Portfolio Management 40(5), 94-107.
@@ -118,11 +151,44 @@ def deflated_sharpe(record: SharpeRecord, trials: Sequence[Trial]) -> float:
 
     if record.days < 2:
         return 0.0
-    newest = {trial.choice_hash: trial.spread.sharpe for trial in trials}
-    count, spread = len(newest), float(np.std(list(newest.values()), ddof=1)) if len(newest) > 1 else 0.0
+    found = _records(trials, of)
+    known = [told.sharpe for told in found.values() if told is not None]
+    count, spread = len(found), float(np.std(known, ddof=1)) if len(known) > 1 else 0.0
+    if len(known) < count:
+        spread = max(spread, float(1.0 / np.sqrt(record.days - 1)))
     best_by_chance = 0.0
     if count > 1:
         quantiles = ndtri([1.0 - 1.0 / count, 1.0 - 1.0 / (count * np.e)])
         best_by_chance = spread * float((1.0 - _EULER_GAMMA) * quantiles[0] + _EULER_GAMMA * quantiles[1])
     shape = 1.0 - record.skewness * record.sharpe + (record.kurtosis - 1.0) / 4.0 * record.sharpe**2
     return float(ndtr((record.sharpe - best_by_chance) * np.sqrt((record.days - 1) / shape))) if shape > 0 else 0.0
+
+
+def _records(trials: Sequence[Trial], of: Chosen) -> dict[str, SharpeRecord | None]:
+    """Return each choice with its record of the kind that is asked for; None where it was only seen as the other."""
+    return _of_models(trials) if of == "model" else _of_accounts(trials)
+
+
+def _of_models(trials: Sequence[Trial]) -> dict[str, SharpeRecord | None]:
+    found: dict[str, SharpeRecord | None] = {}
+    for trial in trials:
+        if trial.backtest is None:
+            found[trial.choice_hash] = trial.spread
+        elif trial.backtest.learning_hash is not None:
+            found.setdefault(trial.backtest.learning_hash, None)
+    return found
+
+
+def _of_accounts(trials: Sequence[Trial]) -> dict[str, SharpeRecord | None]:
+    found: dict[str, SharpeRecord | None] = {}
+    for trial in trials:
+        if trial.backtest is not None:
+            told, longest = trial.spread, found.get(trial.choice_hash)
+            # Spans are views of one choice: the longest tells most. A look that was cut short tells nothing of chance.
+            if told.days > 1 and (longest is None or told.days >= longest.days):
+                found[trial.choice_hash] = told
+            else:
+                found.setdefault(trial.choice_hash, None)
+    traded = {trial.backtest.learning_hash for trial in trials if trial.backtest is not None}
+    learned = {trial.choice_hash for trial in trials if trial.backtest is None}
+    return found | dict.fromkeys(learned - traded)

@@ -31,8 +31,8 @@ class Tried:
     """A training among all trials, itself among them.
 
     Attributes:
-        trials: how many there are.
-        choices: how many different things were tried.
+        trials: how many there are, backtests among them.
+        choices: how many different ways to learn were looked at.
         deflated_sharpe: probability that its Sharpe ratio is above the best that chance gives to so many choices.
         overfitting_probability: how often the best of all choices and rules on half of the days fails on the rest.
         superiority_p: probability that chance lifts some choice as far above holding every member alike.
@@ -77,7 +77,9 @@ def note_trial(
         )
     )
     trials = log.trials()
-    newest = {trial.choice_hash: trial.returns_hash for trial in trials if trial.choice_hash != choice}
+    # An account, partly in cash, is no column beside fully held fifths: backtests are counted, and not compared here.
+    trained = [trial for trial in trials if trial.backtest is None]
+    newest = {trial.choice_hash: trial.returns_hash for trial in trained if trial.choice_hash != choice}
     model = np.array(record.model)
     others = _columns(len(model), [_on_days_of(record, log.returns(kept)) for kept in newest.values() if kept])
     rules = _columns(len(model), [np.array(values) for values in record.rules.values()])
@@ -88,6 +90,11 @@ def note_trial(
         overfitting_probability=overfitting_probability(np.column_stack([model, others, rules])),
         superiority_p=superiority_p(model, others, seed=policy.seed),
     )
+
+
+def learning_hash(policy: LearningPolicy, offered: Iterable[str]) -> str:
+    """Return what a training by these settings would be counted as where these features are offered."""
+    return _choice(policy, offered, policy.horizon_sessions)
 
 
 def choice_hash(policy: LearningPolicy, training_set: TrainingSet) -> str:

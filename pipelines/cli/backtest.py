@@ -11,9 +11,12 @@ from assets.ml.another_future import check_orders
 from assets.ml.backtest import FOLDER, Trial, live_through, numbers_of, summed_up
 from assets.ml.backtest_files import store_report
 from assets.ml.backtest_market import Scorer, recorded_world, scorer_named
-from assets.ml.backtest_pages import figures, title
+from assets.ml.backtest_pages import figures, title, tried_sentence
 from assets.ml.backtest_progress import Progress
+from assets.ml.backtest_trials import counted
+from assets.ml.model_registry import MODELS
 from assets.ml.portfolios import Variant, side_by_side
+from assets.ml.trial_log import TrialLog, choices
 from assets.raw_store import RawStore
 from assets.schemas import DAILY_BARS
 from assets.warehouse import Warehouse
@@ -25,13 +28,13 @@ from pipelines.analysis_adapters import desk_rules_of, identity_of
 from pipelines.cli.text_table import text_table
 from pipelines.home import Home
 from pipelines.settings import Settings, load_settings
-from pipelines.trading_adapters import batches_of
+from pipelines.trading_adapters import batches_of, clock_of
 
 
 def run_backtest(
     settings: Settings, home: Home, trial: Trial, *, tell: Callable[[str], object], beside: Sequence[str] = ()
 ) -> str:
-    """Live a trial and return a table of what it came to; the days are stored under their hashes.
+    """Live a trial and return a table of what it came to; it is counted, and the days are stored under their hashes.
 
     Args:
         settings: the whole tree; production's desk gets what a live one would.
@@ -61,14 +64,23 @@ def run_backtest(
     world = recorded_world(
         Warehouse(home.warehouse), RawStore(home.raw), first=sessions[0], last=sessions[-1], calendar=calendar
     )
-    days = live_through(
-        trial,
-        world=world,
-        gate=gate,
-        identity=identity,
+    log = TrialLog(home.artifacts / MODELS)
+    days = counted(
+        live_through(
+            trial,
+            world=world,
+            gate=gate,
+            identity=identity,
+            portfolios=portfolios,
+            calendar=calendar,
+            taught=lambda session: tell(f"{session}  a model was taught on what was known by then"),
+        ),
+        trial=trial,
         portfolios=portfolios,
-        calendar=calendar,
-        taught=lambda session: tell(f"{session}  a model was taught on what was known by then"),
+        world=world,
+        universe=settings.universe,
+        log=log,
+        at=clock_of(settings.mode, home).now(),
     )
     for day in days:
         lived.append(day)
@@ -84,7 +96,7 @@ def run_backtest(
         calendar=calendar,
     )
     if not verdict.passed:
-        raise DataError(f"{verdict.reason}: {verdict.value}, {verdict.threshold}; nothing of it was stored")
+        raise DataError(f"{verdict.reason}: {verdict.value}, {verdict.threshold}; it was counted and not stored")
     tell(f"orders know no future: {verdict.value}, {verdict.threshold}")
     desks = summed_up(portfolios, lived)
     stored = [write_by_hash(home.artifacts / FOLDER, desk.content, suffix=".json") for desk in desks]
@@ -98,8 +110,10 @@ def run_backtest(
     )
     rows = [(*figures(desk).values(), digest[:12]) for desk, digest in zip(desks, stored, strict=True)]
     table = text_table((*figures(desks[0]), "days"), rows)
+    trials = log.trials()
+    tried = f"choices tried: {choices(trials, of='account')} ({tried_sentence(trials)})"
     where = f"report: {FOLDER}/{report.html_hash}.html and {report.pdf_hash}.pdf among the artifacts"
-    return f"{title(trial, is_synthetic=identity.is_synthetic)}\n\n{table}\n\n{where}"
+    return f"{title(trial, is_synthetic=identity.is_synthetic)}\n\n{table}\n\n{tried}\n{where}"
 
 
 def _variant(named: str, settings: Settings, scorer: Scorer) -> Variant:

@@ -25,6 +25,7 @@ from assets.ml.backtest import Trial, live_through
 from assets.ml.backtest_market import RecordedBatches, RetaughtModels, World, recorded_world
 from assets.ml.portfolios import side_by_side
 from assets.ml.scores import SessionScores, score_session
+from assets.ml.trial_log import TrialLog, choices
 from assets.raw_store import RawStore
 from assets.schemas import NEWS
 from assets.warehouse import Warehouse
@@ -341,6 +342,10 @@ def test_a_backtest_by_the_rule_trades_and_says_so(settings: Settings, lived: Ho
     assert pages[0] == pages[1]
     assert "on a simulated market" in pages[0]
     assert len(list((lived.artifacts / "backtests").glob("*.json"))) == 2
+    lines = TrialLog(lived.artifacts / "models").trials()
+    looks = [line.choice_hash for line in lines if line.backtest is not None]
+    assert (len(set(looks)), len(looks)) == (1, 4)
+    assert f"choices tried: {choices(lines, of='account')} (1 backtested, " in pages[0]
 
 
 def test_a_variant_lives_beside_production_and_changes_nothing_of_it(
@@ -353,7 +358,9 @@ def test_a_variant_lives_beside_production_and_changes_nothing_of_it(
     alone = run_backtest(
         settings, lived, trial_of(span, scores="momentum_12_1", every=5, retrain=63, costs="1"), tell=len
     )
+    before = choices(TrialLog(lived.artifacts / "models").trials(), of="account")
     page = run_backtest(settings, lived, trial, tell=len, beside=[str(few)])
+    assert choices(TrialLog(lived.artifacts / "models").trials(), of="account") == before + 1
     rows = {line[: line.index("  ")]: line.split()[-1] for line in page.splitlines() if "  " in line}
     assert len({rows[name] for name in ("1x costs", "few_names", "1,000,000 USD")}) == 3
     assert rows["1x costs"] in alone
@@ -382,6 +389,8 @@ def test_a_backtest_is_an_asset_with_its_table_and_its_chart(settings: Settings,
     table = str(event.metadata["results"].value).splitlines()
     assert [line.split("|")[1].strip() for line in table] == ["portfolio", "---", "1x costs", "2x costs", "3x costs"]
     assert str(event.metadata["equity"].value).startswith("![equity](data:image/png;base64,")
+    counted = choices(TrialLog(lived.artifacts / "models").trials(), of="account")
+    assert event.metadata["choices_tried"].value == counted > 0
 
 
 def judged(settings: Settings, home: Home, trial: Trial, lived_days: list[tuple[LivedDay, ...]]) -> CheckOutcome:

@@ -12,10 +12,12 @@ import pytest
 from assets.ml.backtest import Lived, Trial, summed_up
 from assets.ml.backtest_files import every_stock, in_equal_parts
 from assets.ml.backtest_report import EVERY_STOCK, Report, html_page, pdf_page
+from assets.ml.judgement import SharpeRecord
 from assets.ml.lived_facts import (
     BLOCK_SESSIONS,
     UNKNOWN,
     Facts,
+    Floats,
     daily_returns,
     difference,
     drawn_trips,
@@ -24,8 +26,10 @@ from assets.ml.lived_facts import (
 )
 from assets.ml.policy import LearningPolicy
 from assets.ml.portfolios import Variant, side_by_side
+from assets.ml.trial_log import BacktestLook
+from assets.ml.trial_log import Trial as Line
 from execution.lived_days import LivedDay
-from tests.builders.backtest_quarter import CASH, DEAR, FREE, PRICES, SESSIONS, lived, rules_of
+from tests.builders.backtest_quarter import CALENDAR, CASH, DEAR, FREE, PRICES, SESSIONS, lived, rules_of
 from tests.unit.ml.marts_builder import a_market
 
 POLICY = LearningPolicy()
@@ -64,7 +68,7 @@ def report(desks: tuple[Lived, ...]) -> Report:
         closes={
             trip.symbol: {session: PRICES[session][trip.symbol] for session in SESSIONS} for trip in drawn_trips(facts)
         },
-        trainings=(),
+        trials=(),
         stamps=("survivorship biased",),
         identity={"settings": "5" * 12, "code": "c<o>de"},
     )
@@ -121,6 +125,34 @@ def test_the_first_page_tells_trials_and_deflated_ratio_and_escapes_what_it_tell
     page = html_page(report)
     assert page.index("deflated Sharpe") < page.index("choices tried") < page.index("<svg")
     assert "c&lt;o&gt;de" in page
+
+
+def test_the_more_was_backtested_in_a_home_the_less_the_same_result_is_worth(report: Report) -> None:
+    over = 0.0002 + 0.001 * np.random.default_rng(3).standard_normal(len(report.facts.sessions))
+    growth: Floats = np.cumprod(1 + daily_returns(report.desks[0]) - over)
+
+    def told(count: int) -> float:
+        look = BacktestLook(
+            scorer="momentum_12_1", learning_hash=None, settings_hash="s", first=SESSIONS[0], last=SESSIONS[-2]
+        )
+        lines = [
+            Line(
+                choice_hash=str(number),
+                dataset_hash="d",
+                model_hash="",
+                spread=SharpeRecord(days=60, sharpe=0.1 * (-1) ** number, skewness=0.0, kurtosis=3.0),
+                at=CALENDAR.as_of(SESSIONS[-1]),
+                backtest=look,
+            )
+            for number in range(count)
+        ]
+        page = html_page(replace(report, trials=lines, benchmarks={EVERY_STOCK: growth}))
+        assert f"{count} backtested, 0 only taught and judged, in this home" in page
+        found = re.search(r"deflated Sharpe over every stock alike</span><b>([\d.]+)<", page)
+        assert found is not None
+        return float(found[1])
+
+    assert told(1) > told(2) > told(20)
 
 
 def test_sortino_ratio_stands_beside_the_sharpe_ratio_and_recovery_beside_the_worst_fall(

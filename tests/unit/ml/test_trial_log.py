@@ -1,12 +1,13 @@
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 
 from assets.ml.challenge import challenger
 from assets.ml.judgement import SharpeRecord, sharpe_record
 from assets.ml.policy import DriftPolicy, EnsemblePolicy, ForestPolicy, PromotionPolicy, SearchPolicy
-from assets.ml.trial_log import Trial, TrialLog, choices, deflated_sharpe
+from assets.ml.trial_log import BacktestLook, Trial, TrialLog, choices, deflated_sharpe
 from assets.ml.trials import choice_hash, note_trial
 from execution.domain.errors import CorruptArtifact
 from tests.unit.ml.marts_builder import CALENDAR, a_policy, a_training_set
@@ -92,13 +93,19 @@ def test_a_training_is_written_down_and_told_its_place(tmp_path):
             code_hash="code",
             is_synthetic=True,
         )
-        return note_trial(TrialLog(tmp_path), made.model.card, made.record, model_hash="m", at=AS_OF, policy=chosen)
+        return note_trial(log, made.model.card, made.record, model_hash="m", at=AS_OF, policy=chosen)
 
+    log = TrialLog(tmp_path)
     first, again, other = noted(), noted(), noted(num_trees=7)
     assert (first.trials, first.choices) == (1, 1)
     assert (again.trials, again.choices) == (2, 1)
     assert (other.trials, other.choices) == (3, 2)
     assert first.deflated_sharpe > 0.99
+    # An account of a backtest stands on the count of lines, and among no returns that models are compared with.
+    log.add(replace(a_backtest(), returns_hash="0" * 64))
+    beside = noted(num_trees=7)
+    assert (beside.trials, beside.choices) == (5, 2)
+    assert replace(beside, trials=other.trials) == other
 
 
 def promoted_by(**changes):
@@ -151,3 +158,83 @@ def test_features_and_horizon_are_part_of_the_choice_and_the_rows_are_not():
     assert choice_hash(a_policy(), replace(rows, feature_names=tuple(f"g{n}" for n in range(6)))) != asked
     assert choice_hash(a_policy(), replace(rows, horizon_sessions=1)) != asked
     assert choice_hash(a_policy(), a_training_set(seed=3)) == asked
+
+
+def a_backtest(choice="b", *, learning=None, spread=NORMAL):
+    look = BacktestLook(
+        scorer="model" if learning else "momentum_12_1",
+        learning_hash=learning,
+        settings_hash="s",
+        first=CALENDAR.sessions[2000],
+        last=CALENDAR.sessions[2155],
+    )
+    return replace(a_trial(choice, spread=spread), model_hash="", backtest=look)
+
+
+def test_a_backtest_is_read_back_beside_lines_from_before_there_were_any(tmp_path):
+    log = TrialLog(tmp_path)
+    log.add(a_trial())
+    line = (tmp_path / "trials.jsonl").read_bytes()
+    older = msgspec.json.decode(line)
+    del older["backtest"]
+    (tmp_path / "trials.jsonl").write_bytes(msgspec.json.encode(older) + b"\n")
+    log.add(a_backtest(learning="l"))
+    assert log.trials() == (a_trial(), a_backtest(learning="l"))
+
+
+def test_a_model_is_chosen_among_ways_to_learn_and_not_among_rules_or_ways_to_trade():
+    trials = [a_trial("a"), a_trial("c", spread=replace(NORMAL, sharpe=0.0))]
+    by_rules = [a_backtest(str(number)) for number in range(50)]
+    assert choices([*trials, *by_rules]) == 2
+    assert deflated_sharpe(NORMAL, [*trials, *by_rules]) == deflated_sharpe(NORMAL, trials)
+
+
+def test_ways_to_learn_that_were_only_seen_in_backtests_count_against_the_model_that_was_kept():
+    kept = [a_trial("kept")]
+    looked = [a_backtest(str(number), learning=f"l{number}") for number in range(50)]
+    assert choices([*kept, *looked]) == 51
+    assert deflated_sharpe(NORMAL, [*looked, *kept]) < deflated_sharpe(NORMAL, kept)
+
+
+def test_a_backtest_of_the_very_way_to_learn_that_was_kept_is_no_further_choice():
+    trials = [a_trial("kept"), a_backtest("b", learning="kept")]
+    assert choices(trials) == 1
+    assert deflated_sharpe(NORMAL, trials) == deflated_sharpe(NORMAL, trials[:1])
+
+
+def test_an_account_is_chosen_among_backtests_and_what_was_only_taught():
+    trials = [a_trial("t"), a_trial("traded"), a_backtest("b"), a_backtest("m", learning="traded")]
+    assert choices(trials, of="account") == 3
+
+
+def test_how_far_chance_spreads_accounts_is_told_by_accounts_alone():
+    accounts = [a_backtest(str(n), spread=replace(NORMAL, sharpe=0.1 + 0.01 * n)) for n in range(4)]
+    far, near = (
+        [a_trial("t", spread=replace(NORMAL, sharpe=sharpe)), *accounts, a_backtest("m", learning="t")]
+        for sharpe in (5.0, 0.1)
+    )
+    assert deflated_sharpe(NORMAL, far, of="account") == deflated_sharpe(NORMAL, near, of="account")
+
+
+def test_what_was_never_backtested_spreads_at_least_as_far_as_days_that_mean_nothing():
+    alike = [a_backtest("a"), a_backtest("b")]
+    assert deflated_sharpe(NORMAL, alike, of="account") == deflated_sharpe(NORMAL, alike[:1], of="account")
+    assert deflated_sharpe(NORMAL, [*alike, a_trial("t")], of="account") < 0.9
+
+
+def test_of_several_spans_of_one_choice_the_longest_tells_how_far_chance_spreads():
+    other, long = a_backtest("a"), a_backtest("b", spread=replace(NORMAL, sharpe=-0.1))
+    short = a_backtest("b", spread=SharpeRecord(days=9, sharpe=4.0, skewness=0.0, kurtosis=3.0))
+    begun = a_backtest("b", spread=SharpeRecord(days=1, sharpe=0.0, skewness=0.0, kurtosis=3.0))
+    told = deflated_sharpe(NORMAL, [other, long], of="account")
+    assert deflated_sharpe(NORMAL, [other, long, short, begun], of="account") == told
+    assert deflated_sharpe(NORMAL, [begun, short, other, long], of="account") == told
+
+
+def test_the_best_of_many_accounts_in_noise_rarely_looks_like_an_edge():
+    passed = 0
+    for seed in range(200):
+        trials = [a_backtest(str(n), spread=one.spread) for n, one in enumerate(of_noise(50, seed=seed))]
+        best = max(trials, key=lambda trial: trial.spread.sharpe)
+        passed += deflated_sharpe(best.spread, trials, of="account") >= 0.95
+    assert passed <= 2
