@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +20,9 @@ from assets.ml.judgement import (
     estimate,
     estimate_calibration_error,
     judge_horizon,
+    quantile_returns,
 )
+from assets.ml.walk_forward import day_slices
 from assets.warehouse import Warehouse
 from execution.domain.signals import SignalBatch
 from execution.trading_calendar import TradingCalendar
@@ -40,6 +43,8 @@ class LiveJudgement:
         bought_sessions: sessions they were decided in.
         bought_net_bps: mean net return of a session's entries over the horizon, before costs.
         bought_hit_rate: share of entries that beat the market, by session.
+        calibration_bought: promised probability against event of the entries alone; sizes were taken from these.
+        calibration_error_bought: mean distance of the two; None on a judgement from before it was told.
     """
 
     first: date | None
@@ -52,6 +57,41 @@ class LiveJudgement:
     bought_sessions: int
     bought_net_bps: Estimate
     bought_hit_rate: Estimate
+    calibration_bought: tuple[CalibrationBin, ...] = ()
+    calibration_error_bought: Estimate | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcomes:
+    """What followed scores over one horizon, in the sessions for which it is over.
+
+    Attributes:
+        rows: names judged, all sessions together.
+        sessions: sessions with such a name.
+        ranking: how scores ranked returns within a session; its `days` are those with at least two different names.
+        hit_rate: share of a session's names on the right side: of a net return of 0 as of the median score, or of what
+            was bought those above 0.
+        net_bps: mean net return of a session's highest fifth by score, or of what was bought, before costs.
+    """
+
+    rows: int
+    sessions: int
+    ranking: HorizonJudgement
+    hit_rate: Estimate
+    net_bps: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HorizonOutcomes:
+    """What followed over one horizon: all published scores, and the entries that were really bought by them."""
+
+    horizon_sessions: int
+    scored: Outcomes
+    bought: Outcomes
+
+
+LIVE_HORIZONS: Final = (1, 5, 10, 20)
+"""Sessions after which outcomes of signals are looked at, beside the batch's own horizon."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -90,7 +130,7 @@ def live_rows(
     calendar: TradingCalendar,
     upto: date,
 ) -> LiveRows:
-    """Return scored names with what followed.
+    """Return scored names with what followed over the horizon of their batch.
 
     Args:
         warehouse: holds the total returns; nothing after `upto` is read.
@@ -99,17 +139,64 @@ def live_rows(
         calendar: exchange sessions.
         upto: newest session whose returns are known.
     """
-    columns: list[tuple[np.datetime64, float, float, float, bool]] = []
+    past = [(batch, batch.horizon_sessions) for batch in batches if batch.session < upto]
+    grid = calendar.between(past[0][0].session, upto) if past else ()
+    returns = ForwardReturns.read(warehouse, grid=grid) if grid else None
+    return _rows(past, bought, grid=grid, returns=returns)
+
+
+def live_outcomes(
+    warehouse: Warehouse,
+    batches: Sequence[SignalBatch],
+    bought: Mapping[date, AbstractSet[str]],
+    *,
+    calendar: TradingCalendar,
+    upto: date,
+    seed: int,
+) -> tuple[HorizonOutcomes, ...]:
+    """Return what followed published scores over each of `LIVE_HORIZONS`, whatever horizon they were made for.
+
+    Args:
+        warehouse: holds the total returns; nothing after `upto` is read.
+        batches: published batches, one per session, ascending.
+        bought: names entered by decision session.
+        calendar: exchange sessions.
+        upto: newest session whose returns are known.
+        seed: of the resampling.
+    """
     past = [batch for batch in batches if batch.session < upto]
-    if past:
-        grid = calendar.between(past[0].session, upto)
-        returns = ForwardReturns.read(warehouse, grid=grid)
+    grid = calendar.between(past[0].session, upto) if past else ()
+    returns = ForwardReturns.read(warehouse, grid=grid) if grid else None
+    found = []
+    for span in LIVE_HORIZONS:
+        rows = _rows([(batch, span) for batch in past], bought, grid=grid, returns=returns)
+        found.append(
+            HorizonOutcomes(
+                horizon_sessions=span,
+                scored=_outcomes_of_scores(rows, horizon_sessions=span, seed=seed),
+                bought=_outcomes_of_entries(rows.bought(), horizon_sessions=span, seed=seed),
+            )
+        )
+    return tuple(found)
+
+
+def _rows(
+    past: Sequence[tuple[SignalBatch, int]],
+    bought: Mapping[date, AbstractSet[str]],
+    *,
+    grid: Sequence[date],
+    returns: ForwardReturns | None,
+) -> LiveRows:
+    """Return scored names with what followed each batch over so many sessions; none without returns."""
+    columns: list[tuple[np.datetime64, float, float, float, bool]] = []
+    if returns is not None:
         place = {session: position for position, session in enumerate(grid)}
-        for batch in past:
+        over = {span: returns.over(span) for span in {span for _, span in past}}
+        for batch, span in past:
             told = [signal for signal in batch.signals if signal.score is not None]
             day = np.full(len(told), place[batch.session])
             symbols = pa.chunked_array([[signal.symbol for signal in told]], pa.string())
-            forward = returns.of(returns.over(batch.horizon_sessions), day, symbols)
+            forward = returns.of(over[span], day, symbols)
             known = np.isfinite(forward)
             if known.any():
                 net, names = forward - forward[known].mean(), bought.get(batch.session, frozenset())
@@ -143,30 +230,66 @@ def judge_live(rows: LiveRows, *, horizon_sessions: int, seed: int) -> LiveJudge
         seed: of the resampling.
     """
     days = np.unique(rows.sessions)
-    is_told, got = np.isfinite(rows.promised), rows.is_bought
-    bins = bins_of_promises(rows.promised[is_told], rows.net_return[is_told])
-    bought = [rows.net_return[got & (rows.sessions == day)] for day in np.unique(rows.sessions[got])]
-
-    def over_days(daily: Floats) -> Estimate:
-        return estimate(daily, block_sessions=horizon_sessions, seed=seed)
-
+    bought = rows.bought()
+    bins, error = _calibration(rows, horizon_sessions=horizon_sessions, seed=seed)
+    bins_bought, error_bought = _calibration(bought, horizon_sessions=horizon_sessions, seed=seed)
+    entries = _outcomes_of_entries(bought, horizon_sessions=horizon_sessions, seed=seed)
     return LiveJudgement(
         first=days[0].item() if len(days) else None,
         last=days[-1].item() if len(days) else None,
         ranking=judge_horizon(
             rows.sessions, rows.scores, rows.net_return, horizon_sessions=horizon_sessions, seed=seed
         ),
-        hit_rate=over_days(daily_hit_rates(rows.sessions, rows.scores, rows.net_return)),
-        calibration=bins,
-        calibration_error=estimate_calibration_error(
-            rows.sessions[is_told],
-            rows.promised[is_told],
-            rows.net_return[is_told],
-            block_sessions=horizon_sessions,
-            seed=seed,
+        hit_rate=estimate(
+            daily_hit_rates(rows.sessions, rows.scores, rows.net_return), block_sessions=horizon_sessions, seed=seed
         ),
-        bought=int(got.sum()),
-        bought_sessions=len(bought),
-        bought_net_bps=over_days(1e4 * np.array([day.mean() for day in bought])),
-        bought_hit_rate=over_days(np.array([(day > 0).mean() for day in bought])),
+        calibration=bins,
+        calibration_error=error,
+        bought=entries.rows,
+        bought_sessions=entries.sessions,
+        bought_net_bps=entries.net_bps,
+        bought_hit_rate=entries.hit_rate,
+        calibration_bought=bins_bought,
+        calibration_error_bought=error_bought,
+    )
+
+
+def _calibration(rows: LiveRows, *, horizon_sessions: int, seed: int) -> tuple[tuple[CalibrationBin, ...], Estimate]:
+    """Return promise against event of rows that were promised something, and the mean distance of the two."""
+    told = np.isfinite(rows.promised)
+    sessions, promised, net = rows.sessions[told], rows.promised[told], rows.net_return[told]
+    error = estimate_calibration_error(sessions, promised, net, block_sessions=horizon_sessions, seed=seed)
+    return bins_of_promises(promised, net), error
+
+
+def _outcomes_of_scores(rows: LiveRows, *, horizon_sessions: int, seed: int) -> Outcomes:
+    return _outcomes(
+        rows,
+        hit_rate=daily_hit_rates(rows.sessions, rows.scores, rows.net_return),
+        net_bps=quantile_returns(rows.sessions, rows.scores, rows.net_return)[:, -1],
+        horizon_sessions=horizon_sessions,
+        seed=seed,
+    )
+
+
+def _outcomes_of_entries(bought: LiveRows, *, horizon_sessions: int, seed: int) -> Outcomes:
+    by_session = [bought.net_return[day] for day in day_slices(bought.sessions)]
+    return _outcomes(
+        bought,
+        hit_rate=np.array([(net > 0).mean() for net in by_session]),
+        net_bps=1e4 * np.array([net.mean() for net in by_session]),
+        horizon_sessions=horizon_sessions,
+        seed=seed,
+    )
+
+
+def _outcomes(rows: LiveRows, *, hit_rate: Floats, net_bps: Floats, horizon_sessions: int, seed: int) -> Outcomes:
+    return Outcomes(
+        rows=len(rows.sessions),
+        sessions=len(np.unique(rows.sessions)),
+        ranking=judge_horizon(
+            rows.sessions, rows.scores, rows.net_return, horizon_sessions=horizon_sessions, seed=seed
+        ),
+        hit_rate=estimate(hit_rate, block_sessions=horizon_sessions, seed=seed),
+        net_bps=estimate(net_bps, block_sessions=horizon_sessions, seed=seed),
     )

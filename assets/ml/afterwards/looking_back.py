@@ -12,7 +12,7 @@ from assets.ledger_frames import load_export, newest_export
 from assets.ml.dataset import Floats, Singles, member_features, training_cut_off
 from assets.ml.drift import Drift, judge_drift
 from assets.ml.ensemble import predicted
-from assets.ml.live_judgement import LiveJudgement, judge_live, live_rows
+from assets.ml.live_judgement import HorizonOutcomes, LiveJudgement, judge_live, live_outcomes, live_rows
 from assets.ml.model_registry import ModelRecord, ModelRegistry, PromotionEntry
 from assets.ml.policy import LearningPolicy
 from assets.ml.training_sets import TrainingSetStore
@@ -35,12 +35,14 @@ class LookedBack:
         drift: None without a champion; live ranking alone where `unknown` says why.
         unknown: why features and scores could not be held against what the champion learned from; None when they were.
         demoted: hash of the champion that may no longer decide; None when it goes on.
+        outcomes: what followed every published session over several horizons; none before they were told.
     """
 
     live: LiveJudgement
     drift: Drift | None
     demoted: str | None
     unknown: str | None = None
+    outcomes: tuple[HorizonOutcomes, ...] = ()
 
 
 class Compared(TypedDict):
@@ -120,7 +122,8 @@ def look_back(
     if champion is not None and drift is not None and drift.reasons:
         models.demote(champion.model_hash, reason="; ".join(drift.reasons), at=now)
         demoted = champion.model_hash
-    return LookedBack(live=live, drift=drift, demoted=demoted, unknown=unknown)
+    outcomes = live_outcomes(warehouse, published, bought, calendar=calendar, upto=upto, seed=policy.seed)
+    return LookedBack(live=live, drift=drift, demoted=demoted, unknown=unknown, outcomes=outcomes)
 
 
 def decided_by_models(

@@ -2,7 +2,8 @@
 
 from assets.ml.afterwards.looking_back import LookedBack
 from assets.ml.hold_out import HoldOutJudgement
-from assets.ml.judgement import Estimate
+from assets.ml.judgement import CalibrationBin, Estimate
+from assets.ml.live_judgement import Outcomes
 
 SHOWN_MOVED = 10
 
@@ -20,14 +21,15 @@ def live_facts(found: LookedBack) -> dict[str, str | int | float]:
 
 
 def live_pages(found: LookedBack) -> dict[str, str]:
-    """Return tables on live scores and on drift, each Markdown, by name."""
-    return {"live": live_table(found)} | ({} if found.drift is None else {"drift": drift_table(found)})
+    """Return tables on live scores, what followed them and drift, each Markdown, by name."""
+    told = {"live": live_table(found), "outcomes": outcomes_table(found)}
+    return told | ({} if found.drift is None else {"drift": drift_table(found)})
 
 
 def live_table(found: LookedBack) -> str:
     """Return what published scores and real entries were worth as a Markdown table."""
     live = found.live
-    bins = ", ".join(f"{one.promised:.3f} became {one.happened:.3f}" for one in live.calibration)
+    error_bought = live.calibration_error_bought
     return "\n".join(
         [
             "| measure | live |",
@@ -35,12 +37,40 @@ def live_table(found: LookedBack) -> str:
             f"| IC, {live.ranking.days} sessions | {_told(live.ranking.ic, '+.4f')} |",
             f"| rank IC | {_told(live.ranking.rank_ic, '+.4f')} |",
             f"| hit rate | {_told(live.hit_rate, '.4f')} |",
-            f"| probability to beat the market | {bins or 'none was promised'} |",
+            f"| probability to beat the market | {_promises(live.calibration)} |",
             f"| its mean error | {_told(live.calibration_error, '.4f')} |",
+            f"| the same of entries | {_promises(live.calibration_bought)} |",
+            f"| its mean error | {_told(error_bought, '.4f') if error_bought else 'not told'} |",
             f"| net return of {live.bought} entries, bps over the horizon | {_told(live.bought_net_bps, '+.1f')} |",
             f"| entries that beat the market | {_told(live.bought_hit_rate, '.4f')} |",
         ]
     )
+
+
+def outcomes_table(found: LookedBack) -> str:
+    """Return what followed scores and entries over each horizon as a Markdown table."""
+    lines = [
+        "| sessions ahead | | sessions | names | IC | rank IC | hit rate | net, bps |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for one in found.outcomes:
+        for name, told in (("all scores; net of the best fifth", one.scored), ("entries bought", one.bought)):
+            lines.append(f"| {one.horizon_sessions} | {name} | {' | '.join(_cells(told))} |")
+    return "\n".join(lines)
+
+
+def _cells(told: Outcomes) -> tuple[str, ...]:
+    if not told.sessions:
+        return ("0", "0", *["none is over"] * 4)
+    ranked = told.ranking
+    # Entries of a session are ranked among themselves: one alone says nothing of order.
+    orders = (_told(ranked.ic, "+.4f"), _told(ranked.rank_ic, "+.4f")) if ranked.days else ("one name a session",) * 2
+    return (str(told.sessions), str(told.rows), *orders, _told(told.hit_rate, ".4f"), _told(told.net_bps, "+.1f"))
+
+
+def _promises(bins: tuple[CalibrationBin, ...]) -> str:
+    told = ", ".join(f"{one.promised:.3f} became {one.happened:.3f} ({one.rows})" for one in bins)
+    return told or "none was promised"
 
 
 def drift_table(found: LookedBack) -> str:
