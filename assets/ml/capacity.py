@@ -8,7 +8,7 @@ import numpy as np
 
 from assets.ml.backtest import Lived
 from assets.ml.judgement import Estimate, estimate_ratio
-from assets.ml.lived_facts import BLOCK_SESSIONS, SEED, daily_returns
+from assets.ml.lived_facts import BLOCK_SESSIONS, daily_returns
 from assets.performance import SESSIONS_PER_YEAR
 
 
@@ -26,7 +26,7 @@ def size_points(desks: Sequence[Lived]) -> tuple[SizePoint, ...]:
     year = float(np.sqrt(SESSIONS_PER_YEAR))
     points = []
     for desk in sorted(desks, key=lambda one: one.initial_cash_usd):
-        found = estimate_ratio(daily_returns(desk), block_sessions=BLOCK_SESSIONS, seed=SEED)
+        found = estimate_ratio(daily_returns(desk), block_sessions=BLOCK_SESSIONS)
         points.append(
             SizePoint(
                 capital_usd=float(desk.initial_cash_usd),

@@ -62,7 +62,6 @@ def challenger(
         trained.card.features,
         newest,
         score=out_of_fold_with_less(training_set, trained.card.features, newest, policy),
-        seed=policy.seed,
     )
     card = replace(trained.card, evidence=evidence, families=families)
     return Challenger(model=replace(trained, card=card), record=record)

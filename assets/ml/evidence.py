@@ -102,11 +102,11 @@ def gathered(
             compared[rule.name] = RuleComparison(
                 days=int(spoke.sum()),
                 net_bps=float(1e4 * rules[rule.name][spoke].mean()),
-                model_less_rule_bps=estimate(difference, block_sessions=block, seed=policy.seed),
+                model_less_rule_bps=estimate(difference, block_sessions=block),
             )
     evidence = Evidence(
         days=len(grid.days),
-        net_bps=estimate(1e4 * model, block_sessions=block, seed=policy.seed),
+        net_bps=estimate(1e4 * model, block_sessions=block),
         path_net_bps=tuple((1e4 * by_path.mean(axis=1)).tolist()),
         turnover=float(np.mean([turnover(weights).mean() for weights in held])),
         luck_quantile=luck_quantile(grid, np.mean(held, axis=0), seed=policy.seed),

@@ -49,7 +49,6 @@ def family_worth(
     fold: Fold,
     *,
     score: Callable[[tuple[str, ...]], Floats],
-    seed: int,
 ) -> dict[str, FamilyWorth]:
     """Return what each family added to a fold.
 
@@ -58,7 +57,6 @@ def family_worth(
         used: features that teach anything.
         fold: what is learned from and judged.
         score: returns (n_test,) scores of a learner that is offered these features alone.
-        seed: of the resampling.
     """
     sessions, net = training_set.sessions[fold.test], training_set.net_return[fold.test]
     with_all = rank_ic_of_each_day(sessions, score(used), net)
@@ -71,7 +69,7 @@ def family_worth(
         worth[family] = FamilyWorth(
             offered=len(offered),
             used=len(used) - len(rest),
-            added_rank_ic=estimate(with_all - without, block_sessions=training_set.horizon_sessions, seed=seed),
+            added_rank_ic=estimate(with_all - without, block_sessions=training_set.horizon_sessions),
             without_rank_ic=float(without.mean()),
         )
     return worth

@@ -75,7 +75,7 @@ def forest_importance(
         for rows in day_slices(sessions):
             shuffled[rows, place] = random.permutation(shuffled[rows, place])
         lost = whole - ranked(shuffled)
-        found[name] = estimate(lost, block_sessions=training_set.horizon_sessions, seed=seed)
+        found[name] = estimate(lost, block_sessions=training_set.horizon_sessions)
     return dict(sorted(found.items(), key=lambda item: (-item[1].value, item[0])))
 
 

@@ -140,7 +140,7 @@ def open_hold_out(
         training_set: the rows; the newest share of sessions is sealed.
         record: every opening so far.
         score: learns from a fold's training rows and returns (n_test,) scores of its test rows.
-        policy: the sealed share and the seed.
+        policy: the sealed share.
         reason: why, for the record.
         at: the clock's instant, in UTC.
 
@@ -163,7 +163,7 @@ def open_hold_out(
     return HoldOutJudgement(
         opening=opening,
         days=len(np.unique(sessions)),
-        label_horizon=judge_horizon(sessions, scores, net, horizon_sessions=horizon, seed=policy.seed),
-        spread_bps=estimate(fifths[:, -1] - fifths[:, 0], block_sessions=horizon, seed=policy.seed),
-        hit_rate=estimate(daily_hit_rates(sessions, scores, net), block_sessions=horizon, seed=policy.seed),
+        label_horizon=judge_horizon(sessions, scores, net, horizon_sessions=horizon),
+        spread_bps=estimate(fifths[:, -1] - fifths[:, 0], block_sessions=horizon),
+        hit_rate=estimate(daily_hit_rates(sessions, scores, net), block_sessions=horizon),
     )

@@ -1,8 +1,8 @@
 """How good were scores that had not seen their days? Every figure with the interval that chance alone would explain.
 
-Pure: scores and what followed in, figures out. A mean over days weighs every day the same. Intervals are of 95 % by
-name and come from resampling stretches of days, because labels overlap and neighbouring days are not independent.
-Where labels overlap they are too narrow: `estimate` says how often they hold the truth.
+Pure: scores and what followed in, figures out. A mean over days weighs every day the same. Labels overlap and
+neighbouring days are not independent, so intervals are built on the slow swings of the daily figures alone: `estimate`
+says how often they hold the truth.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ Days = npt.NDArray[np.datetime64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """A mean over days and its 95 % interval; all 0 where there was no day."""
+    """A figure of days and its 95 % interval; all 0 where there was no day, no width where there was one."""
 
     value: float
     low: float
@@ -117,38 +117,57 @@ class Judgement:
     calibration_error_interval: Estimate | None = None
 
 
-def estimate(daily: Floats, *, block_sessions: int, seed: int) -> Estimate:
-    """Return the mean of daily figures with the 2.5 % and 97.5 % quantiles of its resampled means.
+def estimate(daily: Floats, *, block_sessions: int) -> Estimate:
+    """Return the mean of daily figures with its 95 % interval.
 
-    Of days that are independent it holds the true mean in 95 of 100. Of sums over overlapping spans, in stretches as
-    long as the span, it does in fewer: 82 with 40 days and spans of 5, 88 with 250 and 5, 84 with 250 and 20, 89 with
-    700 and 5. Read a bound that lies near 0 with that in mind.
+    It holds the true mean in 93 to 96 of 100 series of independent days, and of sums over overlapping spans of 5 to 20
+    where there are at least five times as many days; with twice as many it does in 91.
 
     Args:
         daily: (n,) one figure per day, in order.
-        block_sessions: days resampled together: at least the overlap of the labels.
-        seed: the same seed, the same interval.
+        block_sessions: sessions over which neighbouring figures may hang together: at least the labels' overlap.
 
     Source:
-        Circular block bootstrap: Politis and Romano (1992), in Exploring the Limits of Bootstrap, 263-270.
+        Equal-weighted cosine estimate of the long-run variance with critical values of Student's t: Lazarus, Lewis,
+        Stock and Watson (2018), "HAR Inference: Recommendations for Practice", JBES 36(4), 541-559.
     """
     if len(daily) == 0:
         return Estimate(value=0.0, low=0.0, high=0.0)
-    low, high = np.quantile(_drawn_again(daily, block_sessions, seed).mean(axis=1), _ENDS)
-    return Estimate(value=float(daily.mean()), low=float(low), high=float(high))
+    value, half = float(daily.mean()), _half_width(daily, block_sessions)
+    return Estimate(value=value, low=value - half, high=value + half)
 
 
-def estimate_ratio(daily: Floats, *, block_sessions: int, seed: int) -> Estimate:
-    """Return mean over standard deviation of daily figures with the 95 % interval of its resampled values.
+def estimate_ratio(daily: Floats, *, block_sessions: int) -> Estimate:
+    """Return mean over standard deviation of daily figures with its 95 % interval.
 
-    All 0 where the figures do not vary. Arguments, source and how often it holds the truth as in `estimate`.
+    All 0 where the figures do not vary. What each day adds to the ratio takes the place of the figures themselves;
+    arguments and how often it holds the truth are as in `estimate`.
+
+    Source:
+        Influence of one observation on the ratio: Lo (2002), "The Statistics of Sharpe Ratios", FAJ 58(4), 36-52.
     """
     if len(daily) < 2 or not daily.std() > 0:
         return Estimate(value=0.0, low=0.0, high=0.0)
-    drawn = _drawn_again(daily, block_sessions, seed)
-    spread = drawn.std(axis=1, ddof=1)
-    low, high = np.quantile(np.divide(drawn.mean(axis=1), spread, where=spread > 0, out=np.zeros(len(drawn))), _ENDS)
-    return Estimate(value=float(daily.mean() / daily.std(ddof=1)), low=float(low), high=float(high))
+    spread = float(daily.std(ddof=1))
+    ratio, z = float(daily.mean()) / spread, (daily - daily.mean()) / spread
+    half = _half_width(z - ratio / 2.0 * (z**2 - 1.0), block_sessions)
+    return Estimate(value=ratio, low=ratio - half, high=ratio + half)
+
+
+def _half_width(daily: Floats, block_sessions: int) -> float:
+    """Return half of the 95 % interval of a mean, from waves that are long beside what hangs together."""
+    from scipy.special import stdtrit  # noqa: PLC0415 - definitions import this module; it loads in training
+
+    count = len(daily)
+    # Waves shorter than twice the overlap swing less than their share; more than the source's number gain little.
+    waves = min(count - 1, max(2, min(int(0.4 * count ** (2 / 3)), count // (2 * block_sessions))))
+    if waves < 1:
+        return 0.0
+    moments = (np.arange(count) + 0.5) / count
+    cosines = np.cos(np.pi * np.arange(1, waves + 1)[:, np.newaxis] * moments)
+    # Less the mean, which no wave sees, so that figures that never vary have no interval at all.
+    long_run_variance = float((2.0 / count * (cosines @ (daily - daily.mean())) ** 2).mean())
+    return float(stdtrit(waves, _ENDS[1]) * np.sqrt(long_run_variance / count))
 
 
 def estimate_calibration_error(
@@ -156,12 +175,18 @@ def estimate_calibration_error(
 ) -> Estimate:
     """Return `calibration_error` of promised probabilities with its 95 % interval, days drawn again whole.
 
+    A mean of distances has no slope at 0, so its interval comes from stretches of days drawn again. Where labels
+    overlap it is too narrow: such intervals of a mean hold the truth in 76 to 90 of 100.
+
     Args:
         sessions: (n,) ascending days.
         promised: (n,) probabilities to beat the market.
         net_return: (n,) what followed.
         block_sessions: days drawn together.
         seed: the same seed, the same interval.
+
+    Source:
+        Circular block bootstrap: Politis and Romano (1992), in Exploring the Limits of Bootstrap, 263-270.
     """
     if len(promised) == 0:
         return Estimate(value=0.0, low=0.0, high=0.0)
@@ -188,9 +213,7 @@ def _drawn_again(daily: Floats, block_sessions: int, seed: int) -> Floats:
     return drawn
 
 
-def judge_horizon(
-    sessions: Days, scores: Floats, returns: Floats, *, horizon_sessions: int, seed: int
-) -> HorizonJudgement:
+def judge_horizon(sessions: Days, scores: Floats, returns: Floats, *, horizon_sessions: int) -> HorizonJudgement:
     """Return how scores ranked returns over a horizon; rows whose return is NaN are left out.
 
     Args:
@@ -198,7 +221,6 @@ def judge_horizon(
         scores: (n,) finite scores.
         returns: (n,) forward returns.
         horizon_sessions: sessions they span.
-        seed: of the resampling.
     """
     known = np.isfinite(returns)
     plain, ranked = daily_ics(sessions[known], scores[known], returns[known])
@@ -206,10 +228,10 @@ def judge_horizon(
     return HorizonJudgement(
         horizon_sessions=horizon_sessions,
         days=len(ranked),
-        ic=estimate(plain, block_sessions=horizon_sessions, seed=seed),
-        rank_ic=estimate(ranked, block_sessions=horizon_sessions, seed=seed),
+        ic=estimate(plain, block_sessions=horizon_sessions),
+        rank_ic=estimate(ranked, block_sessions=horizon_sessions),
         rank_ic_ir=float(ranked.mean()) / spread if spread > 0 else 0.0,
-        rank_ic_ir_interval=estimate_ratio(ranked, block_sessions=horizon_sessions, seed=seed),
+        rank_ic_ir_interval=estimate_ratio(ranked, block_sessions=horizon_sessions),
     )
 
 
@@ -266,7 +288,6 @@ def rank_ic_within(
     net_return: Floats,
     *,
     block_sessions: int,
-    seed: int,
 ) -> dict[str, Estimate]:
     """Return the mean daily rank IC within each named group, by name, on days with at least five of its names."""
     found = {}
@@ -276,7 +297,7 @@ def rank_ic_within(
         rows = rows[np.repeat(sizes >= _NAMES_PER_GROUP, sizes)]
         _, ranked = daily_ics(sessions[rows], scores[rows], net_return[rows])
         if len(ranked):
-            found[name] = estimate(ranked, block_sessions=block_sessions, seed=seed)
+            found[name] = estimate(ranked, block_sessions=block_sessions)
     return found
 
 

@@ -69,21 +69,21 @@ def judged(
     forward = unsealed_returns(training_set, policy)[rows]
     return Judgement(
         horizons=tuple(
-            judge_horizon(sessions, scores, forward[:, place], horizon_sessions=span, seed=seed)
+            judge_horizon(sessions, scores, forward[:, place], horizon_sessions=span)
             for place, span in enumerate(JUDGED_HORIZONS)
         ),
         quantile_returns_bps=tuple(fifths.mean(axis=0).tolist()) if len(fifths) else (),
-        spread_bps=estimate(fifths[:, -1] - fifths[:, 0], block_sessions=horizon, seed=seed),
+        spread_bps=estimate(fifths[:, -1] - fifths[:, 0], block_sessions=horizon),
         spread_record=_spread_record(sessions, scores, forward[:, 0]),
         top_turnover=float(replaced.mean()) if len(replaced) else 0.0,
-        hit_rate=estimate(daily_hit_rates(sessions, scores, net), block_sessions=horizon, seed=seed),
-        by_regime=_by_regime(training_set, rows, scores, seed),
-        by_sector=rank_ic_within(sessions, training_set.sectors[rows], scores, net, block_sessions=horizon, seed=seed),
+        hit_rate=estimate(daily_hit_rates(sessions, scores, net), block_sessions=horizon),
+        by_regime=_by_regime(training_set, rows, scores),
+        by_sector=rank_ic_within(sessions, training_set.sectors[rows], scores, net, block_sessions=horizon),
         calibration=bins,
         calibration_error=calibration_error(bins),
-        fifths_bps=tuple(estimate(fifth, block_sessions=horizon, seed=seed) for fifth in fifths.T),
-        turnover=estimate(replaced, block_sessions=horizon, seed=seed),
-        coverage=estimate(covered, block_sessions=horizon, seed=seed),
+        fifths_bps=tuple(estimate(fifth, block_sessions=horizon) for fifth in fifths.T),
+        turnover=estimate(replaced, block_sessions=horizon),
+        coverage=estimate(covered, block_sessions=horizon),
         calibration_error_interval=estimate_calibration_error(
             training_set.sessions[last], promised, training_set.net_return[last], block_sessions=horizon, seed=seed
         ),
@@ -126,9 +126,7 @@ def _last_fold_promises(
     return earlier.probabilities_up(z)
 
 
-def _by_regime(
-    training_set: TrainingSet, rows: npt.NDArray[np.int64], scores: Floats, seed: int
-) -> dict[str, Estimate]:
+def _by_regime(training_set: TrainingSet, rows: npt.NDArray[np.int64], scores: Floats) -> dict[str, Estimate]:
     found: dict[str, Estimate] = {}
     for feature, (name, opposite) in _REGIMES.items():
         if feature in training_set.feature_names:
@@ -140,6 +138,5 @@ def _by_regime(
                 scores,
                 training_set.net_return[rows],
                 block_sessions=training_set.horizon_sessions,
-                seed=seed,
             )
     return found

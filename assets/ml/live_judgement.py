@@ -152,7 +152,6 @@ def live_outcomes(
     *,
     calendar: TradingCalendar,
     upto: date,
-    seed: int,
 ) -> tuple[HorizonOutcomes, ...]:
     """Return what followed published scores over each of `LIVE_HORIZONS`, whatever horizon they were made for.
 
@@ -162,7 +161,6 @@ def live_outcomes(
         bought: names entered by decision session.
         calendar: exchange sessions.
         upto: newest session whose returns are known.
-        seed: of the resampling.
     """
     past = [batch for batch in batches if batch.session < upto]
     grid = calendar.between(past[0].session, upto) if past else ()
@@ -173,8 +171,8 @@ def live_outcomes(
         found.append(
             HorizonOutcomes(
                 horizon_sessions=span,
-                scored=_outcomes_of_scores(rows, horizon_sessions=span, seed=seed),
-                bought=_outcomes_of_entries(rows.bought(), horizon_sessions=span, seed=seed),
+                scored=_outcomes_of_scores(rows, horizon_sessions=span),
+                bought=_outcomes_of_entries(rows.bought(), horizon_sessions=span),
             )
         )
     return tuple(found)
@@ -227,21 +225,19 @@ def judge_live(rows: LiveRows, *, horizon_sessions: int, seed: int) -> LiveJudge
     Args:
         rows: scored names with what followed.
         horizon_sessions: sessions the returns span.
-        seed: of the resampling.
+        seed: of the resampling behind the error of calibration.
     """
     days = np.unique(rows.sessions)
     bought = rows.bought()
     bins, error = _calibration(rows, horizon_sessions=horizon_sessions, seed=seed)
     bins_bought, error_bought = _calibration(bought, horizon_sessions=horizon_sessions, seed=seed)
-    entries = _outcomes_of_entries(bought, horizon_sessions=horizon_sessions, seed=seed)
+    entries = _outcomes_of_entries(bought, horizon_sessions=horizon_sessions)
     return LiveJudgement(
         first=days[0].item() if len(days) else None,
         last=days[-1].item() if len(days) else None,
-        ranking=judge_horizon(
-            rows.sessions, rows.scores, rows.net_return, horizon_sessions=horizon_sessions, seed=seed
-        ),
+        ranking=judge_horizon(rows.sessions, rows.scores, rows.net_return, horizon_sessions=horizon_sessions),
         hit_rate=estimate(
-            daily_hit_rates(rows.sessions, rows.scores, rows.net_return), block_sessions=horizon_sessions, seed=seed
+            daily_hit_rates(rows.sessions, rows.scores, rows.net_return), block_sessions=horizon_sessions
         ),
         calibration=bins,
         calibration_error=error,
@@ -262,34 +258,30 @@ def _calibration(rows: LiveRows, *, horizon_sessions: int, seed: int) -> tuple[t
     return bins_of_promises(promised, net), error
 
 
-def _outcomes_of_scores(rows: LiveRows, *, horizon_sessions: int, seed: int) -> Outcomes:
+def _outcomes_of_scores(rows: LiveRows, *, horizon_sessions: int) -> Outcomes:
     return _outcomes(
         rows,
         hit_rate=daily_hit_rates(rows.sessions, rows.scores, rows.net_return),
         net_bps=quantile_returns(rows.sessions, rows.scores, rows.net_return)[:, -1],
         horizon_sessions=horizon_sessions,
-        seed=seed,
     )
 
 
-def _outcomes_of_entries(bought: LiveRows, *, horizon_sessions: int, seed: int) -> Outcomes:
+def _outcomes_of_entries(bought: LiveRows, *, horizon_sessions: int) -> Outcomes:
     by_session = [bought.net_return[day] for day in day_slices(bought.sessions)]
     return _outcomes(
         bought,
         hit_rate=np.array([(net > 0).mean() for net in by_session]),
         net_bps=1e4 * np.array([net.mean() for net in by_session]),
         horizon_sessions=horizon_sessions,
-        seed=seed,
     )
 
 
-def _outcomes(rows: LiveRows, *, hit_rate: Floats, net_bps: Floats, horizon_sessions: int, seed: int) -> Outcomes:
+def _outcomes(rows: LiveRows, *, hit_rate: Floats, net_bps: Floats, horizon_sessions: int) -> Outcomes:
     return Outcomes(
         rows=len(rows.sessions),
         sessions=len(np.unique(rows.sessions)),
-        ranking=judge_horizon(
-            rows.sessions, rows.scores, rows.net_return, horizon_sessions=horizon_sessions, seed=seed
-        ),
-        hit_rate=estimate(hit_rate, block_sessions=horizon_sessions, seed=seed),
-        net_bps=estimate(net_bps, block_sessions=horizon_sessions, seed=seed),
+        ranking=judge_horizon(rows.sessions, rows.scores, rows.net_return, horizon_sessions=horizon_sessions),
+        hit_rate=estimate(hit_rate, block_sessions=horizon_sessions),
+        net_bps=estimate(net_bps, block_sessions=horizon_sessions),
     )

@@ -130,7 +130,7 @@ def facts_of(desk: Lived) -> Facts:
         by_regime=by_regime,
         by_feature=by_feature,
         trips=tuple(_round_trips(days)),
-        mean_return=estimate(returns, block_sessions=BLOCK_SESSIONS, seed=SEED),
+        mean_return=estimate(returns, block_sessions=BLOCK_SESSIONS),
     )
 
 
@@ -193,13 +193,13 @@ def trips_sentence(trips: Sequence[RoundTrip]) -> str:
 def difference(one: Floats, other: Floats) -> Estimate:
     """Return by how much one earned more than another a year, in simple returns, with a 95 % interval.
 
-    The days are resampled in pairs, so what both lived through alike does not widen the interval.
+    The days are taken in pairs, so what both lived through alike does not widen the interval.
 
     Args:
         one: (n,) one-session returns.
         other: (n,) those of the same sessions.
     """
-    found = estimate(one - other, block_sessions=BLOCK_SESSIONS, seed=SEED)
+    found = estimate(one - other, block_sessions=BLOCK_SESSIONS)
     year = SESSIONS_PER_YEAR
     return Estimate(value=found.value * year, low=found.low * year, high=found.high * year)
 

@@ -25,7 +25,7 @@ from execution.domain.errors import DataError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpanResult:
-    """Figures of some consecutive days, each with a 95 % interval from stretches of days drawn again.
+    """Figures of some consecutive days, each with a 95 % interval.
 
     Attributes:
         span: a year, or the first and the last of several.
@@ -95,7 +95,7 @@ def by_year(
         training_set: the rows.
         rows: (n,) row numbers judged, ascending.
         scores: (n,) their scores; a row that is NaN is not judged and never bought.
-        policy: costs, horizon and seed.
+        policy: costs and horizon.
         trials: every training so far, which deflate the Sharpe ratio.
     """
     grid = ReturnGrid.of(training_set, rows, training_set.forward_returns[rows, 0])
@@ -114,7 +114,6 @@ def by_year(
             scores[is_in[grid.day] & np.isfinite(scores)],
             net=net[is_in],
             traded=traded[is_in],
-            seed=policy.seed,
             trials=trials,
         )
         for span, is_in in spans.items()
@@ -137,20 +136,19 @@ def _result(
     *,
     net: Floats,
     traded: Floats,
-    seed: int,
     trials: Sequence[Trial],
 ) -> SpanResult:
     block = training_set.horizon_sessions
     plain, ranked = daily_ics(training_set.sessions[rows], scores, training_set.net_return[rows])
     yearly = float(np.sqrt(SESSIONS_PER_YEAR))
-    sharpe = estimate_ratio(net, block_sessions=block, seed=seed)
+    sharpe = estimate_ratio(net, block_sessions=block)
     return SpanResult(
         span=span,
         days=len(ranked),
-        ic=estimate(plain, block_sessions=block, seed=seed),
-        rank_ic=estimate(ranked, block_sessions=block, seed=seed),
-        rank_ic_ir=estimate_ratio(ranked, block_sessions=block, seed=seed),
-        net_bps=estimate(1e4 * net, block_sessions=block, seed=seed),
+        ic=estimate(plain, block_sessions=block),
+        rank_ic=estimate(ranked, block_sessions=block),
+        rank_ic_ir=estimate_ratio(ranked, block_sessions=block),
+        net_bps=estimate(1e4 * net, block_sessions=block),
         net_sharpe=Estimate(value=sharpe.value * yearly, low=sharpe.low * yearly, high=sharpe.high * yearly),
         deflated_sharpe=deflated_sharpe(sharpe_record(net), trials),
         turnover=float(traded.mean()) * SESSIONS_PER_YEAR if len(traded) else 0.0,

@@ -122,7 +122,7 @@ def look_back(
     if champion is not None and drift is not None and drift.reasons:
         models.demote(champion.model_hash, reason="; ".join(drift.reasons), at=now)
         demoted = champion.model_hash
-    outcomes = live_outcomes(warehouse, published, bought, calendar=calendar, upto=upto, seed=policy.seed)
+    outcomes = live_outcomes(warehouse, published, bought, calendar=calendar, upto=upto)
     return LookedBack(live=live, drift=drift, demoted=demoted, unknown=unknown, outcomes=outcomes)
 
 

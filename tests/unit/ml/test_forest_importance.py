@@ -19,7 +19,7 @@ SEED = 3
 
 @pytest.fixture(scope="module")
 def panel() -> TrainingSet:
-    return a_panel(seed=4, symbols=40, sessions=260, signal=0.15, noise_features=2)
+    return a_panel(seed=4, symbols=40, sessions=520, signal=0.15, noise_features=2)
 
 
 @pytest.fixture(scope="module")

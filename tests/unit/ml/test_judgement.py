@@ -36,47 +36,54 @@ def carded(**market):
     return train(rows, policy=a_policy(), trained_as_of=AS_OF, code_hash="code", is_synthetic=True)
 
 
-def test_an_interval_holds_the_true_mean_of_independent_days_about_as_often_as_it_says():
-    random = np.random.default_rng(4)
-    held = 0
-    for seed in range(200):
-        told = estimate(random.normal(0.03, 0.1, 120), block_sessions=1, seed=seed)
-        held += told.low <= 0.03 <= told.high
-    assert 180 <= held <= 198
+def means_over(span, days, *, series, seed):
+    """Series of means over so many days each, of days that are independent and mean nothing."""
+    draws = np.random.default_rng(seed).standard_normal((series, days + span - 1))
+    summed = np.cumsum(np.pad(draws, ((0, 0), (1, 0))), axis=1)
+    return (summed[:, span:] - summed[:, :-span]) / span
 
 
-def a_year_of_overlapping_labels(random):
-    """250 means over five days each, of days that are independent and mean nothing."""
-    return np.convolve(random.standard_normal(254), np.ones(5) / 5, mode="valid")
+@pytest.mark.parametrize("told", [estimate, estimate_ratio])
+@pytest.mark.parametrize(("days", "span"), [(40, 5), (100, 20), (250, 1), (250, 5), (250, 20)])
+def test_an_interval_holds_the_truth_as_often_as_it_says_whether_or_not_labels_overlap(told, days, span):
+    found = [told(daily, block_sessions=span) for daily in means_over(span, days, series=500, seed=11)]
+    # Of 500 draws the standard error is 1 of 100.
+    assert 0.92 <= np.mean([one.low <= 0.0 <= one.high for one in found]) <= 0.98
 
 
-def test_intervals_of_overlapping_labels_hold_the_truth_as_often_as_their_docstring_tells():
-    random = np.random.default_rng(11)
-    series = [a_year_of_overlapping_labels(random) for _ in range(400)]
-    for told in (estimate, estimate_ratio):
-        found = [told(daily, block_sessions=5, seed=seed) for seed, daily in enumerate(series)]
-        # 88 of 100, and not 95; of 400 draws the standard error is 1.6.
-        assert np.mean([one.low <= 0.0 <= one.high for one in found]) == pytest.approx(0.88, abs=0.035)
-    assert np.mean([abs(newey_west_t(daily, lags=4)) > 1.96 for daily in series]) == pytest.approx(0.12, abs=0.035)
+def test_an_interval_that_allows_for_an_overlap_holds_the_truth_as_often_where_there_is_none():
+    found = [estimate(daily, block_sessions=20) for daily in means_over(1, 250, series=500, seed=12)]
+    assert 0.92 <= np.mean([one.low <= 0.0 <= one.high for one in found]) <= 0.98
+
+
+def test_a_t_statistic_of_overlapping_labels_is_beyond_its_bound_as_often_as_its_docstring_tells():
+    beyond = [abs(newey_west_t(daily, lags=4)) > 1.96 for daily in means_over(5, 250, series=400, seed=11)]
+    assert np.mean(beyond) == pytest.approx(0.12, abs=0.035)
 
 
 def test_days_that_move_together_widen_the_interval():
     steps = np.repeat(np.random.default_rng(5).normal(0.0, 0.1, 40), 20)
-    narrow, wide = (estimate(steps, block_sessions=block, seed=1) for block in (1, 20))
+    shuffled = np.random.default_rng(5).permutation(steps)
+    narrow, wide = (estimate(daily, block_sessions=20) for daily in (shuffled, steps))
     assert wide.high - wide.low > 2 * (narrow.high - narrow.low)
 
 
-def test_the_same_seed_gives_the_same_interval_and_no_day_gives_none():
-    daily = np.random.default_rng(6).normal(size=50)
-    assert estimate(daily, block_sessions=5, seed=3) == estimate(daily, block_sessions=5, seed=3)
-    nothing = estimate(np.zeros(0), block_sessions=5, seed=3)
+def test_no_day_and_one_day_have_no_interval():
+    nothing = estimate(np.zeros(0), block_sessions=5)
     assert (nothing.value, nothing.low, nothing.high) == (0.0, 0.0, 0.0)
+    alone = estimate(np.array([0.3]), block_sessions=5)
+    assert (alone.value, alone.low, alone.high) == (0.3, 0.3, 0.3)
+
+
+def test_figures_that_never_vary_have_an_interval_without_width():
+    same = estimate(np.full(40, 0.25), block_sessions=5)
+    assert (same.value, same.low, same.high) == (0.25, 0.25, 0.25)
 
 
 def test_scores_that_are_the_returns_rank_perfectly_and_unknown_returns_are_left_out():
     returns = np.random.default_rng(7).normal(size=60)
     returns[:20] = np.nan
-    told = judge_horizon(days(6, 10), np.nan_to_num(returns), returns, horizon_sessions=5, seed=1)
+    told = judge_horizon(days(6, 10), np.nan_to_num(returns), returns, horizon_sessions=5)
     assert told.days == 4
     assert told.rank_ic.value == pytest.approx(1.0)
     assert told.ic.low == pytest.approx(1.0)
@@ -107,7 +114,7 @@ def test_a_group_is_judged_by_its_own_names_and_only_where_there_are_five():
     groups = np.array((["Energy"] * 6 + ["Utilities"] * 3 + [""]) * 4, dtype=object)
     net = np.random.default_rng(8).normal(size=40)
     scores = np.where(groups == "Energy", -net, net)
-    told = rank_ic_within(days(4, 10), groups, scores, net, block_sessions=1, seed=1)
+    told = rank_ic_within(days(4, 10), groups, scores, net, block_sessions=1)
     assert set(told) == {"Energy"}
     assert told["Energy"].value == pytest.approx(-1.0)
 
@@ -140,10 +147,10 @@ def test_an_error_of_calibration_is_told_with_what_chance_alone_would_explain():
 
 def test_a_ratio_of_mean_to_deviation_has_an_interval_that_holds_it():
     daily = np.random.default_rng(10).normal(0.1, 1.0, 400)
-    told = estimate_ratio(daily, block_sessions=1, seed=1)
+    told = estimate_ratio(daily, block_sessions=1)
     assert told.value == pytest.approx(daily.mean() / daily.std(ddof=1))
     assert told.low < told.value < told.high
-    assert estimate_ratio(np.ones(9), block_sessions=1, seed=1) == estimate_ratio(np.ones(1), block_sessions=1, seed=1)
+    assert estimate_ratio(np.ones(9), block_sessions=1) == estimate_ratio(np.ones(1), block_sessions=1)
 
 
 def test_no_figure_of_a_card_stands_without_an_interval():

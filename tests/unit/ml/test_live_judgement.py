@@ -88,7 +88,7 @@ def test_nothing_published_is_nothing_judged(warehouse):
 
 
 def outcomes(warehouse, batches, bought=None):
-    found = live_outcomes(warehouse, batches, bought or {}, calendar=CALENDAR, upto=UPTO, seed=1)
+    found = live_outcomes(warehouse, batches, bought or {}, calendar=CALENDAR, upto=UPTO)
     return {one.horizon_sessions: one for one in found}
 
 
@@ -162,7 +162,7 @@ def test_one_entry_a_session_has_a_return_and_no_order(warehouse):
 
 
 def test_nothing_published_has_no_outcome_and_the_page_says_so(warehouse):
-    found = live_outcomes(warehouse, [], {}, calendar=CALENDAR, upto=UPTO, seed=1)
+    found = live_outcomes(warehouse, [], {}, calendar=CALENDAR, upto=UPTO)
     assert {one.scored.sessions for one in found} == {0}
     nothing = LookedBack(live=judged(rows(warehouse, [])), drift=None, demoted=None, outcomes=found)
     assert live_pages(nothing)["outcomes"].count("none is over") == 4 * 2 * len(LIVE_HORIZONS)
@@ -171,7 +171,7 @@ def test_nothing_published_has_no_outcome_and_the_page_says_so(warehouse):
 def test_the_page_tells_entries_beside_all_scores_at_every_horizon(warehouse):
     batches = published(5, 45)
     best = best_of(batches, 2)
-    found = live_outcomes(warehouse, batches, best, calendar=CALENDAR, upto=UPTO, seed=1)
+    found = live_outcomes(warehouse, batches, best, calendar=CALENDAR, upto=UPTO)
     told = live_pages(LookedBack(live=judged(rows(warehouse, batches, best)), drift=None, demoted=None, outcomes=found))
     starts = [line.split("|")[1:5] for line in told["outcomes"].splitlines()[2:]]
     assert [start[0].strip() for start in starts] == ["1", "1", "5", "5", "10", "10", "20", "20"]
