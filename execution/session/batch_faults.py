@@ -6,11 +6,11 @@ sizing and checks, with the reason "unknown".
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import chain
+from itertools import chain, starmap
 from operator import attrgetter
 from typing import Any, Final, get_args
 
@@ -55,16 +55,20 @@ def batch_faults(batch: SignalBatch) -> tuple[str, ...]:
     return tuple(_faults_of_the_whole(batch))
 
 
-def signal_faults(signal: SymbolSignal, as_of: datetime) -> tuple[str, ...]:
-    """Return which facts of a symbol cannot be true, each with what was found and what was expected.
+def signal_faults(signals: Sequence[SymbolSignal], as_of: datetime) -> Mapping[int, Sequence[str]]:
+    """Return which facts of symbols cannot be true, each with what was found and what was expected.
 
     Args:
-        signal: what the batch says of one symbol.
+        signals: what a batch says of its symbols.
         as_of: the batch's cut-off; what is said to come next comes after it.
+
+    Returns:
+        The faults of a symbol by its place among the signals; one without a fault is left out.
     """
-    units, event = _fault_of_units(signal), _fault_of_event("next_event_at", signal.next_event_at, as_of)
-    told = (*_faults_of_numbers(signal), *_faults_of_words(signal), units, event)
-    return tuple(filter(None, told))
+    found: dict[int, list[str]] = {}
+    for index, fault in _faults_by_place(signals, as_of):
+        found.setdefault(index, []).append(fault)
+    return found
 
 
 def _faults_of_the_whole(batch: SignalBatch) -> Iterator[str]:
@@ -111,24 +115,47 @@ def _faults_of_the_market(batch: SignalBatch) -> Iterator[str]:
         yield event
 
 
-def _faults_of_numbers(signal: SymbolSignal) -> Iterator[str]:
+def _faults_by_place(signals: Sequence[SymbolSignal], as_of: datetime) -> Iterator[tuple[int, str]]:
+    # Field by field, for nearly every symbol of a batch has no fault in any of them.
+    yield from _faults_of_numbers(signals)
+    yield from _faults_of_returns([signal.returns_60d for signal in signals])
+    for index, signal in enumerate(signals):
+        if signal.sector is not None and not signal.sector.strip():
+            yield index, f"sector {signal.sector!r}, expected a name or nothing"
+        if signal.score is not None and signal.missing_reason is not None:
+            yield (
+                index,
+                f"score {signal.score} beside missing_reason {signal.missing_reason!r}, expected one of the two",
+            )
+        units = _fault_of_units(signal)
+        if units:
+            yield index, units
+        event = _fault_of_event("next_event_at", signal.next_event_at, as_of)
+        if event:
+            yield index, event
+
+
+def _faults_of_numbers(signals: Sequence[SymbolSignal]) -> Iterator[tuple[int, str]]:
     for name, least, most, is_open in _BOUNDS:
-        value = getattr(signal, name)
-        # Nearly all lie between the two; only at them and beyond the rule itself is asked.
-        if value is not None and not least < value < most:
-            yield _within(name, value, least, most, is_open=is_open)
-    if len(signal.returns_60d) > _MOST_RETURNS:
-        yield _within("number of returns_60d", len(signal.returns_60d), 0, _MOST_RETURNS)
-    if not _are_within(signal.returns_60d, -1, _HIGHEST_RETURN):
-        for value in signal.returns_60d:
-            yield _within("returns_60d", value, -1, _HIGHEST_RETURN)
+        for index, value in enumerate(map(attrgetter(name), signals)):
+            # Nearly all lie between the two; only at them and beyond the rule itself is asked.
+            if value is not None and not least < value < most:
+                fault = _within(name, value, least, most, is_open=is_open)
+                if fault:
+                    yield index, fault
 
 
-def _faults_of_words(signal: SymbolSignal) -> Iterator[str]:
-    if signal.sector is not None and not signal.sector.strip():
-        yield f"sector {signal.sector!r}, expected a name or nothing"
-    if signal.score is not None and signal.missing_reason is not None:
-        yield f"score {signal.score} beside missing_reason {signal.missing_reason!r}, expected one of the two"
+def _faults_of_returns(rows: Sequence[Sequence[float]]) -> Iterator[tuple[int, str]]:
+    for index, length in enumerate(starmap(math.hypot, rows)):
+        number = len(rows[index])
+        if number > _MOST_RETURNS:
+            yield index, _within("number of returns_60d", number, 0, _MOST_RETURNS)
+        # No number of a row is further from zero than the row is long, and one that is none leaves no length.
+        if not length < 1:
+            for value in rows[index]:
+                fault = _within("returns_60d", value, -1, _HIGHEST_RETURN)
+                if fault:
+                    yield index, fault
 
 
 def _fault_of_event(name: str, told: datetime | None, as_of: datetime) -> str:
@@ -167,11 +194,6 @@ def _within(name: str, value: Any, least: Any, most: Any, *, is_open: bool = Fal
     return f"{name} {value}, expected {'above ' if is_open else ''}{least} up to {most}"
 
 
-def _are_within(values: Sequence[float], least: float, most: float) -> bool:
-    # A sum with something in it that is no number is none either; the smallest and the largest may hide it.
-    return not values or (least <= min(values) and max(values) <= most and not math.isnan(sum(values)))
-
-
 def _is_column_finite(values: Sequence[Any]) -> bool:
     """Return whether one field of all symbols is finite; False too where only a look at each of them tells."""
     kinds = set(map(type, values))
@@ -182,7 +204,8 @@ def _is_column_finite(values: Sequence[Any]) -> bool:
     if kinds == {Decimal}:
         return all(map(Decimal.is_finite, values))
     if kinds == {tuple}:
-        return _is_finite(tuple(chain.from_iterable(values)))
+        # Rows of returns: one with something in it that is no number has no length.
+        return all(map(math.isfinite, starmap(math.hypot, values)))
     if kinds == {dict}:
         return _is_finite(tuple(chain.from_iterable(map(dict.values, values))))
     return all(map(_is_finite, values))

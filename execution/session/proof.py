@@ -77,11 +77,11 @@ def believed_signals(batch: SignalBatch) -> tuple[SymbolSignal, ...]:
     """
     excluded = dict(batch.certificate.excluded)
     judged = set(batch.certificate.symbols)
+    faults = signal_faults(batch.signals, batch.as_of)
     believed = []
-    for signal in batch.signals:
-        faults = signal_faults(signal, batch.as_of)
-        if faults:
-            believed.append(_without_numbers(signal, f"its numbers cannot be true: {'; '.join(faults)}"))
+    for index, signal in enumerate(batch.signals):
+        if index in faults:
+            believed.append(_without_numbers(signal, f"its numbers cannot be true: {'; '.join(faults[index])}"))
         elif signal.symbol in excluded:
             believed.append(_without_score(signal, f"left out by the gate: {excluded[signal.symbol]}"))
         elif signal.score is not None and signal.symbol not in judged:
