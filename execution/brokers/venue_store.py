@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -301,6 +302,7 @@ class VenueStore:
         return [_order(row) for row in rows]
 
 
+@lru_cache(maxsize=64)
 def stored_instant(instant: datetime) -> str:
     """Return an instant as the file keeps it: in UTC and of one width, so that text compares as time does."""
     return instant.astimezone(UTC).isoformat(timespec="microseconds")

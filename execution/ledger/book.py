@@ -4,7 +4,7 @@ The book is a value. Folding more events (`folding.py`) gives a new book; nothin
 about money is what the events say.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
@@ -177,13 +177,17 @@ class Book(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             found.setdefault(record.order.symbol, []).append(record)
         return found
 
-    def orders_of(self, cycle_id: str) -> tuple[OrderRecord, ...]:
-        """Return a cycle's orders in the order they were decided."""
-        return tuple(self.orders[order_id] for order_id in self.order_ids_of.get(cycle_id, ()))
+    def orders_of(self, cycle_id: str, *, symbol: str | None = None) -> tuple[OrderRecord, ...]:
+        """Return a cycle's orders in the order they were decided: all of them, or those of one symbol."""
+        order_ids: Iterable[str] = self.order_ids_of.get(cycle_id, ())
+        if symbol is not None:
+            in_symbol = frozenset(self.order_ids_in.get(symbol, ()))
+            order_ids = filter(in_symbol.__contains__, order_ids)
+        return tuple([self.orders[order_id] for order_id in order_ids])
 
     def orders_in(self, symbol: str) -> tuple[OrderRecord, ...]:
         """Return a symbol's orders in the order they were decided."""
-        return tuple(self.orders[order_id] for order_id in self.order_ids_in.get(symbol, ()))
+        return tuple([self.orders[order_id] for order_id in self.order_ids_in.get(symbol, ())])
 
     def cycles_of(self, session: date) -> tuple[CycleRecord, ...]:
         """Return a decision session's cycles in the order they were planned."""

@@ -8,7 +8,6 @@ the same for the last as for the first.
 from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
-from heapq import nlargest
 from typing import Final
 
 from execution.domain.orders import STOP_TYPES, OrderState, ProposedOrder, Side
@@ -143,7 +142,8 @@ class Exposure:
         signal = self._context.signals.get(symbol)
         self.positions_usd[symbol] += value
         # Values only grow during a review, so what has left the largest cannot come back without being carried.
-        self._largest = nlargest(LARGEST, {*self._largest, symbol}, key=self.positions_usd.__getitem__)
+        largest = sorted({*self._largest, symbol}, key=self.positions_usd.__getitem__, reverse=True)
+        self._largest = largest[:LARGEST]
         self.gross_usd += value
         self.net_usd += signed
         self.sectors_usd[None if signal is None else signal.sector] += value

@@ -119,6 +119,8 @@ def review(*, orders: Sequence[ProposedOrder], context: TradingContext, limits: 
         context: the account, the batch and the day so far.
         limits: what may not be exceeded.
     """
+    if not orders:
+        return ()
     exposure = Exposure(context, limits, orders)
     switched_on = [rule for rule in RULES if rule.is_on(limits)]
     rules = {kind: [r for r in switched_on if r.concerns in ("every", kind)] for kind in ("entry", "exit")}

@@ -76,11 +76,8 @@ def once_each(orders: Iterable[Planned]) -> tuple[Planned, ...]:
 
 def ladder_of(book: Book, record: OrderRecord) -> tuple[OrderRecord, ...]:
     """Return the orders an entry goes out as, the lowest limit first: itself alone where it tries one limit."""
-    return tuple(
-        other
-        for other in book.orders_in(record.order.symbol)
-        if other.order.leg == "entry" and other.cycle_id == record.cycle_id
-    )
+    of_cycle = book.orders_of(record.cycle_id, symbol=record.order.symbol)
+    return tuple(other for other in of_cycle if other.order.leg == "entry")
 
 
 def next_rung(book: Book, record: OrderRecord) -> OrderRecord | None:

@@ -65,7 +65,7 @@ def next_stop(desk: Desk, book: Book, *, session: date, symbol: str) -> OrderInt
     (the same order would be refused again until the next session), while the entry's rest works at a venue that would
     refuse a stop against it, and where no stop price is known.
     """
-    cycle_orders = [record for record in book.orders_of(desk.cycle_id(session)) if record.order.symbol == symbol]
+    cycle_orders = book.orders_of(desk.cycle_id(session), symbol=symbol)
     if any(record.order.leg in ("exit", "monitor") and record.state == "intended" for record in cycle_orders):
         return None
     if desk.broker.capabilities.refuses_opposing_orders and _is_being_bought(book, symbol):

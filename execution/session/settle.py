@@ -115,8 +115,8 @@ def _covered(desk: Desk, session: date, reconciled: Reconciled) -> Reconciled:
 def _mark(desk: Desk, book: Book, cycle_id: str, marked_session: date) -> tuple[PositionsMarked, ...]:
     """Return the value of everything held at a session's closes; nothing when the book has moved on since."""
     close_at = desk.calendar.closes_at(marked_session)
-    # The newest first: one that is as late as this session ends the search at once.
-    is_marked = any(mark.marked_session >= marked_session for mark in reversed(book.marks))
+    # No session is marked behind one that was marked before: the newest stands last.
+    is_marked = bool(book.marks) and book.marks[-1].marked_session >= marked_session
     if is_marked or (book.moved_at is not None and book.moved_at > close_at):
         return ()
     positions = tuple(_position_mark(desk, book, symbol, marked_session) for symbol in book.held_shares)
