@@ -18,7 +18,7 @@ from assets import schemas
 from assets.identity import RunIdentity
 from assets.ml.backtest import FOLDER, Lived, Trial
 from assets.ml.backtest_factors import factor_returns
-from assets.ml.backtest_report import EVERY_STOCK, Report, html_page, pdf_page
+from assets.ml.backtest_report import EVERY_STOCK, Report, drawn
 from assets.ml.forward_returns import ForwardReturns
 from assets.ml.lived_facts import Floats, drawn_trips, facts_of, growth_returns
 from assets.ml.model_registry import MODELS
@@ -80,10 +80,10 @@ def store_report(
             "code": identity.code_hash[:_HASH_SHOWN],
         },
     )
-    folder = artifacts_root / FOLDER
+    folder, told = artifacts_root / FOLDER, drawn(report)
     return ReportFiles(
-        html_hash=write_by_hash(folder, html_page(report).encode(), suffix=".html"),
-        pdf_hash=write_by_hash(folder, pdf_page(report), suffix=".pdf"),
+        html_hash=write_by_hash(folder, told.html().encode(), suffix=".html"),
+        pdf_hash=write_by_hash(folder, told.pdf(), suffix=".pdf"),
     )
 
 

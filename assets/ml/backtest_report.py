@@ -17,7 +17,7 @@ from assets.ml.capacity import capacity_sentence, size_points
 from assets.ml.judgement import sharpe_record
 from assets.ml.lived_facts import Facts, Floats, daily_returns, difference, growth_returns
 from assets.ml.lived_page import fall_tile, lived_content, percent, plain, return_tile, sharpe_tile, turnover_tile
-from assets.ml.report_rendering import html_of, pdf_of
+from assets.ml.report_rendering import DrawnReport
 from assets.ml.trial_log import Trial as Line
 from assets.ml.trial_log import choices, deflated_sharpe
 
@@ -51,14 +51,9 @@ class Report:
     identity: Mapping[str, str]
 
 
-def html_page(report: Report) -> str:
-    """Return the report as one HTML text."""
-    return html_of("backtest_report.html.j2", _content(report))
-
-
-def pdf_page(report: Report) -> bytes:
-    """Return the report as a PDF."""
-    return pdf_of("backtest_report.typ.j2", _content(report))
+def drawn(report: Report) -> DrawnReport:
+    """Return the report, its charts drawn."""
+    return DrawnReport("backtest_report", _content(report))
 
 
 def _content(report: Report) -> dict[str, Any]:

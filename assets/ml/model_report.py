@@ -17,7 +17,7 @@ from assets.ml.family_worth import family_rows
 from assets.ml.forest_importance import most_important
 from assets.ml.judgement import Estimate, HorizonJudgement, Judgement
 from assets.ml.promotion import Promotion
-from assets.ml.report_rendering import html_of, pdf_of
+from assets.ml.report_rendering import DrawnReport
 from assets.ml.svg_charts import amounts_svg, growth_svg
 from assets.ml.train import ModelCard
 from assets.ml.trials import Tried
@@ -25,8 +25,6 @@ from execution.artifact_files import write_by_hash
 from execution.domain.errors import DataError
 
 FOLDER: Final = "model_reports"
-_HTML: Final = "model_report.html.j2"
-_TYPST: Final = "model_report.typ.j2"
 _SHOWN_RULES: Final = 3
 _HASH_SHOWN: Final = 12
 
@@ -56,22 +54,13 @@ class ModelReport:
     importances: Mapping[str, Estimate] = field(default_factory=dict)
 
 
-def html_page(report: ModelReport) -> str:
-    """Return the report as one HTML text.
+def drawn(report: ModelReport) -> DrawnReport:
+    """Return the report, its charts drawn.
 
     Raises:
         DataError: the card was never judged.
     """
-    return html_of(_HTML, _content(report))
-
-
-def pdf_page(report: ModelReport) -> bytes:
-    """Return the report as a PDF.
-
-    Raises:
-        DataError: the card was never judged.
-    """
-    return pdf_of(_TYPST, _content(report))
+    return DrawnReport("model_report", _content(report))
 
 
 def store_model_report(report: ModelReport, artifacts_root: Path) -> dict[str, str]:
@@ -80,10 +69,10 @@ def store_model_report(report: ModelReport, artifacts_root: Path) -> dict[str, s
     Raises:
         DataError: the card was never judged.
     """
-    folder, content = artifacts_root / FOLDER, _content(report)
+    folder, told = artifacts_root / FOLDER, drawn(report)
     return {
-        "report_hash": write_by_hash(folder, html_of(_HTML, content).encode(), suffix=".html"),
-        "report_pdf_hash": write_by_hash(folder, pdf_of(_TYPST, content), suffix=".pdf"),
+        "report_hash": write_by_hash(folder, told.html().encode(), suffix=".html"),
+        "report_pdf_hash": write_by_hash(folder, told.pdf(), suffix=".pdf"),
     }
 
 
@@ -166,7 +155,7 @@ def _charts(report: ModelReport, judgement: Judgement) -> dict[str, str]:
         f"{place} of {len(judgement.quantile_returns_bps)}": value
         for place, value in enumerate(judgement.quantile_returns_bps, start=1)
     }
-    drawn = {
+    charts = {
         "growth": growth_svg(
             record.days, curves, low=report.band[0], high=report.band[1], y_title="growth over the market"
         ),
@@ -174,8 +163,8 @@ def _charts(report: ModelReport, judgement: Judgement) -> dict[str, str]:
     }
     if report.importances:
         needed = most_important(report.importances)
-        drawn["importances"] = amounts_svg(needed, x_title="rank IC it loses without", form=".3f")
-    return drawn
+        charts["importances"] = amounts_svg(needed, x_title="rank IC it loses without", form=".3f")
+    return charts
 
 
 def _told_ratio(one: HorizonJudgement) -> str:

@@ -1,24 +1,36 @@
 """Templates to pages: one self-contained HTML text, or a PDF, with equal bytes for equal content."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
 
-def html_of(template: str, content: Mapping[str, Any]) -> str:
-    """Return a page of this room's template; what it tells is escaped."""
-    return _rendered(template, content, autoescape=True)
+@dataclass(frozen=True, slots=True)
+class DrawnReport:
+    """A report whose charts are drawn, for its page and its PDF alike.
 
+    Attributes:
+        name: of this room's two templates, `<name>.html.j2` and `<name>.typ.j2`.
+        content: what they tell; `charts` are its drawings, by name.
+    """
 
-def pdf_of(template: str, content: Mapping[str, Any]) -> bytes:
-    """Return a typeset page of this room's template; `charts` of the content are its drawings, by name."""
-    import typst  # noqa: PLC0415 - definitions import this module; the typesetter loads when a page is set
+    name: str
+    content: Mapping[str, Any]
 
-    source = _rendered(template, content, autoescape=False)
-    drawings = {f"{name}.svg": drawn.encode() for name, drawn in content["charts"].items()}
-    sources: Any = {"main.typ": source.encode(), **drawings}
-    compiled: bytes = typst.compile(sources, format="pdf", timestamp=0)
-    return compiled
+    def html(self) -> str:
+        """Return the report as one HTML text; what it tells is escaped."""
+        return _rendered(f"{self.name}.html.j2", self.content, autoescape=True)
+
+    def pdf(self) -> bytes:
+        """Return the report as a typeset PDF."""
+        import typst  # noqa: PLC0415 - definitions import this module; the typesetter loads when a page is set
+
+        source = _rendered(f"{self.name}.typ.j2", self.content, autoescape=False)
+        drawings = {f"{name}.svg": drawn.encode() for name, drawn in self.content["charts"].items()}
+        sources: Any = {"main.typ": source.encode(), **drawings}
+        compiled: bytes = typst.compile(sources, format="pdf", timestamp=0)
+        return compiled
 
 
 def _rendered(name: str, content: Mapping[str, Any], *, autoescape: bool) -> str:

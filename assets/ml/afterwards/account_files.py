@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from assets.ml.afterwards.account import AccountRecord
-from assets.ml.afterwards.account_page import html_page, json_page, pdf_page
+from assets.ml.afterwards.account_page import drawn, json_page
 from execution.artifact_files import write_atomically
 
 FOLDER: Final = "account"
@@ -28,7 +28,8 @@ def write_account(record: AccountRecord, reports_root: Path) -> AccountFiles:
     """Write the pages of the newest decision session in them, each atomically, and return where they lie."""
     stem = reports_root / FOLDER / record.newest.session.isoformat()
     files = AccountFiles(html=stem.with_suffix(".html"), pdf=stem.with_suffix(".pdf"), json=stem.with_suffix(".json"))
-    write_atomically(files.html, html_page(record).encode())
-    write_atomically(files.pdf, pdf_page(record))
+    page = drawn(record)
+    write_atomically(files.html, page.html().encode())
+    write_atomically(files.pdf, page.pdf())
     write_atomically(files.json, json_page(record))
     return files

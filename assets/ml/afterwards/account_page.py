@@ -20,7 +20,7 @@ from assets.ml.lived_page import (
     sharpe_tile,
     turnover_tile,
 )
-from assets.ml.report_rendering import html_of, pdf_of
+from assets.ml.report_rendering import DrawnReport
 from execution.domain.canonical import canonical_bytes
 
 SCHEMA: Final = "touchstone.account_performance"
@@ -28,14 +28,9 @@ SCHEMA_VERSION: Final = 1
 _TOO_SHORT: Final = "too short"
 
 
-def html_page(record: AccountRecord) -> str:
-    """Return the account as one self-contained HTML text."""
-    return html_of("account_page.html.j2", _content(record))
-
-
-def pdf_page(record: AccountRecord) -> bytes:
-    """Return the account as a PDF."""
-    return pdf_of("account_page.typ.j2", _content(record))
+def drawn(record: AccountRecord) -> DrawnReport:
+    """Return the account's page, its charts drawn."""
+    return DrawnReport("account_page", _content(record))
 
 
 def json_page(record: AccountRecord) -> bytes:

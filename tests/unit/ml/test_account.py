@@ -14,7 +14,7 @@ from assets import keys
 from assets.ml.afterwards import defs
 from assets.ml.afterwards.account import AccountRecord, beside_of, record_of, windows_of
 from assets.ml.afterwards.account_files import write_account
-from assets.ml.afterwards.account_page import SCHEMA, html_page, json_page, pdf_page, tables, told
+from assets.ml.afterwards.account_page import SCHEMA, drawn, json_page, tables, told
 from assets.ml.backtest import lived_by
 from assets.ml.backtest_report import EVERY_STOCK
 from assets.ml.lived_facts import daily_returns, facts_of
@@ -70,15 +70,15 @@ def test_windows_are_told_as_far_as_the_history_is_long_enough() -> None:
 
 
 def test_the_page_tells_windows_benchmarks_trips_and_what_was_wrong_with_the_data(record: AccountRecord) -> None:
-    page = html_page(replace(record, stamps=("synthetic market",)))
+    page = drawn(replace(record, stamps=("synthetic market",))).html()
     assert page.count('<span class="stamp">synthetic market</span>') == 3
     assert "Touchstone account" in page
     for heading in ("Rolling windows", "Beside benchmarks", "Round trips", "Trades on their prices"):
         assert (heading in page) == (heading != "Trades on their prices"), "no closes of these names are in the marts"
     assert "alpha a year" in page
     assert "nan" not in page.lower().replace("financ", "")
-    assert page == html_page(replace(record, stamps=("synthetic market",)))
-    assert pdf_page(record).startswith(b"%PDF")
+    assert page == drawn(replace(record, stamps=("synthetic market",))).html()
+    assert drawn(record).pdf().startswith(b"%PDF")
 
 
 def test_the_json_has_a_schema_and_the_same_bytes_twice(record: AccountRecord) -> None:
@@ -105,11 +105,11 @@ def test_a_session_that_was_named_ends_the_record(account: LivedAccount, warehou
     assert found.desk.days == account.days[:3]
     rows = told(found)
     assert rows["Sharpe ratio"] == rows["annualised return"] == rows[f"beside {EVERY_STOCK}"] == "too short"
-    page = html_page(found)
+    page = drawn(found).html()
     assert "no window is complete yet" in page
     assert "too short for alpha and beta" in page
     assert "nan" not in page.lower().replace("financ", "")
-    assert pdf_page(found).startswith(b"%PDF")
+    assert drawn(found).pdf().startswith(b"%PDF")
     assert b"nan" not in json_page(found)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from assets.ml.backtest import Lived, Trial, summed_up
 from assets.ml.backtest_files import every_stock, in_equal_parts
-from assets.ml.backtest_report import EVERY_STOCK, Report, html_page, pdf_page
+from assets.ml.backtest_report import EVERY_STOCK, Report, drawn
 from assets.ml.judgement import SharpeRecord
 from assets.ml.lived_facts import (
     BLOCK_SESSIONS,
@@ -112,8 +112,8 @@ def test_a_desk_differs_from_itself_by_nothing_and_dearer_trading_costs(desks: t
 
 
 def test_a_page_is_the_same_twice_and_fetches_nothing(report: Report) -> None:
-    page = html_page(report)
-    assert page == html_page(report)
+    page = drawn(report).html()
+    assert page == drawn(report).html()
     assert set(re.findall(r"https?://[^\s\"']+", page)) <= {
         "http://www.w3.org/2000/svg",
         "http://www.w3.org/1999/xlink",
@@ -122,7 +122,7 @@ def test_a_page_is_the_same_twice_and_fetches_nothing(report: Report) -> None:
 
 
 def test_the_first_page_tells_trials_and_deflated_ratio_and_escapes_what_it_tells(report: Report) -> None:
-    page = html_page(report)
+    page = drawn(report).html()
     assert page.index("deflated Sharpe") < page.index("choices tried") < page.index("<svg")
     assert "c&lt;o&gt;de" in page
 
@@ -146,7 +146,7 @@ def test_the_more_was_backtested_in_a_home_the_less_the_same_result_is_worth(rep
             )
             for number in range(count)
         ]
-        page = html_page(replace(report, trials=lines, benchmarks={EVERY_STOCK: growth}))
+        page = drawn(replace(report, trials=lines, benchmarks={EVERY_STOCK: growth})).html()
         assert f"{count} backtested, 0 only taught and judged, in this home" in page
         found = re.search(r"deflated Sharpe over every stock alike</span><b>([\d.]+)<", page)
         assert found is not None
@@ -158,11 +158,11 @@ def test_the_more_was_backtested_in_a_home_the_less_the_same_result_is_worth(rep
 def test_sortino_ratio_stands_beside_the_sharpe_ratio_and_recovery_beside_the_worst_fall(
     desks: tuple[Lived, ...], report: Report
 ) -> None:
-    past, page = desks[0].performance, html_page(report)
+    past, page = desks[0].performance, drawn(report).html()
     assert f"Sortino ratio {past.sortino:+.2f}" in page
     assert ("not recovered yet;" in page) == (past.recovery_sessions is None)
     back = replace(desks[0], performance=replace(past, recovery_sessions=17))
-    assert "recovered in 17 sessions;" in html_page(replace(report, desks=(back, *desks[1:])))
+    assert "recovered in 17 sessions;" in drawn(replace(report, desks=(back, *desks[1:]))).html()
 
 
 def test_a_portfolio_that_moves_with_the_market_has_no_edge_however_well_both_did(
@@ -173,7 +173,7 @@ def test_a_portfolio_that_moves_with_the_market_has_no_edge_however_well_both_di
     rising = np.full(len(own), 0.002)
     desk = replace(desks[0], days=with_returns(desks[0], own + rising))
     growth = np.cumprod(1 + own + rising + apart - apart.mean())
-    page = html_page(replace(report, desks=(desk, *desks[1:]), benchmarks={EVERY_STOCK: growth}))
+    page = drawn(replace(report, desks=(desk, *desks[1:]), benchmarks={EVERY_STOCK: growth})).html()
     told = re.search(r"deflated Sharpe over every stock alike</span><b>([\d.]+)<", page)
     assert told is not None
     # A ratio of 0 is above 0 as often as below.
@@ -189,19 +189,19 @@ def with_returns(desk: Lived, returns: np.ndarray) -> tuple[LivedDay, ...]:
 
 
 def test_a_flaw_of_the_data_is_stamped_at_head_foot_and_every_printed_page(report: Report) -> None:
-    page = html_page(report)
+    page = drawn(report).html()
     assert page.count('<span class="stamp">survivorship biased</span>') == 3
     assert "<title>[survivorship biased]" in page
 
 
 def test_a_variant_is_told_beside_production_with_the_interval_of_their_difference(report: Report) -> None:
-    page = html_page(report)
+    page = drawn(report).html()
     assert "Variants beside production" in page
     assert re.search(r"1x costs less dear &lt;one&gt;: [+-][\d.]+ % \([+-][\d.]+ to [+-][\d.]+\) a year", page)
 
 
 def test_trades_are_drawn_on_their_prices_with_each_purchase_and_sale(report: Report) -> None:
-    page = html_page(report)
+    page = drawn(report).html()
     trips = drawn_trips(report.facts)
     assert len(trips) == 6
     assert trips[0].earned_usd > 0 > trips[-1].earned_usd
@@ -209,21 +209,21 @@ def test_trades_are_drawn_on_their_prices_with_each_purchase_and_sale(report: Re
 
 
 def test_factors_and_what_none_explains_are_told_with_intervals(report: Report) -> None:
-    page = html_page(report)
+    page = drawn(report).html()
     assert page.index("<td>market</td>") < page.index("<td>momentum</td>") < page.index("<td>what none explains</td>")
 
 
 def test_size_of_the_account_and_what_it_bears_are_told(report: Report) -> None:
-    page = html_page(report)
+    page = drawn(report).html()
     assert "<td>100,000</td>" in page
     assert "<td>1,000,000</td>" in page
     assert "invested, percent" in page
 
 
 def test_the_pdf_is_the_same_twice(report: Report) -> None:
-    first = pdf_page(report)
+    first = drawn(report).pdf()
     assert first.startswith(b"%PDF")
-    assert first == pdf_page(report)
+    assert first == drawn(report).pdf()
 
 
 def test_a_stock_without_a_return_on_its_first_day_leaves_the_others_their_mean() -> None:

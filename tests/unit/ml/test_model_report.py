@@ -12,7 +12,7 @@ from assets.ml.family_worth import families_of, family_table, family_worth
 from assets.ml.forest_importance import forest_importance
 from assets.ml.lived_facts import resampled_band
 from assets.ml.model_registry import ModelRegistry
-from assets.ml.model_report import ModelReport, html_page, pdf_page, store_model_report
+from assets.ml.model_report import ModelReport, drawn, store_model_report
 from assets.ml.pages import model_pages
 from assets.ml.policy import ForestPolicy
 from assets.ml.train import out_of_fold
@@ -91,7 +91,7 @@ def test_the_card_says_what_families_add_also_when_it_is_nothing(report: ModelRe
 
 
 def test_the_first_page_tells_choices_and_deflated_ratio_before_anything_that_could_please(report: ModelReport) -> None:
-    page = html_page(report)
+    page = drawn(report).html()
     assert page.index("choices tried") < page.index("deflated Sharpe") < page.index("rank IC") < page.index("<svg")
     assert page.count("synthetic &lt;market&gt;") == 4
     assert "<script" not in page
@@ -102,28 +102,28 @@ def test_every_ratio_by_horizon_stands_with_its_interval(report: ModelReport) ->
     for one in report.card.judgement.horizons:
         told = one.rank_ic_ir_interval
         assert told is not None
-        assert f"{told.value:+.2f} ({told.low:+.2f} to {told.high:+.2f})" in html_page(report)
+        assert f"{told.value:+.2f} ({told.low:+.2f} to {told.high:+.2f})" in drawn(report).html()
 
 
 def test_the_rank_ic_on_the_first_page_says_over_how_many_sessions(report: ModelReport) -> None:
-    assert "rank IC, 5 sessions" in html_page(report)
+    assert "rank IC, 5 sessions" in drawn(report).html()
     other = replace(report, card=replace(report.card, horizon_sessions=10))
-    assert "rank IC, 1 session<" in html_page(other)
+    assert "rank IC, 1 session<" in drawn(other).html()
 
 
 def test_page_and_pdf_are_the_same_twice_and_stored_under_their_hashes(report: ModelReport, tmp_path: Path) -> None:
-    assert pdf_page(report).startswith(b"%PDF")
+    assert drawn(report).pdf().startswith(b"%PDF")
     assert store_model_report(report, tmp_path) == store_model_report(report, tmp_path)
     assert sorted(path.suffix for path in (tmp_path / "model_reports").iterdir()) == [".html", ".pdf"]
 
 
 def test_a_model_nobody_judged_has_no_report(report: ModelReport) -> None:
     with pytest.raises(DataError, match="never judged"):
-        html_page(replace(report, card=replace(report.card, evidence=None)))
+        drawn(replace(report, card=replace(report.card, evidence=None))).html()
 
 
 def test_what_the_forest_needs_is_drawn_and_where_there_is_none_the_page_does_without(report: ModelReport) -> None:
     without = replace(report, importances={})
-    assert "What a random forest needs" in html_page(report)
-    assert "What a random forest needs" not in html_page(without)
-    assert pdf_page(report) != pdf_page(without)
+    assert "What a random forest needs" in drawn(report).html()
+    assert "What a random forest needs" not in drawn(without).html()
+    assert drawn(report).pdf() != drawn(without).pdf()
