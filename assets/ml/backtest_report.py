@@ -8,20 +8,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 from assets.ml.backtest import Lived, Trial
-from assets.ml.backtest_charts import size_svg
 from assets.ml.backtest_pages import figures, title, tried_sentence
 from assets.ml.capacity import capacity_sentence, size_points
 from assets.ml.judgement import sharpe_record
+from assets.ml.lived_charts import size_svg
 from assets.ml.lived_facts import Facts, Floats, daily_returns, difference, growth_returns
+from assets.ml.lived_market import EVERY_STOCK
 from assets.ml.lived_page import fall_tile, lived_content, percent, plain, return_tile, sharpe_tile, turnover_tile
 from assets.ml.report_rendering import DrawnReport
 from assets.ml.trial_log import Trial as Line
 from assets.ml.trial_log import choices, deflated_sharpe
-
-EVERY_STOCK: Final = "every stock alike"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from assets.ml.backtest import Trial, summed_up
-from assets.ml.backtest_files import every_stock
 from assets.ml.backtest_market import World
 from assets.ml.dataset import offered_features
 from assets.ml.evidence import DailyRecord
 from assets.ml.judgement import sharpe_record
 from assets.ml.lived_facts import daily_returns, growth_returns
+from assets.ml.lived_market import every_stock
 from assets.ml.portfolios import Portfolio
 from assets.ml.trial_log import BacktestLook, TrialLog
 from assets.ml.trial_log import Trial as Line

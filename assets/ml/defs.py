@@ -18,7 +18,7 @@ from assets.identity import RunIdentity
 from assets.memory import give_back
 from assets.ml import another_future, backtest_pages, pages, promotion_pages
 from assets.ml.backtest import FOLDER, Trial, live_through, numbers_of, summed_up
-from assets.ml.backtest_files import stamps_of, store_report
+from assets.ml.backtest_files import store_report
 from assets.ml.backtest_market import Scorer, recorded_world, scorer_named
 from assets.ml.backtest_progress import Progress
 from assets.ml.backtest_trials import counted
@@ -27,6 +27,7 @@ from assets.ml.dataset import build_training_set, offered_features, training_cut
 from assets.ml.foresight import earlier_moment, label_differences
 from assets.ml.forest_importance import forest_importance, importance_table
 from assets.ml.lived_facts import resampled_band
+from assets.ml.lived_market import stamps_of
 from assets.ml.model_registry import MODELS, ModelRegistry
 from assets.ml.model_report import ModelReport, store_model_report
 from assets.ml.policy import LearningPolicy

@@ -5,10 +5,10 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
-from assets.ml import backtest_charts as charts
+from assets.ml import lived_charts as charts
 from assets.ml.backtest import Lived
-from assets.ml.backtest_factors import explained
 from assets.ml.judgement import Estimate
+from assets.ml.lived_factors import explained
 from assets.ml.lived_facts import (
     BLOCK_SESSIONS,
     SEED,

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from assets.ml.backtest_files import stamps_of
 from assets.ml.dataset import build_training_set, offered_features, training_cut_off
+from assets.ml.lived_market import stamps_of
 from assets.ml.model_registry import MODELS
 from assets.ml.results import FOLDER, MODEL, results_of
 from assets.ml.results_page import leak_row, results_page

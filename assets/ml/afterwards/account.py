@@ -13,10 +13,8 @@ import numpy as np
 
 from assets.identity import RunIdentity
 from assets.ml.backtest import Lived, lived_by
-from assets.ml.backtest_factors import MARKET, UNEXPLAINED, explained, factor_returns
-from assets.ml.backtest_files import closes_of, every_stock, indices, stamps_of
-from assets.ml.backtest_report import EVERY_STOCK
 from assets.ml.judgement import Estimate
+from assets.ml.lived_factors import MARKET, UNEXPLAINED, explained, factor_returns
 from assets.ml.lived_facts import (
     BLOCK_SESSIONS,
     SEED,
@@ -27,6 +25,7 @@ from assets.ml.lived_facts import (
     facts_of,
     growth_returns,
 )
+from assets.ml.lived_market import EVERY_STOCK, closes_of, every_stock, identity_told, indices, stamps_of
 from assets.ml.lived_page import is_long_enough
 from assets.performance import SESSIONS_PER_YEAR, one_session_returns, rolling_returns, sharpe_with_standard_error
 from assets.raw_store import RawStore
@@ -37,7 +36,6 @@ from execution.trading_calendar import TradingCalendar
 
 WINDOWS: Final[Mapping[str, int]] = {"month": 21, "quarter": 63}
 """Sessions of each rolling window."""
-_HASH_SHOWN: Final = 12
 
 AccountReader = Callable[[], LivedAccount | None]
 """Reads the ledger; None before the account was opened."""
@@ -152,12 +150,7 @@ def record_of(
         closes=closes_of(warehouse, {trip.symbol for trip in drawn_trips(facts)}),
         waiting_sessions=len(settled) - len(days),
         stamps=stamps_of(raw, facts.sessions, is_synthetic=identity.is_synthetic),
-        identity={
-            "mode": identity.mode,
-            "strategy": identity.strategy,
-            "settings": identity.settings_hash[:_HASH_SHOWN],
-            "code": identity.code_hash[:_HASH_SHOWN],
-        },
+        identity=identity_told(identity),
     )
 
 

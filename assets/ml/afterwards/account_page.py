@@ -5,8 +5,8 @@ from decimal import Decimal
 from typing import Any, Final
 
 from assets.ml.afterwards.account import AccountRecord
-from assets.ml.backtest_charts import rolling_svg
 from assets.ml.backtest_pages import figures
+from assets.ml.lived_charts import rolling_svg
 from assets.ml.lived_facts import TripRecord, trip_record, trips_by
 from assets.ml.lived_page import (
     fall_tile,

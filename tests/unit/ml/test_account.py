@@ -16,8 +16,8 @@ from assets.ml.afterwards.account import AccountRecord, beside_of, record_of, wi
 from assets.ml.afterwards.account_files import write_account
 from assets.ml.afterwards.account_page import SCHEMA, drawn, json_page, tables, told
 from assets.ml.backtest import lived_by
-from assets.ml.backtest_report import EVERY_STOCK
 from assets.ml.lived_facts import daily_returns, facts_of
+from assets.ml.lived_market import EVERY_STOCK
 from assets.raw_store import RawStore
 from assets.warehouse import Warehouse
 from execution.domain.errors import DataError

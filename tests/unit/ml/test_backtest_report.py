@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from assets.ml.backtest import Lived, Trial, summed_up
-from assets.ml.backtest_files import every_stock, in_equal_parts
-from assets.ml.backtest_report import EVERY_STOCK, Report, drawn
+from assets.ml.backtest_report import Report, drawn
 from assets.ml.judgement import SharpeRecord
 from assets.ml.lived_facts import (
     BLOCK_SESSIONS,
@@ -24,6 +23,7 @@ from assets.ml.lived_facts import (
     facts_of,
     trips_sentence,
 )
+from assets.ml.lived_market import EVERY_STOCK, every_stock, in_equal_parts
 from assets.ml.policy import LearningPolicy
 from assets.ml.portfolios import Variant, side_by_side
 from assets.ml.trial_log import BacktestLook

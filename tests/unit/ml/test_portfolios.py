@@ -5,10 +5,10 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from assets.ml.backtest_factors import UNEXPLAINED, explained, thirds_apart
 from assets.ml.backtest_progress import Progress
 from assets.ml.capacity import SizePoint, capacity_sentence, capacity_usd
 from assets.ml.judgement import Estimate
+from assets.ml.lived_factors import UNEXPLAINED, explained, thirds_apart
 from assets.ml.policy import LearningPolicy
 from assets.ml.portfolios import ASSUMED_IMPACT_BPS, Variant, of_size, side_by_side, with_impact
 from assets.performance import SESSIONS_PER_YEAR
