@@ -112,4 +112,13 @@ def test_progress_is_told_every_few_seconds_with_what_is_left() -> None:
     told = [progress.told(day) for day in lived(FREE)[:3]]
     assert told[0] == told[2] == ""
     assert "2 of 12 sessions" in told[1]
-    assert told[1].endswith("about 30 s left")
+    assert told[1].endswith("about 40 s left")
+
+
+def test_what_came_before_the_first_session_is_no_measure_of_the_others() -> None:
+    now = iter([0.0, 60.0, 66.0, 67.0, 72.0])
+    progress = Progress(12, now_seconds=lambda: next(now))
+    told = [progress.told(day) for day in lived(FREE)[:4]]
+    assert told[0].endswith("USD")
+    assert told[1].endswith("about 60 s left")
+    assert told[3].endswith("about 32 s left")
