@@ -232,6 +232,25 @@ def test_every_raw_table_reaches_the_graph_as_its_own_asset(tmp_path):
 INCREMENTAL = "{{ config(materialized='incremental', on_schema_change='ignore') }}"
 
 
+def test_a_whole_build_that_its_own_test_refused_is_made_whole_again(tmp_path):
+    unnamed = "select current_date as session, null::varchar as symbol"
+    told = "{{ 'true' if is_incremental() else 'false' }} as is_more"
+    folder = small_project(tmp_path, second=f"{INCREMENTAL} {unnamed}, {told}")
+    # The test then stands on a model nobody builds upon: every model is good, and the build is not.
+    (folder / "models" / "third.sql").write_text(GOOD)
+    home = FeatureHome(tmp_path, RawStore(tmp_path / "raw"), folder)
+    take_in(home.raw_store, {"daily_bars": [raw_rows.bar("AAA", SESSION, 10.0)]}, after=None, session=SESSION)
+    home.pin(SESSION)
+    asset = dbt_assets(build_plan(parsed(folder, tmp_path), "base"), name="build")
+    for _ in range(2):
+        built = dg.materialize(
+            [asset], partition_key=SESSION.isoformat(), resources=home.resources(), raise_on_error=False
+        )
+        assert made(built) == {"first", "second", "third"}
+        assert not checks(built)["second_is_named"].passed
+        assert home.warehouse.read("select is_more from marts.second").to_pylist() == [{"is_more": False}]
+
+
 def test_a_changed_model_is_built_whole_and_an_unchanged_one_is_not(tmp_path):
     second = f"{INCREMENTAL} {GOOD}, {{{{ 'true' if is_incremental() else 'false' }}}} as is_more"
     folder = small_project(tmp_path, second=second)
