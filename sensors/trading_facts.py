@@ -52,13 +52,15 @@ def trading_facts(
 def first_decision(book: Book, judged: Sequence[date]) -> date:
     """Return the session a home's decisions begin with: the first judged one, until there is a plan.
 
-    Sessions before the first plan that are judged later are history, filled in: nobody missed them.
+    Sessions before the first plan that are judged later are history, filled in: nobody missed them, and a plan asked of
+    one of them by hand, which came too late to be made, begins nothing.
 
     Args:
         book: the folded ledger.
         judged: the sessions analysis published something for, oldest first; at least one.
     """
-    return max(judged[0], min((cycle.session for cycle in book.cycles.values()), default=judged[0]))
+    decided = (cycle.session for cycle in book.cycles.values() if not isinstance(cycle.plan, PlanMissed))
+    return max(judged[0], min(decided, default=judged[0]))
 
 
 def settled_sessions(book: Book) -> Collection[date]:

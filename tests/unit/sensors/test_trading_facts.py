@@ -63,6 +63,21 @@ def test_history_scored_later_than_the_first_plan_was_never_missed(tmp_path: Pat
     assert {work.session for work in trading_due(now=EVENING, calendar=CALENDAR, facts=facts)} == {SESSION}
 
 
+def test_history_asked_for_a_plan_by_hand_is_not_where_decisions_begin(tmp_path: Path) -> None:
+    store = SignalBatchStore(tmp_path)
+    store.publish(a_batch())
+    long_ago = CALENDAR.offset(SESSION, -20)
+    for back in (20, 10, 1):
+        store.publish(replace(a_batch(), session=CALENDAR.offset(SESSION, -back)))
+    by_hand = PlanMissed(
+        at=EVENING, cycle_id=f"main:cross-section:{long_ago}", session=long_ago, reason="its window is over"
+    )
+    facts = facts_of(folded(Book(), [PLANNED, by_hand]), store)
+    assert facts.first_session == SESSION
+    assert {work.session for work in trading_due(now=EVENING, calendar=CALENDAR, facts=facts)} == {SESSION}
+    assert facts_of(folded(Book(), [by_hand]), store).first_session == long_ago
+
+
 def test_a_missed_session_needs_no_settling_and_no_report(tmp_path: Path) -> None:
     store = SignalBatchStore(tmp_path)
     store.publish(a_batch())
