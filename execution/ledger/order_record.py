@@ -63,7 +63,7 @@ EXPOSED: Final = frozenset({"in_flight", "unknown", "open"})
 
 MAY_FOLLOW: Final[dict[type[OrderEvent], frozenset[str]]] = {
     SubmissionStarted: frozenset({"intended"}),
-    OrderVoided: frozenset({"intended"}),
+    OrderVoided: frozenset({"intended", "in_flight"}),
     OrderAccepted: frozenset({"in_flight", "unknown", "missed"}),
     OrderRefused: frozenset({"in_flight", "unknown"}),
     OutcomeUnknown: frozenset({"in_flight"}),
@@ -75,7 +75,11 @@ MAY_FOLLOW: Final[dict[type[OrderEvent], frozenset[str]]] = {
     SubmissionRepeated: frozenset({"in_flight", "unknown"}),
     OrderWrittenOff: frozenset({"in_flight", "unknown", "missed"}),
 }
-"""From which states each fact may be recorded. An order ends only after the venue was seen to have it."""
+"""From which states each fact may be recorded.
+
+An order that went out ends only after the venue was seen to have it. One whose row is written and that did not go out
+is voided by the process that held it back; nobody else can tell.
+"""
 _STATE_AFTER: Final[dict[type[OrderEvent], LedgerOrderState]] = {
     OrderRefused: "refused",
     OutcomeUnknown: "unknown",

@@ -1,14 +1,15 @@
 """One order over the wire: reserved and written down first, looked at once more, sent once, its answer written down.
 
 This is the only place in the tree that calls a broker's `submit`. Between the row and the wire stand the kill switch,
-the deadline and a window of a second: a process that was paused there sends nothing, and the order is looked up like
-any other whose outcome nobody knows.
+the deadline and a window of a second: a process that was paused there sends nothing, and says so with an end of the
+order. One that died there says nothing, and the order is looked up like any other whose outcome nobody knows.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from execution.domain.errors import Halted
 from execution.domain.events import (
     Event,
     OrderAccepted,
@@ -38,6 +39,10 @@ from execution.session.reservation import SendView, refused_at_send, reserved_us
 DAY_LEGS = ("entry", "exit")
 # After an answer that took so long, the lease is held on to: many slow answers could outlast it.
 _SLOW_SECONDS = 1.0
+
+
+class _Withheld(Exception):
+    """Why an order did not go out after its row was written."""
 
 
 @dataclass(slots=True)
@@ -121,28 +126,39 @@ class _Attempt:
             return ""
         return f"no green gate of {record.session} stands in the ledger beside its plan"
 
-    def put_on_the_wire(self) -> SubmitOutcome | None:
-        """Send the order, or return None when it is too late: then nothing went out.
+    def put_on_the_wire(self) -> SubmitOutcome:
+        """Send the order.
 
         Raises:
-            Halted: the kill switch was engaged after the row was written.
+            Halted: the kill switch was engaged after the row was written; nothing went out.
+            _Withheld: it is too late; nothing went out.
         """
         desk = self.desk
         desk.refuse_when_halted()
         if not is_in_time(desk, self.view, self.order):
-            self._note("its window was over when it should have gone out")
-            return None
+            raise _Withheld("its window was over when it should have gone out")
         # Last of all, so that nothing that takes time stands between it and the wire.
         waited = desk.clock.monotonic_seconds() - self.started_seconds
         if waited > desk.sending.window_seconds:
-            self._note(f"{waited:.1f} s after its row, allowed are {desk.sending.window_seconds} s")
-            return None
+            raise _Withheld(f"{waited:.1f} s after its row, allowed are {desk.sending.window_seconds} s")
         return outcome_told(desk.broker.submit(self.order))
 
-    def _note(self, detail: str) -> None:
-        told = f"not sent: {detail}; it is looked up like an order nobody knows the outcome of"
-        subject = self.order.client_order_id
-        note_once(self.desk, topic="not_sent", session=self.view.session, subject=subject, detail=told)
+    def withdraw(self, reason: str) -> None:
+        """End an order whose row is written and which this process, the only one that could, did not send.
+
+        Whoever only reads the row cannot tell it from one that went out. What another process found out since stands.
+        """
+        told = f"not sent: {reason}"
+        order_ids = [self.order.client_order_id, *(leg.client_order_id for leg in self.order.attached)]
+        note_once(self.desk, topic="not_sent", session=self.view.session, subject=order_ids[0], detail=told)
+        now = self.desk.clock.now()
+        self.desk.ledger.record(
+            lambda book: [
+                OrderVoided(at=now, client_order_id=order_id, reason=told)
+                for order_id in order_ids
+                if book.orders[order_id].state == "in_flight"
+            ]
+        )
 
 
 def is_in_time(desk: Desk, view: SendView, order: OrderRequest) -> bool:
@@ -209,8 +225,14 @@ def repeat_wait(desk: Desk) -> timedelta:
 
 def _answered(attempt: _Attempt, *, is_repeated: bool) -> None:
     desk = attempt.desk
-    outcome = attempt.put_on_the_wire()
-    if outcome is None:
+    try:
+        outcome = attempt.put_on_the_wire()
+    except (Halted, _Withheld) as reason:
+        # One that went out before may have arrived, whatever becomes of its repetition.
+        if not is_repeated:
+            attempt.withdraw(str(reason))
+        if isinstance(reason, Halted):
+            raise
         return
     if desk.clock.monotonic_seconds() - attempt.started_seconds > _SLOW_SECONDS:
         keep_lease(desk)

@@ -53,6 +53,7 @@ ALLOWED = {
         "missed": "missed",
         "cancel": "in_flight",
         "repeated": "in_flight",
+        "voided": "voided",
         "written_off": "written_off",
     },
     "unknown": {

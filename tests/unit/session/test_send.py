@@ -105,11 +105,12 @@ def test_after_a_pause_longer_than_the_window_nothing_is_sent(tmp_path: Path, pa
     assert ("AAA" in {order.symbol for order in entries(days)}) is is_sent
 
 
-def test_an_order_that_came_too_late_to_the_wire_is_looked_up_and_never_sent(tmp_path: Path) -> None:
+def test_an_order_that_came_too_late_to_the_wire_is_ended_and_never_sent(tmp_path: Path) -> None:
     days, clock = with_slow_clock(tmp_path)
     after_first_row(days, lambda: setattr(clock, "paused_seconds", 90.0))
     run_session.submit(days.desk, session=FIRST)
-    assert record_of(days, "AAA").is_unproven
+    assert record_of(days, "AAA").state == "voided"
+    assert record_of(days, "AAA").exposed_shares == 0
     clock.move_to(days.clock.now() + timedelta(minutes=5))
     run_session.submit(days.desk, session=FIRST)
     assert [order.symbol for order in entries(days)] == ["BBB", "CCC"]
@@ -122,7 +123,7 @@ def test_a_switch_engaged_after_the_row_stops_the_order(tmp_path: Path) -> None:
     after_first_row(days, (days.folder / "KILL").touch)
     with pytest.raises(Halted):
         run_session.submit(days.desk, session=FIRST)
-    assert (wire(days).submitted, record_of(days, "AAA").state) == ([], "in_flight")
+    assert (wire(days).submitted, record_of(days, "AAA").state) == ([], "voided")
 
 
 def test_a_halt_written_down_after_the_row_stops_the_order(tmp_path: Path) -> None:
@@ -139,7 +140,7 @@ def test_a_deadline_that_passes_after_the_row_stops_the_order(tmp_path: Path) ->
     after_first_row(days, lambda: clock.move_to(CALENDAR.submit_window(FIRST)[1]))
     run_session.submit(days.desk, session=FIRST)
     assert entries(days) == []
-    assert record_of(days, "AAA").is_unproven
+    assert record_of(days, "AAA").state == "voided"
 
 
 def test_an_unknown_order_keeps_what_it_reserved_until_the_venue_proves_its_end(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -223,6 +224,24 @@ def test_a_stop_that_a_settle_gave_back_ends_before_the_next_plan_sells(tmp_path
     sale = next(r for r in orders.values() if (r.order.symbol, r.leg, r.session) == ("AAA", "exit", SESSIONS[2]))
     assert orders[stop.order.client_order_id].state == "cancelled"
     assert sale.sent_at is not None
+
+
+def test_a_stop_that_a_pause_kept_back_at_settle_is_sent_by_the_next_act(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = a_day_whose_watch_sells(tmp_path, 400)
+    paused = count(0.0, 1.5)
+    with monkeypatch.context() as slow:
+        slow.setattr(type(days.clock), "monotonic_seconds", lambda _clock: float(next(paused)))
+        days.settle(SECOND)
+    book = days.desk.ledger.book()
+    assert unprotected(book) == ("AAA",)
+    assert [r.state for r in book.orders_in("AAA") if r.leg.startswith("stop")][-1] == "voided"
+    days.desk = replace(days.restarted(), exits=())
+    days.plan(SESSIONS[2], days.a_batch(SESSIONS[2], best=("AAA", "BBB", "CCC", "DDD", "EEE", "FFF")))
+    report = days.submit(SESSIONS[2])
+    (stop,) = working_stops(days.desk.ledger.book(), "AAA")
+    assert (report.unprotected, stop.session) == ((), SESSIONS[2])
 
 
 def test_a_settle_under_a_halt_sends_no_stop_and_the_next_act_does(tmp_path: Path) -> None:
