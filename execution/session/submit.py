@@ -13,7 +13,7 @@ from typing import Final, Literal
 from execution.domain.errors import Halted
 from execution.domain.events import PlanMissed, SubmitFinished
 from execution.domain.quantities import Shares
-from execution.ledger.book import CycleRecord
+from execution.ledger.book import Book, CycleRecord
 from execution.ledger.order_record import OrderRecord
 from execution.session.agreed_time import refuse_other_time
 from execution.session.approval import approval_refusal, refuse_changed_plan
@@ -29,7 +29,7 @@ from execution.session.day_orders import (
 from execution.session.desk import Desk
 from execution.session.ladder import turn_of
 from execution.session.lease_of_act import BUSY, leased
-from execution.session.protect import bare_parts, held_back, next_stop, oversold_stops, unprotected
+from execution.session.protect import bare_parts, held_back, next_stop, oversold_stops, stop_price, unprotected
 from execution.session.reconcile import Reconciled, reconcile, still_known
 from execution.session.release import refuse_unreleased
 from execution.session.reprice import give_up_rungs
@@ -225,13 +225,20 @@ def _send_entry(desk: Desk, view: SendView, record: OrderRecord) -> None:
 
 def _send_unknown_again(desk: Desk, session: date, reconciled: Reconciled, *, looked_at: datetime) -> None:
     book = reconciled.book
-    unknown = [record for record in book.orders_of(desk.cycle_id(session)) if record.state == "unknown"]
+    cycle_id = desk.cycle_id(session)
+    unknown = [record for record in book.unproven_orders if record.state == "unknown"]
+    asked = [record for record in unknown if record.cycle_id == cycle_id or _still_belongs(book, record)]
     # What is attached to an order goes out with it or not at all.
-    records = [record for record in unknown if book.entry_of(record) is None]
+    records = [record for record in asked if book.entry_of(record) is None]
     if records:
         view = view_at_send(desk, reconciled, session)
         for record in records:
             send_again(desk, view, record, looked_at=looked_at)
+
+
+def _still_belongs(book: Book, record: OrderRecord) -> bool:
+    """Return whether a stop of a session gone by is what its position needs now: no split has moved its price."""
+    return record.order.leg == "stop" and record.order.stop_usd == stop_price(book, record.order.symbol)
 
 
 def protect(desk: Desk, session: date, reconciled: Reconciled) -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 
@@ -20,6 +21,7 @@ from execution.session.day_orders import working_stops
 from execution.session.flatten import FlattenPolicy, arming_phrase, flatten
 from execution.session.lease_of_act import ACT_LEASE, BUSY
 from execution.session.protect import unprotected
+from execution.session.send_policy import SendPolicy
 from tests.builders.trading_days import CALENDAR, CASH, FIRST, SESSIONS, SYMBOLS, TradingDays, a_day_of
 from tests.fakes.overtaken_ledger import OvertakenLedger
 from tests.fakes.scripted_broker import ScriptedBroker
@@ -37,11 +39,18 @@ def finished(days: TradingDays, report: run_session.SettleReport) -> dict[str, W
     return {row.symbol: row for row in read_why_rows(days.desk.artifacts, report.why_rows_hash)}
 
 
-def a_day_whose_watch_sells(folder: Path, volume_shares: int = 1_000_000) -> TradingDays:
+def a_day_whose_watch_sells(
+    folder: Path, volume_shares: int = 1_000_000, *, wrap_broker: Any = None, **changes: Any
+) -> TradingDays:
     """Return the second day before its settle: AAA jumps to a gain, and as much is sold as a thin day takes."""
     jump = {"open_usd": "50", "high_usd": "50.5", "low_usd": "49.9", "close_usd": "50", "volume_shares": volume_shares}
     gain = ExitRule(name="gain", when=(NumberCondition(fact="gain_fraction", at_least=Decimal("0.05")),))
-    days = TradingDays(folder, bars=[a_day_of("AAA", SESSIONS[2], **jump)], desk_changes={"exits": (gain,)})
+    days = TradingDays(
+        folder,
+        bars=[a_day_of("AAA", SESSIONS[2], **jump)],
+        wrap_broker=wrap_broker,
+        desk_changes={"exits": (gain,), **changes},
+    )
     days.live()
     days.plan(SECOND)
     days.submit(SECOND)
@@ -242,6 +251,27 @@ def test_a_stop_that_a_pause_kept_back_at_settle_is_sent_by_the_next_act(
     report = days.submit(SESSIONS[2])
     (stop,) = working_stops(days.desk.ledger.book(), "AAA")
     assert (report.unprotected, stop.session) == ((), SESSIONS[2])
+
+
+@pytest.mark.parametrize(("policy", "is_sent_again"), [("same_id", True), ("never", False)])
+def test_a_stop_lost_on_its_way_at_settle_is_sent_again_next_morning_where_that_is_safe(
+    tmp_path: Path, policy: Literal["same_id", "never"], *, is_sent_again: bool
+) -> None:
+    days = a_day_whose_watch_sells(
+        tmp_path, 400, wrap_broker=ScriptedBroker, sending=SendPolicy(unknown_outcome_policy=policy)
+    )
+    wire = days.desk.broker
+    assert isinstance(wire, ScriptedBroker)
+    wire.faults["AAA", "stop"] = "lose_request"
+    days.settle(SECOND)
+    wire.faults.clear()
+    (lost,) = (r for r in days.desk.ledger.book().orders_in("AAA") if r.order.leg == "stop" and r.is_unproven)
+    assert (lost.state, [order for order in days.venue.open_orders() if order.symbol == "AAA"]) == ("unknown", [])
+    days.desk = replace(days.desk, exits=())
+    days.plan(SESSIONS[2], days.a_batch(SESSIONS[2], best=("AAA", "BBB", "CCC", "DDD", "EEE", "FFF")))
+    days.submit(SESSIONS[2])
+    works = [order.client_order_id for order in days.venue.open_orders() if order.symbol == "AAA"]
+    assert works == ([lost.order.client_order_id] if is_sent_again else [])
 
 
 def test_a_settle_under_a_halt_sends_no_stop_and_the_next_act_does(tmp_path: Path) -> None:
