@@ -18,7 +18,13 @@ from assets.features.dbt_increments import NotedIncrement
 from assets.features.dbt_manifest import BuildPlan, DbtModel, build_plan, read_manifest
 from assets.features.feature_library import FeatureLibrary
 from assets.features.feature_parts import FeatureParts
-from assets.features.model_sources import is_built_from, note_built, note_versions, source_hash
+from assets.features.model_sources import (
+    is_built_from,
+    note_built,
+    note_versions,
+    refuse_to_drop_newer,
+    source_hash,
+)
 from assets.features.policy import FeaturePolicy
 from assets.features.scorer_choice import scorer_facts, scorer_of
 from assets.features.told import coverage_pages, feature_facts, model_facts, refusals, slow_models, written_facts
@@ -102,6 +108,8 @@ def dbt_assets(plan: BuildPlan, *, name: str, after: Sequence[keys.Key] = ()) ->
                 calendar=TradingCalendar.shipped(),
             )
             is_increment = is_built_from(warehouse, step=name, source=source)
+            if not is_increment:
+                refuse_to_drop_newer(warehouse, snapshot.session)
             repeated = increment.repeat(warehouse, plan.nodes) if is_increment else None
             if repeated is not None:
                 yield from _told(plan, results_of(plan.nodes, repeated), warehouse, snapshot.session, feature_policy)

@@ -7,11 +7,13 @@ which by design gives every session the bytes it had.
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Final
 
 from assets.feature_catalogue import Feature
 from assets.warehouse import Warehouse
+from execution.domain.errors import DataError
 
 _SOURCES: Final = ("dbt_project.yml", "models/**/*", "macros/**/*")
 
@@ -54,6 +56,22 @@ def note_built(warehouse: Warehouse, *, step: str, source: str) -> None:
         connection.execute("create schema if not exists request")
         connection.execute("create table if not exists request.built_from (step varchar primary key, source varchar)")
         connection.execute("insert or replace into request.built_from values (?, ?)", (step, source))
+
+
+def refuse_to_drop_newer(warehouse: Warehouse, session: date) -> None:
+    """Refuse a whole build of a session where the marts reach further: it would end there, and the newer rows be gone.
+
+    Raises:
+        DataError: they do; the message names the session to materialize first.
+    """
+    if not warehouse.has_table("marts", "fct_features"):
+        return
+    newest: date | None = warehouse.read("select max(session) as newest from marts.fct_features")["newest"][0].as_py()
+    if newest is not None and newest > session:
+        raise DataError(
+            f"the models or a feature's version changed, so the marts are due to be built whole, and one of {session} "
+            f"would leave out what they hold up to {newest}: materialize {newest} first, then this session again"
+        )
 
 
 def note_versions(warehouse: Warehouse, features: Iterable[Feature]) -> None:

@@ -154,6 +154,18 @@ def test_models_that_read_otherwise_than_before_are_built_whole_with_the_same_by
     assert is_built_from(changed.warehouse, step="dbt_marts", source=source_hash(PROJECT, library=library))
 
 
+def test_whole_build_of_an_old_session_is_refused_while_the_marts_reach_further(copied):
+    for step in ("dbt_base", "dbt_marts"):
+        note_built(copied.warehouse, step=step, source="other models")
+    refused = materialized(copied, STEPS[0], "dbt_base")
+    assert not refused.success
+    (failed,) = [event.event_specific_data.error for event in refused.all_events if event.is_step_failure]
+    assert f"materialize {LAST} first, then this session again" in str(failed)
+    newest = copied.warehouse.read("select max(session) as newest from marts.fct_features")["newest"].to_pylist()
+    assert newest == [LAST]
+    assert materialized(copied, STEPS[-1], "dbt_base").success
+
+
 def test_raised_version_of_what_the_kernel_computes_computes_every_session_again(copied, monkeypatch):
     raised = tuple(replace(feature, version=2) if feature.name == "rsi_14" else feature for feature in FEATURES)
     monkeypatch.setattr(build, "FEATURES", raised)
