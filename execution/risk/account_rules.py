@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Final
 
 from execution.domain.quantities import floor_shares
-from execution.risk.findings import Case, Finding, cut, dollars, percent, unknown
+from execution.risk.findings import Case, Finding, cut_to_weight, dollars, part_of_equity, percent, unknown, unpriced
 
 # Of the soft loss, which is half of the hard one: the size that is left from that loss on.
 _LOSS_STEPS: Final = ((Decimal(2), Decimal(0)), (Decimal("1.5"), Decimal("0.25")), (Decimal(1), Decimal("0.5")))
@@ -76,13 +76,11 @@ def daily_loss(case: Case) -> Finding | None:
 
 def position_weight(case: Case) -> Finding | None:
     """One position stays a bounded part of equity."""
-    cap = case.limits.position_max_weight
-    held = case.exposure.positions_usd.get(case.order.symbol, Decimal(0))
-    return cut(
+    return cut_to_weight(
         case,
-        room_usd=cap * case.context.equity_usd - held,
-        found=f"{dollars(held + case.quantity_shares * case.price_usd)} in {case.order.symbol}",
-        allowed=f"at most {percent(cap)} of {dollars(case.context.equity_usd)}",
+        case.limits.position_max_weight,
+        carried_usd=case.exposure.positions_usd.get(case.order.symbol, Decimal(0)),
+        where=f"in {case.order.symbol}",
         reason="the position would be too large",
     )
 
@@ -92,15 +90,13 @@ def sector_weight(case: Case) -> Finding | None:
     cap, signal = case.limits.sector_max_weight, case.signal
     if cap == 1:
         return None
-    allowed = f"at most {percent(cap)} of {dollars(case.context.equity_usd)}"
     if signal is None or not signal.sector:
-        return unknown(f"no sector of {case.order.symbol}", allowed)
-    held = case.exposure.sector_usd(signal.sector)
-    return cut(
+        return unknown(f"no sector of {case.order.symbol}", part_of_equity(case, cap))
+    return cut_to_weight(
         case,
-        room_usd=cap * case.context.equity_usd - held,
-        found=f"{dollars(held + case.quantity_shares * case.price_usd)} in {signal.sector}",
-        allowed=allowed,
+        cap,
+        carried_usd=case.exposure.sector_usd(signal.sector),
+        where=f"in {signal.sector}",
         reason="the sector would be too large",
     )
 
@@ -108,15 +104,11 @@ def sector_weight(case: Case) -> Finding | None:
 def gross(case: Case) -> Finding | None:
     """All positions together stay within equity: nothing is borrowed."""
     cap = case.limits.gross_max_weight
-    allowed = f"at most {percent(cap)} of {dollars(case.context.equity_usd)}"
-    if case.exposure.unpriced:
-        return unknown(f"no price of {', '.join(case.exposure.unpriced)}, which the account holds or orders", allowed)
-    carried = case.exposure.gross_usd
-    return cut(
+    return unpriced(case, cap) or cut_to_weight(
         case,
-        room_usd=cap * case.context.equity_usd - carried,
-        found=f"{dollars(carried + case.quantity_shares * case.price_usd)} in positions",
-        allowed=allowed,
+        cap,
+        carried_usd=case.exposure.gross_usd,
+        where="in positions",
         reason="all positions together would be too large",
     )
 
@@ -124,15 +116,11 @@ def gross(case: Case) -> Finding | None:
 def net(case: Case) -> Finding | None:
     """Long less short stays within equity, whoever holds the shorts."""
     cap = case.limits.net_max_weight
-    allowed = f"at most {percent(cap)} of {dollars(case.context.equity_usd)}"
-    if case.exposure.unpriced:
-        return unknown(f"no price of {', '.join(case.exposure.unpriced)}, which the account holds or orders", allowed)
-    carried = case.exposure.net_usd
-    return cut(
+    return unpriced(case, cap) or cut_to_weight(
         case,
-        room_usd=cap * case.context.equity_usd - carried,
-        found=f"{dollars(carried + case.quantity_shares * case.price_usd)} long less short",
-        allowed=allowed,
+        cap,
+        carried_usd=case.exposure.net_usd,
+        where="long less short",
         reason="long positions less short ones would be too large",
     )
 
@@ -148,13 +136,11 @@ def cash(case: Case) -> Finding | None:
     allowed = f"{dollars(case.exposure.cash_usd)} in cash less a reserve of {dollars(reserve)}"
     if unsettled is None:
         return unknown("nobody told which sales have settled", allowed)
+    with_fees = 1 + case.limits.fee_allowance_bps / 10_000
+    fits = case.affordable_shares((case.exposure.cash_usd - reserve - unsettled) / with_fees)
+    if fits >= case.quantity_shares:
+        return None
     if unsettled:
         allowed += f" and {dollars(unsettled)} not settled"
-    with_fees = 1 + case.limits.fee_allowance_bps / 10_000
-    return cut(
-        case,
-        room_usd=(case.exposure.cash_usd - reserve - unsettled) / with_fees,
-        found=f"{dollars(case.quantity_shares * case.price_usd * with_fees)} needed, fees included",
-        allowed=allowed,
-        reason="there is not enough cash",
-    )
+    needed = f"{dollars(case.quantity_shares * case.price_usd * with_fees)} needed, fees included"
+    return Finding(needed, allowed, "there is not enough cash", fits)

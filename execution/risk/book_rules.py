@@ -2,24 +2,21 @@
 
 from execution.risk.co_movement import historical_var95_usd
 from execution.risk.exposure import LARGEST
-from execution.risk.findings import Case, Finding, cut, dollars, percent, unknown
+from execution.risk.findings import Case, Finding, cut_to_weight, dollars, percent, unknown, unpriced
 
 
 def concentration(case: Case) -> Finding | None:
     """The five largest positions together stay a bounded part of equity."""
-    cap = case.limits.concentration_max_weight
-    symbol, equity = case.order.symbol, case.context.equity_usd
-    allowed = f"at most {percent(cap)} of {dollars(equity)}"
-    if case.exposure.unpriced:
-        return unknown(f"no price of {', '.join(case.exposure.unpriced)}, which the account holds or orders", allowed)
+    cap, symbol = case.limits.concentration_max_weight, case.order.symbol
+    if unknown_total := unpriced(case, cap):
+        return unknown_total
     # With the fifth of the others left out: where this one is not among the five, they alone are already counted.
     others = case.exposure.largest_others_usd(symbol)
-    own = case.exposure.positions_usd.get(symbol, 0)
-    return cut(
+    return cut_to_weight(
         case,
-        room_usd=cap * equity - others - own,
-        found=f"{dollars(others + own + case.quantity_shares * case.price_usd)} in the {LARGEST} largest positions",
-        allowed=allowed,
+        cap,
+        carried_usd=others + case.exposure.positions_usd.get(symbol, 0),
+        where=f"in the {LARGEST} largest positions",
         reason="too much would lie in few positions",
     )
 

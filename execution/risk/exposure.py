@@ -8,6 +8,7 @@ the same for the last as for the first.
 from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
+from heapq import nlargest
 from typing import Final
 
 from execution.domain.orders import STOP_TYPES, OrderState, ProposedOrder, Side
@@ -55,7 +56,6 @@ class Exposure:
         self._context, self._limits = context, limits
         self._movements: dict[str, Movement | None] = {}
         self._companions = Companions()
-        self._largest: list[str] = []
         self.cash_usd = context.cash_usd
         self.positions_usd: defaultdict[str, Decimal] = defaultdict(Decimal)
         self.gross_usd = self.net_usd = _ZERO
@@ -89,8 +89,8 @@ class Exposure:
 
     def largest_others_usd(self, symbol: str) -> Decimal:
         """Return the value of the four largest positions beside a symbol's own."""
-        others = [held for held in self._largest if held != symbol]
-        return sum((self.positions_usd[held] for held in others[: LARGEST - 1]), _ZERO)
+        others = (usd for held, usd in self.positions_usd.items() if held != symbol)
+        return sum(nlargest(LARGEST - 1, others), _ZERO)
 
     def movement(self, symbol: str) -> Movement | None:
         """Return how a symbol moved; None when the batch does not say it for 60 sessions."""
@@ -141,9 +141,6 @@ class Exposure:
         value = abs(signed)
         signal = self._context.signals.get(symbol)
         self.positions_usd[symbol] += value
-        # Values only grow during a review, so what has left the largest cannot come back without being carried.
-        largest = sorted({*self._largest, symbol}, key=self.positions_usd.__getitem__, reverse=True)
-        self._largest = largest[:LARGEST]
         self.gross_usd += value
         self.net_usd += signed
         self.sectors_usd[None if signal is None else signal.sector] += value

@@ -31,6 +31,10 @@ class Case:
         """Digits after the point that a cut may have: the order's own, which the venue is known to take."""
         return share_decimals(self.order.quantity_shares)
 
+    def affordable_shares(self, room_usd: Decimal) -> Shares:
+        """Return how many shares fit an amount at the price the order is counted at."""
+        return affordable_shares(room_usd, self.price_usd, decimals=self.share_decimals)
+
     @property
     def signal(self) -> SymbolSignal | None:
         """What the batch says of the symbol; None when it does not know it."""
@@ -52,10 +56,37 @@ def unknown(what: str, allowed: str) -> Finding:
     return Finding(found="unknown", allowed=allowed, reason=f"unknown: {what}")
 
 
-def cut(case: Case, *, room_usd: Decimal, found: str, allowed: str, reason: str) -> Finding | None:
-    """Return None when the order fits the room left, else the objection with the shares that do fit."""
-    fits = affordable_shares(room_usd, case.price_usd, decimals=case.share_decimals)
-    return None if fits >= case.quantity_shares else Finding(found, allowed, reason, fits)
+def cut_to_weight(case: Case, cap_weight: Decimal, *, carried_usd: Decimal, where: str, reason: str) -> Finding | None:
+    """Return None when an order and what is carried beside it stay a part of equity, else the objection.
+
+    Nearly every order fits, so its sentence is written only where one does not.
+
+    Args:
+        case: the order.
+        cap_weight: the part of equity.
+        carried_usd: what is carried without the order.
+        where: what it is carried in, for a person.
+        reason: why more of it matters.
+    """
+    fits = case.affordable_shares(cap_weight * case.context.equity_usd - carried_usd)
+    if fits >= case.quantity_shares:
+        return None
+    total_usd = carried_usd + case.quantity_shares * case.price_usd
+    return Finding(f"{dollars(total_usd)} {where}", part_of_equity(case, cap_weight), reason, fits)
+
+
+def unpriced(case: Case, cap_weight: Decimal) -> Finding | None:
+    """Return the objection where something held or ordered has no price, so that no total is known; else None."""
+    missing = case.exposure.unpriced
+    if not missing:
+        return None
+    told = f"no price of {', '.join(missing)}, which the account holds or orders"
+    return unknown(told, part_of_equity(case, cap_weight))
+
+
+def part_of_equity(case: Case, cap_weight: Decimal) -> str:
+    """Return what a bounded part of equity allows, for a person."""
+    return f"at most {percent(cap_weight)} of {dollars(case.context.equity_usd)}"
 
 
 def dollars(amount_usd: Decimal) -> str:

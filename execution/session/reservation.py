@@ -117,7 +117,7 @@ def _context(desk: Desk, view: SendView, book: Book, record: OrderRecord, now: d
         signals={},
         messages_today=None,
         losses_in_a_row=None,
-        open_orders=(*view.foreign_orders, *_working(book)),
+        open_orders=(*view.foreign_orders, *_working_buys(book)),
         entries_today=entries_sent(book, view.session, beside=record),
         quotes_usd=view.quotes_usd,
         quarantined={symbol: event.reason for symbol, event in book.quarantined.items()},
@@ -139,8 +139,10 @@ def _equity_usd(
     return cash_usd + sum((shares * closes_usd.get(symbol, 0) for symbol, shares in positions.items()), Decimal(0))
 
 
-def _working(book: Book) -> tuple[OrderState, ...]:
-    return tuple(as_if_open(record) for record in book.unproven_orders if record.exposed_shares > 0)
+def _working_buys(book: Book) -> tuple[OrderState, ...]:
+    # A sale of ours takes neither cash nor place, so no limit asked at sending counts it: a book has a stop per name.
+    buys = (record for record in book.unproven_orders if record.order.side == "buy")
+    return tuple(as_if_open(record) for record in buys if record.exposed_shares > 0)
 
 
 def _close_usd(desk: Desk, book: Book, symbol: str, session: date) -> Decimal | None:

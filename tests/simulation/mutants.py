@@ -280,7 +280,7 @@ MUTANTS = (
     ),
     _mutant(
         "what is sent reserves nothing",
-        Change("execution.session.reservation:_working", "record.exposed_shares > 0", "False"),
+        Change("execution.session.reservation:_working_buys", "record.exposed_shares > 0", "False"),
         arena=SHORT_OF_CASH,
         breaks="I4",
     ),
