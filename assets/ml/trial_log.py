@@ -7,7 +7,8 @@ Trying the same settings again on newer data is another line but no further choi
 Two kinds of figure stand in it, and two questions are asked of it. A model was chosen among ways to learn: all that
 were trained, searched, looked at in a table, or let score a backtest. An account was chosen among those and all else
 that was backtested: rules, sizing, limits, rhythms. How many there were is counted over both kinds; how far chance
-spreads them is measured within one, for a spread between names and an account that holds cash do not vary alike.
+spreads them is measured within one, for a spread between names and an account that holds cash do not vary alike, and
+over as many days as the judged record has, for the noise of a ratio shrinks as its days grow.
 """
 
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ import numpy as np
 
 from assets.ml.evidence import DailyRecord
 from assets.ml.judgement import SharpeRecord
+from assets.performance import SHORTEST_HISTORY_SESSIONS
 from execution.artifact_files import read_by_hash, write_by_hash
 from execution.domain.canonical import canonical_bytes
 from execution.domain.errors import CorruptArtifact
@@ -135,9 +137,11 @@ def choices(trials: Sequence[Trial], *, of: Chosen = "model") -> int:
 def deflated_sharpe(record: SharpeRecord, trials: Sequence[Trial], *, of: Chosen = "model") -> float:
     """Return the probability that the true Sharpe ratio is above the best that chance gives to that many choices.
 
-    With one choice it is the probability that the ratio is above 0. 0 where there is no record to judge. The ratios of
-    choices without a record of this kind are not known: chance spreads them at least as far as days that mean nothing
-    spread the ratio that is judged.
+    With one choice it is the probability that the ratio is above 0. 0 where there is no record to judge. The source has
+    trials of one length, and noise spreads a daily ratio by 1 / sqrt(days - 1): each known ratio is first scaled to the
+    length of the record in question. The ratios of choices without a record of this kind, or with one that is too short
+    for a ratio, are not known: chance spreads them at least as far as days that mean nothing spread the ratio that is
+    judged.
 
     Args:
         record: the trial in question.
@@ -152,7 +156,11 @@ def deflated_sharpe(record: SharpeRecord, trials: Sequence[Trial], *, of: Chosen
     if record.days < 2:
         return 0.0
     found = _records(trials, of)
-    known = [told.sharpe for told in found.values() if told is not None]
+    known = [
+        told.sharpe * float(np.sqrt((told.days - 1) / (record.days - 1)))
+        for told in found.values()
+        if told is not None and told.days >= SHORTEST_HISTORY_SESSIONS
+    ]
     count, spread = len(found), float(np.std(known, ddof=1)) if len(known) > 1 else 0.0
     if len(known) < count:
         spread = max(spread, float(1.0 / np.sqrt(record.days - 1)))
@@ -184,11 +192,9 @@ def _of_accounts(trials: Sequence[Trial]) -> dict[str, SharpeRecord | None]:
     for trial in trials:
         if trial.backtest is not None:
             told, longest = trial.spread, found.get(trial.choice_hash)
-            # Spans are views of one choice: the longest tells most. A look that was cut short tells nothing of chance.
-            if told.days > 1 and (longest is None or told.days >= longest.days):
+            # Spans are views of one choice: the longest tells most.
+            if longest is None or told.days >= longest.days:
                 found[trial.choice_hash] = told
-            else:
-                found.setdefault(trial.choice_hash, None)
     traded = {trial.backtest.learning_hash for trial in trials if trial.backtest is not None}
     learned = {trial.choice_hash for trial in trials if trial.backtest is None}
     return found | dict.fromkeys(learned - traded)

@@ -231,6 +231,37 @@ def test_of_several_spans_of_one_choice_the_longest_tells_how_far_chance_spreads
     assert deflated_sharpe(NORMAL, [begun, short, other, long], of="account") == told
 
 
+@pytest.mark.parametrize("line", [a_trial, a_backtest])
+def test_a_look_of_a_few_sessions_counts_as_a_choice_and_tells_nothing_of_chance(line):
+    of = "model" if line is a_trial else "account"
+    good = line("good", spread=replace(NORMAL, days=756))
+    looks = [line("s", spread=replace(NORMAL, days=days, sharpe=1.5)) for days in (1, 2, 5, 59)]
+    unseen = line("s", spread=sharpe_record(np.zeros(0)))
+    assert choices([good, looks[0]], of=of) == 2
+    told = {deflated_sharpe(good.spread, [good, look], of=of) for look in [*looks, unseen]}
+    assert len(told) == 1
+    assert told.pop() > 0.95
+
+
+@pytest.mark.parametrize("line", [a_trial, a_backtest])
+def test_a_ratio_spreads_as_far_as_it_would_over_as_many_days_as_the_one_that_is_deflated(line):
+    of = "model" if line is a_trial else "account"
+    flat, long = line("a", spread=replace(NORMAL, sharpe=0.0)), replace(NORMAL, days=997, sharpe=-0.05)
+    as_long = replace(NORMAL, sharpe=-0.1)  # 996 days beyond the first are four times 249
+    told, expected = (deflated_sharpe(NORMAL, [flat, line("b", spread=spread)], of=of) for spread in (long, as_long))
+    assert told == pytest.approx(expected)
+
+
+def test_the_best_of_short_looks_at_noise_rarely_looks_like_an_edge_beside_long_ones():
+    passed = 0
+    for seed in range(200):
+        long, short = of_noise(10, days=756, seed=seed), of_noise(10, days=126, seed=1000 + seed)
+        trials = [a_backtest(one.choice_hash, spread=one.spread) for one in [*long, *short]]
+        best = max(short, key=lambda trial: trial.spread.sharpe)
+        passed += deflated_sharpe(best.spread, trials, of="account") >= 0.95
+    assert passed <= 6
+
+
 def test_the_best_of_many_accounts_in_noise_rarely_looks_like_an_edge():
     passed = 0
     for seed in range(200):
