@@ -131,7 +131,7 @@ def _tiles(report: ModelReport, judgement: Judgement) -> list[tuple[str, str, st
     evidence, tried = report.card.evidence, report.tried
     net = evidence.net_bps if evidence else Estimate(value=0.0, low=0.0, high=0.0)
     return [
-        ("choices tried", str(tried.choices), f"in {tried.trials} trainings of this home"),
+        ("choices tried", str(tried.choices), f"in {tried.trials} trainings and the backtests of this home"),
         ("deflated Sharpe", f"{tried.deflated_sharpe:.3f}", "probability of an edge after all choices"),
         ("overfitting", f"{tried.overfitting_probability:.2f}", "probability that the best choice fails elsewhere"),
         (

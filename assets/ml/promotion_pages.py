@@ -20,7 +20,7 @@ def condition_table(conditions: Sequence[Condition]) -> str:
 
 
 def tried_facts(tried: Tried) -> dict[str, int | float]:
-    """Return a training's standing among all trials, for its asset's metadata."""
+    """Return a training's standing among all others, for its asset's metadata."""
     return {
         "trials": tried.trials,
         "choices_tried": tried.choices,

@@ -39,7 +39,7 @@ class Results:
         teachings: how many times the model was taught.
         retrain_sessions: sessions from one teaching to the next.
         cost_bps: cost of each dollar bought or sold.
-        choices: different things the home ever tried, this one among them.
+        choices: among how many ways to learn a model of this home is chosen, this one among them.
         ways: by way to score, a result per year, and one of all days last; the model first, then rules.
         leaks: by leak, the model's result over all days with it; none when they were not asked for.
     """

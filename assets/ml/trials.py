@@ -28,11 +28,11 @@ _NO_CHOICE: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
-    """A training among all trials, itself among them.
+    """A training among all others, itself among them.
 
     Attributes:
-        trials: how many there are, backtests among them.
-        choices: how many different ways to learn were looked at.
+        trials: how many trainings there are; backtests are none.
+        choices: how many different ways to learn were looked at, also those that were only seen in a backtest.
         deflated_sharpe: probability that its Sharpe ratio is above the best that chance gives to so many choices.
         overfitting_probability: how often the best of all choices and rules on half of the days fails on the rest.
         superiority_p: probability that chance lifts some choice as far above holding every member alike.
@@ -77,14 +77,14 @@ def note_trial(
         )
     )
     trials = log.trials()
-    # An account, partly in cash, is no column beside fully held fifths: backtests are counted, and not compared here.
+    # An account, partly in cash, is no column beside fully held fifths: backtests are not compared here.
     trained = [trial for trial in trials if trial.backtest is None]
     newest = {trial.choice_hash: trial.returns_hash for trial in trained if trial.choice_hash != choice}
     model = np.array(record.model)
     others = _columns(len(model), [_on_days_of(record, log.returns(kept)) for kept in newest.values() if kept])
     rules = _columns(len(model), [np.array(values) for values in record.rules.values()])
     return Tried(
-        trials=len(trials),
+        trials=len(trained),
         choices=choices(trials),
         deflated_sharpe=deflated_sharpe(spread, trials),
         overfitting_probability=overfitting_probability(np.column_stack([model, others, rules])),

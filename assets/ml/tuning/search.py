@@ -14,7 +14,7 @@ from assets.ml.challenge import challenger
 from assets.ml.dataset import TrainingSet
 from assets.ml.model_registry import ModelRegistry
 from assets.ml.policy import LearningPolicy
-from assets.ml.trial_log import TrialLog
+from assets.ml.trial_log import TrialLog, choices
 from assets.ml.trials import choice_hash, note_trial
 from execution.domain.errors import SettingsRefused
 
@@ -50,7 +50,7 @@ class Searched:
         dataset_hash: the rows it searched on.
         seed: of its draws.
         tried: every choice in the order it was tried; the settings as they are come first where the space holds them.
-        choices: how many different things this home has ever tried, these among them.
+        choices: among how many ways to learn a model of this home is chosen, these among them.
     """
 
     dataset_hash: str
@@ -128,7 +128,7 @@ def search(
         dataset_hash=dataset_hash,
         seed=policy.seed,
         tried=tuple(tried),
-        choices=len({trial.choice_hash for trial in log.trials()}),
+        choices=choices(log.trials()),
     )
 
 

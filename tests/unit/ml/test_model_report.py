@@ -97,6 +97,13 @@ def test_the_first_page_tells_choices_and_deflated_ratio_before_anything_that_co
     assert "<script" not in page
 
 
+def test_the_first_page_says_how_often_a_model_was_trained_and_where_else_choices_were_seen(
+    report: ModelReport,
+) -> None:
+    tried = replace(report.tried, trials=3, choices=5)
+    assert "in 3 trainings and the backtests of this home" in drawn(replace(report, tried=tried)).html()
+
+
 def test_every_ratio_by_horizon_stands_with_its_interval(report: ModelReport) -> None:
     assert report.card.judgement is not None
     for one in report.card.judgement.horizons:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from assets.ml.model_registry import ModelRegistry
 from assets.ml.policy import SearchPolicy, SearchRange
-from assets.ml.trial_log import TrialLog, deflated_sharpe
+from assets.ml.trial_log import BacktestLook, TrialLog, choices, deflated_sharpe
 from assets.ml.tuning.pages import search_table, settings_lines
 from assets.ml.tuning.search import refuse_impossible_space, search
 from execution.domain.errors import SettingsRefused
@@ -74,6 +74,16 @@ def test_other_folds_costs_or_seals_are_judged_anew_and_counted(tmp_path):
     assert costly.tried[0].net_bps < plain.tried[0].net_bps - 10.0
     assert len({one.tried[0].rank_ic for one in (plain, folded, unsealed)}) == 3
     assert [found.choices for found in (plain, costly, folded, unsealed)] == [1, 2, 3, 4]
+
+
+def test_a_rule_that_was_backtested_is_no_choice_of_a_model_and_a_way_to_learn_seen_in_a_backtest_is_one(tmp_path):
+    log, span = TrialLog(tmp_path), {"first": CALENDAR.sessions[2000], "last": CALENDAR.sessions[2155]}
+    assert searched(tmp_path, trials=1).choices == 1
+    (line,) = log.trials()
+    for scorer, learning in (("momentum_12_1", None), ("reversal_5d", None), ("model", "another way")):
+        look = BacktestLook(scorer=scorer, learning_hash=learning, settings_hash="s", **span)
+        log.add(replace(line, choice_hash=scorer, model_hash="", backtest=look))
+    assert searched(tmp_path, trials=1).choices == choices(log.trials()) == 2
 
 
 def test_no_choice_is_made_by_what_sealed_sessions_say(once, tmp_path):
