@@ -121,7 +121,8 @@ def estimate(daily: Floats, *, block_sessions: int) -> Estimate:
     """Return the mean of daily figures with its 95 % interval.
 
     It holds the true mean in 93 to 96 of 100 series of independent days, and of sums over overlapping spans of 5 to 20
-    where there are at least five times as many days; with twice as many it does in 91.
+    where there are at least five times as many days; with twice as many it does in 91. With fewer it claims more than
+    it knows, see `is_long_enough`.
 
     Args:
         daily: (n,) one figure per day, in order.
@@ -135,6 +136,15 @@ def estimate(daily: Floats, *, block_sessions: int) -> Estimate:
         return Estimate(value=0.0, low=0.0, high=0.0)
     value, half = float(daily.mean()), _half_width(daily, block_sessions)
     return Estimate(value=value, low=value - half, high=value + half)
+
+
+def is_long_enough(days: int, *, block_sessions: int) -> bool:
+    """Return whether the interval of so many daily figures may be told: from twice what hangs together on.
+
+    Of sums over 5 to 20 sessions judged on no more days than they span, intervals of `estimate` hold the truth in 49 to
+    79 of 100; one day has no interval at all.
+    """
+    return days >= 2 * block_sessions
 
 
 def estimate_ratio(daily: Floats, *, block_sessions: int) -> Estimate:

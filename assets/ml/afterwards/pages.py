@@ -1,11 +1,15 @@
 """Live judgement, drift and the hold-out as tables a person reads in the UI."""
 
+from functools import partial
+from typing import Final
+
 from assets.ml.afterwards.looking_back import LookedBack
 from assets.ml.hold_out import HoldOutJudgement
-from assets.ml.judgement import CalibrationBin, Estimate
+from assets.ml.judgement import CalibrationBin, Estimate, is_long_enough
 from assets.ml.live_judgement import Outcomes
 
 SHOWN_MOVED = 10
+TOO_SHORT: Final = "too short for an interval"
 
 
 def live_facts(found: LookedBack) -> dict[str, str | int | float]:
@@ -28,21 +32,23 @@ def live_pages(found: LookedBack) -> dict[str, str]:
 
 def live_table(found: LookedBack) -> str:
     """Return what published scores and real entries were worth as a Markdown table."""
-    live = found.live
+    live, horizon = found.live, found.live.ranking.horizon_sessions
     error_bought = live.calibration_error_bought
+    scored = partial(_told, days=live.ranking.days, horizon_sessions=horizon)
+    bought = partial(_told, days=live.bought_sessions, horizon_sessions=horizon)
     return "\n".join(
         [
             "| measure | live |",
             "|---|---|",
-            f"| IC, {live.ranking.days} sessions | {_told(live.ranking.ic, '+.4f')} |",
-            f"| rank IC | {_told(live.ranking.rank_ic, '+.4f')} |",
-            f"| hit rate | {_told(live.hit_rate, '.4f')} |",
+            f"| IC, {live.ranking.days} sessions | {scored(live.ranking.ic, '+.4f')} |",
+            f"| rank IC | {scored(live.ranking.rank_ic, '+.4f')} |",
+            f"| hit rate | {scored(live.hit_rate, '.4f')} |",
             f"| probability to beat the market | {_promises(live.calibration)} |",
-            f"| its mean error | {_told(live.calibration_error, '.4f')} |",
+            f"| its mean error | {scored(live.calibration_error, '.4f')} |",
             f"| the same of entries | {_promises(live.calibration_bought)} |",
-            f"| its mean error | {_told(error_bought, '.4f') if error_bought else 'not told'} |",
-            f"| net return of {live.bought} entries, bps over the horizon | {_told(live.bought_net_bps, '+.1f')} |",
-            f"| entries that beat the market | {_told(live.bought_hit_rate, '.4f')} |",
+            f"| its mean error | {bought(error_bought, '.4f') if error_bought else 'not told'} |",
+            f"| net return of {live.bought} entries, bps over the horizon | {bought(live.bought_net_bps, '+.1f')} |",
+            f"| entries that beat the market | {bought(live.bought_hit_rate, '.4f')} |",
         ]
     )
 
@@ -62,10 +68,12 @@ def outcomes_table(found: LookedBack) -> str:
 def _cells(told: Outcomes) -> tuple[str, ...]:
     if not told.sessions:
         return ("0", "0", *["none is over"] * 4)
-    ranked = told.ranking
+    ranked, horizon = told.ranking, told.ranking.horizon_sessions
+    order = partial(_told, days=ranked.days, horizon_sessions=horizon)
+    mean = partial(_told, days=told.sessions, horizon_sessions=horizon)
     # Entries of a session are ranked among themselves: one alone says nothing of order.
-    orders = (_told(ranked.ic, "+.4f"), _told(ranked.rank_ic, "+.4f")) if ranked.days else ("one name a session",) * 2
-    return (str(told.sessions), str(told.rows), *orders, _told(told.hit_rate, ".4f"), _told(told.net_bps, "+.1f"))
+    orders = (order(ranked.ic, "+.4f"), order(ranked.rank_ic, "+.4f")) if ranked.days else ("one name a session",) * 2
+    return (str(told.sessions), str(told.rows), *orders, mean(told.hit_rate, ".4f"), mean(told.net_bps, "+.1f"))
 
 
 def _promises(bins: tuple[CalibrationBin, ...]) -> str:
@@ -87,17 +95,19 @@ def drift_table(found: LookedBack) -> str:
 def hold_out_table(found: HoldOutJudgement) -> str:
     """Return what the sealed sessions said as a Markdown table."""
     opening, horizon = found.opening, found.label_horizon
+    told = partial(_told, days=found.days, horizon_sessions=horizon.horizon_sessions)
     return "\n".join(
         [
             f"| {opening.first} to {opening.last}, {found.days} sessions, {opening.reason} | |",
             "|---|---|",
-            f"| IC over {horizon.horizon_sessions} sessions | {_told(horizon.ic, '+.4f')} |",
-            f"| rank IC | {_told(horizon.rank_ic, '+.4f')} |",
-            f"| highest less lowest fifth, bps | {_told(found.spread_bps, '+.1f')} |",
-            f"| hit rate | {_told(found.hit_rate, '.4f')} |",
+            f"| IC over {horizon.horizon_sessions} sessions | {told(horizon.ic, '+.4f')} |",
+            f"| rank IC | {told(horizon.rank_ic, '+.4f')} |",
+            f"| highest less lowest fifth, bps | {told(found.spread_bps, '+.1f')} |",
+            f"| hit rate | {told(found.hit_rate, '.4f')} |",
         ]
     )
 
 
-def _told(found: Estimate, form: str) -> str:
-    return f"{found.value:{form}} ({found.low:{form}} to {found.high:{form}})"
+def _told(found: Estimate, form: str, *, days: int, horizon_sessions: int) -> str:
+    known = is_long_enough(days, block_sessions=horizon_sessions)
+    return f"{found.value:{form}} ({f'{found.low:{form}} to {found.high:{form}}' if known else TOO_SHORT})"

@@ -4,6 +4,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from assets.ml.afterwards.pages import hold_out_table
 from assets.ml.hold_out import HoldOutRecord, open_hold_out, sealed_fold
 from assets.ml.train import out_of_fold
 from assets.ml.walk_forward import folds
@@ -33,6 +34,12 @@ def test_a_first_look_tells_what_the_signal_is_worth(tmp_path):
     assert found.days == 30
     assert found.label_horizon.rank_ic.low > 0.1
     assert found.spread_bps.value > 0
+
+
+def test_the_page_tells_no_interval_where_fewer_sessions_than_twice_the_horizon_were_sealed(tmp_path):
+    found = opened(HoldOutRecord(tmp_path))
+    told = [hold_out_table(replace(found, days=days)) for days in (9, 10)]
+    assert [page.count(" (too short for an interval)") for page in told] == [4, 0]
 
 
 def test_a_second_look_is_refused_whoever_asks_and_whenever(tmp_path):

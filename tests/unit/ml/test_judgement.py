@@ -15,6 +15,7 @@ from assets.ml.judgement import (
     estimate,
     estimate_calibration_error,
     estimate_ratio,
+    is_long_enough,
     judge_horizon,
     quantile_returns,
     rank_ic_within,
@@ -49,6 +50,16 @@ def test_an_interval_holds_the_truth_as_often_as_it_says_whether_or_not_labels_o
     found = [told(daily, block_sessions=span) for daily in means_over(span, days, series=500, seed=11)]
     # Of 500 draws the standard error is 1 of 100.
     assert 0.92 <= np.mean([one.low <= 0.0 <= one.high for one in found]) <= 0.98
+
+
+@pytest.mark.parametrize(
+    ("days", "span"),
+    [(1, 1), (2, 1), (2, 20), (5, 20), (10, 20), (20, 20), (40, 20), (5, 10), (20, 10), (5, 5), (10, 5)],
+)
+def test_days_are_long_enough_where_the_interval_holds_the_truth_in_nine_of_ten(days, span):
+    found = [estimate(daily, block_sessions=span) for daily in means_over(span, days, series=500, seed=11)]
+    holds = np.mean([one.low <= 0.0 <= one.high for one in found])
+    assert holds >= 0.88 if is_long_enough(days, block_sessions=span) else holds <= 0.82
 
 
 def test_an_interval_that_allows_for_an_overlap_holds_the_truth_as_often_where_there_is_none():

@@ -177,3 +177,30 @@ def test_the_page_tells_entries_beside_all_scores_at_every_horizon(warehouse):
     assert [start[0].strip() for start in starts] == ["1", "1", "5", "5", "10", "10", "20", "20"]
     assert [cell.strip() for cell in starts[3][1:]] == ["entries bought", "40", "80"][:3]
     assert "| the same of entries | 0.600 became" in told["live"]
+
+
+def told_of(warehouse, batches):
+    """The pages of published scores whose two best names were bought."""
+    best = best_of(batches, 2)
+    found = live_outcomes(warehouse, batches, best, calendar=CALENDAR, upto=UPTO)
+    return live_pages(LookedBack(live=judged(rows(warehouse, batches, best)), drift=None, demoted=None, outcomes=found))
+
+
+def test_the_page_tells_no_interval_where_fewer_sessions_than_twice_the_horizon_were_judged(warehouse):
+    page = told_of(warehouse, published(5, 24))["outcomes"]
+    for line in page.splitlines()[2:]:
+        horizon, sessions = int(line.split("|")[1]), int(line.split("|")[3])
+        assert sessions == 19
+        assert line.count(" (too short for an interval)") == (4 if horizon >= 10 else 0)
+        assert line.count(" to ") == (0 if horizon >= 10 else 4)
+
+
+@pytest.mark.parametrize(("sessions", "expected"), [(1, 7), (9, 7), (10, 0)])
+def test_the_page_on_live_scores_tells_no_interval_of_so_few_sessions_either(warehouse, sessions, expected):
+    told = told_of(warehouse, published(5, 5 + sessions))
+    assert told["live"].count(" (too short for an interval)") == expected
+
+
+def test_one_judged_session_has_no_interval_at_any_horizon(warehouse):
+    page = told_of(warehouse, published(5, 6))["outcomes"]
+    assert page.count(" (too short for an interval)") == 4 * 2 * len(LIVE_HORIZONS)
