@@ -174,7 +174,7 @@ def earned_only(equity_usd: Sequence[Decimal], paid_in_usd: Sequence[Decimal]) -
     nothing was paid, the values are the given ones to the digit.
 
     Args:
-        equity_usd: account value at each session's close, oldest first.
+        equity_usd: account value at each session's close, oldest first, as many as `values_with_returns` says.
         paid_in_usd: what the account had been given by then.
 
     Source:
@@ -187,6 +187,21 @@ def earned_only(equity_usd: Sequence[Decimal], paid_in_usd: Sequence[Decimal]) -
         if earned != equity_usd[at]:
             scale *= earned / equity_usd[at]
     return tuple(found)
+
+
+def values_with_returns(equity_usd: Sequence[Decimal], paid_in_usd: Sequence[Decimal]) -> int:
+    """Return how many of the values, from the first on, `earned_only` and returns can be made of.
+
+    They end before the first that is zero or negative, or that would be without what was paid in since the one before:
+    nothing is left then that could earn anything.
+
+    Args:
+        equity_usd: account value at each session's close, oldest first.
+        paid_in_usd: what the account had been given by then.
+    """
+    paid = [Decimal(0), *(after - before for before, after in pairwise(paid_in_usd))]
+    ends = (at for at, value in enumerate(equity_usd) if min(value, value - paid[at]) <= 0)
+    return next(ends, len(equity_usd))
 
 
 def performance(equity_usd: Sequence[Decimal]) -> Performance:

@@ -16,7 +16,7 @@ from assets.identity import RunIdentity
 from assets.ml.backtest_market import RecordedBatches, RetaughtModels, Scorer, World
 from assets.ml.portfolios import Portfolio, Role
 from assets.ml.rule_strategies import MOMENTUM, rule_named
-from assets.performance import SESSIONS_PER_YEAR, Performance, earned_only, performance
+from assets.performance import SESSIONS_PER_YEAR, Performance, earned_only, performance, values_with_returns
 from execution.backtest import backtest
 from execution.domain.canonical import canonical_bytes
 from execution.domain.errors import SettingsRefused
@@ -260,6 +260,35 @@ def lived_by(
 
 
 def values_of(initial_cash_usd: Decimal, days: Sequence[LivedDay]) -> tuple[Decimal, ...]:
-    """Return equity before the first day and at each close, as if nothing had been paid in or taken out since."""
-    paid = accumulate((sum(day.paid_in_usd.values(), Decimal(0)) for day in days), initial=initial_cash_usd)
-    return earned_only([initial_cash_usd, *(day.mark.equity_usd for day in days)], tuple(paid))
+    """Return equity before the first day and at each close, as if nothing had been paid in or taken out since.
+
+    What was paid before anything was traded, or in on the day of the first trade, belongs to the value before it.
+    """
+    return earned_only(*_equity_and_payments(initial_cash_usd, days))
+
+
+def days_with_returns(initial_cash_usd: Decimal, days: Sequence[LivedDay]) -> int:
+    """Return how many of the days, from the first on, left something that can earn a return."""
+    return max(values_with_returns(*_equity_and_payments(initial_cash_usd, days)) - 1, 0)
+
+
+def _equity_and_payments(
+    initial_cash_usd: Decimal, days: Sequence[LivedDay]
+) -> tuple[tuple[Decimal, ...], tuple[Decimal, ...]]:
+    """Return, before the first day and at each close, equity and what had been paid in; both with what opened it."""
+    equity = (initial_cash_usd, *(day.mark.equity_usd for day in days))
+    paid = tuple(accumulate((paid_in(day) for day in days), initial=initial_cash_usd))
+    idle = next((place for place, day in enumerate(days) if day.executions or day.mark.positions), len(days))
+    opening = paid[idle]
+    if idle < len(days):
+        # Dollars that came in on the day of the first trade may be what traded. Those that went out were there before.
+        opening += max(paid_in(days[idle]), Decimal(0))
+    if set(paid[: idle + 1]) == {opening}:
+        return equity, paid
+    opened = [value + opening - given for value, given in zip(equity, paid[: idle + 1], strict=False)]
+    return (*opened, *equity[idle + 1 :]), (*[opening] * len(opened), *paid[idle + 1 :])
+
+
+def paid_in(day: LivedDay) -> Decimal:
+    """Return what was paid in since the mark before, with a minus what was taken out."""
+    return sum(day.paid_in_usd.values(), Decimal(0))

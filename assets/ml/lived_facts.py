@@ -120,11 +120,11 @@ def facts_of(desk: Lived) -> Facts:
     by_sector, by_regime, by_feature = _shared_out(days, initial_cash_usd)
     return Facts(
         sessions=tuple(day.mark.marked_session for day in days),
-        equity=np.array([float(value / initial_cash_usd) for value in values[1:]]),
+        equity=np.array([float(value / values[0]) for value in values[1:]]),
         low=low,
         high=high,
         drawdown=np.array(drawdowns(values)[1:]),
-        exposure=np.array([float(1 - day.mark.cash_usd / day.mark.equity_usd) for day in days]),
+        exposure=np.array([_exposure(day) for day in days]),
         months=_months(days, values),
         by_sector=by_sector,
         by_regime=by_regime,
@@ -214,6 +214,12 @@ def resampled_band(returns: Floats) -> tuple[Floats, Floats]:
     paths = np.cumprod(1 + returns[places], axis=1)
     low, high = np.quantile(paths, (0.05, 0.95), axis=0)
     return np.asarray(low), np.asarray(high)
+
+
+def _exposure(day: LivedDay) -> float:
+    """Return the part of equity that is held in positions; none of an account that nothing was paid into yet."""
+    mark = day.mark
+    return float(1 - mark.cash_usd / mark.equity_usd) if mark.equity_usd else 0.0
 
 
 def _months(days: Sequence[LivedDay], values_usd: Sequence[Decimal]) -> dict[int, dict[int, float]]:

@@ -6,12 +6,12 @@ orders are days like any other.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from assets.performance import Performance, earned_only, performance
+from assets.performance import Performance, earned_only, performance, values_with_returns
 from assets.reporting.transaction_costs import CostTotals, OrderCost, cost_totals
 from execution.domain.provenance import GateCertificate
 from execution.domain.signals import SignalBatch, SymbolSignal
@@ -150,9 +150,12 @@ class Day:
 
     @property
     def performance(self) -> Performance:
-        """Performance of the account up to the newest close."""
+        """Performance of the account up to the newest close, or to the one before nothing was left to earn on."""
+        equity = [point.equity_usd for point in self.equity]
         paid_in = [point.equity_usd - point.realised_usd - point.unrealised_usd for point in self.equity]
-        return performance(earned_only([point.equity_usd for point in self.equity], paid_in))
+        told = values_with_returns(equity, paid_in)
+        past = performance(earned_only(equity[:told], paid_in[:told]))
+        return past if told == len(equity) else replace(past, last_return=None)
 
 
 def ranked(batch: SignalBatch | None) -> tuple[ScoredSymbol, ...]:

@@ -17,6 +17,7 @@ from assets.performance import (
     rolling_returns,
     sharpe_with_standard_error,
     sortino_ratio,
+    values_with_returns,
     yearly_return,
 )
 
@@ -145,6 +146,13 @@ def test_what_is_paid_in_or_taken_out_is_no_return() -> None:
     earned = earned_only(equity, paid_in)
     assert one_session_returns(earned) == pytest.approx((0.1, 0.0, 0.0, 0.1))
     assert performance(earned).max_drawdown == pytest.approx(0)
+
+
+@pytest.mark.parametrize(("equity", "paid_in", "told"), [([9, 0], [9, 0], 1), ([9, 8], [9, 18], 1), ([0], [0], 0)])
+def test_returns_end_where_nothing_is_left_to_earn_on(equity: list[int], paid_in: list[int], told: int) -> None:
+    given = [Decimal(value) for value in equity], [Decimal(value) for value in paid_in]
+    assert values_with_returns(*given) == told
+    assert values_with_returns([Decimal(9), Decimal(8)], [Decimal(9), Decimal(9)]) == 2
 
 
 def test_without_payments_the_values_stay_to_the_digit() -> None:

@@ -3,7 +3,7 @@
 Days whose market is not in the marts yet wait: a close without that session's bars would be compared with nothing.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from assets.identity import RunIdentity
-from assets.ml.backtest import Lived, lived_by
+from assets.ml.backtest import Lived, days_with_returns, lived_by, paid_in
 from assets.ml.judgement import Estimate
 from assets.ml.lived_factors import MARKET, UNEXPLAINED, explained, factor_returns
 from assets.ml.lived_facts import (
@@ -86,7 +86,7 @@ class AccountRecord:
         windows: those the history is long enough for.
         closes: by symbol whose trades are drawn, its closes by session.
         waiting_sessions: newer closes whose market is not known yet.
-        stamps: what must be said of the data on every page.
+        stamps: what must be said on every page: of the data, and why the record ends before the newest close.
         identity: names and hashes of what ran.
     """
 
@@ -137,7 +137,10 @@ def record_of(
     if not days:
         wanted = f"the close of {settled[0].mark.marked_session} waits for that session's cycle"
         return f"Nothing can be compared yet: {wanted}, whose bars the marts do not have."
-    desk = lived_by(account.account, days, initial_cash_usd=account.opened_with_usd)
+    told = days[: days_with_returns(account.opened_with_usd, days)]
+    if not told:
+        return f"No return can be told: the account was worth {_worth(days[0])} at the close of {_close(days[0])}."
+    desk = lived_by(account.account, told, initial_cash_usd=account.opened_with_usd)
     facts = facts_of(desk)
     benchmarks, factors = _market_of(warehouse, raw, facts.sessions)
     return AccountRecord(
@@ -149,9 +152,25 @@ def record_of(
         windows=windows_of(desk.values_usd),
         closes=closes_of(warehouse, {trip.symbol for trip in drawn_trips(facts)}),
         waiting_sessions=len(settled) - len(days),
-        stamps=stamps_of(raw, facts.sessions, is_synthetic=identity.is_synthetic),
+        stamps=(*stamps_of(raw, facts.sessions, is_synthetic=identity.is_synthetic), *_ended(days[len(told) :])),
         identity=identity_told(identity),
     )
+
+
+def _ended(untold: Sequence[LivedDay]) -> Iterator[str]:
+    """Yield why a record ends before days that are known; nothing where it does not."""
+    if untold:
+        yield f"the record ends before {_close(untold[0])}: equity {_worth(untold[0])}"
+
+
+def _close(day: LivedDay) -> date:
+    return day.mark.marked_session
+
+
+def _worth(day: LivedDay) -> str:
+    paid = paid_in(day)
+    told = f"{day.mark.equity_usd:.2f} USD"
+    return f"{told}, {paid:.2f} USD of it paid in since the close before" if paid > 0 else told
 
 
 def refuse_unsettled(days: Sequence[LivedDay], session: date | None) -> None:

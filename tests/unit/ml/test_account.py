@@ -21,7 +21,7 @@ from assets.ml.lived_market import EVERY_STOCK
 from assets.raw_store import RawStore
 from assets.warehouse import Warehouse
 from execution.domain.errors import DataError
-from execution.lived_days import LivedAccount
+from execution.lived_days import CASH, LivedAccount, LivedDay
 from tests.builders import backtest_quarter as quarter
 from tests.unit.ml.marts_builder import IDENTITY, a_market
 
@@ -129,6 +129,63 @@ def test_before_anything_is_settled_one_sentence_says_so(warehouse: Warehouse, t
     for nothing in (None, opened):
         found = record_of(nothing, session=None, warehouse=warehouse, raw=RawStore(tmp_path), identity=IDENTITY)
         assert found == "Nothing was traded yet: no session of this account is settled."
+
+
+def in_cash(day: LivedDay, usd: int, paid_in_usd: int = 0) -> LivedDay:
+    """Return a day that ends with nothing but dollars."""
+    mark = replace(day.mark, cash_usd=Decimal(usd), equity_usd=Decimal(usd), positions=())
+    paid = {CASH: Decimal(paid_in_usd)} if paid_in_usd else {}
+    return replace(day, mark=mark, executions=(), actions=(), bought=(), fills=0, paid_in_usd=paid)
+
+
+@pytest.mark.parametrize("usd", [0, -515])
+def test_the_record_ends_where_nothing_is_left_to_earn_on(
+    account: LivedAccount, warehouse: Warehouse, tmp_path: Path, usd: int
+) -> None:
+    kept, (day, after) = account.days[:5], account.days[5:7]
+    taken = usd - int(kept[-1].mark.equity_usd)
+    emptied = replace(account, days=(*kept, in_cash(day, usd, taken), in_cash(after, usd)))
+    found = recorded(emptied, warehouse, tmp_path)
+    assert found.desk.days == kept
+    assert found.stamps[-1] == f"the record ends before {day.mark.marked_session}: equity {usd:.2f} USD"
+    assert found.waiting_sessions == 0
+    assert str(found.stamps[-1]) in drawn(found).html()
+    assert "total return" in materialized(emptied, warehouse, tmp_path)
+
+
+def test_the_record_ends_where_less_than_what_was_paid_in_is_left(
+    account: LivedAccount, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    kept, day = account.days[:5], account.days[5]
+    lost = replace(account, days=(*kept, in_cash(day, 999_000, 1_000_000)))
+    found = recorded(lost, warehouse, tmp_path)
+    assert found.desk.days == kept
+    assert found.stamps[-1].endswith("equity 999000.00 USD, 1000000.00 USD of it paid in since the close before")
+
+
+def test_an_account_that_never_had_anything_to_earn_on_says_so(
+    account: LivedAccount, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    empty = LivedAccount(account="paper-1", opened_with_usd=Decimal(0), days=(in_cash(account.days[0], 0),))
+    shown = materialized(empty, warehouse, tmp_path)
+    assert shown == {"told": "No return can be told: the account was worth 0.00 USD at the close of 2024-01-04."}
+
+
+def test_what_is_paid_in_before_the_first_trade_belongs_to_the_opening_value(
+    account: LivedAccount, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    first, second, third = account.days[:3]
+    traded = replace(in_cash(second, 99_485, 100_000), executions=account.days[0].executions)
+    days = (in_cash(first, 1_000), traded, in_cash(third, 99_485))
+    small = LivedAccount(account="paper-1", opened_with_usd=Decimal(1_000), days=days)
+    assert small.days[1].executions
+    found = recorded(small, warehouse, tmp_path)
+    assert found.desk.values_usd == (101_000, 101_000, 99_485, 99_485)
+    assert found.facts.equity[-1] == pytest.approx(0.985)
+    from_nothing = LivedAccount(
+        account="paper-1", opened_with_usd=Decimal(0), days=(in_cash(first, 0), in_cash(second, 50_000, 50_000))
+    )
+    assert recorded(from_nothing, warehouse, tmp_path).desk.values_usd == (50_000,) * 3
 
 
 def test_closes_whose_market_is_not_known_yet_wait_and_are_counted(account: LivedAccount, tmp_path: Path) -> None:

@@ -219,3 +219,11 @@ def test_many_endings_leave_the_day_on_one_screen(lived):
     stages = [f"guard:rule_{number}" for number in range(30)]
     rows = [replace(lived.decisions[0], outcome="blocked", stage=stage) for stage in stages]
     assert "and 21 rarer endings, below" in render(replace(lived, decisions=tuple(rows)), identity=IDENTITY)
+
+
+def test_the_page_of_an_account_that_was_emptied_has_no_return_of_that_day(lived):
+    point = lived.equity[-1]
+    nothing = dict.fromkeys(("cash_usd", "equity_usd", "realised_usd", "unrealised_usd"), Decimal(0))
+    emptied = replace(lived, equity=(point, replace(point, **nothing)), positions=())
+    assert (emptied.performance.sessions, emptied.performance.last_return) == (0, None)
+    assert "from the high" in render(emptied, identity=IDENTITY)
