@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Reversible, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from itertools import islice
+from itertools import chain, islice
 from typing import TypeVar, cast
 
 from execution.domain.decisions import WhyRow
@@ -17,7 +17,7 @@ from execution.domain.orders import BrokerFill, CorporateActionEntry
 from execution.domain.signals import Mode
 from execution.ledger.book import Book
 from execution.ledger.folding import folded
-from execution.ledger.moves import after_move, position_after
+from execution.ledger.moves import after_move, position_after, taken_back
 from execution.ledger.why_rows import read_why_rows
 from execution.ports import Artifacts
 from execution.risk.limits import RiskLimits
@@ -43,16 +43,18 @@ class LivedDay:
         entries: orders its plan opened positions with.
         exits: orders its plan reduced positions with.
         stages: by stage of the finished why-rows, how many symbols ended there.
-        fills: executions booked since the mark before.
+        fills: executions booked since the mark before; none that was taken back by this close, nor what takes one back.
         traded_usd: value of those executions.
-        fees_usd: their fees.
+        fees_usd: fees of everything booked since the mark before, those given back taken off.
         trading_state: what the account may do after this close: `active`, `reducing` or `halted`.
-        executions: those executions, in the order they were booked.
+        executions: all that was booked since the mark before, in that order: also what was taken back or takes back.
         actions: splits, dividends, delistings and charges booked since the mark before, in that order.
         bought: the finished why-rows of what was bought, sold again on the same day or not: sector, regime, score and
             contributions behind it.
         paid_in_usd: what moved without a trade, as persons booked it: dollars under `CASH`, and by symbol the cost of
             shares that came in; with a minus what went out. Neither is a profit or a loss.
+        taken_back: execution ids of what took an execution back since the mark before, and of what it took back, on
+            this day or before. The ledger holds such pairs as if they had never been; all but their fees.
     """
 
     session: date
@@ -69,6 +71,7 @@ class LivedDay:
     actions: tuple[CorporateActionEntry, ...] = ()
     bought: tuple[WhyRow, ...] = ()
     paid_in_usd: Mapping[str, Decimal] = field(default_factory=dict)
+    taken_back: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +137,8 @@ def day_of(
     rows = [row for artifact_hash in told for row in read_why_rows(artifacts, artifact_hash)]
     orders = [record for cycle in cycles for record in after.orders_of(cycle.cycle_id)]
     fills = tuple(booked.fill for booked in _newer(before.fills, after.fills))
+    undone = _taken_back(after, fills)
+    stand = [fill for fill in fills if fill.execution_id not in undone]
     mark = after.marks[-1]
     return LivedDay(
         session=cycles[-1].session,
@@ -141,8 +146,8 @@ def day_of(
         mark=mark,
         entries=len({(record.cycle_id, record.order.symbol) for record in orders if record.order.leg == "entry"}),
         exits=sum(record.order.leg == "exit" for record in orders),
-        fills=len(fills),
-        traded_usd=sum((fill.quantity_shares * fill.price_usd for fill in fills), Decimal(0)),
+        fills=len(stand),
+        traded_usd=sum((fill.quantity_shares * fill.price_usd for fill in stand), Decimal(0)),
         fees_usd=sum((fill.fee_usd for fill in fills), Decimal(0)),
         stages=Counter(row.stage for row in rows),
         trading_state=standing(book=after, equity_usd=mark.equity_usd, limits=limits, mode=mode).state,
@@ -150,6 +155,7 @@ def day_of(
         actions=tuple(booked.entry for booked in _newer(before.actions, after.actions)),
         bought=tuple(row for row in rows if row.outcome == "bought"),
         paid_in_usd=_paid_in(after, after.adjustments[len(before.adjustments) :]),
+        taken_back=undone,
     )
 
 
@@ -169,6 +175,15 @@ def _newer(before: Mapping[Key, Value], after: Mapping[Key, Value]) -> list[Valu
     newest_first = reversed(cast("Reversible[Key]", after))
     keys = list(islice(newest_first, len(after) - len(before)))
     return [after[key] for key in reversed(keys)]
+
+
+def _taken_back(book: Book, fills: Sequence[BrokerFill]) -> frozenset[str]:
+    """Return the ids of those fills that took one back, and of those they took back, as the ledger believes them."""
+    reversals = {fill.execution_id: fill for fill in fills if fill.reverses is not None}
+    symbols = {fill.symbol for fill in reversals.values()}
+    believed = {fill.execution_id for symbol in symbols for fill in taken_back(book.moves_in[symbol]).values()}
+    pairs = [(name, fill.reverses or "") for name, fill in reversals.items() if name in believed]
+    return frozenset(chain.from_iterable(pairs))
 
 
 def _paid_in(book: Book, adjustments: Sequence[AccountAdjusted]) -> dict[str, Decimal]:

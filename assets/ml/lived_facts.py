@@ -7,7 +7,7 @@ taken off, and what a dividend, split or delisting paid. What a person paid in o
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Final
@@ -19,7 +19,8 @@ from assets.ml.backtest import Lived
 from assets.ml.judgement import Estimate, estimate
 from assets.performance import SESSIONS_PER_YEAR, drawdowns, one_session_returns
 from execution.domain.decisions import WhyRow
-from execution.domain.orders import CorporateActionEntry
+from execution.domain.orders import BrokerFill, CorporateActionEntry
+from execution.domain.quantities import Shares
 from execution.lived_days import CASH, LivedDay
 
 Floats = npt.NDArray[np.float64]
@@ -32,7 +33,7 @@ SEED: Final = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundTrip:
-    """A position from flat to flat, or to the end of the days.
+    """A position from flat to flat, or to the end of the days. What was taken back neither begins nor ends one.
 
     Attributes:
         entered: session of its first purchase.
@@ -143,6 +144,11 @@ def growth_returns(growth: Floats) -> Floats:
     """Return (n,) one-session returns of a dollar's growth since the beginning."""
     found: Floats = growth / np.concatenate([[1.0], growth[:-1]]) - 1.0
     return found
+
+
+def taken_back_in(days: Iterable[LivedDay]) -> frozenset[str]:
+    """Return the ids of executions that were taken back in some days, and of those that took them back."""
+    return frozenset(name for day in days for name in day.taken_back)
 
 
 def drawn_trips(facts: Facts) -> tuple[RoundTrip, ...]:
@@ -278,43 +284,94 @@ def _earned(days: Sequence[LivedDay], initial_cash_usd: Decimal) -> Iterator[dic
 
 
 def _round_trips(days: Sequence[LivedDay]) -> list[RoundTrip]:
-    held: dict[str, RoundTrip] = {}
-    ended: list[RoundTrip] = []
-    behind: dict[str, WhyRow] = {}
+    trips = _Trips(taken_back=taken_back_in(days))
+    for day in days:
+        trips.live(day)
+    last = days[-1].mark
+    worth = {position.symbol: position.shares * position.close_usd for position in last.positions}
+    still_open = [
+        replace(trip, ended=last.marked_session, earned_usd=trip.earned_usd + worth[symbol], is_open=True)
+        for symbol, trip in trips.held.items()
+    ]
+    return sorted([*trips.ended, *still_open], key=lambda trip: (trip.entered, trip.symbol))
 
-    def moved(symbol: str, session: date, earned_usd: Decimal, invested_usd: Decimal = Decimal(0)) -> None:
-        trip = held.get(symbol) or _begun(symbol, session, behind.get(symbol))
-        held[symbol] = replace(
+
+@dataclass(slots=True, kw_only=True)
+class _Trips:
+    """Round trips, told day by day.
+
+    Attributes:
+        taken_back: ids of executions that never were, and of those that say so.
+        held: by symbol, the trip that goes on.
+        ended: the others, in the order they ended.
+        shares: by symbol, what is held as if what was taken back had never been.
+        apart: by symbol, by how much more the marks hold, until what is in them is taken back.
+        behind: by symbol, the newest row behind a purchase.
+    """
+
+    taken_back: frozenset[str]
+    held: dict[str, RoundTrip] = field(default_factory=dict)
+    ended: list[RoundTrip] = field(default_factory=list)
+    shares: dict[str, Shares] = field(default_factory=dict)
+    apart: dict[str, Shares] = field(default_factory=dict)
+    behind: dict[str, WhyRow] = field(default_factory=dict)
+
+    def live(self, day: LivedDay) -> None:
+        """Add a day."""
+        session = day.mark.marked_session
+        self.behind |= {row.symbol: row for row in day.bought}
+        for move in _in_order(day):
+            if isinstance(move, CorporateActionEntry):
+                self.shares[move.symbol] = self.shares.get(move.symbol, 0) + move.quantity_delta_shares
+            else:
+                self._trade(move, day)
+        for symbol, paid in day.paid_in_usd.items():
+            if symbol != CASH:
+                self._move(symbol, session, -paid, max(paid, Decimal(0)))
+        for action in day.actions:
+            if action.symbol in self.held:
+                self._move(action.symbol, session, action.cash_usd)
+            else:
+                _pay_late(self.ended, action)
+        marked = {position.symbol: position.shares for position in day.mark.positions}
+        self.shares = {symbol: marked.get(symbol, 0) - self.apart.get(symbol, 0) for symbol in marked | self.apart}
+        for symbol in [symbol for symbol in self.held if not self.shares.get(symbol)]:
+            self._end(symbol, session)
+
+    def _trade(self, fill: BrokerFill, day: LivedDay) -> None:
+        symbol, session, value = fill.symbol, day.mark.marked_session, fill.quantity_shares * fill.price_usd
+        signed = fill.quantity_shares if fill.side == "buy" else -fill.quantity_shares
+        if fill.execution_id in self.taken_back:
+            self.apart[symbol] = self.apart.get(symbol, 0) + signed
+            if symbol in self.held:
+                self._move(symbol, session, -fill.fee_usd)
+            return
+        self.shares[symbol] = self.shares.get(symbol, 0) + signed
+        if fill.side == "buy":
+            self._move(symbol, session, -value - fill.fee_usd, value)
+        else:
+            self._move(symbol, session, value - fill.fee_usd)
+        # When in the day a person moved shares is not known: only the close of such a day tells what is left.
+        if not self.shares[symbol] and symbol not in day.paid_in_usd:
+            self._end(symbol, session)
+
+    def _move(self, symbol: str, session: date, earned_usd: Decimal, invested_usd: Decimal = Decimal(0)) -> None:
+        trip = self.held.get(symbol) or _begun(symbol, session, self.behind.get(symbol))
+        self.held[symbol] = replace(
             trip, earned_usd=trip.earned_usd + earned_usd, invested_usd=trip.invested_usd + invested_usd
         )
 
-    for day in days:
-        session = day.mark.marked_session
-        behind |= {row.symbol: row for row in day.bought}
-        for fill in day.executions:
-            value = fill.quantity_shares * fill.price_usd
-            if fill.side == "buy":
-                moved(fill.symbol, session, -value - fill.fee_usd, value)
-            else:
-                moved(fill.symbol, session, value - fill.fee_usd)
-        for symbol, paid in day.paid_in_usd.items():
-            if symbol != CASH:
-                moved(symbol, session, -paid, max(paid, Decimal(0)))
-        for action in day.actions:
-            if action.symbol in held:
-                moved(action.symbol, session, action.cash_usd)
-            else:
-                _pay_late(ended, action)
-        marked = {position.symbol for position in day.mark.positions}
-        sold = [symbol for symbol in held if symbol not in marked]
-        ended += [replace(held.pop(symbol), ended=session) for symbol in sold]
-    last = days[-1].mark
-    worth = {position.symbol: position.shares * position.close_usd for position in last.positions}
-    ended += [
-        replace(trip, ended=last.marked_session, earned_usd=trip.earned_usd + worth[symbol], is_open=True)
-        for symbol, trip in held.items()
+    def _end(self, symbol: str, session: date) -> None:
+        self.ended.append(replace(self.held.pop(symbol), ended=session))
+
+
+def _in_order(day: LivedDay) -> list[BrokerFill | CorporateActionEntry]:
+    """Return what moved shares in a day: of one session the splits first, then what was traded, then delistings."""
+    moves: list[tuple[date, int, BrokerFill | CorporateActionEntry]] = [
+        *((action.session, 2 if action.kind == "delisting" else 0, action) for action in day.actions),
+        *((fill.filled_at.date(), 1, fill) for fill in day.executions),
     ]
-    return sorted(ended, key=lambda trip: (trip.entered, trip.symbol))
+    return [move for _, _, move in sorted(moves, key=lambda one: one[:2])]
 
 
 def _begun(symbol: str, session: date, bought: WhyRow | None) -> RoundTrip:

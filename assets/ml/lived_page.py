@@ -18,6 +18,7 @@ from assets.ml.lived_facts import (
     difference,
     drawn_trips,
     growth_returns,
+    taken_back_in,
     trips_sentence,
 )
 from assets.ml.svg_charts import INK, amounts_svg, session_svg
@@ -140,13 +141,14 @@ def _factor_rows(desk: Lived, facts: Facts, factors: Mapping[str, Floats]) -> li
 
 def _trades(desk: Lived, facts: Facts, closes: Mapping[str, Mapping[date, Decimal]]) -> list[tuple[str, str]]:
     """Return a sentence and a drawing of each round trip that is drawn and whose closes are known."""
-    found = []
+    found, taken_back = [], taken_back_in(desk.days)
     for trip in drawn_trips(facts):
         fills = [
             (day.mark.marked_session, fill)
             for day in desk.days
             for fill in day.executions
             if fill.symbol == trip.symbol and trip.entered <= day.mark.marked_session <= trip.ended
+            if fill.execution_id not in taken_back
         ]
         if known := closes.get(trip.symbol):
             told = f"{trip.symbol}, {trip.entered} to {trip.ended}: {trip.earned_usd:+,.0f} USD"

@@ -39,7 +39,7 @@ def position_after(symbol: str, moves: Sequence[Move]) -> Position:
         symbol: exchange symbol.
         moves: everything that moved it, in the order it was booked.
     """
-    left_out = _taken_back(moves)
+    left_out = taken_back(moves)
     position = Position(symbol=symbol)
     for place, move in enumerate(moves):
         if place not in left_out:
@@ -48,7 +48,7 @@ def position_after(symbol: str, moves: Sequence[Move]) -> Position:
     return replace(position, realised_usd=position.realised_usd - kept_fees_usd)
 
 
-def _taken_back(moves: Sequence[Move]) -> dict[int, BrokerFill]:
+def taken_back(moves: Sequence[Move]) -> dict[int, BrokerFill]:
     """Return executions that were taken back and those that took them back, by their place among the moves."""
     found: dict[int, BrokerFill] = {}
     standing: dict[str, tuple[int, BrokerFill]] = {}

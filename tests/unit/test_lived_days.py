@@ -23,6 +23,7 @@ from execution.session.reconcile import reconcile
 from tests.builders import backtest_quarter as quarter
 from tests.builders.trading_days import CALENDAR, FIRST, SESSIONS, SYMBOLS, TradingDays, a_day_of
 from tests.fakes.scripted_broker import ScriptedBroker
+from tests.unit.session.test_reversals import fill_of, take_back
 from tests.unit.test_backtest import DECIDED, RULES, tape
 
 SECOND, THIRD = SESSIONS[1:3]
@@ -141,3 +142,27 @@ def test_a_session_settled_too_late_to_be_marked_is_told_with_the_next_one(tmp_p
     assert day.executions == (*both.days[0].executions, *both.days[1].executions)
     assert day.bought == (*both.days[0].bought, *both.days[1].bought)
     assert day.entries == sum(one.entries for one in both.days)
+
+
+def test_an_execution_that_was_taken_back_is_no_fill_and_no_dollar_traded(tmp_path: Path) -> None:
+    days = TradingDays(tmp_path, wrap_broker=ScriptedBroker)
+    days.plan()
+    days.submit()
+    taken = fill_of(days, "AAA")
+    bust = take_back(days, taken)
+    days.settle()
+    late = fill_of(days, "BBB")
+    (first,) = account_of(days.desk.ledger, days.desk.artifacts).days
+    stand = [fill for fill in first.executions if fill not in (taken, bust)]
+    assert len(stand) == len(first.executions) - 2
+    assert first.fills == len(stand)
+    assert first.traded_usd == sum(fill.quantity_shares * fill.price_usd for fill in stand)
+    assert first.taken_back == {taken.execution_id, bust.execution_id}
+    late_bust = take_back(days, late)
+    run_session.plan(days.evening(SECOND), session=SECOND, batch_hash=None)
+    days.settle(SECOND)
+    again, second = account_of(days.desk.ledger, days.desk.artifacts).days
+    assert again == first
+    assert late_bust in second.executions
+    assert second.fills == len(second.executions) - 1
+    assert second.taken_back == {late.execution_id, late_bust.execution_id}

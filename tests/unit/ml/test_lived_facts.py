@@ -12,7 +12,8 @@ from assets.ml.policy import LearningPolicy
 from assets.ml.portfolios import side_by_side
 from execution.backtest import backtest
 from execution.brokers.tape import TapeRow
-from execution.domain.orders import CorporateActionEntry
+from execution.domain.events import PositionMark
+from execution.domain.orders import BrokerFill, CorporateActionEntry, Side
 from execution.lived_days import CASH as PAID_CASH
 from execution.lived_days import LivedDay
 from tests.builders import backtest_quarter as quarter
@@ -160,3 +161,98 @@ def test_a_dividend_paid_after_the_sale_belongs_to_its_round_trip(quarter_days: 
     (same,) = (one for one in told_again if (one.symbol, one.entered) == (trip.symbol, trip.entered))
     assert same == replace(trip, earned_usd=trip.earned_usd + 7)
     assert "USD" not in {one.symbol for one in told_again}
+
+
+def a_trade(day: LivedDay, execution_id: str, side: Side, price: int, reverses: str | None = None) -> BrokerFill:
+    """Return ten shares of a name no other day knows, traded in the session of a day."""
+    return BrokerFill(
+        execution_id=execution_id,
+        client_order_id=execution_id,
+        symbol="ZZZ",
+        side=side,
+        quantity_shares=10,
+        price_usd=Decimal(price),
+        fee_usd=Decimal(0),
+        filled_at=day.mark.at,
+        reverses=reverses,
+    )
+
+
+def trading(day: LivedDay, *fills: BrokerFill, held: int, close: int = 100) -> LivedDay:
+    """Return a day that traded nothing else and held so many shares of it at the close."""
+    cost, close_usd = Decimal(0), Decimal(close)
+    position = PositionMark(
+        symbol="ZZZ",
+        shares=held,
+        cost_usd=cost,
+        close_usd=close_usd,
+        closed_session=day.mark.marked_session,
+        realised_usd=cost,
+    )
+    mark = replace(day.mark, positions=(position,) if held else ())
+    taken_back = {name for fill in fills if fill.reverses for name in (fill.execution_id, fill.reverses)}
+    return replace(day, mark=mark, executions=fills, actions=(), bought=(), taken_back=frozenset(taken_back))
+
+
+def trips_in(*days: LivedDay) -> list[tuple[int, int, bool]]:
+    """Return what each round trip earned and invested, and whether it is open."""
+    trips = facts_of(lived_by("paper-1", days, initial_cash_usd=quarter.CASH)).trips
+    return [(int(trip.earned_usd), int(trip.invested_usd), trip.is_open) for trip in trips]
+
+
+def test_a_purchase_that_was_taken_back_is_no_round_trip(quarter_days: tuple[LivedDay, ...]) -> None:
+    one, two = quarter_days[:2]
+    bought, bust = a_trade(one, "x1", "buy", 100), a_trade(two, "x2", "sell", 100, reverses="x1")
+    assert trips_in(trading(one, bought, bust, held=0)) == []
+    assert trips_in(trading(one, bought, held=10), trading(two, bust, held=0)) == []
+
+
+def test_a_sale_that_was_taken_back_later_ends_no_round_trip(quarter_days: tuple[LivedDay, ...]) -> None:
+    one, two, three = quarter_days[:3]
+    bought, sold = a_trade(one, "x1", "buy", 100), a_trade(two, "x2", "sell", 110)
+    bust = a_trade(three, "x3", "buy", 110, reverses="x2")
+    days = trading(one, bought, held=10), trading(two, sold, held=0), trading(three, bust, held=10, close=120)
+    assert trips_in(*days[:2]) == [(100, 1000, False)]
+    assert trips_in(*days) == [(200, 1000, True)]
+
+
+def test_fees_kept_of_what_was_taken_back_are_lost_by_the_trip_that_goes_on(
+    quarter_days: tuple[LivedDay, ...],
+) -> None:
+    one, two, three = quarter_days[:3]
+    sold = replace(a_trade(two, "x2", "sell", 110), fee_usd=Decimal(3))
+    bust = replace(a_trade(three, "x3", "buy", 110, reverses="x2"), fee_usd=Decimal(-1))
+    days = trading(one, a_trade(one, "x1", "buy", 100), held=10), trading(two, sold, held=0)
+    assert trips_in(*days, trading(three, bust, held=10, close=120)) == [(198, 1000, True)]
+
+
+def test_what_is_sold_and_bought_again_on_one_day_is_two_round_trips(quarter_days: tuple[LivedDay, ...]) -> None:
+    one, two, three = quarter_days[:3]
+    sold, again = a_trade(two, "x2", "sell", 120), a_trade(two, "x3", "buy", 120)
+    days = (
+        trading(one, a_trade(one, "x1", "buy", 100), held=10),
+        trading(two, sold, again, held=10, close=120),
+        trading(three, a_trade(three, "x4", "sell", 100), held=0),
+    )
+    assert trips_in(*days) == [(200, 1000, False), (-200, 1200, False)]
+
+
+def test_a_split_leaves_shares_of_one_round_trip(quarter_days: tuple[LivedDay, ...]) -> None:
+    one, two, three = quarter_days[:3]
+    split = CorporateActionEntry(
+        entry_id="split",
+        kind="split",
+        symbol="ZZZ",
+        session=two.mark.marked_session,
+        quantity_delta_shares=10,
+        cash_usd=Decimal(0),
+        ratio=Decimal(2),
+        booked_at=two.mark.at,
+    )
+    half, rest = a_trade(two, "x2", "sell", 60), a_trade(three, "x3", "sell", 70)
+    days = (
+        trading(one, a_trade(one, "x1", "buy", 100), held=10),
+        replace(trading(two, half, held=10, close=60), actions=(split,)),
+        trading(three, rest, held=0),
+    )
+    assert trips_in(*days) == [(300, 1000, False)]
