@@ -134,7 +134,7 @@ def estimate(daily: Floats, *, block_sessions: int) -> Estimate:
     """
     if len(daily) == 0:
         return Estimate(value=0.0, low=0.0, high=0.0)
-    value, half = float(daily.mean()), _half_width(daily, block_sessions)
+    value, half = float(daily.mean()), half_width(daily, block_sessions=block_sessions)
     return Estimate(value=value, low=value - half, high=value + half)
 
 
@@ -160,12 +160,15 @@ def estimate_ratio(daily: Floats, *, block_sessions: int) -> Estimate:
         return Estimate(value=0.0, low=0.0, high=0.0)
     spread = float(daily.std(ddof=1))
     ratio, z = float(daily.mean()) / spread, (daily - daily.mean()) / spread
-    half = _half_width(z - ratio / 2.0 * (z**2 - 1.0), block_sessions)
+    half = half_width(z - ratio / 2.0 * (z**2 - 1.0), block_sessions=block_sessions)
     return Estimate(value=ratio, low=ratio - half, high=ratio + half)
 
 
-def _half_width(daily: Floats, block_sessions: int) -> float:
-    """Return half of the 95 % interval of a mean, from waves that are long beside what hangs together."""
+def half_width(daily: Floats, *, block_sessions: int) -> float:
+    """Return half of the 95 % interval of a mean, from waves that are long beside what hangs together.
+
+    Arguments and source are those of `estimate`. Of what each day adds to another figure, it is half of that one's.
+    """
     from scipy.special import stdtrit  # noqa: PLC0415 - definitions import this module; it loads in training
 
     count = len(daily)

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from assets.ml.dataset import Floats
-from assets.ml.judgement import Estimate
+from assets.ml.judgement import Estimate, half_width
 from assets.performance import SESSIONS_PER_YEAR
 from assets.warehouse import Warehouse
 
@@ -28,7 +28,6 @@ _FACTORS: Final[Mapping[str, tuple[str, int]]] = {
 }
 _NAMES_MIN: Final = 9
 _KNOWN_SHARE_MIN: Final = 0.9
-_RESAMPLES: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,37 +93,39 @@ def thirds_apart(day: np.ndarray, values: Floats, returns: Floats, n_days: int) 
     return found
 
 
-def explained(
-    returns: Floats, factors: Mapping[str, Floats], *, block_sessions: int, seed: int
-) -> dict[str, FactorPart]:
-    """Return each factor's part and, last, what none explains; each with a 95 % interval from days drawn again.
+def explained(returns: Floats, factors: Mapping[str, Floats], *, block_sessions: int) -> dict[str, FactorPart]:
+    """Return each factor's part and, last, what none explains; each with a 95 % interval.
 
-    The parts of all add up to the mean return of a year.
+    The parts of all add up to the mean return of a year. What each day adds to a figure takes the place of the day's
+    figure in `half_width`: of 100 accounts of 21 to 252 independent days, 94 to 98 intervals hold the truth.
 
     Args:
-        returns: (n,) daily returns.
+        returns: (n,) daily returns; more of them than factors and two.
         factors: by name, (n,) daily returns of the same sessions.
-        block_sessions: days resampled together.
-        seed: the same seed, the same intervals.
+        block_sessions: sessions over which neighbouring returns may hang together.
+
+    Source:
+        Influence of one observation on a slope of least squares: Cook and Weisberg (1982), Residuals and Influence in
+        Regression, ch. 3.
     """
     known = np.column_stack([np.ones(len(returns)), *factors.values()])
-    count = len(returns)
-    starts = np.random.default_rng(seed).integers(0, count, size=(_RESAMPLES, -(-count // block_sessions)))
-    places = (starts[:, :, np.newaxis] + np.arange(block_sessions)).reshape(_RESAMPLES, -1)[:, :count] % count
-    whole = _slopes_and_parts(known, returns)
-    drawn = np.array([_slopes_and_parts(known[rows], returns[rows]) for rows in places])
-    low, high = np.quantile(drawn, (0.025, 0.975), axis=0)
+    days, count = known.shape
+    inverse = np.linalg.pinv(known, rcond=days * np.finfo(np.float64).eps)
+    slopes, means = inverse @ returns, known.mean(axis=0)
+    # Residuals of a fit are smaller than errors, the more so where days are few.
+    moves = days * inverse.T * (returns - known @ slopes)[:, np.newaxis] * days / (days - count)
+    a_year = SESSIONS_PER_YEAR * slopes * means
+    moves_a_year = SESSIONS_PER_YEAR * (moves * means + slopes * (known - means))
 
-    def told(row: int, place: int) -> Estimate:
-        return Estimate(value=float(whole[row, place]), low=float(low[row, place]), high=float(high[row, place]))
+    def told(value: float, daily: Floats) -> Estimate:
+        half = half_width(daily, block_sessions=block_sessions)
+        return Estimate(value=float(value), low=float(value) - half, high=float(value) + half)
+
+    def earned(place: int) -> Estimate:
+        return told(a_year[place], moves_a_year[:, place])
 
     parts = {
-        name: FactorPart(exposure=told(0, place), a_year=told(1, place)) for place, name in enumerate(factors, start=1)
+        name: FactorPart(exposure=told(slopes[place], moves[:, place]), a_year=earned(place))
+        for place, name in enumerate(factors, start=1)
     }
-    return parts | {UNEXPLAINED: FactorPart(exposure=None, a_year=told(1, 0))}
-
-
-def _slopes_and_parts(known: Floats, returns: Floats) -> Floats:
-    """Return (2, n) slopes, the constant's first, and what each earned in a year."""
-    slopes = np.linalg.lstsq(known, returns, rcond=None)[0]
-    return np.array([slopes, slopes * known.mean(axis=0) * SESSIONS_PER_YEAR])
+    return parts | {UNEXPLAINED: FactorPart(exposure=None, a_year=earned(0))}

@@ -28,7 +28,7 @@ BLOCK_SESSIONS: Final = 20
 UNKNOWN: Final = "not known"
 _RESAMPLES: Final = 500
 _DRAWN_TRIPS: Final = 3
-SEED: Final = 20
+_SEED: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +213,7 @@ def difference(one: Floats, other: Floats) -> Estimate:
 def resampled_band(returns: Floats) -> tuple[Floats, Floats]:
     """Return the 5 and 95 of 100 of resampled equity paths, per session."""
     count = len(returns)
-    drawn = np.random.default_rng(SEED)
+    drawn = np.random.default_rng(_SEED)
     blocks = -(-count // BLOCK_SESSIONS)
     starts = drawn.integers(0, count, (_RESAMPLES, blocks, 1))
     places = (starts + np.arange(BLOCK_SESSIONS)).reshape(_RESAMPLES, -1)[:, :count] % count

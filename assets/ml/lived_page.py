@@ -11,7 +11,6 @@ from assets.ml.judgement import Estimate
 from assets.ml.lived_factors import explained
 from assets.ml.lived_facts import (
     BLOCK_SESSIONS,
-    SEED,
     Facts,
     Floats,
     daily_returns,
@@ -132,7 +131,7 @@ def plain(found: Estimate) -> str:
 def _factor_rows(desk: Lived, facts: Facts, factors: Mapping[str, Floats]) -> list[tuple[str, str, str]]:
     if not factors or not is_long_enough(facts):
         return []
-    parts = explained(daily_returns(desk), factors, block_sessions=BLOCK_SESSIONS, seed=SEED)
+    parts = explained(daily_returns(desk), factors, block_sessions=BLOCK_SESSIONS)
     return [
         (name, "" if part.exposure is None else plain(part.exposure), percent(part.a_year))
         for name, part in parts.items()

@@ -17,7 +17,6 @@ from assets.ml.judgement import Estimate
 from assets.ml.lived_factors import MARKET, UNEXPLAINED, explained, factor_returns
 from assets.ml.lived_facts import (
     BLOCK_SESSIONS,
-    SEED,
     Facts,
     Floats,
     daily_returns,
@@ -219,7 +218,7 @@ def beside_of(returns: Floats, benchmarks: Mapping[str, Floats]) -> dict[str, Be
     found = {}
     for name, growth in benchmarks.items():
         theirs = growth_returns(growth)
-        parts = explained(returns, {MARKET: theirs}, block_sessions=BLOCK_SESSIONS, seed=SEED)
+        parts = explained(returns, {MARKET: theirs}, block_sessions=BLOCK_SESSIONS)
         apart = float(np.std(returns - theirs, ddof=1)) * SESSIONS_PER_YEAR**0.5
         if (beta := parts[MARKET].exposure) is not None:
             found[name] = BesideBenchmark(alpha=parts[UNEXPLAINED].a_year, beta=beta, tracking_error=apart)

@@ -97,13 +97,34 @@ def test_what_factors_explain_and_what_none_does_add_up_to_the_whole() -> None:
     random = np.random.default_rng(3)
     market, momentum = 0.01 * random.standard_normal((2, 500))
     returns = 0.0004 + 0.8 * market - 0.3 * momentum + 0.001 * random.standard_normal(500)
-    parts = explained(returns, {"market": market, "momentum": momentum}, block_sessions=20, seed=1)
+    parts = explained(returns, {"market": market, "momentum": momentum}, block_sessions=20)
     assert sum(part.a_year.value for part in parts.values()) == pytest.approx(returns.mean() * SESSIONS_PER_YEAR)
     for name, true in (("market", 0.8), ("momentum", -0.3)):
         exposure = parts[name].exposure
         assert exposure is not None
         assert exposure.low < true < exposure.high
     assert parts[UNEXPLAINED].a_year.low > 0
+
+
+@pytest.mark.parametrize("sessions", [21, 30, 60, 252])
+def test_intervals_of_what_factors_explain_hold_the_truth_as_often_as_they_say_in_short_histories(
+    sessions: int,
+) -> None:
+    random = np.random.default_rng(7)
+    mean, slopes = 0.0004, (0.5, -0.3)
+    held = []
+    for _ in range(500):
+        market, momentum = mean + 0.01 * random.standard_normal((2, sessions))
+        returns = slopes[0] * market + slopes[1] * momentum + 0.01 * random.standard_normal(sessions)
+        parts = explained(returns, {"market": market, "momentum": momentum}, block_sessions=20)
+        truths = [(parts[UNEXPLAINED].a_year, 0.0)]
+        for name, slope in zip(("market", "momentum"), slopes, strict=True):
+            exposure = parts[name].exposure
+            assert exposure is not None
+            truths += [(exposure, slope), (parts[name].a_year, slope * mean * SESSIONS_PER_YEAR)]
+        held.append([found.low <= true <= found.high for found, true in truths])
+    # Of 500 draws the standard error is 1 of 100.
+    assert np.mean(held, axis=0) == pytest.approx(0.955, abs=0.035)
 
 
 def test_progress_is_told_every_few_seconds_with_what_is_left() -> None:
