@@ -4,7 +4,7 @@ import pytest
 
 from tests.simulation.mutants import ARENAS, MUTANTS, Arena, Mutant
 
-CLEAN_SEEDS = 40
+CLEAN_SEEDS = 12
 CLEAN_SEEDS_WHOLE = 1_500
 
 

@@ -17,8 +17,8 @@ from execution.simulation.faults import MODES, drawn_faults
 from execution.simulation.plot import drawn_plot
 from execution.simulation.schedule import Outcome, run_plot, run_seed
 
-SLICE = {"normal": 150, "sqlite": 15}
-OTHER_MODES = 30
+SLICE = {"normal": 80, "sqlite": 15}
+OTHER_MODES = 15
 WHOLE = {"normal": 10_000, "sqlite": 300}
 OTHER_MODES_WHOLE = 1_000
 HASHED = "from execution.simulation.schedule import run_seed\nfrom execution.simulation.faults import MODES\n"
@@ -49,7 +49,7 @@ def told_so(seed: int, mode: str, **changes: Any) -> Outcome:
     return run_plot(seed, MODES[mode], faults, replace(drawn_plot(options, faults), **changes))
 
 
-@pytest.mark.parametrize("seeds", [30, pytest.param(300, marks=pytest.mark.campaign)])
+@pytest.mark.parametrize("seeds", [15, pytest.param(300, marks=pytest.mark.campaign)])
 @pytest.mark.parametrize("mode", ["normal", "same_id"])
 @pytest.mark.parametrize(
     "changes",
