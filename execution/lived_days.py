@@ -9,15 +9,16 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from itertools import chain, islice
+from math import prod
 from typing import TypeVar, cast
 
 from execution.domain.decisions import WhyRow
-from execution.domain.events import AccountAdjusted, Event, PositionsMarked, SettleFinished
+from execution.domain.events import AccountAdjusted, CorporateActionBooked, Event, PositionsMarked, SettleFinished
 from execution.domain.orders import BrokerFill, CorporateActionEntry
 from execution.domain.signals import Mode
 from execution.ledger.book import Book
 from execution.ledger.folding import folded
-from execution.ledger.moves import after_move, position_after, taken_back
+from execution.ledger.moves import Move, after_move, position_after, taken_back
 from execution.ledger.why_rows import read_why_rows
 from execution.ports import Artifacts
 from execution.risk.limits import RiskLimits
@@ -53,6 +54,8 @@ class LivedDay:
             contributions behind it.
         paid_in_usd: what moved without a trade, as persons booked it: dollars under `CASH`, and by symbol the cost of
             shares that came in; with a minus what went out. Neither is a profit or a loss.
+        shares_moved_usd: by symbol, what those shares were worth: that came in at this close, that went out at the one
+            before. Returns leave out this and not the cost; nothing where no such close is known.
         taken_back: execution ids of what took an execution back since the mark before, and of what it took back, on
             this day or before. The ledger holds such pairs as if they had never been; all but their fees.
     """
@@ -71,6 +74,7 @@ class LivedDay:
     actions: tuple[CorporateActionEntry, ...] = ()
     bought: tuple[WhyRow, ...] = ()
     paid_in_usd: Mapping[str, Decimal] = field(default_factory=dict)
+    shares_moved_usd: Mapping[str, Decimal] = field(default_factory=dict)
     taken_back: frozenset[str] = frozenset()
 
 
@@ -137,6 +141,7 @@ def day_of(
     rows = [row for artifact_hash in told for row in read_why_rows(artifacts, artifact_hash)]
     orders = [record for cycle in cycles for record in after.orders_of(cycle.cycle_id)]
     fills = tuple(booked.fill for booked in _newer(before.fills, after.fills))
+    adjustments = after.adjustments[len(before.adjustments) :]
     undone = _taken_back(after, fills)
     stand = [fill for fill in fills if fill.execution_id not in undone]
     mark = after.marks[-1]
@@ -154,7 +159,8 @@ def day_of(
         executions=fills,
         actions=tuple(booked.entry for booked in _newer(before.actions, after.actions)),
         bought=tuple(row for row in rows if row.outcome == "bought"),
-        paid_in_usd=_paid_in(after, after.adjustments[len(before.adjustments) :]),
+        paid_in_usd=_paid_in(after, adjustments),
+        shares_moved_usd=_shares_moved(before, after, adjustments),
         taken_back=undone,
     )
 
@@ -197,3 +203,37 @@ def _paid_in(book: Book, adjustments: Sequence[AccountAdjusted]) -> dict[str, De
             amount += after_move(held, adjusted).cost_usd - held.cost_usd
         found[symbol] = found.get(symbol, Decimal(0)) + amount
     return found
+
+
+def _shares_moved(before: Book, after: Book, adjustments: Sequence[AccountAdjusted]) -> dict[str, Decimal]:
+    """Return what shares were worth that persons moved, by symbol; none of a symbol without the closes for it."""
+    found: dict[str, Decimal] = {}
+    unknown: set[str] = set()
+    closes_before, closes = _closes(before), _closes(after)
+    for adjusted in adjustments:
+        symbol = adjusted.symbol
+        if symbol is None or not adjusted.shares_delta:
+            continue
+        moves = after.moves_in[symbol]
+        place = moves.index(adjusted)
+        # A close is of shares as they were then: splits that stand between it and the move are taken into account.
+        if adjusted.shares_delta > 0:
+            close, ratio = closes.get(symbol), _split_by(moves[place:])
+        else:
+            close, ratio = closes_before.get(symbol), 1 / _split_by(moves[len(before.moves_in.get(symbol, ())) : place])
+        if close is None:
+            unknown.add(symbol)
+        else:
+            found[symbol] = found.get(symbol, Decimal(0)) + adjusted.shares_delta * close * ratio
+    return {symbol: usd for symbol, usd in found.items() if symbol not in unknown}
+
+
+def _closes(book: Book) -> dict[str, Decimal]:
+    """Return the closes of the newest mark, by symbol."""
+    return {held.symbol: held.close_usd for mark in book.marks[-1:] for held in mark.positions}
+
+
+def _split_by(moves: Iterable[Move]) -> Decimal:
+    """Return how many shares one share became."""
+    ratios = (move.entry.ratio for move in moves if isinstance(move, CorporateActionBooked))
+    return prod((ratio for ratio in ratios if ratio is not None), start=Decimal(1))

@@ -290,5 +290,6 @@ def _equity_and_payments(
 
 
 def paid_in(day: LivedDay) -> Decimal:
-    """Return what was paid in since the mark before, with a minus what was taken out."""
-    return sum(day.paid_in_usd.values(), Decimal(0))
+    """Return what was paid in since the mark before, with a minus what was taken out; shares at their worth."""
+    worth = day.shares_moved_usd
+    return sum((worth.get(name, booked) for name, booked in day.paid_in_usd.items()), Decimal(0))

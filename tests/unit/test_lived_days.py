@@ -7,13 +7,15 @@ from random import Random
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from execution.artifact_files import FileArtifacts
 from execution.backtest import Rules, backtest
-from execution.domain.events import PositionsMarked
+from execution.domain.events import AccountAdjusted, CorporateActionBooked, PositionsMarked
+from execution.domain.orders import CorporateActionEntry
 from execution.ledger.memory_ledger import MemoryLedger
 from execution.ledger.sqlite_ledger import SqliteLedger
-from execution.lived_days import CASH, LivedAccount, lived_account
+from execution.lived_days import CASH, LivedAccount, _shares_moved, lived_account
 from execution.memory_artifacts import MemoryArtifacts
 from execution.portfolio.exit_rules import ExitRule, NumberCondition
 from execution.session import run_session
@@ -123,6 +125,11 @@ def test_what_persons_booked_stands_with_the_day_it_is_first_marked_in(tmp_path:
     assert second.paid_in_usd[CASH] == 25_000
     assert second.paid_in_usd["FFF"] == Decimal("1234.50")
     assert second.paid_in_usd["AAA"] == pytest.approx(-held.cost_usd * 10 / held.shares, abs=Decimal("0.01"))
+    closes = [{held.symbol: held.close_usd for held in day.mark.positions} for day in (first, second)]
+    # What went out last counted at the close before; what came in is first seen at the day's own.
+    assert closes[0]["AAA"] != closes[1]["AAA"]
+    assert second.shares_moved_usd == {"AAA": -10 * closes[0]["AAA"], "FFF": 30 * closes[1]["FFF"]}
+    assert first.shares_moved_usd == {}
     paid_in = second.mark.paid_in_usd - first.mark.paid_in_usd
     assert sum(second.paid_in_usd.values()) == pytest.approx(paid_in, abs=Decimal("1e-9"))
 
@@ -166,3 +173,35 @@ def test_an_execution_that_was_taken_back_is_no_fill_and_no_dollar_traded(tmp_pa
     assert late_bust in second.executions
     assert second.fills == len(second.executions) - 1
     assert second.taken_back == {late.execution_id, late_bust.execution_id}
+
+
+def test_shares_moved_beside_a_split_are_valued_as_the_shares_of_the_close_they_are_valued_at(tmp_path: Path) -> None:
+    days = TradingDays(tmp_path)
+    days.live(FIRST)
+    before = days.desk.ledger.book()
+    mark = before.marks[-1]
+    held = next(position for position in mark.positions if position.symbol == "AAA")
+    entry = CorporateActionEntry(
+        entry_id="split",
+        kind="split",
+        symbol="AAA",
+        session=SECOND,
+        quantity_delta_shares=held.shares,
+        cash_usd=Decimal(0),
+        ratio=Decimal(2),
+        booked_at=mark.at,
+    )
+    split = CorporateActionBooked(at=mark.at, entry=entry)
+    blank: dict[str, Any] = {"at": mark.at, "symbol": "AAA", "cash_usd": Decimal(0), "cost_usd": Decimal(100), **BY}
+    came, went = (AccountAdjusted(shares_delta=shares, **blank) for shares in (10, -10))
+    at_half = replace(mark, positions=(replace(held, close_usd=held.close_usd / 2),))
+
+    def moved(*moves: Any) -> Decimal:
+        moves_in = {"AAA": (*before.moves_in["AAA"], *moves)}
+        after = structs.replace(before, marks=(*before.marks, at_half), moves_in=moves_in)
+        told = [move for move in moves if isinstance(move, AccountAdjusted)]
+        return _shares_moved(before, after, told)["AAA"]
+
+    close = held.close_usd
+    assert (moved(came, split), moved(split, came)) == (10 * close, 5 * close)
+    assert (moved(went, split), moved(split, went)) == (-10 * close, -5 * close)

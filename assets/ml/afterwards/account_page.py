@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from assets.ml.afterwards.account import AccountRecord
+from assets.ml.backtest import paid_in
 from assets.ml.backtest_pages import figures
 from assets.ml.lived_charts import rolling_svg
 from assets.ml.lived_facts import TripRecord, trip_record, trips_by
@@ -45,6 +46,7 @@ def json_page(record: AccountRecord) -> bytes:
             "decided": day.session,
             "equity_usd": day.mark.equity_usd,
             "paid_in_usd": sum(day.paid_in_usd.values(), Decimal(0)),
+            "paid_in_worth_usd": paid_in(day),
             "value_usd": value,
             "drawdown": float(drawdown),
             "exposure": float(exposure),

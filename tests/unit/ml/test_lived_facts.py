@@ -132,6 +132,19 @@ def test_shares_carried_over_begin_a_round_trip_at_their_cost(quarter_days: tupl
     assert facts.by_sector[UNKNOWN] == pytest.approx(50)
 
 
+def test_shares_moved_by_hand_are_no_profit_whatever_they_were_booked_at(quarter_days: tuple[LivedDay, ...]) -> None:
+    before = lived_by("paper-1", quarter_days, initial_cash_usd=quarter.CASH)
+    day = quarter_days[-1]
+    position = replace(day.mark.positions[0], symbol="ZZZ", shares=1000, close_usd=Decimal("50.75"))
+    worth = Decimal(50_750)
+    mark = replace(day.mark, positions=(*day.mark.positions, position), equity_usd=day.mark.equity_usd + worth)
+    moved = replace(day, mark=mark, paid_in_usd={"ZZZ": Decimal(1000)}, shares_moved_usd={"ZZZ": worth})
+    after = lived_by("paper-1", (*quarter_days[:-1], moved), initial_cash_usd=quarter.CASH)
+    assert daily_returns(after) == pytest.approx(daily_returns(before))
+    (trip,) = (trip for trip in facts_of(after).trips if trip.symbol == "ZZZ")
+    assert trip.earned_usd == worth - 1000
+
+
 def test_a_dividend_paid_after_the_sale_belongs_to_its_round_trip(quarter_days: tuple[LivedDay, ...]) -> None:
     desk = lived_by("paper-1", quarter_days, initial_cash_usd=quarter.CASH)
     trip = next(trip for trip in facts_of(desk).trips if not trip.is_open)
