@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from assets.ml.capacity import SizePoint
-from assets.ml.lived_facts import BLOCK_SESSIONS, Facts, Floats
+from assets.ml.lived_facts import BAND_SESSIONS_MIN, Facts, Floats
 from assets.ml.svg_charts import BAD, GOOD, HALF_WIDTH, INK, SOFT, growth_svg, named, noon, shown, svg
 from execution.domain.orders import BrokerFill
 
@@ -16,7 +16,7 @@ _SESSIONS_AROUND: Final = 40
 def equity_svg(facts: Facts, benchmarks: Mapping[str, Floats], *, name: str) -> str:
     """Return equity over opening cash with its band of resampled days, beside benchmarks of the same sessions.
 
-    Days too few to be drawn again get no band.
+    Fewer than `BAND_SESSIONS_MIN` sessions get no band.
 
     Args:
         facts: the portfolio's figures.
@@ -24,7 +24,7 @@ def equity_svg(facts: Facts, benchmarks: Mapping[str, Floats], *, name: str) -> 
         name: what the portfolio is called.
     """
     curves = {name: facts.equity, **benchmarks}
-    has_band = len(facts.sessions) > BLOCK_SESSIONS
+    has_band = len(facts.sessions) >= BAND_SESSIONS_MIN
     low, high = (facts.low, facts.high) if has_band else (facts.equity, facts.equity)
     return growth_svg(facts.sessions, curves, low=low, high=high, y_title="growth of 1 USD")
 

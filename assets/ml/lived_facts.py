@@ -25,6 +25,8 @@ from execution.lived_days import CASH, LivedDay
 
 Floats = npt.NDArray[np.float64]
 BLOCK_SESSIONS: Final = 20
+BAND_SESSIONS_MIN: Final = 5 * BLOCK_SESSIONS
+"""Fewest sessions with a band of resampled days: of fewer, stretches drawn again are nearly the same days."""
 UNKNOWN: Final = "not known"
 _RESAMPLES: Final = 500
 _DRAWN_TRIPS: Final = 3
@@ -211,7 +213,11 @@ def difference(one: Floats, other: Floats) -> Estimate:
 
 
 def resampled_band(returns: Floats) -> tuple[Floats, Floats]:
-    """Return the 5 and 95 of 100 of resampled equity paths, per session."""
+    """Return the 5 and 95 of 100 of resampled equity paths, per session.
+
+    Of independent days it is 0.3 times as wide as it should be at 21 sessions, 0.87 at `BAND_SESSIONS_MIN` and 0.93 in
+    a year.
+    """
     count = len(returns)
     drawn = np.random.default_rng(_SEED)
     blocks = -(-count // BLOCK_SESSIONS)

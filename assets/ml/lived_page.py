@@ -10,6 +10,7 @@ from assets.ml.backtest import Lived
 from assets.ml.judgement import Estimate
 from assets.ml.lived_factors import explained
 from assets.ml.lived_facts import (
+    BAND_SESSIONS_MIN,
     BLOCK_SESSIONS,
     Facts,
     Floats,
@@ -61,6 +62,8 @@ def lived_content(
         if is_long_enough(facts)
         else [],
         "block_sessions": BLOCK_SESSIONS,
+        "has_band": len(facts.sessions) >= BAND_SESSIONS_MIN,
+        "band_sessions_min": BAND_SESSIONS_MIN,
         "months": [(year, [months.get(month) for month in range(1, 13)]) for year, months in facts.months.items()],
         "month_names": MONTHS,
         "factors": _factor_rows(desk, facts, factors),
@@ -73,7 +76,7 @@ def lived_content(
 
 
 def is_long_enough(facts: Facts) -> bool:
-    """Return whether there are more days than are drawn again together: of fewer, an interval would have no width."""
+    """Return whether there are more days than may hang together: fewer are too short for an interval."""
     return len(facts.sessions) > BLOCK_SESSIONS
 
 

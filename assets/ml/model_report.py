@@ -16,6 +16,7 @@ from assets.ml.evidence import DailyRecord
 from assets.ml.family_worth import family_rows
 from assets.ml.forest_importance import most_important
 from assets.ml.judgement import Estimate, HorizonJudgement, Judgement
+from assets.ml.lived_facts import BAND_SESSIONS_MIN
 from assets.ml.promotion import Promotion
 from assets.ml.report_rendering import DrawnReport
 from assets.ml.svg_charts import amounts_svg, growth_svg
@@ -39,7 +40,7 @@ class ModelReport:
         record: daily returns over the market of the model and of each rule.
         tried: its standing among all trials.
         verdict: whether it decides from now on, and why.
-        band: (2, n_days) where growth of resampled days ends up, lower and upper.
+        band: (2, n_days) where growth of resampled days ends up, lower and upper; few days have none drawn.
         stamps: what must be said of the data on every page.
         importances: what a random forest's ranks lose without each feature, the most important first.
     """
@@ -93,6 +94,8 @@ def _content(report: ModelReport) -> dict[str, Any]:
         },
         "tiles": _tiles(report, judgement),
         "charts": _charts(report, judgement),
+        "has_band": _has_band(report),
+        "band_sessions_min": BAND_SESSIONS_MIN,
         "conditions": [
             (one.name, f"{one.found:.4f}", one.asked, "met" if one.is_met else "not met")
             for one in report.verdict.conditions
@@ -144,6 +147,10 @@ def _tiles(report: ModelReport, judgement: Judgement) -> list[tuple[str, str, st
     ]
 
 
+def _has_band(report: ModelReport) -> bool:
+    return len(report.record.days) >= BAND_SESSIONS_MIN
+
+
 def _charts(report: ModelReport, judgement: Judgement) -> dict[str, str]:
     record = report.record
     rules = dict(sorted(record.rules.items())[:_SHOWN_RULES])
@@ -151,14 +158,13 @@ def _charts(report: ModelReport, judgement: Judgement) -> dict[str, str]:
         name: np.asarray(np.cumprod(1.0 + np.array(values)), dtype=np.float64)
         for name, values in {"model": record.model, **rules}.items()
     }
+    low, high = report.band if _has_band(report) else (curves["model"], curves["model"])
     fifths = {
         f"{place} of {len(judgement.quantile_returns_bps)}": value
         for place, value in enumerate(judgement.quantile_returns_bps, start=1)
     }
     charts = {
-        "growth": growth_svg(
-            record.days, curves, low=report.band[0], high=report.band[1], y_title="growth over the market"
-        ),
+        "growth": growth_svg(record.days, curves, low=low, high=high, y_title="growth over the market"),
         "fifths": amounts_svg(fifths, x_title="net return over the horizon, bps", form=".0f"),
     }
     if report.importances:

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,7 +12,9 @@ import pytest
 from assets.ml.backtest import Lived, Trial, summed_up
 from assets.ml.backtest_report import Report, drawn
 from assets.ml.judgement import SharpeRecord
+from assets.ml.lived_charts import equity_svg
 from assets.ml.lived_facts import (
+    BAND_SESSIONS_MIN,
     BLOCK_SESSIONS,
     UNKNOWN,
     Facts,
@@ -21,6 +23,7 @@ from assets.ml.lived_facts import (
     difference,
     drawn_trips,
     facts_of,
+    resampled_band,
     trips_sentence,
 )
 from assets.ml.lived_market import EVERY_STOCK, every_stock, in_equal_parts
@@ -102,6 +105,28 @@ def test_a_band_holds_the_middle_of_what_days_drawn_again_come_to(facts: Facts) 
     assert len(facts.low) == len(facts.sessions) > BLOCK_SESSIONS
     assert (facts.low < facts.high).all()
     assert facts.low[-1] < facts.equity[-1] < facts.high[-1]
+
+
+def test_a_band_is_drawn_from_a_hundred_sessions_on_and_the_page_says_so_below(report: Report) -> None:
+    short = len(report.facts.sessions)
+    assert BLOCK_SESSIONS < short < BAND_SESSIONS_MIN == 100
+    page = drawn(report).html()
+    assert "Fewer than 100 sessions: no band is drawn" in page
+    assert "Shaded" not in page
+    assert "the days in pairs, 95 % interval" in page
+    wider = replace(report.facts, low=report.facts.low - 0.1, high=report.facts.high + 0.1)
+    assert equity_svg(wider, {}, name="own") == equity_svg(report.facts, {}, name="own")
+
+
+def test_a_history_of_a_hundred_sessions_has_its_band(report: Report) -> None:
+    days = np.array([0.01, -0.008] * 50)
+    low, high = resampled_band(days)
+    growth = np.asarray(np.cumprod(1 + days), dtype=np.float64)
+    sessions = tuple(SESSIONS[0] + timedelta(days=place) for place in range(100))
+    long = replace(report.facts, sessions=sessions, equity=growth, low=low, high=high)
+    assert equity_svg(long, {}, name="own") != equity_svg(replace(long, low=low - 0.1), {}, name="own")
+    short = replace(long, sessions=sessions[:99])
+    assert equity_svg(short, {}, name="own") == equity_svg(replace(short, low=low - 0.1), {}, name="own")
 
 
 def test_a_desk_differs_from_itself_by_nothing_and_dearer_trading_costs(desks: tuple[Lived, ...]) -> None:

@@ -104,6 +104,17 @@ def test_the_first_page_says_how_often_a_model_was_trained_and_where_else_choice
     assert "in 3 trainings and the backtests of this home" in drawn(replace(report, tried=tried)).html()
 
 
+def test_a_record_of_fewer_than_a_hundred_days_has_no_band(report: ModelReport) -> None:
+    record = report.record
+    rules = {name: values[:99] for name, values in record.rules.items()}
+    short = replace(report, record=replace(record, days=record.days[:99], model=record.model[:99], rules=rules))
+    assert "Shaded" in drawn(report).html()
+    page = drawn(short).html()
+    assert "Fewer than 100 sessions: no band is drawn" in page
+    assert "Shaded" not in page
+    assert drawn(replace(short, band=2 * report.band)).html() == page
+
+
 def test_every_ratio_by_horizon_stands_with_its_interval(report: ModelReport) -> None:
     assert report.card.judgement is not None
     for one in report.card.judgement.horizons:
