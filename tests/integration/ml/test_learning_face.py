@@ -103,6 +103,23 @@ def home(tmp_path):
         yield Home(tmp_path, a_market(symbols=12, sessions=110), instance)
 
 
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory):
+    """What a home of this market stores by its first training."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        first = Home(tmp_path_factory.mktemp("learned"), a_market(symbols=12, sessions=110), instance)
+        first.certify()
+        first.run(TRAINING)
+    return first.root / "artifacts"
+
+
+@pytest.fixture
+def trained(home, learned):
+    """A home with a certificate and a champion."""
+    shutil.copytree(learned, home.root / "artifacts", dirs_exist_ok=True)
+    return home
+
+
 def test_training_stores_a_champion_and_shows_its_folds(home):
     home.certify()
     result = home.run(TRAINING)
@@ -150,62 +167,52 @@ def test_labels_that_know_the_future_stop_learning(home, monkeypatch):
     assert home.models.history() == ()
 
 
-def test_the_look_back_on_a_home_that_has_just_begun_says_so_and_keeps_its_champion(home):
-    home.certify()
-    home.run(TRAINING)
-    home.run(SCORING)
-    result = home.run([after.live_judgement])
+def test_the_look_back_on_a_home_that_has_just_begun_says_so_and_keeps_its_champion(trained):
+    trained.run(SCORING)
+    result = trained.run([after.live_judgement])
     shown = seen(result, keys.ML_LIVE_JUDGEMENT)
     assert shown["range"] == "no published session is over yet"
     assert shown["demoted"] == "none"
     assert "| scores |" in shown["drift"]
-    assert home.models.champion() is not None
+    assert trained.models.champion() is not None
 
 
-def test_a_champion_the_world_has_left_is_demoted_and_its_check_says_why(home):
-    home.certify()
-    home.run(TRAINING)
-    home.policy = a_policy(drift=DriftPolicy(max_psi=0.0001, max_moved_share=0.0))
-    result = home.run([after.live_judgement])
+def test_a_champion_the_world_has_left_is_demoted_and_its_check_says_why(trained):
+    trained.policy = a_policy(drift=DriftPolicy(max_psi=0.0001, max_moved_share=0.0))
+    result = trained.run([after.live_judgement])
     (check,) = result.get_asset_check_evaluations()
     assert not check.passed
-    assert home.models.champion() is None
-    assert home.models.history()[-1].verdict == "demoted"
-    assert "features moved" in home.models.history()[-1].reason
+    assert trained.models.champion() is None
+    assert trained.models.history()[-1].verdict == "demoted"
+    assert "features moved" in trained.models.history()[-1].reason
 
 
-def test_a_champion_whose_rows_are_gone_fails_its_check_and_stays(home):
-    home.certify()
-    home.run(TRAINING)
-    for file in (home.root / "artifacts" / "training_sets").glob("*.parquet"):
+def test_a_champion_whose_rows_are_gone_fails_its_check_and_stays(trained):
+    for file in (trained.root / "artifacts" / "training_sets").glob("*.parquet"):
         file.unlink()
-    result = home.run([after.live_judgement])
+    result = trained.run([after.live_judgement])
     (check,) = result.get_asset_check_evaluations()
     assert not check.passed
     assert "drift is unknown: found no training set" in check.description
-    assert home.models.champion() is not None
+    assert trained.models.champion() is not None
 
 
-def test_the_hold_out_opens_once(home):
-    home.certify()
-    home.run(TRAINING)
+def test_the_hold_out_opens_once(trained):
     asked = {"ops": {"ml__hold_out": {"config": {"reason": "before paper"}}}}
-    shown = seen(home.run([after.hold_out], run_config=asked), keys.ML_HOLD_OUT)
+    shown = seen(trained.run([after.hold_out], run_config=asked), keys.ML_HOLD_OUT)
     assert "before paper" in shown["result"]
     with pytest.raises(SettingsRefused, match="seen once"):
-        home.run([after.hold_out], run_config=asked)
+        trained.run([after.hold_out], run_config=asked)
 
 
-def test_a_search_tries_its_choices_on_the_newest_training_set_and_leaves_the_champion(home):
-    home.certify()
-    home.policy = a_policy(search=SearchPolicy(max_trials=2, space={"num_leaves": SearchRange(low=3, high=15)}))
-    home.run(TRAINING)
-    champion = home.models.champion()
-    shown = seen(home.run([tuning.settings_search]), keys.ML_SEARCH)
+def test_a_search_tries_its_choices_on_the_newest_training_set_and_leaves_the_champion(trained):
+    trained.policy = a_policy(search=SearchPolicy(max_trials=2, space={"num_leaves": SearchRange(low=3, high=15)}))
+    champion = trained.models.champion()
+    shown = seen(trained.run([tuning.settings_search]), keys.ML_SEARCH)
     assert shown["choices_tried"] == shown["choices_ever_tried"] == 2
     assert "learning:\n  num_leaves:" in shown["settings"]
-    assert home.models.champion() == champion
-    assert len(home.models.history()) == 1
+    assert trained.models.champion() == champion
+    assert len(trained.models.history()) == 1
 
 
 def test_training_twice_gives_the_same_model_and_one_promotion(home):
@@ -215,26 +222,22 @@ def test_training_twice_gives_the_same_model_and_one_promotion(home):
     assert len(home.models.history()) == 1
 
 
-def test_a_proven_session_becomes_a_published_batch(home):
-    home.certify()
-    home.run(TRAINING)
-    result = home.run(SCORING)
+def test_a_proven_session_becomes_a_published_batch(trained):
+    result = trained.run(SCORING)
     shown = seen(result, keys.ML_SIGNAL_BATCH)
-    batch = home.batches.load(shown["published"])
-    assert home.batches.published(home.session) == (shown["published"],)
+    batch = trained.batches.load(shown["published"])
+    assert trained.batches.published(trained.session) == (shown["published"],)
     assert batch.decision_source == "model"
-    assert batch.snapshot_hash == home.snapshot.hash
+    assert batch.snapshot_hash == trained.snapshot.hash
     assert "data:image/png" in seen(result, keys.ML_SCORES)["score_distribution"]
     assert len(seen(result, keys.ML_SCORES)["best_and_worst"].splitlines()) == 12
 
 
-def test_running_again_publishes_nothing_new(home):
-    home.certify()
-    home.run(TRAINING)
-    home.run(SCORING)
-    home.now_after = timedelta(hours=3)
-    home.run(SCORING)
-    assert len(home.batches.published(home.session)) == 1
+def test_running_again_publishes_nothing_new(trained):
+    trained.run(SCORING)
+    trained.now_after = timedelta(hours=3)
+    trained.run(SCORING)
+    assert len(trained.batches.published(trained.session)) == 1
 
 
 def test_without_a_certificate_of_the_newest_session_nothing_is_learned(home):
@@ -303,16 +306,14 @@ def test_without_a_champion_paper_publishes_nothing_and_says_why(home):
     ],
     ids=["another model", "a card that is none", "no model file", "no folder"],
 )
-def test_a_champion_that_is_not_what_it_was_is_never_parsed_and_the_session_holds(home, monkeypatch, harm, told):
-    home.certify()
-    home.run(TRAINING)
-    harm(home.root / "artifacts" / "models" / home.models.history()[-1].model_hash)
+def test_a_champion_that_is_not_what_it_was_is_never_parsed_and_the_session_holds(trained, monkeypatch, harm, told):
+    harm(trained.root / "artifacts" / "models" / trained.models.history()[-1].model_hash)
     monkeypatch.setattr("lightgbm.Booster", lambda **_: pytest.fail("bytes nobody vouches for were parsed"))
     with pytest.raises(CorruptArtifact, match=told):
-        home.run(SCORING)
-    assert home.batches.published(home.session) == ()
-    assert home.batches.held(home.session).startswith("nothing was scored: found")
-    assert told in home.batches.held(home.session)
+        trained.run(SCORING)
+    assert trained.batches.published(trained.session) == ()
+    assert trained.batches.held(trained.session).startswith("nothing was scored: found")
+    assert told in trained.batches.held(trained.session)
 
 
 @pytest.mark.parametrize(
@@ -353,27 +354,23 @@ def test_what_teaches_nothing_is_refused_by_name_and_stops_nobody_else(home, wor
         assert home.batches.load(published).decision_reason.startswith("there is no champion; ")
 
 
-def test_a_refused_training_leaves_the_champion_where_it_is(home):
-    home.certify()
-    home.run(TRAINING)
-    champion = home.models.champion()
-    home.policy = a_policy(min_history_sessions=400)
-    result = home.run([*TRAINING, *SCORING])
+def test_a_refused_training_leaves_the_champion_where_it_is(trained):
+    champion = trained.models.champion()
+    trained.policy = a_policy(min_history_sessions=400)
+    result = trained.run([*TRAINING, *SCORING])
     failed = {check.check_name for check in result.get_asset_check_evaluations() if not check.passed}
     assert failed == {defs.LABELS_HOLD, defs.PROMOTION_GATE}
-    assert home.models.champion() == champion
+    assert trained.models.champion() == champion
     assert seen(result, keys.ML_SCORES)["decision"] == "model"
 
 
-def test_a_model_that_reads_a_feature_the_marts_lost_holds_the_session(home):
-    home.certify()
-    home.run(TRAINING)
-    with duckdb.connect(str(home.root / "warehouse.duckdb")) as connection:
+def test_a_model_that_reads_a_feature_the_marts_lost_holds_the_session(trained):
+    with duckdb.connect(str(trained.root / "warehouse.duckdb")) as connection:
         connection.execute("alter table marts.fct_features drop column return_5d")
-    home.certify()
+    trained.certify()
     with pytest.raises(DataError, match="found no feature column return_5d"):
-        home.run(SCORING)
-    assert "found no feature column return_5d" in home.batches.held(home.session)
+        trained.run(SCORING)
+    assert "found no feature column return_5d" in trained.batches.held(trained.session)
 
 
 def test_scores_and_batch_are_partitioned_and_training_is_not():
