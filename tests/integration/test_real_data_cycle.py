@@ -36,7 +36,11 @@ pytestmark = [
 
 # A universe asks for two years before the decision of June 2015.
 SLICE_BEGINS = date(2013, 3, 1)
-DATED = {"prices_daily_wiki_2009_2016h1": "date", "news_benzinga_2009_2016h1": "published_at"}
+DATED = {
+    "prices_daily_wiki_2009_2016h1": ("date", SLICE_BEGINS),
+    "news_benzinga_2009_2016h1": ("published_at", SLICE_BEGINS),
+    "tweets_stocknet_2014_2015h1": ("published_at", date(2015, 3, 1)),
+}
 
 
 def slice_of_the_data(folder: Path) -> Path:
@@ -45,7 +49,8 @@ def slice_of_the_data(folder: Path) -> Path:
     for file in sorted(DATA.glob("*.parquet")):
         if file.stem in DATED:
             rows = pq.read_table(file)
-            is_kept = pc.greater_equal(rows[DATED[file.stem]].cast("date32"), SLICE_BEGINS)
+            column, begins = DATED[file.stem]
+            is_kept = pc.greater_equal(rows[column].cast("date32"), begins)
             pq.write_table(rows.filter(is_kept), folder / file.name)
         else:
             shutil.copy(file, folder)
@@ -59,7 +64,9 @@ def lived(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     is_whole = request.param == "whole"
     environment = {"TOUCHSTONE__FILES__FOLDER": str(DATA if is_whole else slice_of_the_data(root / "data"))}
     if not is_whole:
-        environment |= {"TOUCHSTONE__LEARNING__NUM_TREES": "20", "TOUCHSTONE__LEARNING__BIN_SAMPLE_ROWS": "5000"}
+        # A model is taught and judged here; how well it does is the campaign's to say.
+        light = {"NUM_TREES": "5", "BIN_SAMPLE_ROWS": "5000", "FOREST__TREES": "0", "MAX_HISTORY_SESSIONS": "300"}
+        environment |= {f"TOUCHSTONE__LEARNING__{name}": value for name, value in light.items()}
     settings = load_settings(CHECKOUT / "examples" / "real-data.yaml", environment)
     create_home(settings, home)
     session = settings.first_cycle_session
