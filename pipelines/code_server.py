@@ -147,10 +147,12 @@ def _forked(names: Sequence[str], listener: int, alive: int) -> int:
         for kept in (*sorted((listener, alive)), os.sysconf("SC_OPEN_MAX")):
             os.closerange(last + 1, kept)
             last = kept
+        # What is imported lives as long as any run: neither now nor in a run need the collector look at it.
+        gc.disable()
         for name in names:
             import_module(name)
-        # What was imported lives as long as any run: no run's collector need look at it again and again.
         gc.freeze()
+        gc.enable()
         forkserver.main(listener, alive, [])
     except Exception:  # noqa: BLE001 - this process must end here, not go on as a second server
         traceback.print_exc()
