@@ -20,19 +20,20 @@ from pipelines.settings import Settings, load_settings
 from tests.builders.http_venue import served
 
 CALENDAR = TradingCalendar.shipped()
-FIRST = date(2024, 1, 4)
+# With the two sessions after it, before the end of a week: no training but the first one belongs to them.
+FIRST = date(2024, 1, 2)
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 MARKET = """\
 mode: simulated
 simulated:
-  symbols: 40
+  symbols: 30
   first_session: 2022-03-01
   last_session: 2024-12-31
   signal_strength: 5.0
 """
 SETTINGS = """\
 mode: paper
-first_cycle_session: 2024-01-04
+first_cycle_session: 2024-01-02
 alpaca_data:
   first_session: 2022-03-01
 alpaca:
@@ -40,7 +41,7 @@ alpaca:
   answer_timeout_seconds: 5.0
   requests_per_minute: 10000
 learning:
-  num_trees: 40
+  num_trees: 15
   promotion: {min_deflated_sharpe: 0, max_overfitting_probability: 1, max_superiority_p: 1, min_luck_quantile: 0,
     must_match_rules: false}
 sizing:
