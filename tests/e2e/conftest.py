@@ -45,7 +45,7 @@ simulated:
   last_session: 2024-06-28
   signal_strength: 4.0
 learning:
-  num_trees: 40
+  num_trees: 20
   # So small a world proves no skill; a model that ranks better than chance decides all the same.
   promotion: {min_deflated_sharpe: 0, max_overfitting_probability: 1, max_superiority_p: 1, min_luck_quantile: 0,
     must_match_rules: false}

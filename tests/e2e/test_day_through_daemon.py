@@ -1,5 +1,4 @@
 import json
-from pathlib import Path
 
 import pytest
 
@@ -10,7 +9,7 @@ from execution.ledger.why_rows import read_why_rows
 from execution.signal_batch_store import SignalBatchStore
 from pipelines.trading_adapters import open_desk
 from pipelines.trading_settings import load_trading_settings
-from tests.e2e.conftest import CALENDAR, SECONDS_OF_QUIET, SESSION, DaemonHome
+from tests.e2e.conftest import SESSION, DaemonHome
 
 pytestmark = pytest.mark.daemon
 
@@ -67,11 +66,3 @@ def test_why_tells_of_a_filled_order(traded_day: DaemonHome) -> None:
     symbol = next(iter(traded_day.book.held_shares))
     told = why(traded_day.ledger, artifacts=FileArtifacts(traded_day.home.artifacts), symbol=symbol, session=SESSION)
     assert "decided on 2024-01-04: bought" in told
-
-
-def test_the_daemon_in_a_lived_home_adds_no_order(traded_day: DaemonHome, tmp_path: Path) -> None:
-    again = traded_day.copied_to(tmp_path / "home")
-    before = again.ledger.verify_chain()
-    until = CALENDAR.bars_known_at(CALENDAR.next(SESSION))
-    again.live(until=until, is_over=lambda: True, seconds_of_quiet=SECONDS_OF_QUIET)
-    assert again.ledger.verify_chain() == before

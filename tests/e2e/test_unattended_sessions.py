@@ -1,6 +1,7 @@
 """Sessions nobody attends, all sensors of the real daemon on: no session missed, one green drill a day.
 
-The first of them is the traded day other tests look at too; its night and all that follows is one life of the daemon.
+The first of them is the traded day other tests look at too; its night and all that follows is one life of the daemon,
+which begins with some seconds in which the clock stands where that day ended.
 Before that life ends, somebody asks for the features, scores and batches of its newest sessions once more.
 """
 
@@ -21,7 +22,7 @@ from execution.ledger.book import Book
 from execution.ledger.hash_chain import ChainHead
 from pipelines.settings import load_settings
 from pipelines.upkeep.health import health_of
-from tests.e2e.conftest import CALENDAR, PARTITION, SESSION, Backfilled, DaemonHome, LivingHome
+from tests.e2e.conftest import CALENDAR, PARTITION, SECONDS_OF_QUIET, SESSION, Backfilled, DaemonHome, LivingHome
 
 pytestmark = pytest.mark.daemon
 
@@ -46,6 +47,7 @@ class Unattended:
 
     Attributes:
         lived: the home at the end.
+        woken: the end of the ledger's chain before the daemon came back to the traded day and after some seconds there.
         sessions: those that are settled and whose night is over.
         seconds: how long they took.
         backfilled: how the backfill ended, and its runs.
@@ -55,6 +57,7 @@ class Unattended:
     """
 
     lived: DaemonHome
+    woken: tuple[ChainHead, ChainHead]
     sessions: tuple[date, ...]
     seconds: float
     backfilled: Backfilled
@@ -104,8 +107,14 @@ def unattended(
     settings_file.write_text(settings_file.read_text().replace("is_scheduled: false", "is_scheduled: true"))
     last = CALENDAR.offset(SESSION, sessions - 1)
     again = (last, CALENDAR.next(last))
-    started = time.monotonic()
+    before_it = lived.ledger.verify_chain()
     with lived.alive() as now:
+        # Seconds of quiet count from when both servers answer.
+        now.workspace()
+        end_of_day = CALENDAR.bars_known_at(CALENDAR.next(SESSION))
+        now.live(until=end_of_day, is_over=lambda: True, seconds_of_quiet=SECONDS_OF_QUIET)
+        woken = (before_it, lived.ledger.verify_chain())
+        started = time.monotonic()
         live_alone(now, last, sessions)
         seconds = time.monotonic() - started
         now.live(until=CALENDAR.as_of(CALENDAR.next(last)), is_over=lambda: True)
@@ -113,6 +122,7 @@ def unattended(
         backfilled = now.backfill(from_features_to_batch(), again)
     return Unattended(
         lived=lived,
+        woken=woken,
         sessions=CALENDAR.between(SESSION, last),
         seconds=seconds,
         backfilled=backfilled,
@@ -120,6 +130,11 @@ def unattended(
         before=before,
         after=decided(lived, again),
     )
+
+
+def test_the_daemon_in_a_lived_home_adds_no_order(unattended: Unattended) -> None:
+    before, after = unattended.woken
+    assert after == before
 
 
 def test_sessions_nobody_attends_miss_nothing(
