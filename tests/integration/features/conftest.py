@@ -7,8 +7,10 @@ import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 
+from assets.features import dbt_bridge
 from assets.features.dbt_manifest import read_manifest
 from assets.features.defs import MANIFEST_PATH
+from assets.features.model_sources import project_hash
 
 PROJECT = Path(__file__).parents[3] / "dbt_project"
 
@@ -30,11 +32,14 @@ def run_dbt(verb: str, *, project: Path, home: Path, select: str | None = None) 
 
 
 def parsed(project: Path, home: Path) -> Mapping[str, Any]:
-    """Return the manifest of a dbt project: ours as `make manifest` wrote it, another parsed now."""
+    """Return the manifest of a dbt project: ours as `make manifest` wrote it, another parsed now, for a build too."""
     if project == PROJECT:
         return read_manifest(MANIFEST_PATH)
     outcome = run_dbt("parse", project=project, home=home)
     assert outcome.success, outcome.exception
+    # A build that follows would parse the same text once more.
+    dbt_bridge._PARSED.clear()
+    dbt_bridge._PARSED[project, project_hash(project)] = outcome.result
     return read_manifest(home / "dbt" / "manifest.json")
 
 
