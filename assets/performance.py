@@ -1,7 +1,8 @@
 """What the account earned: returns, drawdown and recovery, Sortino ratio, and a Sharpe ratio with its uncertainty.
 
 Each number has one definition in this project, and it is here. A history too short for a ratio gets none: the page then
-says "too short" instead of printing noise with two decimals.
+says "too short" instead of printing noise with two decimals. A year is 252 sessions of the exchange, also where
+some of them have no value of their own.
 """
 
 import math
@@ -23,7 +24,7 @@ class Performance:
     """An account's performance over consecutive sessions.
 
     Attributes:
-        sessions: number of one-session returns behind the figures.
+        sessions: number of returns behind the figures: one per session, but where a session has no value.
         last_return: return of the newest session, as a fraction; None with fewer than two equity values.
         total_return: newest equity over the first, less one; None with fewer than two equity values.
         yearly_return: the same return a year, compounded; None when the history is too short.
@@ -70,16 +71,17 @@ def one_session_returns(equity_usd: Sequence[Decimal]) -> tuple[float, ...]:
     return tuple(float(after / before - 1) for before, after in pairwise(equity_usd))
 
 
-def yearly_return(equity_usd: Sequence[Decimal]) -> float | None:
+def yearly_return(equity_usd: Sequence[Decimal], *, spanned_sessions: int | None = None) -> float | None:
     """Return the compounded return a year; None when the history is too short.
 
     Args:
         equity_usd: account value at each session's close, oldest first, every value positive.
+        spanned_sessions: sessions from the first value to the last; None where each is one after the other.
     """
-    sessions = len(equity_usd) - 1
-    if sessions < SHORTEST_HISTORY_SESSIONS:
+    returns = len(equity_usd) - 1
+    if returns < SHORTEST_HISTORY_SESSIONS:
         return None
-    became: float = float(equity_usd[-1] / equity_usd[0]) ** (SESSIONS_PER_YEAR / sessions)
+    became: float = float(equity_usd[-1] / equity_usd[0]) ** (SESSIONS_PER_YEAR / (spanned_sessions or returns))
     return became - 1.0
 
 
@@ -121,13 +123,14 @@ def recovery_sessions(equity_usd: Sequence[Decimal]) -> int | None:
     return next((later for later, value in enumerate(equity_usd[trough:]) if value >= high), None)
 
 
-def sortino_ratio(returns: Sequence[float]) -> float | None:
+def sortino_ratio(returns: Sequence[float], *, returns_a_year: float = SESSIONS_PER_YEAR) -> float | None:
     """Return the yearly Sortino ratio with a target of 0; None when the history is too short or no return is negative.
 
     The downside deviation is the root of the mean square of negative returns over all sessions, positive ones as 0.
 
     Args:
         returns: one-session returns as fractions, oldest first.
+        returns_a_year: how many of them a year has.
 
     Source:
         Sortino and Price (1994), "Performance Measurement in a Downside Risk Framework", J. Investing 3(3), 59-64.
@@ -136,16 +139,19 @@ def sortino_ratio(returns: Sequence[float]) -> float | None:
         return None
     values = np.asarray(returns, dtype=np.float64)
     downside = math.sqrt(float((np.minimum(values, 0.0) ** 2).mean()))
-    return float(values.mean()) / downside * math.sqrt(SESSIONS_PER_YEAR) if downside > 0 else None
+    return float(values.mean()) / downside * math.sqrt(returns_a_year) if downside > 0 else None
 
 
-def sharpe_with_standard_error(returns: Sequence[float]) -> tuple[float, float] | None:
+def sharpe_with_standard_error(
+    returns: Sequence[float], *, returns_a_year: float = SESSIONS_PER_YEAR
+) -> tuple[float, float] | None:
     """Return the yearly Sharpe ratio and its standard error, or None when the history is too short or constant.
 
     The error allows for skew and fat tails; it does not allow for serial correlation.
 
     Args:
         returns: one-session returns as fractions, oldest first.
+        returns_a_year: how many of them a year has.
 
     Source:
         Mertens, "Comments on variance of the IID estimator in Lo (2002)", University of Basel, 2002.
@@ -158,13 +164,13 @@ def sharpe_with_standard_error(returns: Sequence[float]) -> tuple[float, float] 
     spread = float(values.std(ddof=1))
     if not spread > 0 or math.isclose(spread, 0.0, abs_tol=1e-15):
         return None
-    yearly = float(empyrical.sharpe_ratio(values, annualization=SESSIONS_PER_YEAR))
-    ratio = yearly / math.sqrt(SESSIONS_PER_YEAR)
+    yearly = float(empyrical.sharpe_ratio(values, annualization=returns_a_year))
+    ratio = yearly / math.sqrt(returns_a_year)
     standardised = (values - values.mean()) / values.std(ddof=0)
     skew = float((standardised**3).mean())
     excess_kurtosis = float((standardised**4).mean()) - 3.0
     variance = (1 + ratio**2 / 2 - skew * ratio + excess_kurtosis / 4 * ratio**2) / (len(values) - 1)
-    return yearly, math.sqrt(max(variance, 0.0) * SESSIONS_PER_YEAR)
+    return yearly, math.sqrt(max(variance, 0.0) * returns_a_year)
 
 
 def earned_only(equity_usd: Sequence[Decimal], paid_in_usd: Sequence[Decimal]) -> tuple[Decimal, ...]:
@@ -204,26 +210,28 @@ def values_with_returns(equity_usd: Sequence[Decimal], paid_in_usd: Sequence[Dec
     return next(ends, len(equity_usd))
 
 
-def performance(equity_usd: Sequence[Decimal]) -> Performance:
+def performance(equity_usd: Sequence[Decimal], *, spanned_sessions: int | None = None) -> Performance:
     """Return the performance of an account from its value at each session's close, oldest first.
 
     Args:
         equity_usd: account value at each close, positive; the first is the value before anything was traded.
+        spanned_sessions: sessions from the first value to the last; None where each is one after the other.
     """
     returns = one_session_returns(equity_usd)
+    a_year = SESSIONS_PER_YEAR * len(returns) / spanned_sessions if spanned_sessions else SESSIONS_PER_YEAR
     falls = drawdowns(equity_usd)
-    ratio = sharpe_with_standard_error(returns)
+    ratio = sharpe_with_standard_error(returns, returns_a_year=a_year)
     is_long_enough = len(returns) >= SHORTEST_HISTORY_SESSIONS
     return Performance(
         sessions=len(returns),
         last_return=returns[-1] if returns else None,
         total_return=float(equity_usd[-1] / equity_usd[0] - 1) if returns else None,
-        yearly_return=yearly_return(equity_usd),
+        yearly_return=yearly_return(equity_usd, spanned_sessions=spanned_sessions),
         drawdown=falls[-1] if falls else 0.0,
         max_drawdown=min(falls, default=0.0),
         recovery_sessions=recovery_sessions(equity_usd),
-        volatility=float(np.std(returns, ddof=1)) * math.sqrt(SESSIONS_PER_YEAR) if is_long_enough else None,
+        volatility=float(np.std(returns, ddof=1)) * math.sqrt(a_year) if is_long_enough else None,
         sharpe=ratio[0] if ratio else None,
         sharpe_standard_error=ratio[1] if ratio else None,
-        sortino=sortino_ratio(returns),
+        sortino=sortino_ratio(returns, returns_a_year=a_year),
     )

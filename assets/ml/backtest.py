@@ -118,6 +118,11 @@ class Lived:
         return values_of(self.initial_cash_usd, self.days)
 
     @property
+    def marks_a_year(self) -> float:
+        """How many of its days a year has: fewer than sessions where some were settled too late to be marked."""
+        return SESSIONS_PER_YEAR * len(self.days) / spanned_sessions(self.days)
+
+    @property
     def content(self) -> bytes:
         """The days as canonical bytes: the same trial on the same parts gives the same."""
         rows = [
@@ -254,9 +259,14 @@ def lived_by(
         initial_cash_usd=initial_cash_usd,
         cost_multiple=cost_multiple,
         days=days,
-        performance=performance(values_of(initial_cash_usd, days)),
-        turnover_per_year=float(traded / mean) * SESSIONS_PER_YEAR / len(days),
+        performance=performance(values_of(initial_cash_usd, days), spanned_sessions=spanned_sessions(days)),
+        turnover_per_year=float(traded / mean) * SESSIONS_PER_YEAR / spanned_sessions(days),
     )
+
+
+def spanned_sessions(days: Sequence[LivedDay]) -> int:
+    """Return the exchange's sessions from the first mark to the last, both included."""
+    return len(TradingCalendar.shipped().between(days[0].mark.marked_session, days[-1].mark.marked_session))
 
 
 def values_of(initial_cash_usd: Decimal, days: Sequence[LivedDay]) -> tuple[Decimal, ...]:

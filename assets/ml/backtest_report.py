@@ -100,7 +100,7 @@ def _tiles(report: Report) -> list[tuple[str, str, str]]:
     record = sharpe_record(daily_returns(desk) - growth_returns(report.benchmarks[EVERY_STOCK]))
     deflated = deflated_sharpe(record, report.trials, of="account")
     return [
-        return_tile(desk.performance, report.facts),
+        return_tile(desk, report.facts),
         sharpe_tile(desk.performance),
         (
             f"deflated Sharpe over {EVERY_STOCK}",

@@ -93,7 +93,9 @@ def thirds_apart(day: np.ndarray, values: Floats, returns: Floats, n_days: int) 
     return found
 
 
-def explained(returns: Floats, factors: Mapping[str, Floats], *, block_sessions: int) -> dict[str, FactorPart]:
+def explained(
+    returns: Floats, factors: Mapping[str, Floats], *, block_sessions: int, returns_a_year: float = SESSIONS_PER_YEAR
+) -> dict[str, FactorPart]:
     """Return each factor's part and, last, what none explains; each with a 95 % interval.
 
     The parts of all add up to the mean return of a year. What each day adds to a figure takes the place of the day's
@@ -103,6 +105,7 @@ def explained(returns: Floats, factors: Mapping[str, Floats], *, block_sessions:
         returns: (n,) daily returns; more of them than factors and two.
         factors: by name, (n,) daily returns of the same sessions.
         block_sessions: sessions over which neighbouring returns may hang together.
+        returns_a_year: how many of them a year has.
 
     Source:
         Influence of one observation on a slope of least squares: Cook and Weisberg (1982), Residuals and Influence in
@@ -114,8 +117,8 @@ def explained(returns: Floats, factors: Mapping[str, Floats], *, block_sessions:
     slopes, means = inverse @ returns, known.mean(axis=0)
     # Residuals of a fit are smaller than errors, the more so where days are few.
     moves = days * inverse.T * (returns - known @ slopes)[:, np.newaxis] * days / (days - count)
-    a_year = SESSIONS_PER_YEAR * slopes * means
-    moves_a_year = SESSIONS_PER_YEAR * (moves * means + slopes * (known - means))
+    a_year = returns_a_year * slopes * means
+    moves_a_year = returns_a_year * (moves * means + slopes * (known - means))
 
     def told(value: float, daily: Floats) -> Estimate:
         half = half_width(daily, block_sessions=block_sessions)

@@ -198,7 +198,7 @@ def trips_sentence(trips: Sequence[RoundTrip]) -> str:
     return f"{told}." if found.profit_factor is None else f"{told}; profit factor {found.profit_factor:.2f}."
 
 
-def difference(one: Floats, other: Floats) -> Estimate:
+def difference(one: Floats, other: Floats, *, marks_a_year: float = SESSIONS_PER_YEAR) -> Estimate:
     """Return by how much one earned more than another a year, in simple returns, with a 95 % interval.
 
     The days are taken in pairs, so what both lived through alike does not widen the interval.
@@ -206,10 +206,10 @@ def difference(one: Floats, other: Floats) -> Estimate:
     Args:
         one: (n,) one-session returns.
         other: (n,) those of the same sessions.
+        marks_a_year: how many of them a year has.
     """
     found = estimate(one - other, block_sessions=BLOCK_SESSIONS)
-    year = SESSIONS_PER_YEAR
-    return Estimate(value=found.value * year, low=found.low * year, high=found.high * year)
+    return Estimate(value=found.value * marks_a_year, low=found.low * marks_a_year, high=found.high * marks_a_year)
 
 
 def resampled_band(returns: Floats) -> tuple[Floats, Floats]:

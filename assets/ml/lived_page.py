@@ -22,7 +22,7 @@ from assets.ml.lived_facts import (
     trips_sentence,
 )
 from assets.ml.svg_charts import INK, amounts_svg, session_svg
-from assets.performance import SESSIONS_PER_YEAR, SHORTEST_HISTORY_SESSIONS, Performance
+from assets.performance import SHORTEST_HISTORY_SESSIONS, Performance
 
 SHOWN_TRIPS: Final = 8
 SHOWN_FEATURES: Final = 12
@@ -52,11 +52,12 @@ def lived_content(
     """
     trips = sorted(facts.trips, key=lambda trip: (-trip.earned_usd, trip.symbol))
     trades = _trades(desk, facts, closes)
+    own, a_year = daily_returns(desk), desk.marks_a_year
     return {
         "charts": _charts(facts, benchmarks, named)
         | {f"trade_{number}": drawn for number, (_, drawn) in enumerate(trades)},
         "against": [
-            (f"{short_name} less {name}", percent(difference(daily_returns(desk), growth_returns(growth))))
+            (f"{short_name} less {name}", percent(difference(own, growth_returns(growth), marks_a_year=a_year)))
             for name, growth in benchmarks.items()
         ]
         if is_long_enough(facts)
@@ -80,9 +81,9 @@ def is_long_enough(facts: Facts) -> bool:
     return len(facts.sessions) > BLOCK_SESSIONS
 
 
-def return_tile(past: Performance, facts: Facts) -> tuple[str, str, str]:
+def return_tile(desk: Lived, facts: Facts) -> tuple[str, str, str]:
     """Return the whole return and what its days come to in a year, with an interval."""
-    mean, year = facts.mean_return, SESSIONS_PER_YEAR
+    past, mean, year = desk.performance, facts.mean_return, desk.marks_a_year
     yearly = Estimate(value=mean.value * year, low=mean.low * year, high=mean.high * year)
     a_year = f"a year {percent(yearly)}" if is_long_enough(facts) else "too short for a figure a year"
     return "return", f"{(past.total_return or 0) * 100:+.2f} %", a_year
@@ -134,7 +135,7 @@ def plain(found: Estimate) -> str:
 def _factor_rows(desk: Lived, facts: Facts, factors: Mapping[str, Floats]) -> list[tuple[str, str, str]]:
     if not factors or not is_long_enough(facts):
         return []
-    parts = explained(daily_returns(desk), factors, block_sessions=BLOCK_SESSIONS)
+    parts = explained(daily_returns(desk), factors, block_sessions=BLOCK_SESSIONS, returns_a_year=desk.marks_a_year)
     return [
         (name, "" if part.exposure is None else plain(part.exposure), percent(part.a_year))
         for name, part in parts.items()

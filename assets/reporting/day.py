@@ -15,6 +15,7 @@ from assets.performance import Performance, earned_only, performance, values_wit
 from assets.reporting.transaction_costs import CostTotals, OrderCost, cost_totals
 from execution.domain.provenance import GateCertificate
 from execution.domain.signals import SignalBatch, SymbolSignal
+from execution.trading_calendar import TradingCalendar
 
 _TRADES_FIRST: Final = ("bought", "sold", "not_filled", "buy", "sell", "held", "hold", "refused", "blocked")
 SHOWN_CONTRIBUTIONS: Final = 3
@@ -154,7 +155,11 @@ class Day:
         equity = [point.equity_usd for point in self.equity]
         paid_in = [point.equity_usd - point.realised_usd - point.unrealised_usd for point in self.equity]
         told = values_with_returns(equity, paid_in)
-        past = performance(earned_only(equity[:told], paid_in[:told]))
+        values = earned_only(equity[:told], paid_in[:told])
+        if len(values) < 2:
+            return performance(values)
+        sessions = TradingCalendar.shipped().between(self.equity[0].session, self.equity[told - 1].session)
+        past = performance(values, spanned_sessions=len(sessions) - 1)
         return past if told == len(equity) else replace(past, last_return=None)
 
 

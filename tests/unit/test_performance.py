@@ -171,3 +171,21 @@ def test_a_window_ends_at_each_close_and_none_is_told_before_the_first_is_whole(
     equity = [Decimal(value) for value in (100, 110, 121, 60)]
     assert rolling_returns(equity, 2) == pytest.approx((0.21, 60 / 110 - 1))
     assert rolling_returns(equity, 4) == ()
+
+
+def test_values_with_gaps_between_are_a_year_by_the_sessions_they_span_and_not_by_their_number():
+    returns = np.random.default_rng(4).normal(0.0008, 0.01, 756)
+    every = [Decimal(str(value)) for value in 100_000 * np.cumprod([1.0, *(1 + returns)])]
+    whole, gaps = performance(every), performance(every[::3], spanned_sessions=756)
+    assert gaps.yearly_return == pytest.approx(whole.yearly_return)
+    # The same account looked at a third as often: one standard error of a volatility of 252 returns is 4.5 of 100.
+    assert gaps.volatility == pytest.approx(whole.volatility, rel=0.1)
+    assert gaps.sharpe == pytest.approx(whole.sharpe, rel=0.1)
+    assert gaps.sortino == pytest.approx(whole.sortino, rel=0.2)
+    assert gaps.sharpe_standard_error == pytest.approx(whole.sharpe_standard_error, rel=0.1)
+
+
+def test_where_every_session_has_a_value_the_sessions_spanned_change_nothing_by_a_bit():
+    returns = np.random.default_rng(4).normal(0.0008, 0.01, 101)
+    equity = [Decimal(str(value)) for value in 100_000 * np.cumprod(1 + returns)]
+    assert performance(equity, spanned_sessions=100) == performance(equity)

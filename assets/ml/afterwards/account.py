@@ -146,7 +146,9 @@ def record_of(
         desk=desk,
         facts=facts,
         benchmarks=benchmarks,
-        beside=beside_of(daily_returns(desk), benchmarks) if is_long_enough(facts) else {},
+        beside=beside_of(daily_returns(desk), benchmarks, marks_a_year=desk.marks_a_year)
+        if is_long_enough(facts)
+        else {},
         factors=factors,
         windows=windows_of(desk.values_usd),
         closes=closes_of(warehouse, {trip.symbol for trip in drawn_trips(facts)}),
@@ -208,18 +210,21 @@ def windows_of(values_usd: Sequence[Decimal]) -> tuple[Window, ...]:
     return tuple(found)
 
 
-def beside_of(returns: Floats, benchmarks: Mapping[str, Floats]) -> dict[str, BesideBenchmark]:
+def beside_of(
+    returns: Floats, benchmarks: Mapping[str, Floats], *, marks_a_year: float = SESSIONS_PER_YEAR
+) -> dict[str, BesideBenchmark]:
     """Return how daily returns stand beside each benchmark's.
 
     Args:
         returns: (n,) one-session returns.
         benchmarks: by name, (n,) growth of one dollar since the beginning.
+        marks_a_year: how many of them a year has.
     """
     found = {}
     for name, growth in benchmarks.items():
         theirs = growth_returns(growth)
-        parts = explained(returns, {MARKET: theirs}, block_sessions=BLOCK_SESSIONS)
-        apart = float(np.std(returns - theirs, ddof=1)) * SESSIONS_PER_YEAR**0.5
+        parts = explained(returns, {MARKET: theirs}, block_sessions=BLOCK_SESSIONS, returns_a_year=marks_a_year)
+        apart = float(np.std(returns - theirs, ddof=1)) * marks_a_year**0.5
         if (beta := parts[MARKET].exposure) is not None:
             found[name] = BesideBenchmark(alpha=parts[UNEXPLAINED].a_year, beta=beta, tracking_error=apart)
     return found

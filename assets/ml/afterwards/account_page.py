@@ -181,7 +181,7 @@ def _tiles(record: AccountRecord) -> list[tuple[str, str, str]]:
     held = f"{len(equity.positions)} positions, {record.facts.exposure[-1] * 100:.0f} % invested"
     return [
         ("equity", f"{equity.equity_usd:,.0f} USD", held),
-        return_tile(past, record.facts),
+        return_tile(record.desk, record.facts),
         sharpe_tile(past),
         fall_tile(past),
         (

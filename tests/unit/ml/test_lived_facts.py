@@ -1,13 +1,18 @@
 """What each position earned, whatever became of it: sold, stopped on its first day, paid, split or delisted."""
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from assets.ml.afterwards.account import beside_of
 from assets.ml.backtest import Lived, lived_by, summed_up
-from assets.ml.lived_facts import UNKNOWN, RoundTrip, daily_returns, facts_of
+from assets.ml.lived_facts import UNKNOWN, RoundTrip, daily_returns, difference, facts_of
+from assets.ml.lived_page import return_tile
 from assets.ml.policy import LearningPolicy
 from assets.ml.portfolios import side_by_side
 from execution.backtest import backtest
@@ -269,3 +274,36 @@ def test_a_split_leaves_shares_of_one_round_trip(quarter_days: tuple[LivedDay, .
         trading(three, rest, held=0),
     )
     assert trips_in(*days) == [(300, 1000, False)]
+
+
+def growing(quarter_days: tuple[LivedDay, ...], marked: slice) -> Lived:
+    """An account in cash whose equity grows by 0.04 % a session and wavers, of which some sessions were marked."""
+    sessions = quarter.CALENDAR.between(date(2022, 1, 3), date(2024, 6, 3))[:241]
+    days = []
+    for at, (decided, traded) in enumerate(pairwise(sessions)):
+        usd = quarter.CASH * Decimal("1.0004") ** (at + 1) * (Decimal("1.01") if at % 2 else 1)
+        mark = replace(quarter_days[0].mark, marked_session=traded, cash_usd=usd, equity_usd=usd, positions=())
+        day = replace(quarter_days[0], session=decided, mark=mark, executions=(), actions=(), bought=(), fills=0)
+        days.append(replace(day, traded_usd=Decimal(1000), paid_in_usd={}))
+    return lived_by("paper-1", tuple(days[marked]), initial_cash_usd=quarter.CASH)
+
+
+def test_an_account_marked_every_third_session_is_told_a_year_by_the_sessions_it_spans(
+    quarter_days: tuple[LivedDay, ...],
+) -> None:
+    every, third = growing(quarter_days, slice(0, None)), growing(quarter_days, slice(0, None, 3))
+    assert (every.marks_a_year, third.marks_a_year) == (252, 252 * 80 / 238)
+    assert every.performance.yearly_return is not None
+    assert third.performance.yearly_return == pytest.approx(every.performance.yearly_return, abs=0.02)
+    # A third of the dollars was seen to be traded.
+    assert third.turnover_per_year == pytest.approx(every.turnover_per_year / 3, rel=0.02)
+    assert return_tile(third, facts_of(third))[2].startswith("a year +1")
+    one, other = daily_returns(third), np.zeros(80)
+    told = difference(one, other, marks_a_year=third.marks_a_year)
+    assert told.value == pytest.approx(one.mean() * 252 * 80 / 238)
+    assert told.low < told.value < told.high
+    beside = beside_of(one, {"flat": np.cumprod(1 + 0.01 * np.sin(np.arange(80)))}, marks_a_year=third.marks_a_year)
+    usual = beside_of(one, {"flat": np.cumprod(1 + 0.01 * np.sin(np.arange(80)))})
+    assert beside["flat"].alpha.high == pytest.approx(usual["flat"].alpha.high * 80 / 238)
+    assert beside["flat"].beta == usual["flat"].beta
+    assert beside["flat"].tracking_error == pytest.approx(usual["flat"].tracking_error * (80 / 238) ** 0.5)

@@ -8,6 +8,7 @@ import pytest
 from assets.reporting.daily_report import alarms, render, tiles
 from assets.reporting.day import stage_counts
 from assets.reporting.page_words import usd
+from execution.trading_calendar import TradingCalendar
 from tests.unit.reporting.sample_days import (
     IDENTITY,
     SESSION,
@@ -207,6 +208,19 @@ def test_opening_cash_is_the_first_point_of_the_curve(quiet):
     first = quiet.equity[0]
     assert (first.session, first.equity_usd) == (SESSION, Decimal(100_000))
     assert quiet.equity[1].session == SESSION + timedelta(days=1)
+
+
+def test_a_curve_with_gaps_is_a_year_by_the_sessions_it_spans(quiet):
+    sessions = [one for one in TradingCalendar.shipped().sessions if one >= SESSION][:253]
+    wavering = [Decimal(100_000 + 40 * at + 500 * (at % 2)) for at in range(253)]
+    points = [
+        replace(quiet.equity[0], session=session, equity_usd=usd, realised_usd=usd - 100_000, unrealised_usd=Decimal(0))
+        for session, usd in zip(sessions, wavering, strict=True)
+    ]
+    whole, gaps = (replace(quiet, equity=tuple(points[::each])).performance for each in (1, 3))
+    assert whole.yearly_return == pytest.approx(float(wavering[-1] / wavering[0] - 1))
+    assert gaps.yearly_return == pytest.approx(whole.yearly_return)
+    assert gaps.sessions == 84
 
 
 def test_batch_that_was_held_back_says_why(lived):
