@@ -41,10 +41,6 @@ DAY_LEGS = ("entry", "exit")
 _SLOW_SECONDS = 1.0
 
 
-class _Withheld(Exception):
-    """Why an order did not go out after its row was written."""
-
-
 @dataclass(slots=True)
 class _Attempt:
     """One way of an order to the wire: what the newest book said, and when it said so."""
@@ -126,22 +122,21 @@ class _Attempt:
             return ""
         return f"no green gate of {record.session} stands in the ledger beside its plan"
 
-    def put_on_the_wire(self) -> SubmitOutcome:
-        """Send the order.
+    def too_late(self) -> str:
+        """Return why the order may not go out any more; empty when it may, and then it goes at once.
 
         Raises:
-            Halted: the kill switch was engaged after the row was written; nothing went out.
-            _Withheld: it is too late; nothing went out.
+            Halted: the kill switch was engaged after the row was written.
         """
         desk = self.desk
         desk.refuse_when_halted()
         if not is_in_time(desk, self.view, self.order):
-            raise _Withheld("its window was over when it should have gone out")
+            return "its window was over when it should have gone out"
         # Last of all, so that nothing that takes time stands between it and the wire.
         waited = desk.clock.monotonic_seconds() - self.started_seconds
         if waited > desk.sending.window_seconds:
-            raise _Withheld(f"{waited:.1f} s after its row, allowed are {desk.sending.window_seconds} s")
-        return outcome_told(desk.broker.submit(self.order))
+            return f"{waited:.1f} s after its row, allowed are {desk.sending.window_seconds} s"
+        return ""
 
     def withdraw(self, reason: str) -> None:
         """End an order whose row is written and which this process, the only one that could, did not send.
@@ -225,15 +220,19 @@ def repeat_wait(desk: Desk) -> timedelta:
 
 def _answered(attempt: _Attempt, *, is_repeated: bool) -> None:
     desk = attempt.desk
+    # Nothing has gone out before this is over: what fails later has an outcome nobody knows. Of an order that is sent
+    # again the first sending may have arrived, whatever becomes of its repetition.
     try:
-        outcome = attempt.put_on_the_wire()
-    except (Halted, _Withheld) as reason:
-        # One that went out before may have arrived, whatever becomes of its repetition.
+        too_late = attempt.too_late()
+    except Halted as halted:
         if not is_repeated:
-            attempt.withdraw(str(reason))
-        if isinstance(reason, Halted):
-            raise
+            attempt.withdraw(str(halted))
+        raise
+    if too_late:
+        if not is_repeated:
+            attempt.withdraw(too_late)
         return
+    outcome = outcome_told(desk.broker.submit(attempt.order))
     if desk.clock.monotonic_seconds() - attempt.started_seconds > _SLOW_SECONDS:
         keep_lease(desk)
     if is_repeated and isinstance(outcome, Refused):

@@ -248,11 +248,11 @@ MUTANTS = (
     _mutant(
         "what is unknown is sent under a new id",
         Change(
-            _SEND + "_Attempt.put_on_the_wire",
-            "return outcome_told(desk.broker.submit(self.order))",
-            "outcome = outcome_told(desk.broker.submit(self.order)); "
-            "again = __import__('dataclasses').replace(self.order, client_order_id=self.order.client_order_id + 'b'); "
-            "return outcome_told(desk.broker.submit(again)) if hasattr(outcome, 'reason') else outcome",
+            _SEND + "_answered",
+            "outcome = outcome_told(desk.broker.submit(attempt.order))",
+            "outcome, sent = outcome_told(desk.broker.submit(attempt.order)), attempt.order; "
+            "again = __import__('dataclasses').replace(sent, client_order_id=sent.client_order_id + 'b'); "
+            "outcome = outcome_told(desk.broker.submit(again)) if hasattr(outcome, 'reason') else outcome",
         ),
         arena=LOSSY,
         breaks="I3 I6",
@@ -292,8 +292,8 @@ MUTANTS = (
     ),
     _mutant(
         "the switch is not read again before the wire",
-        Change(_SEND + "_Attempt.put_on_the_wire", "desk.refuse_when_halted()", "pass"),
-        Change(_SEND + "_Attempt.put_on_the_wire", "if waited > desk.sending.window_seconds:", "if False:"),
+        Change(_SEND + "_Attempt.too_late", "desk.refuse_when_halted()", "pass"),
+        Change(_SEND + "_Attempt.too_late", "if waited > desk.sending.window_seconds:", "if False:"),
         arena=STOPPED,
         breaks="I7",
     ),
@@ -312,8 +312,8 @@ MUTANTS = (
     ),
     _mutant(
         "no window between the row and the wire",
-        Change(_SEND + "_Attempt.put_on_the_wire", "if waited > desk.sending.window_seconds:", "if False:"),
-        Change(_SEND + "_Attempt.put_on_the_wire", "if not is_in_time(desk, self.view, self.order):", "if False:"),
+        Change(_SEND + "_Attempt.too_late", "if waited > desk.sending.window_seconds:", "if False:"),
+        Change(_SEND + "_Attempt.too_late", "if not is_in_time(desk, self.view, self.order):", "if False:"),
         arena=PAUSED,
         breaks="I8",
     ),
@@ -485,9 +485,9 @@ MUTANTS = (
     _mutant(
         "an order of twice the shares goes out",
         Change(
-            _SEND + "_Attempt.put_on_the_wire",
-            "desk.broker.submit(self.order)",
-            "desk.broker.submit(self.order.of_size(2 * self.order.quantity_shares))",
+            _SEND + "_answered",
+            "desk.broker.submit(attempt.order)",
+            "desk.broker.submit(attempt.order.of_size(2 * attempt.order.quantity_shares))",
         ),
         arena=NORMAL,
         breaks="I4",
