@@ -384,6 +384,18 @@ def test_a_switch_engaged_after_the_row_keeps_the_order_back() -> None:
     assert (counter.record_of().state, counter.wire.submitted) == ("voided", [])
 
 
+def test_a_halt_that_comes_out_of_the_sending_itself_ends_no_order() -> None:
+    counter = Counter(an_entry())
+
+    def taken_and_halted(_order: OrderRequest) -> Any:
+        raise Halted("the venue has it, and a person stopped everything")
+
+    counter.wire.submit = taken_and_halted  # type: ignore[method-assign] # a broker that stops after it has sent
+    with pytest.raises(Halted):
+        counter.send()
+    assert counter.record_of().state == "in_flight"
+
+
 @pytest.mark.parametrize(("pause", "goes"), [(0.5, True), (0.51, False)])
 def test_after_a_pause_longer_than_the_window_the_order_is_ended_and_not_sent(pause: float, *, goes: bool) -> None:
     counter = Counter(an_entry(), sending=SendPolicy(window_seconds=0.5))
