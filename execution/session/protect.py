@@ -19,6 +19,20 @@ def unprotected(book: Book) -> tuple[str, ...]:
     return tuple(symbol for symbol in book.held_shares if symbol not in foreign and uncovered_shares(book, symbol) >= 1)
 
 
+def perhaps_unprotected(book: Book) -> tuple[str, ...]:
+    """Return symbols of our own long positions of which some whole share has no sell known at the venue, sorted.
+
+    A sell that was sent and nobody knows of counts as working in every limit, so nothing goes out beside it; yet it
+    protects nothing while it may have been lost.
+    """
+    foreign = book.foreign_symbols
+    return tuple(
+        symbol
+        for symbol in book.held_shares
+        if symbol not in foreign and uncovered_shares(book, symbol) + _unknown_sells_shares(book, symbol) >= 1
+    )
+
+
 def held_back(desk: Desk, book: Book) -> tuple[str, ...]:
     """Return symbols of which an entry bought a part while its venue holds the attached stop back for the rest, sorted.
 
@@ -43,6 +57,15 @@ def bare_parts(book: Book) -> dict[str, Shares]:
 def uncovered_shares(book: Book, symbol: str) -> Shares:
     """Return shares of a long position that no open exit or stop would sell."""
     return book.held_shares.get(symbol, 0) - book.exposed_shares(symbol, side="sell")
+
+
+def _unknown_sells_shares(book: Book, symbol: str) -> Shares:
+    records = book.unproven_in.get(symbol, ())
+    return sum(
+        record.exposed_shares
+        for record in records
+        if record.order.side == "sell" and record.state in ("in_flight", "unknown") and book.entry_of(record) is None
+    )
 
 
 def oversold_stops(book: Book) -> tuple[OrderRecord, ...]:

@@ -29,7 +29,15 @@ from execution.session.day_orders import (
 from execution.session.desk import Desk
 from execution.session.ladder import turn_of
 from execution.session.lease_of_act import BUSY, leased
-from execution.session.protect import bare_parts, held_back, next_stop, oversold_stops, stop_price, unprotected
+from execution.session.protect import (
+    bare_parts,
+    held_back,
+    next_stop,
+    oversold_stops,
+    perhaps_unprotected,
+    stop_price,
+    unprotected,
+)
 from execution.session.reconcile import Reconciled, reconcile, still_known
 from execution.session.release import refuse_unreleased
 from execution.session.reprice import give_up_rungs
@@ -53,7 +61,7 @@ class SubmitReport:
         unknown: orders nobody knows the outcome of.
         voided: orders that were never sent and never will be.
         filled: orders filled in whole.
-        unprotected: symbols held without a stop at work for every whole share.
+        unprotected: symbols held without an exit or stop known to work for every whole share.
         bare_parts: symbol to the part of a share held that no stop can cover.
     """
 
@@ -291,6 +299,6 @@ def _report(desk: Desk, session: date, status: SubmitStatus, reason: str) -> Sub
         unknown=sum(state in ("in_flight", "unknown", "missed") for state in states),
         voided=states.count("voided"),
         filled=states.count("filled"),
-        unprotected=tuple(sorted({*unprotected(book), *held_back(desk, book)})),
+        unprotected=tuple(sorted({*perhaps_unprotected(book), *held_back(desk, book)})),
         bare_parts=bare_parts(book),
     )

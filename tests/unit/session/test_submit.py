@@ -322,6 +322,14 @@ def test_a_missing_stop_is_sent_again_by_the_next_session_even_without_a_batch(d
     assert (report.unprotected, legs(wire(days).submitted)[-1]) == ((), ("BBB", "stop"))
 
 
+def test_a_position_whose_stop_may_have_been_lost_is_told_as_unprotected(days: TradingDays) -> None:
+    days.plan()
+    wire(days).faults["BBB", "stop"] = "lose_request"
+    report = days.submit()
+    assert (report.unknown, report.unprotected) == (1, ("BBB",))
+    assert legs(wire(days).submitted).count(("BBB", "stop")) == 1
+
+
 def test_a_refused_stop_is_not_sent_twice_in_one_session(days: TradingDays) -> None:
     days.plan()
     wire(days).faults["BBB", "stop"] = "refuse"
