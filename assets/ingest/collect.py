@@ -62,9 +62,10 @@ def take_in(
 ) -> Intake:
     """Store everything new of one table that was known at a session's cut-off.
 
-    A source whose past may have changed since the last intake (an edited file) is read from its beginning again; what
-    it repeats is dropped, what it contradicts becomes known at `recorded_at`. So does what comes too late for a session
-    that is pinned: its cut-off is `pinned_until`, None while nothing is pinned.
+    A source whose past may have changed since the last intake (an edited file) is read from its beginning again, up to
+    the newest session taken in even where an older one is asked for; what it repeats is dropped, what it contradicts
+    becomes known at `recorded_at`. So does what comes too late for a session that is pinned: its cut-off is
+    `pinned_until`, None while nothing is pinned.
 
     Raises:
         DataError: the source broke its contract, or the session lies before the source's first.
@@ -74,9 +75,10 @@ def take_in(
     revision = sources.revision(table)
     latest = store.latest_session(table)
     is_revised = latest is not None and revision != store.latest_revision(table)
+    # Cut short at an older session, what was told since would be missing, and missing is read as taken back.
     spans = (
-        [(None, session)]
-        if is_revised
+        [(None, max(session, latest))]
+        if latest is not None and is_revised
         else _spans(calendar, first=sources.first_session, latest=latest, session=session)
     )
     offered, parts, told_by = 0, [], set[str]()

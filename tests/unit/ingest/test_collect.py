@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,10 +11,13 @@ import pytest
 
 from assets import schemas
 from assets.ingest.collect import Intake, listed_rows, pin_snapshot, take_in, write_tapes
+from assets.ingest.files_settings import FilesSourceSettings
+from assets.ingest.files_source import FilesSource
 from assets.ingest.simulated_market import SimulatedMarket, SimulatedMarketSettings
-from assets.ingest.sources import MarketSources, simulated_sources
+from assets.ingest.sources import MarketSources, files_sources, simulated_sources
 from assets.raw_store import RawStore
-from assets.schemas import DAILY_BARS, NEWS, RawTable
+from assets.row_versions import newest_versions
+from assets.schemas import DAILY_BARS, FILINGS, MEMBERSHIP, NEWS, SECURITIES, RawTable
 from assets.snapshots import SnapshotStore
 from execution.brokers.tape import Tape
 from execution.domain.errors import DataError
@@ -125,6 +129,101 @@ def test_an_edited_past_becomes_a_correction_known_when_it_was_recorded(tmp_path
     rows = store.read(DAILY_BARS, as_of=CALENDAR.as_of(LAST))
     hit = [row for row in rows.to_pylist() if (row["symbol"], row["session"]) == ("SIM0005", date(2021, 11, 5))]
     assert [row["known_at"] for row in hit] == [CALENDAR.bars_known_at(date(2021, 11, 5)), CALENDAR.as_of(later)]
+
+
+FILINGS_COLUMNS = {
+    "symbol": "s",
+    "form": "f",
+    "period_end": "e",
+    "metric": "m",
+    "value": "v",
+    "duration_months": "n",
+    "known_date": "k",
+}
+RESTATED = "AAA,10-K,2023-12-31,revenue,100,12,2024-03-05\nAAA,10-K,2023-12-31,revenue,60,12,2024-03-14\n"
+ADDED = "BBB,10-K,2023-12-31,revenue,5,12,2024-03-20\n"
+
+
+def folder_of_files(folder: Path, *, filings: str = RESTATED, members: str = "") -> FilesSource:
+    """Return a folder where BBB stops trading on 11 March and leaves the index then, in a market up to 28 March."""
+    bars = dict.fromkeys(("open_usd", "high_usd", "low_usd", "close_usd"), "p")
+    sessions = CALENDAR.between(date(2024, 3, 4), date(2024, 3, 28))
+    traded = [*(f"AAA,{day},10,100" for day in sessions), *(f"BBB,{day},10,100" for day in sessions[:6])]
+    (folder / "bars.csv").write_text("\n".join(["s,d,p,v", *traded, ""]))
+    (folder / "f.csv").write_text("s,f,e,m,v,n,k\n" + filings)
+    (folder / "m.csv").write_text("s,a,b\nAAA,2024-03-04,\nBBB,2024-03-04,2024-03-12\n" + members)
+    tables = {
+        "daily_bars": [
+            {"file": "bars.csv", "columns": {"symbol": "s", "session": "d", "volume_shares": "v", **bars}},
+        ],
+        "filings": [{"file": "f.csv", "columns": FILINGS_COLUMNS}],
+        "membership": [
+            {
+                "file": "m.csv",
+                "columns": {"symbol": "s", "from_session": "a", "to_session": "b"},
+                "constants": {"index_name": "big"},
+            }
+        ],
+    }
+    return FilesSource(FilesSourceSettings.model_validate({"folder": folder, "tables": tables}))
+
+
+def told_of(store: RawStore, table: RawTable, column: str, *, as_of: datetime) -> dict[str, Any]:
+    rows = newest_versions(table, store.read(table, as_of=as_of))
+    return {row["symbol"]: row[column] for row in rows.to_pylist()}
+
+
+def lived_then_an_edit_read_for_an_older_session(folder: Path, table: RawTable) -> tuple[RawStore, datetime]:
+    """Return the store, and when the edit was recorded: a session was lived and pinned, then an older one taken in."""
+    store, lived, older = RawStore(folder / "raw"), date(2024, 3, 26), date(2024, 3, 11)
+    cut_off = CALENDAR.as_of(lived)
+    source = folder_of_files(folder)
+    take_in(files_sources(source), store, table, session=lived, recorded_at=cut_off, calendar=CALENDAR)
+    edited = folder_of_files(folder, filings=RESTATED + ADDED, members="CCC,2024-03-20,\n")
+    # One more bar changes the files behind the listings and no listing.
+    with (folder / "bars.csv").open("a") as bars:
+        bars.write("AAA,2024-04-01,10,100\n")
+    recorded_at = cut_off + timedelta(hours=1)
+    sources = files_sources(edited)
+    for session, at in ((older, recorded_at), (date(2024, 3, 27), CALENDAR.as_of(date(2024, 3, 27)))):
+        take_in(sources, store, table, session=session, recorded_at=at, calendar=CALENDAR, pinned_until=cut_off)
+    return store, recorded_at
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "symbol", "newest"),
+    [
+        (FILINGS, "value", "AAA", 60.0),
+        (SECURITIES, "delisted_session", "BBB", date(2024, 3, 11)),
+        (MEMBERSHIP, "to_session", "BBB", date(2024, 3, 12)),
+    ],
+    ids=["a restated figure", "a delisting", "a member that left"],
+)
+def test_an_edited_file_read_for_an_older_session_takes_back_nothing_that_is_newer(
+    tmp_path: Path, table: RawTable, column: str, symbol: str, newest: object
+) -> None:
+    store, _ = lived_then_an_edit_read_for_an_older_session(tmp_path, table)
+    assert told_of(store, table, column, as_of=CALENDAR.as_of(date(2024, 3, 28)))[symbol] == newest
+
+
+@pytest.mark.parametrize(("table", "symbol"), [(FILINGS, "BBB"), (MEMBERSHIP, "CCC")])
+def test_a_row_added_after_an_older_session_is_taken_in_with_it_and_known_from_its_recording(
+    tmp_path: Path, table: RawTable, symbol: str
+) -> None:
+    store, recorded_at = lived_then_an_edit_read_for_an_older_session(tmp_path, table)
+    assert symbol not in told_of(store, table, "known_at", as_of=recorded_at - timedelta(microseconds=1))
+    assert told_of(store, table, "known_at", as_of=recorded_at)[symbol] == recorded_at
+
+
+@pytest.mark.parametrize("table", [FILINGS, SECURITIES, MEMBERSHIP], ids=lambda table: table.name)
+def test_an_edit_read_for_an_older_session_changes_nothing_a_lived_session_could_know(
+    tmp_path: Path, table: RawTable
+) -> None:
+    untouched, lived = RawStore(tmp_path / "untouched"), date(2024, 3, 26)
+    sources, cut_off = files_sources(folder_of_files(tmp_path)), CALENDAR.as_of(lived)
+    take_in(sources, untouched, table, session=lived, recorded_at=cut_off, calendar=CALENDAR)
+    store, _ = lived_then_an_edit_read_for_an_older_session(tmp_path, table)
+    assert store.read(table, as_of=cut_off).equals(untouched.read(table, as_of=cut_off))
 
 
 def test_the_pinned_snapshot_names_every_part_known_by_then(tmp_path: Path) -> None:
