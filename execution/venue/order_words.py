@@ -42,7 +42,7 @@ def order_of(body: Mapping[str, Any], *, new_id: str) -> OrderRequest:
         Refusal: the body is no order this venue takes.
     """
     if body.get("notional") is not None:
-        raise Refusal(422, REFUSED, "notional orders are not offered by this venue: give qty in whole shares")
+        raise Refusal(422, REFUSED, "notional orders are not offered by this venue: give qty")
     side, kind, lasts = _one_of(body, "side", Side), _one_of(body, "type", OrderType), _time_in_force(body)
     trail_percent = _decimal(body, "trail_percent")
     placed = OrderRequest(
