@@ -60,6 +60,7 @@ def uncovered_shares(book: Book, symbol: str) -> Shares:
 
 
 def _unknown_sells_shares(book: Book, symbol: str) -> Shares:
+    # What is attached to an entry went out with it: where the entry has filled, the venue has it.
     records = book.unproven_in.get(symbol, ())
     return sum(
         record.exposed_shares

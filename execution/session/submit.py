@@ -1,8 +1,8 @@
 """The morning act: exits, then entries, then a stop for everything held. Each order goes over the wire once.
 
 Before the wire stands a row in the ledger; after it the answer, or that nobody knows it (`send.py`). Where the clock
-runs by itself, the act looks again until the deadline and sends a stop behind each new fill; what fills later is
-covered by the next act. The deadline's act cancels what has not filled.
+runs by itself, the act looks again until the deadline: it sends a stop behind each new fill and looks up a stop that
+nobody knows of. What fills later is covered by the next act. The deadline's act cancels what has not filled.
 """
 
 from collections.abc import Mapping

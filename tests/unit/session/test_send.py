@@ -320,6 +320,15 @@ def test_where_the_clock_runs_what_has_no_stop_is_looked_at_again(tmp_path: Path
     assert (report.unprotected, clock.now() >= CALENDAR.submit_window(FIRST)[1]) == (("AAA",), True)
 
 
+def test_where_the_clock_runs_a_stop_that_may_have_been_lost_is_looked_up_until_the_deadline(tmp_path: Path) -> None:
+    days, clock = running_days(tmp_path)
+    wire(days).faults["AAA", "stop"] = "lose_request"
+    desk = replace(days.desk, sending=SendPolicy(poll_seconds=60.0))
+    report = run_session.submit(desk, session=FIRST)
+    assert (report.unprotected, clock.now() >= CALENDAR.submit_window(FIRST)[1]) == (("AAA",), True)
+    assert [(order.symbol, order.leg) for order in wire(days).submitted].count(("AAA", "stop")) == 1
+
+
 def test_where_the_clock_runs_a_refusal_is_not_asked_for_again(tmp_path: Path) -> None:
     days, clock = running_days(tmp_path)
     assert run_session.submit(days.desk, session=SESSIONS[1]).status == "refused"
