@@ -113,7 +113,7 @@ def analysis_due(*, now: datetime, calendar: TradingCalendar, facts: AnalysisFac
 
     Missed sessions are caught up in order. A cycle never trains, except the first of a home, which has no model to
     score with. Training is due once a week, after the cycle of the week's last session, if its data passed; after a
-    demotion it waits for no week's end.
+    demotion, and where no model was ever judged because the first session was red, it waits for no week's end.
     """
     newest = calendar.last_closed(now)
     if newest is None:
@@ -133,9 +133,10 @@ def analysis_due(*, now: datetime, calendar: TradingCalendar, facts: AnalysisFac
         # The page measures fills against the opens of the traded session; past the last one nobody takes any in.
         if facts.ingested is not None and facts.ingested >= min(calendar.next(session), facts.last_session or date.max)
     )
-    if facts.judged_as_of is not None and not due:
-        upto = last if facts.is_demoted else _last_session_of_a_week(last, calendar)
-        if upto in facts.scored and facts.judged_as_of < calendar.as_of(upto):
+    if not due:
+        judged = facts.judged_as_of
+        upto = last if facts.is_demoted or judged is None else _last_session_of_a_week(last, calendar)
+        if upto in facts.scored and (judged is None or judged < calendar.as_of(upto)):
             due.append(Work(act=Act.TRAIN, session=upto))
     if facts.upkept is not None and not due:
         # In the evening after a settled day, when the next cycle is over: nobody waits for it, and a day has one.

@@ -101,6 +101,15 @@ def test_training_is_due_once_a_week_after_its_last_cycle() -> None:
     assert analysis_at(friday, **done, judged_as_of=friday) == ()
 
 
+def test_a_home_whose_first_session_was_red_trains_on_the_first_session_that_was_scored() -> None:
+    wednesday = CALENDAR.as_of(WEDNESDAY)
+    red = {"decided": frozenset({TUESDAY, WEDNESDAY}), "ingested": WEDNESDAY}
+    assert analysis_at(wednesday, **red) == ()
+    due = analysis_at(wednesday, **red, scored=frozenset({WEDNESDAY}))
+    assert due == (Work(act=Act.TRAIN, session=WEDNESDAY),)
+    assert analysis_at(wednesday, **red, scored=frozenset({WEDNESDAY}), judged_as_of=wednesday) == ()
+
+
 def test_after_a_demotion_training_waits_for_no_end_of_a_week() -> None:
     days = frozenset({TUESDAY, WEDNESDAY})
     tuesday, wednesday = CALENDAR.as_of(TUESDAY), CALENDAR.as_of(WEDNESDAY)
@@ -227,8 +236,9 @@ def test_the_end_of_the_calendar_is_named() -> None:
 
 def nightly(now: datetime, **changes: object) -> tuple[Work, ...]:
     lived = frozenset({TUESDAY, WEDNESDAY})
-    given = {"ingested": WEDNESDAY, "decided": lived, "scored": lived, "settled": frozenset({TUESDAY})}
-    return analysis_at(now, **({**given, "reported": frozenset({TUESDAY}), "upkept": NOTHING} | changes))
+    given = {"ingested": WEDNESDAY, "decided": lived, "scored": lived, "judged_as_of": CALENDAR.as_of(WEDNESDAY)}
+    day = {"settled": frozenset({TUESDAY}), "reported": frozenset({TUESDAY}), "upkept": NOTHING}
+    return analysis_at(now, **(given | day | changes))
 
 
 def test_a_settled_day_is_backed_up_in_the_evening_when_the_next_cycle_is_over() -> None:
