@@ -105,17 +105,20 @@ def all_due_work(settings: Settings, home: Home) -> Callable[[], tuple[Work, ...
 def _clock_sensor(
     settings: Settings, home: Home, jobs: Mapping[Act, UnresolvedAssetJobDefinition]
 ) -> list[dg.SensorDefinition]:
-    clock = clock_of(settings.mode, home)
+    clock, calendar = clock_of(settings.mode, home), TradingCalendar.shipped()
     if not isinstance(clock, FileClock):
         return []
+    sources = sources_of(settings, home)
+    last = sources.last_session and calendar.between(sources.first_session, sources.last_session)[-1]
     return [
         session_clock(
             now=clock.now,
             until=clock.until,
+            data_end=None if last is None else calendar.as_of(last),
             advance_to=clock.advance_to,
             due=without_secrets(all_due_work(settings, home)),
             jobs=jobs,
-            calendar=TradingCalendar.shipped(),
+            calendar=calendar,
             starts_running=True,
         )
     ]

@@ -79,8 +79,8 @@ def test_work_of_another_sensor_is_left_alone(instance: dg.DagsterInstance) -> N
 
 
 class TickingClock:
-    def __init__(self, now: datetime, until: datetime) -> None:
-        self.instant, self.limit = now, until
+    def __init__(self, now: datetime, until: datetime, data_end: datetime | None = None) -> None:
+        self.instant, self.limit, self.data_end = now, until, data_end
 
     def advance_to(self, instant: datetime) -> None:
         self.instant = instant
@@ -92,6 +92,7 @@ def clock_tick(
     sensor = session_clock(
         now=lambda: clock.instant,
         until=lambda: clock.limit,
+        data_end=clock.data_end,
         advance_to=clock.advance_to,
         due=lambda: tuple(work for begins, work in due_from if begins <= clock.instant),
         jobs=job_definitions("analysis"),
@@ -113,6 +114,15 @@ def test_the_clock_passes_events_at_which_nothing_is_due(instance: dg.DagsterIns
     clock = TickingClock(now, now + timedelta(days=9))
     clock_tick(instance, clock, (settle_at, Work(act=Act.SETTLE, session=SESSION)))
     assert clock.instant == settle_at
+
+
+def test_the_clock_stops_where_the_data_end_however_far_it_may_go(instance: dg.DagsterInstance) -> None:
+    now, data_end = CALENDAR.as_of(SESSION), CALENDAR.as_of(CALENDAR.next(SESSION))
+    clock = TickingClock(now, now + timedelta(days=9), data_end)
+    reason = clock_tick(instance, clock)
+    assert clock.instant == data_end
+    assert isinstance(reason, dg.SkipReason)
+    assert f"the data end at {data_end.isoformat()}" in str(reason.skip_message)
 
 
 def test_work_the_clock_has_made_due_is_asked_for_in_the_same_tick(instance: dg.DagsterInstance) -> None:
