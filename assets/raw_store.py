@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +30,7 @@ from execution.domain.errors import CorruptArtifact, DataError
 from execution.durable_files import DurableFiles
 
 SCHEMA_FILE: Final = "_schema.parquet"
+MARKET_FILE: Final = "market.txt"
 _FOOTER_KEY: Final = b"touchstone.part"
 _RETIRED: Final = b"retired "
 _ROWS_PER_GROUP: Final = 131_072
@@ -41,6 +43,28 @@ class RawStore:
     def __init__(self, root: Path, files: DurableFiles | None = None) -> None:
         self._root = root
         self._files = files or DurableFiles()
+
+    def bind(self, market: str | None) -> None:
+        """Bind the store to the one market its rows are of, at its first intake.
+
+        Bars of two made markets would stand in one table as prices of one company, and no check of a day would see it.
+
+        Args:
+            market: what identifies a made market; None for an observed one, of which there is one only.
+
+        Raises:
+            DataError: the store holds the rows of another market.
+        """
+        path = self._root / MARKET_FILE
+        bound = path.read_text(encoding="utf-8").strip() if path.exists() else None
+        if bound is None and market is not None:
+            self._root.mkdir(parents=True, exist_ok=True)
+            self._files.publish(path, partial(_write_line, market))
+        elif bound != market:
+            raise DataError(
+                f"found settings of {market or 'an observed market'}, expected {bound}, of which this home's raw rows "
+                "are: set it back, or start a new home for another market"
+            )
 
     def append(
         self,
@@ -294,6 +318,10 @@ def _within(table: RawTable, rows: pa.Table) -> Any:
         inside = (pc.field(name) >= bound["min"]) & (pc.field(name) <= bound["max"])
         expression = inside if expression is None else expression & inside
     return expression
+
+
+def _write_line(text: str, path: Path) -> None:
+    path.write_text(f"{text}\n", encoding="utf-8")
 
 
 def _write_parquet(rows: pa.Table, path: Path) -> None:

@@ -68,10 +68,12 @@ def take_in(
     `pinned_until`, None while nothing is pinned.
 
     Raises:
-        DataError: the source broke its contract, or the session lies before the source's first.
+        DataError: the source broke its contract or is of another market than what is stored, or the session lies
+            before its first.
     """
     if session < sources.first_session:
         raise DataError(f"{sources.name} begins with {sources.first_session}: {session} cannot be taken in")
+    store.bind(sources.market)
     revision = sources.revision(table)
     latest = store.latest_session(table)
     is_revised = latest is not None and revision != store.latest_revision(table)

@@ -88,6 +88,15 @@ class SimulatedMarket:
         """The last session with bars."""
         return self._settings.last_session
 
+    @property
+    def identity(self) -> str:
+        """What makes it this market and no other; not its end, up to which all longer ones are equal."""
+        made = self._settings
+        return (
+            f"the simulated market of seed {made.seed} with {made.symbols} symbols from {made.first_session} on, "
+            f"signal_strength {made.signal_strength}"
+        )
+
     def bars(self, *, after: datetime | None, upto: datetime) -> pa.Table:
         """Return the bars and corrections of bars that became known in (after, upto]."""
         first = 0 if after is None else self._sessions_known(after)

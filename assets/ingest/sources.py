@@ -42,6 +42,7 @@ class MarketSources:
         fundamentals: filings.
         events: the calendar of events.
         watchlists: named lists of symbols.
+        market: what identifies a made market, whatever its last session; None for an observed one.
         tape: what really traded in a session, for the simulated venue; None where the venue is real.
         revisions: per raw table a text that changes when the source's past may have changed; for files only.
         refusals: per raw table the rows its files held and that were left out; for files only.
@@ -60,6 +61,7 @@ class MarketSources:
     fundamentals: FundamentalsSource | None = None
     events: EventSource | None = None
     watchlists: WatchlistSource | None = None
+    market: str | None = None
     tape: TapeSource | None = None
     revisions: Callable[[str], str] | None = None
     refusals: Callable[[str], tuple[Refusal, ...]] | None = None
@@ -120,6 +122,7 @@ def simulated_sources(market: SimulatedMarket, *, watchlists: WatchlistSource | 
         fundamentals=market,
         events=market,
         watchlists=watchlists,
+        market=market.identity,
         tape=market.tape_rows,
     )
 

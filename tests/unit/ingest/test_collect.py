@@ -54,6 +54,34 @@ def test_the_next_intake_takes_one_session(tmp_path: Path) -> None:
     assert intake.parts[0].min_known_at > CALENDAR.as_of(SESSION)
 
 
+@pytest.mark.parametrize(
+    "change", [{"seed": 4}, {"symbols": 13}, {"first_session": date(2021, 11, 2)}, {"signal_strength": 0.5}]
+)
+def test_rows_of_another_simulated_market_are_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    store = RawStore(tmp_path)
+    taken(store, SESSION)
+    before = stored(store)
+    made: dict[str, Any] = {"seed": 3, "symbols": 12, "first_session": FIRST, "last_session": LAST}
+    another = simulated_sources(SimulatedMarket(SimulatedMarketSettings(**(made | change))))
+    with pytest.raises(DataError, match=r"seed 3 with 12 symbols from 2021-11-01 on.* start a new home"):
+        taken(store, CALENDAR.next(SESSION), another)
+    assert stored(store) == before
+
+
+def test_a_simulated_market_that_goes_on_longer_is_the_same_market(tmp_path: Path) -> None:
+    store = RawStore(tmp_path)
+    taken(store, SESSION)
+    longer = SimulatedMarketSettings(seed=3, symbols=12, first_session=FIRST, last_session=date(2022, 6, 30))
+    assert taken(store, CALENDAR.next(SESSION), simulated_sources(SimulatedMarket(longer))).new_rows > 0
+
+
+def test_an_observed_market_is_not_taken_in_over_a_made_one(tmp_path: Path) -> None:
+    store = RawStore(tmp_path)
+    taken(store, SESSION)
+    with pytest.raises(DataError, match="found settings of an observed market"):
+        taken(store, CALENDAR.next(SESSION), replace(SOURCES, market=None))
+
+
 def test_the_same_session_again_takes_nothing(tmp_path: Path) -> None:
     store = RawStore(tmp_path)
     taken(store, SESSION)
