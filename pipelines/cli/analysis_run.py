@@ -12,6 +12,7 @@ from assets.ml.dataset import training_cut_off
 from assets.warehouse import Warehouse
 from execution.domain.errors import SettingsRefused, TouchstoneError
 from execution.trading_calendar import NotASession, TradingCalendar
+from pipelines.analysis_adapters import first_cycle_session, sources_of
 from pipelines.cli.text_table import text_table
 from pipelines.dagster_instance import prepare_instance
 from pipelines.home import Home
@@ -47,7 +48,8 @@ def run_analysis(act: str, settings: Settings, home: Home, session: date | None)
     from pipelines.analysis import build_definitions  # noqa: PLC0415 - imports the whole data half
 
     now, calendar = clock_of(settings.mode, home).now(), TradingCalendar.shipped()
-    chosen = decided_session(session, now=now, calendar=calendar)
+    first = first_cycle_session(settings, sources_of(settings, home))
+    chosen = decided_session(session, first=first, now=now, calendar=calendar)
     if act == "train":
         # The job has no partition: it learns by the cut-off its own first step finds.
         chosen = trained_session(
@@ -71,11 +73,12 @@ def run_analysis(act: str, settings: Settings, home: Home, session: date | None)
     return _told(act, chosen, result)
 
 
-def decided_session(named: date | None, *, now: datetime, calendar: TradingCalendar) -> date:
+def decided_session(named: date | None, *, first: date, now: datetime, calendar: TradingCalendar) -> date:
     """Return the session to run: the named one, else the newest whose cut-off has come.
 
     Args:
         named: what the person named; None for the newest.
+        first: the first session a decision is made for; an earlier one is run only where it is named.
         now: where the clock stands.
         calendar: exchange sessions.
 
@@ -85,7 +88,7 @@ def decided_session(named: date | None, *, now: datetime, calendar: TradingCalen
     newest = calendar.last_closed(now)
     if named is None and newest is not None and calendar.as_of(newest) > now:
         newest = calendar.previous(newest)
-    chosen = named or newest
+    chosen = named or (newest and max(newest, first))
     try:
         has_come = chosen is not None and calendar.as_of(chosen) <= now
     except NotASession as error:
