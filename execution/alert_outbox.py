@@ -17,6 +17,8 @@ from execution.domain.errors import DataError
 Severity = Literal["info", "warning", "critical"]
 _BUSY_SECONDS: Final = 10.0
 _WATCHED: Final = "watched"
+LEDGER_PLACE: Final = "ledger"
+"""Name of the place up to which the ledger was read for alerts."""
 _TABLES: Final = """
 create table if not exists alert (
     id integer primary key, cause text not null, severity text not null, title text not null, detail text not null,
@@ -153,6 +155,13 @@ class AlertOutbox:
                 "insert into alert_place values (?, ?) on conflict (name) do update set place = excluded.place",
                 (name, place),
             )
+
+    def move_back(self, name: str, place: int) -> None:
+        """Let a reader go on from an earlier place, where its source lost its end; one that stands before it stays."""
+        if not self._path.exists():
+            return
+        with self._writing() as database:
+            database.execute("update alert_place set place = min(place, ?) where name = ?", (place, name))
 
     def watched(self, *, at: datetime) -> None:
         """Note that somebody looked for alerts and told what waited, just now."""

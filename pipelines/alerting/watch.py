@@ -10,7 +10,7 @@ from typing import Final
 
 import dagster as dg
 
-from execution.alert_outbox import Alert, AlertOutbox
+from execution.alert_outbox import LEDGER_PLACE, Alert, AlertOutbox
 from execution.alert_sender import Channel, channels_of, deliver
 from execution.clock import SystemClock
 from execution.domain.errors import TouchstoneError
@@ -28,7 +28,6 @@ from pipelines.home import Home
 from pipelines.ledger_opening import has_ledger, ledger_driver, open_ledger
 from pipelines.settings import Settings
 
-_LEDGER: Final = "ledger"
 _RUNS: Final = "runs"
 _PAGE_ROWS: Final = 1_000
 _LATENESS_AGE: Final = timedelta(minutes=1)
@@ -111,20 +110,20 @@ class AlertWatch:
     def _ledger_events(self, outbox: AlertOutbox) -> Iterator[Alert]:
         if not has_ledger(self.settings, self.home):
             return
-        driver, place = ledger_driver(self.settings, self.home), outbox.place(_LEDGER)
+        driver, place = ledger_driver(self.settings, self.home), outbox.place(LEDGER_PLACE)
         with driver.reading() as connection:
             ((head,),) = connection.fetch("select sequence from head")
             query = "select sequence, body from event where sequence > ? order by sequence limit ?"
             rows = [] if place is None else connection.fetch(query, (place, _PAGE_ROWS))
         if place is None:
             # What happened before anybody watched is history, not news.
-            outbox.move(_LEDGER, int(head or 0))
+            outbox.move(LEDGER_PLACE, int(head or 0))
         for _, body in rows:
             alert = alert_of(decoded(str(body).encode()))
             if alert is not None:
                 yield alert
         if rows:
-            outbox.move(_LEDGER, int(rows[-1][0] or 0))
+            outbox.move(LEDGER_PLACE, int(rows[-1][0] or 0))
 
     def _ended_runs(self, outbox: AlertOutbox) -> Iterator[Alert]:
         place = outbox.place(_RUNS)

@@ -13,10 +13,12 @@ from assets.maintenance.backup import Backup, Manifest
 from assets.maintenance.backup_store import BackupStore
 from assets.maintenance.restore import restore_files
 from assets.maintenance.sealing import Sealing
+from execution.alert_outbox import LEDGER_PLACE
 from execution.domain.errors import ChainBroken
 from execution.ledger.anchors import AnchorFile, Anchors, verify_ledger
 from execution.ledger.recovering import begin_recovery
 from execution.ledger.sqlite_ledger import SqliteLedger
+from pipelines.alerting.outbox import outbox_of
 from pipelines.home import Home
 from pipelines.ledger_opening import anchoring_of, note_place
 from pipelines.trading_adapters import clock_of
@@ -95,6 +97,8 @@ def _recovered(home: Home, backup: Backup, actor: str, epoch: int, *, has_own_an
     note_place(home, "home", ledger.head())
     now = clock_of(settings.mode, home).now()
     begin_recovery(ledger, at=now, epoch=epoch, backup=backup.name.rpartition("/")[2], actor=actor)
+    # Copied after the ledger, the alerts may have been read of rows that did not come back.
+    outbox_of(settings, home).move_back(LEDGER_PLACE, backup.manifest.ledger_rows)
     anchoring_of(settings, home).anchor(ledger, now)
     return matched
 

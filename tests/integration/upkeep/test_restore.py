@@ -6,14 +6,17 @@ import subprocess
 import sys
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from assets.maintenance.backup import newest
 from assets.maintenance.sealing import Plain
+from execution.alert_outbox import LEDGER_PLACE, AlertOutbox
 from execution.domain.errors import ChainBroken, DataError, Halted, NotArmed
 from execution.ledger.sqlite_ledger import SqliteLedger
+from pipelines.alerting.watch import AlertWatch
 from pipelines.cli.ledger_care import verified_page
 from pipelines.cli.restore import restored_page
 from pipelines.cli.resume import confirm, look
@@ -77,6 +80,19 @@ def test_a_restored_home_sends_nothing_until_a_person_resumes(traded: TradedHome
     token = page.rpartition("--token ")[2].split()[0]
     said = confirm(tree, home, token=token, actor="A. Person", reason="looked", is_reducing=False)
     assert said.startswith("trading is active")
+
+
+def test_a_restore_is_told_of_though_the_alerts_were_copied_after_rows_that_did_not_come_back(
+    traded: TradedHome, tmp_path: Path
+) -> None:
+    beyond = SqliteLedger(traded.home.ledger).head().sequence + 7
+    AlertOutbox(traded.home.operations).move(LEDGER_PLACE, beyond)
+    make_backup(traded.settings, traded.home)
+    home = restored(traded, tmp_path / "back")
+    settings = load_settings(home.settings, {})
+    AlertWatch(settings, home, ()).look()
+    waiting = AlertOutbox(home.operations).waiting(at=datetime.now(UTC))
+    assert "the ledger was restored from a backup" in [one.alert.title for one in waiting]
 
 
 def test_a_restore_wants_a_name(traded: TradedHome, tmp_path: Path) -> None:
