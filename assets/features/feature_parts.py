@@ -7,6 +7,7 @@ whose line was lost in a crash serves none, and its sessions are simply computed
 
 import io
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
@@ -17,8 +18,9 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
 
-from execution.domain.errors import CorruptArtifact
+from execution.domain.errors import CorruptArtifact, DataError
 from execution.durable_files import DurableFiles
 
 PRICE_FEATURES: Final = "price_features"
@@ -26,6 +28,7 @@ MARKET_SERIES: Final = "market_series"
 NEWS_SENTIMENT: Final = "news_sentiment"
 KINDS: Final = (PRICE_FEATURES, MARKET_SERIES, NEWS_SENTIMENT)
 SCHEMA_PART: Final = "_schema"
+_LOCK_SECONDS: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +62,28 @@ class FeatureParts:
             kind: one of `KINDS`.
             rows: ordered rows with a `session` column; rows of other sessions are not served.
             sessions: every session the rows speak for, those without a row included; at least one.
+
+        Raises:
+            DataError: another process holds the kind for two minutes.
         """
         folder = self._folder(kind, rows.schema)
         body = _parquet(rows)
         digest = sha256(body).hexdigest()
         part = f"{min(sessions).isoformat()}_{max(sessions).isoformat()}_{digest[:32]}"
         path = folder / f"{part}.parquet"
-        if not path.exists():
-            self._files.publish(path, lambda target: _write(target, body))
         line = {"part": part, "sessions": [session.isoformat() for session in sorted(sessions)]}
-        if any(self._in_force(kind).get(session) != part for session in sessions):
-            self._files.append_line(folder / "parts.jsonl", orjson.dumps(line))
+        with self._locked(kind):
+            if not path.exists():
+                self._files.publish(path, lambda target: _write(target, body))
+            if any(self._in_force(kind).get(session) != part for session in sessions):
+                self._files.append_line(folder / "parts.jsonl", orjson.dumps(line))
         return part
+
+    def retire(self, kind: str, part: str) -> None:
+        """Remove a part that serves no session; one that came back into force since somebody looked stays."""
+        with self._locked(kind):
+            if part not in self.used(kind):
+                (self._root / kind / f"{part}.parquet").unlink()
 
     def sessions(self, kind: str) -> frozenset[date]:
         """Return the sessions some part is in force for."""
@@ -117,6 +130,14 @@ class FeatureParts:
                     (folder / f"{part}.parquet").unlink()
                     gone += 1
         return gone
+
+    @contextmanager
+    def _locked(self, kind: str) -> Iterator[None]:
+        try:
+            with FileLock(self._root / kind / ".lock", timeout=_LOCK_SECONDS):
+                yield
+        except Timeout:
+            raise DataError(f"features/{kind} is being written by another process: wait for it and try again") from None
 
     def _months(self, kind: str, before: date) -> Iterator[dict[date, str]]:
         """Yield the sessions, each with its part, of every month that only parts of its own serve, two or more."""

@@ -99,9 +99,16 @@ class Retention:
             rows = rows_of_item(ledger_driver(self.settings, self.home), item)
             archive.keep_table(AUDIT, rows, names=[item.name], at=at)
         news, scores = RawStore(self.home.raw), ScoreStore(self.home.artifacts / SCORES_FOLDER)
+        features = FeatureParts(self.home.features)
         freed = {
             RUNS: self._runs_left(instance, archive, [item.name for item in leaving[RUNS]], at),
-            FEATURES: archive_files(archive, root, leaving[FEATURES], at=at),
+            FEATURES: archive_files(
+                archive,
+                root,
+                leaving[FEATURES],
+                at=at,
+                remove=lambda path: features.retire(path.parent.name, path.stem),
+            ),
             NEWS: archive_files(
                 archive, root, leaving[NEWS], at=at, remove=lambda path: news.retire(NEWS_TABLE, path.stem)
             ),

@@ -122,6 +122,19 @@ def test_a_feature_part_no_session_uses_leaves_and_the_one_in_force_stays(
     assert Archive(home.archive).lines()[0]["kind"] == FEATURES
 
 
+def test_a_feature_part_that_a_rebuild_brought_back_after_the_plan_stays(
+    home: Home, settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    session = date(2024, 1, 4)
+    returning = written(home, session, 1.0)
+    written(home, session, 2.0)
+    keeper = Retention(settings=settings, home=home)
+    plan = keeper.plan(instance)
+    assert written(home, session, 1.0) == returning
+    keeper.carry_out(instance, plan)
+    assert (home.features / "price_features" / f"{returning}.parquet").exists()
+
+
 def test_a_person_sees_a_plan_and_changes_nothing(home: Home, settings: Settings, instance: dg.DagsterInstance) -> None:
     old = a_run(instance, "2024-01-04")
     page = retention_page(settings, home, is_applied=False)

@@ -47,6 +47,17 @@ def test_part_whose_rows_return_to_an_older_state_is_in_force_again(tmp_path):
     assert in_force(parts)[FIRST] == first
 
 
+def test_a_part_no_session_uses_is_retired_and_one_that_came_back_into_force_stays(tmp_path):
+    parts = FeatureParts(tmp_path)
+    first = parts.write(PRICE_FEATURES, rows((FIRST, 1.0)), [FIRST])
+    second = parts.write(PRICE_FEATURES, rows((FIRST, 2.0)), [FIRST])
+    parts.write(PRICE_FEATURES, rows((FIRST, 1.0)), [FIRST])
+    for part in (first, second):
+        parts.retire(PRICE_FEATURES, part)
+    assert [path.stem for path in (tmp_path / PRICE_FEATURES).glob("2*.parquet")] == [first]
+    assert in_force(parts)[FIRST] == first
+
+
 def test_session_without_a_row_counts_as_done(tmp_path):
     parts = FeatureParts(tmp_path)
     parts.write(PRICE_FEATURES, SCHEMA.empty_table(), [SECOND])
