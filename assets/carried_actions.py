@@ -12,6 +12,9 @@ from decimal import Decimal
 from operator import itemgetter
 from typing import Any, Final
 
+MAX_CARRIED_SESSIONS: Final = 5
+"""Over so many sessions without a usable bar a symbol's last price is carried; after more it is no evidence."""
+
 _SIX_PLACES: Final = Decimal("0.000001")
 
 

@@ -11,19 +11,17 @@ What TA-Lib and the windows need is a series without holes, so holes are settled
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import Final
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
+from assets.carried_actions import MAX_CARRIED_SESSIONS
 from assets.features.adjustment import cash_dividends, split_ratios, total_returns
 from assets.features.vintages import Ints, Vintage
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
-
-MAX_CARRIED_SESSIONS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)

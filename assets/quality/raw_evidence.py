@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from assets.carried_actions import MAX_CARRIED_SESSIONS
 from assets.quality.policy import GatePolicy
 from assets.raw_part import Part
 from assets.raw_store import RawStore
@@ -141,12 +142,15 @@ class RawEvidence:
 
     @cached_property
     def bar_versions(self) -> pa.Table:
-        """Every version of the bars in reach: the quarantine with its run-up, or all bars when old ones are new."""
-        reach = self.policy.quarantine_sessions + self.policy.stale_repeat_sessions
-        first = self.calendar.sessions[max(0, self.calendar.index(self.session) - reach)]
+        """Every version of the bars in reach: the quarantine with its run-up, or all bars when older ones are new.
+
+        The run-up reaches the bar before each bar judged, over as many sessions as the features carry a price.
+        """
         fresh = self.new(DAILY_BARS)
-        if fresh.num_rows and pc.min(fresh.column("session")).as_py() < first:
+        if fresh.num_rows and pc.min(fresh.column("session")).as_py() < self.quarantine_start:
             return self.rows.known(DAILY_BARS, since=None)
+        run_up = max(self.policy.stale_repeat_sessions, MAX_CARRIED_SESSIONS + 1)
+        first = self.calendar.sessions[max(0, self.calendar.index(self.quarantine_start) - run_up)]
         since = self.calendar.opens_at(first)
         # A new row may claim to be known long ago; it is judged all the same.
         claimed_early = fresh.filter(pc.less(fresh.column("known_at"), pa.scalar(since, INSTANT)))

@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assets.features.price_history import MAX_CARRIED_SESSIONS, price_histories
+from assets.carried_actions import MAX_CARRIED_SESSIONS
+from assets.features.price_history import price_histories
 from assets.features.price_measures import MEASURES
 from assets.features.vintages import Vintage
 

@@ -1,6 +1,7 @@
 import numpy as np
 
-from assets.features.price_history import MAX_CARRIED_SESSIONS, price_histories
+from assets.carried_actions import MAX_CARRIED_SESSIONS
+from assets.features.price_history import price_histories
 from assets.features.vintages import Vintage
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from assets.carried_actions import MAX_CARRIED_SESSIONS
 from assets.quality.bar_checks import bar_checks
 from assets.quality.policy import GatePolicy
 from assets.quality.verdicts import Report, run_check
@@ -103,6 +104,34 @@ def test_split_while_the_symbol_had_no_bar_explains_its_next_bar() -> None:
     market = MARKET.with_bar("S001", SESSION, **prices).without_bars(session=YESTERDAY, symbols=["S001"])
     market = market.with_rows(CORPORATE_ACTIONS, [{**row, "known_at": CALENDAR.opens_at(YESTERDAY)}])
     assert report("explained_jumps", market).excluded == {}
+
+
+def tripled_after_silence(*, missing: int, age: int) -> RawMarket:
+    """The market with one symbol silent for some sessions and then at three times its price, so many sessions ago."""
+    market, back = MARKET, CALENDAR.offset(SESSION, -age)
+    for step in range(1, missing + 1):
+        market = market.without_bars(session=CALENDAR.offset(back, -step), symbols=["S001"])
+    for session in CALENDAR.between(back, SESSION):
+        bar = MARKET.bar("S001", session)
+        prices = {name: Decimal(str(value)) * 3 for name, value in bar.items() if name.endswith("_usd")}
+        market = market.with_bar("S001", session, **prices)
+    return market
+
+
+@pytest.mark.parametrize("missing", [0, 3, MAX_CARRIED_SESSIONS])
+@pytest.mark.parametrize("age", [0, 4])
+def test_jump_over_sessions_without_a_bar_is_found_for_as_long_as_its_price_is_carried(missing: int, age: int) -> None:
+    found = report("explained_jumps", tripled_after_silence(missing=missing, age=age))
+    assert found.excluded.keys() == {"S001"}
+
+
+def test_late_bar_older_than_the_quarantine_is_judged_by_its_last_bar_before_however_old() -> None:
+    market, late = MARKET, CALENDAR.offset(SESSION, -8)
+    for step in range(9, 12):
+        market = market.without_bars(session=CALENDAR.offset(SESSION, -step), symbols=["S001"])
+    prices = dict.fromkeys(("open_usd", "high_usd", "low_usd", "close_usd"), Decimal(9999))
+    market = market.with_bar("S001", late, **prices, known_at=CALENDAR.as_of(SESSION))
+    assert "1 older bars" in report("explained_jumps", market).outcomes[0].value
 
 
 def test_repeated_bar_is_found_and_a_difference_of_one_share_is_not() -> None:
