@@ -6,6 +6,7 @@ gate, and old bars taken in now may hold a few, however few bars are taken in.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,12 @@ from assets.schemas import ALL, RawTable
 _SUBJECT = "raw/daily_bars"
 _PRICES = ["open_usd", "high_usd", "low_usd", "close_usd"]
 
+# Below a split of three for two, or of two for three, an ordinary night moves a price as much.
+_LEAST_TELLING_SPLIT: Final = 1.5
+_LEAST_TELLING_REVERSE_SPLIT: Final = 0.67
+# A real history has a few splits that a spin-off on the same day hides, or that its source tells wrongly.
+_FEWEST_TELLING_SPLITS: Final = 3
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BarRule:
@@ -28,12 +35,15 @@ class BarRule:
         promise: what holds when no bar is marked.
         fault: what a marked bar is said to have, continuing "symbol AAA left out: ".
         marks: which bars of `RawEvidence.bars` are at fault, in their order.
+        further: red verdicts that one bar alone cannot give. What it finds fine it is silent of, so that a green
+            certificate keeps the bytes it had before the question was asked.
     """
 
     name: str
     promise: str
     fault: str
     marks: Callable[[RawEvidence], "pd.Series[bool]"]
+    further: Callable[[RawEvidence], tuple[Verdict, ...]] = lambda _: ()
 
 
 def non_positive_prices(evidence: RawEvidence) -> "pd.Series[bool]":
@@ -64,6 +74,44 @@ def unexplained_jumps(evidence: RawEvidence) -> "pd.Series[bool]":
     splits, dividends = _action_values(evidence, "split"), _action_values(evidence, "dividend")
     change = (bars["close_usd"] * splits.fillna(1.0) + dividends.fillna(0.0)) / previous - 1.0
     return (previous > 0) & (change.abs() > evidence.policy.max_unexplained_return)
+
+
+def split_adjusted_prices(evidence: RawEvidence) -> tuple[Verdict, ...]:
+    """Return a red verdict when most splits leave the price where it was: prices are on one scale already.
+
+    Every split would be applied a second time. In a long history its days are too few for the share of older bars at
+    fault, so the splits themselves are counted: those large enough to tell, by whether the first open after is nearer
+    the close before than that close over the split's ratio, as ratios go.
+    """
+    bars = evidence.bars
+    if bars.empty:
+        return ()
+    splits = _action_values(evidence, "split")
+    previous = bars.groupby("symbol", sort=False)["close_usd"].shift()
+    is_telling = (splits >= _LEAST_TELLING_SPLIT) | (splits <= _LEAST_TELLING_REVERSE_SPLIT)
+    is_telling &= (previous > 0) & (bars["open_usd"] > 0)
+    told = bars[is_telling]
+    fall = np.log((previous / bars["open_usd"])[is_telling].to_numpy())
+    unmoved = told[np.abs(fall) < np.abs(fall - np.log(splits[is_telling].to_numpy()))]
+    if len(told) < _FEWEST_TELLING_SPLITS or 2 * len(unmoved) <= len(told):
+        return ()
+    found = f"{share_text(len(unmoved), len(told))} splits leave the price where it was"
+    return (
+        Verdict(
+            passed=False,
+            value=found,
+            threshold=(
+                f"at most half of the splits of {_LEAST_TELLING_SPLIT} and more or {_LEAST_TELLING_REVERSE_SPLIT} and "
+                f"less, where there are {_FEWEST_TELLING_SPLITS}"
+            ),
+            reason=(
+                f"prices look split-adjusted already: {found}, and each would be applied a second time; deliver prices "
+                "as they traded, or no splits beside adjusted ones"
+            ),
+            detail="split_adjusted_prices",
+            offenders=_as_read(unmoved),
+        ),
+    )
 
 
 def stale_repeats(evidence: RawEvidence) -> "pd.Series[bool]":
@@ -123,6 +171,7 @@ BAR_RULES: tuple[BarRule, ...] = (
         promise="no large return without a split or dividend that explains it",
         fault="a jump that no split or dividend explains",
         marks=unexplained_jumps,
+        further=split_adjusted_prices,
     ),
     BarRule(
         name="fresh_values",
@@ -255,4 +304,4 @@ def bar_checks() -> Sequence[Check[RawEvidence]]:
 
 
 def _judge_with(rule: BarRule) -> Callable[[RawEvidence], tuple[Verdict, ...]]:
-    return lambda evidence: judge_bars(rule, evidence)
+    return lambda evidence: (*judge_bars(rule, evidence), *rule.further(evidence))

@@ -1,10 +1,12 @@
 """Each rule on bars: what just passes, what just fails, and what a few faults do against many."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from assets.carried_actions import MAX_CARRIED_SESSIONS
@@ -132,6 +134,56 @@ def test_late_bar_older_than_the_quarantine_is_judged_by_its_last_bar_before_how
     prices = dict.fromkeys(("open_usd", "high_usd", "low_usd", "close_usd"), Decimal(9999))
     market = market.with_bar("S001", late, **prices, known_at=CALENDAR.as_of(SESSION))
     assert "1 older bars" in report("explained_jumps", market).outcomes[0].value
+
+
+def split_and_adjusted(ratios: Mapping[str, str], adjusted: Sequence[str]) -> RawMarket:
+    """A market in which symbols split ten sessions ago, some with all prices on the scale after it."""
+    bars = MARKET.tables["daily_bars"]
+    market = MARKET.with_table(DAILY_BARS, bars.filter(pc.is_in(bars.column("symbol"), pa.array(list(ratios)))))
+    market = market.with_table(CORPORATE_ACTIONS, CORPORATE_ACTIONS.schema.empty_table())
+    ex_session = CALENDAR.offset(SESSION, -10)
+    known_at = CALENDAR.opens_at(ex_session)
+    for symbol, ratio in ratios.items():
+        row = {"symbol": symbol, "ex_session": ex_session, "action": "split", "value": Decimal(ratio)}
+        market = market.with_rows(CORPORATE_ACTIONS, [{**row, "known_at": known_at}])
+        if symbol not in adjusted:
+            for session in CALENDAR.between(ex_session, SESSION):
+                bar = market.bar(symbol, session)
+                prices = {name: Decimal(str(bar[name])) / Decimal(ratio) for name in bar if name.endswith("_usd")}
+                prices = {name: price.quantize(CENT) for name, price in prices.items()}
+                market = market.with_bar(symbol, session, **prices)
+    return market
+
+
+def test_splits_that_mostly_leave_prices_where_they_were_close_the_gate_and_say_why() -> None:
+    market = split_and_adjusted({"S001": "2", "S002": "0.67", "S004": "1.5"}, adjusted=["S001", "S002"])
+    few = GatePolicy(max_history_fault_share=1.0)
+    found = report("explained_jumps", market, is_first_session=True, policy=few)
+    jumps, splits = found.outcomes
+    assert jumps.passed
+    assert (splits.name, splits.passed) == ("explained_jumps.split_adjusted_prices", False)
+    assert splits.value == "2 of 3 (66.67%) splits leave the price where it was"
+    assert "prices look split-adjusted already" in splits.reason
+    assert {row["symbol"] for row in found.verdicts[1].offenders} == {"S001", "S002"}
+
+
+@pytest.mark.parametrize(
+    ("ratios", "adjusted"),
+    [
+        pytest.param({"S001": "2", "S002": "2"}, ["S001", "S002"], id="too few splits to tell"),
+        pytest.param({"S001": "2", "S002": "2", "S004": "2", "S006": "2"}, ["S001", "S002"], id="just half of them"),
+        pytest.param({"S001": "1.4", "S002": "2", "S004": "2"}, ["S001", "S002", "S004"], id="one too small to tell"),
+        pytest.param({"S001": "2", "S002": "0.1", "S004": "1.5"}, [], id="all of them move the price"),
+    ],
+)
+def test_splits_that_prove_no_adjustment_add_nothing_to_the_verdict(
+    ratios: Mapping[str, str], adjusted: Sequence[str]
+) -> None:
+    market = split_and_adjusted(ratios, adjusted)
+    few = GatePolicy(max_history_fault_share=1.0)
+    found = report("explained_jumps", market, is_first_session=True, policy=few)
+    assert [outcome.name for outcome in found.outcomes] == ["explained_jumps"]
+    assert found.passed
 
 
 def test_repeated_bar_is_found_and_a_difference_of_one_share_is_not() -> None:
@@ -270,9 +322,10 @@ def test_two_versions_of_a_headline_close_the_gate_too() -> None:
     assert "1 in raw/news" in report("unique_versions", twice).outcomes[0].reason
 
 
-def test_no_bar_at_all_is_a_failure() -> None:
-    empty: Mapping[str, Any] = {"market": MARKET.with_table(DAILY_BARS, DAILY_BARS.schema.empty_table())}
-    assert not report("ohlc_order", **empty).passed
+@pytest.mark.parametrize("name", ["ohlc_order", "explained_jumps"])
+def test_no_bar_at_all_is_a_failure_of_its_own(name: str) -> None:
+    found = report(name, MARKET.with_table(DAILY_BARS, DAILY_BARS.schema.empty_table()))
+    assert [(verdict.passed, verdict.value) for verdict in found.verdicts] == [(False, "no bars")]
 
 
 def test_failure_shows_the_rows_at_fault() -> None:
