@@ -6,6 +6,7 @@ from and a to is two facts known at two times: joining, and leaving.
 
 from collections.abc import Callable
 from datetime import date
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +19,8 @@ from assets.ingest.known_times import KnownTimes
 from assets.ingest.listings_of_bars import SILENT_SESSIONS
 from assets.schemas import RawTable
 
+_NEVER: Final = np.iinfo(np.int64).max
+
 
 def derived_securities(
     bars: pa.Table, described: pa.Table | None, known: KnownTimes, *, source: str, last: date
@@ -27,41 +30,63 @@ def derived_securities(
     A symbol is listed with its first bar and known from that session's open on. When it has had no bar for ten sessions
     it is delisted with its last one, known when the tenth session's bars came without it: a missing bar is no end of a
     listing, and a file that lacks its newest bars is found by the gate. Symbols without a bar are no securities of this
-    market.
+    market. Each description is a version, known from the listing's open or from when it was told, whichever is later;
+    until the first is known the symbol is listed without.
 
     Args:
         bars: rows of `raw/daily_bars`.
-        described: symbol, name, sector; None for no description.
+        described: symbol, name, sector, feed, known_at; None for no description.
         known: the calendar's rules.
         source: name of the source.
         last: the data's last session.
     """
     spans = bars.group_by("symbol").aggregate([("session", "min"), ("session", "max")]).sort_by("symbol")
-    symbols, first = spans.column("symbol").combine_chunks(), spans.column("session_min").to_numpy()
-    final = spans.column("session_max").to_numpy()
+    symbols = spans.column("symbol").combine_chunks()
+    first = spans.column("session_min").to_numpy().astype("datetime64[D]")
+    final = spans.column("session_max").to_numpy().astype("datetime64[D]")
     gone = np.flatnonzero(known.sessions_after(final, until=last) >= SILENT_SESSIONS)
-    order = np.append(np.arange(len(symbols)), gone)
-    left = np.full(len(order), np.datetime64("NaT"), dtype="datetime64[D]")
-    left[len(symbols) :] = final[gone]
-    told = _described(symbols.take(pa.array(order)), described)
+    missed = np.full(len(symbols), _NEVER)
+    missed[gone] = known.after_closes(final[gone], SILENT_SESSIONS)
+    told = schemas.SECURITIES.schema.empty_table() if described is None else described
+    told = told.filter(pc.is_in(told.column("symbol"), symbols)).sort_by("known_at")
+    opens, of_told = known.at_open(first), pc.index_in(told.column("symbol"), symbols).to_numpy()
+    told_at = np.maximum(told.column("known_at").cast(pa.int64()).to_numpy(), opens[of_told])
+    # Listed, described, delisted: in this order where they fall on one instant, and then the last one counts.
+    who = np.concatenate([np.arange(len(symbols)), of_told, gone]).astype(np.int64)
+    when = np.concatenate([opens, told_at, missed[gone]])
+    words = np.concatenate([np.full(len(symbols), -1), np.arange(told.num_rows), np.full(len(gone), -1)])
+    who, when, words = _in_force(who, when, words)
+    described_by = pa.array(words, mask=words < 0)
     columns = {
-        **told,
-        "listed_session": days(first[order].astype("datetime64[D]")),
-        "delisted_session": days(left),
+        "symbol": symbols.take(pa.array(who)),
+        **{name: told.column(name).combine_chunks().take(described_by) for name in ("name", "sector")},
+        "listed_session": days(first[who]),
+        "delisted_session": days(np.where(when >= missed[who], final[who], np.datetime64("NaT"))),
     }
-    missed = known.after_closes(final[gone].astype("datetime64[D]"), SILENT_SESSIONS)
-    when = np.append(known.at_open(first.astype("datetime64[D]")), missed)
-    feed = "bars" if described is None else "bars and securities/assumed"
-    return contract_rows(schemas.SECURITIES, columns, source=source, feed=feed, known_at=when)
+    return contract_rows(schemas.SECURITIES, columns, source=source, feed=_feed_of_derived(described), known_at=when)
 
 
-def _described(symbols: pa.Array, described: pa.Table | None) -> dict[str, pa.Array]:
+def _in_force(who: Ints, when: Ints, words: Ints) -> tuple[Ints, Ints, Ints]:
+    """Return one entry per symbol and instant, the last, with the newest words told of the symbol by then.
+
+    Args:
+        who: the symbol's number.
+        when: microseconds since 1970.
+        words: the number of what describes the symbol; -1 for nothing new.
+    """
+    order = np.lexsort((when, who))
+    who, when, words = who[order], when[order], words[order]
+    is_first = np.diff(who, prepend=-1) != 0
+    settled = np.maximum.accumulate(np.where(is_first | (words >= 0), np.arange(len(who)), 0))
+    is_last = (np.diff(who, append=-1) != 0) | (np.diff(when, append=-1) != 0)
+    return who[is_last], when[is_last], words[settled][is_last]
+
+
+def _feed_of_derived(described: pa.Table | None) -> str:
     if described is None:
-        blank = pa.nulls(len(symbols), pa.string())
-        return {"symbol": symbols, "name": blank, "sector": blank}
-    at = pc.index_in(symbols, described.column("symbol").combine_chunks())
-    told = {name: described.column(name).combine_chunks().take(at) for name in ("name", "sector")}
-    return {"symbol": symbols, **told}
+        return "bars"
+    is_assumed = pc.any(pc.ends_with(described.column("feed"), "/assumed"), min_count=0).as_py()
+    return "bars and securities" + ("/assumed" if is_assumed else "")
 
 
 def versions_of_intervals(table: RawTable, rows: pa.Table, known: KnownTimes, *, start: date) -> pa.Table:

@@ -19,7 +19,7 @@ from pipelines.settings import load_settings
 CALENDAR = TradingCalendar.shipped()
 END = datetime(2025, 1, 1, tzinfo=UTC)
 MONDAY, TUESDAY, WEDNESDAY, THURSDAY = (date(2024, 3, day) for day in (4, 5, 6, 7))
-BARS = {
+BARS: dict[str, Any] = {
     "file": "bars.csv",
     "columns": {
         "symbol": "s",
@@ -103,6 +103,48 @@ def test_sectors_come_from_a_file_and_say_that_their_time_is_assumed(tmp_path: P
     rows = market(tmp_path, securities=[spec]).securities(after=None, upto=END).to_pylist()
     assert [(row["symbol"], row["sector"]) for row in rows] == [("AAA", "Energy")]
     assert rows[0]["feed"].endswith("/assumed")
+
+
+def described(folder: Path, lines: str, bars: str = "", /) -> list[tuple[str | None, date | None, datetime]]:
+    """Return sector, delisting and instant of each row told of BBB, whose sectors a file tells by date."""
+    (folder / "sectors.csv").write_text("s,g,k\n" + lines)
+    spec = {"file": "sectors.csv", "columns": {"symbol": "s", "sector": "g", "known_date": "k"}}
+    rows = market(folder, bars, securities=[spec]).securities(after=None, upto=END).to_pylist()
+    told = [(row["sector"], row["delisted_session"], row["known_at"]) for row in rows if row["symbol"] == "BBB"]
+    return sorted(told, key=lambda row: row[-1])
+
+
+def test_a_sector_told_by_date_is_not_known_before_and_an_earlier_one_counts_until_then(tmp_path: Path) -> None:
+    bars = "BBB,2024-03-04,10,100\nBBB,2024-03-05,10,100\nBBB,2024-03-06,10,100\n"
+    assert described(tmp_path, "BBB,Tech,2024-03-05\nBBB,Energy,2024-03-01\nBBB,Oil,2024-02-01\n", bars) == [
+        ("Energy", None, CALENDAR.opens_at(MONDAY)),
+        ("Tech", None, CALENDAR.opens_at(WEDNESDAY)),
+    ]
+
+
+def test_a_symbol_is_listed_without_a_sector_until_one_is_told(tmp_path: Path) -> None:
+    assert described(tmp_path, "BBB,Tech,2024-03-05\n", "BBB,2024-03-04,10,100\nBBB,2024-03-06,10,100\n") == [
+        (None, None, CALENDAR.opens_at(MONDAY)),
+        ("Tech", None, CALENDAR.opens_at(WEDNESDAY)),
+    ]
+
+
+def test_a_delisted_symbol_keeps_the_sector_known_then_and_stays_delisted_when_another_is_told(tmp_path: Path) -> None:
+    days = CALENDAR.between(MONDAY, date(2024, 3, 28))
+    bars = "BBB,2024-03-04,10,100\n" + "".join(f"AAA,{day},10,100\n" for day in days)
+    assert described(tmp_path, "BBB,Energy,2024-03-01\nBBB,Tech,2024-03-05\nBBB,Oil,2024-03-20\n", bars) == [
+        ("Energy", None, CALENDAR.opens_at(MONDAY)),
+        ("Tech", None, CALENDAR.opens_at(WEDNESDAY)),
+        ("Tech", MONDAY, CALENDAR.bars_known_at(CALENDAR.offset(MONDAY, 10))),
+        ("Oil", MONDAY, CALENDAR.opens_at(date(2024, 3, 21))),
+    ]
+
+
+def test_sectors_whose_time_is_told_are_not_called_assumed(tmp_path: Path) -> None:
+    (tmp_path / "sectors.csv").write_text("s,g,k\nAAA,Energy,2024-03-01\n")
+    spec = {"file": "sectors.csv", "columns": {"symbol": "s", "sector": "g", "known_date": "k"}}
+    rows = market(tmp_path, securities=[spec]).securities(after=None, upto=END).to_pylist()
+    assert [row["feed"] for row in rows] == ["bars and securities"]
 
 
 def test_a_listing_in_a_file_is_known_from_its_open_and_its_end_from_the_last_close(tmp_path: Path) -> None:
