@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from assets.ingest.sec_filings import METRICS
 from assets.row_versions import fact_ids
-from assets.schemas import RawTable
+from assets.schemas import SECURITIES, RawTable
 from execution.trading_calendar import TradingCalendar
 
 Mask = npt.NDArray[np.bool_]
@@ -145,8 +145,12 @@ def broken_rules(table: RawTable, rows: pa.Table) -> list[BrokenRule]:
 
 
 def repeated(table: RawTable, rows: pa.Table) -> Mask:
-    """Return which rows repeat a fact key at the same instant, all but the first of each."""
-    ids = fact_ids(RawTable(table.key, table.schema, (*table.fact_key, "known_at")), rows)
+    """Return which rows repeat a fact key at the same instant, all but the first of each.
+
+    Two listings of one symbol are none: instants before the calendar are all its first, and a symbol is used again.
+    """
+    of_listing = ("listed_session",) if table == SECURITIES and "listed_session" in rows.column_names else ()
+    ids = fact_ids(RawTable(table.key, table.schema, (*table.fact_key, *of_listing, "known_at")), rows)
     _, firsts = np.unique(ids, return_index=True)
     again = np.ones(rows.num_rows, dtype=bool)
     again[firsts] = False

@@ -214,6 +214,7 @@ class FilesSource:
             rows = versions_of_intervals(table, rows, self._known, start=self.first_session)
         if table == schemas.SECURITIES:
             rows = versions_of_listings(rows, self._known, start=self.first_session)
+            _refuse_rivals(rows, ", ".join(spec.file for spec in specs))
         return rows.cast(table.schema), refusals
 
     def _context(self, table: RawTable) -> FileContext:
@@ -234,6 +235,16 @@ class FilesSource:
         if key not in self._digests:
             self._digests[key] = file_digest(path)
         return self._digests[key]
+
+
+def _refuse_rivals(listings: pa.Table, file: str) -> None:
+    """Refuse two listings of one symbol known from one instant: nobody could say which of them counts."""
+    versions = listings.select(["symbol", "known_at"]).group_by(["symbol", "known_at"]).aggregate([([], "count_all")])
+    rivals = versions.filter(pc.greater(versions.column("count_all"), 1)).sort_by("symbol").to_pylist()
+    if rivals:
+        symbol, since = rivals[0]["symbol"], rivals[0]["known_at"]
+        fault = f"found two rows of {symbol} in force from {since}, expected one"
+        raise bad_file(file, f"{fault}; give the earlier listing its delisted_session or leave it out")
 
 
 def _joined(table: RawTable, found: list[tuple[str, FileRows]]) -> pa.Table | None:

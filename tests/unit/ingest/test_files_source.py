@@ -160,6 +160,38 @@ def test_a_listing_in_a_file_is_known_from_its_open_and_its_end_from_the_last_cl
     ]
 
 
+@pytest.mark.parametrize("is_newest_first", [True, False])
+def test_a_symbol_used_again_before_the_data_begin_is_listed_once(tmp_path: Path, *, is_newest_first: bool) -> None:
+    lines = ["AAA,1990-01-02,1996-03-01", "AAA,1998-01-02,2009-05-01", "AAA,2015-06-01,", "OLD,1990-01-02,2001-05-01"]
+    (tmp_path / "names.csv").write_text("\n".join(["s,a,b", *(lines[::-1] if is_newest_first else lines), ""]))
+    columns = {"symbol": "s", "listed_session": "a", "delisted_session": "b"}
+    source = market(tmp_path, securities=[{"file": "names.csv", "columns": columns}])
+    rows = source.securities(after=None, upto=END).to_pylist()
+    told = {row["symbol"]: (row["listed_session"], row["delisted_session"], row["known_at"]) for row in rows}
+    assert len(rows) == 2
+    assert told["AAA"] == (date(2015, 6, 1), None, CALENDAR.opens_at(MONDAY))
+    assert told["OLD"] == (date(1990, 1, 2), date(2001, 5, 1), CALENDAR.opens_at(MONDAY)), "no later one took its name"
+
+
+def test_two_listings_of_one_symbol_that_both_go_on_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "names.csv").write_text("s,a,b\nAAA,2006-01-03,\nAAA,2015-06-01,\n")
+    columns = {"symbol": "s", "listed_session": "a", "delisted_session": "b"}
+    with pytest.raises(BadSourceFile, match=r"names\.csv: found two rows of AAA .* give the earlier listing its"):
+        market(tmp_path, securities=[{"file": "names.csv", "columns": columns}]).check()
+
+
+def test_a_symbol_used_again_inside_the_data_has_both_listings(tmp_path: Path) -> None:
+    (tmp_path / "names.csv").write_text("s,a,b\nAAA,1998-01-02,2024-03-04\nAAA,2024-03-06,\n")
+    columns = {"symbol": "s", "listed_session": "a", "delisted_session": "b"}
+    source = market(tmp_path, securities=[{"file": "names.csv", "columns": columns}])
+    rows = source.securities(after=None, upto=END).to_pylist()
+    assert [(row["listed_session"], row["delisted_session"], row["known_at"]) for row in rows] == [
+        (date(1998, 1, 2), None, CALENDAR.opens_at(MONDAY)),
+        (WEDNESDAY, None, CALENDAR.opens_at(WEDNESDAY)),
+        (date(1998, 1, 2), MONDAY, CALENDAR.bars_known_at(MONDAY)),
+    ]
+
+
 def test_splits_and_dividends_hidden_in_a_price_file_are_found_and_put_on_the_tape(tmp_path: Path) -> None:
     (tmp_path / "acts.csv").write_text("s,d,r,x\nAAA,2024-03-05,2.0,0\nAAA,2024-03-06,1.0,0.25\nAAA,2024-03-04,1.0,0\n")
     split = {
