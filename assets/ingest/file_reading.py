@@ -93,7 +93,10 @@ def read_parquet(path: Path, file: str, columns: Sequence[str], *, limits: FileL
         with pq.ParquetFile(path) as parquet:
             _check_columns(file, parquet.schema_arrow.names, columns)
             _check_rows(file, parquet.metadata.num_rows, limits)
-            return parquet.read(columns=list(columns), use_threads=False)
+            table = parquet.read(columns=list(columns), use_threads=False)
+        # Views of text cannot be filtered; some frames write nothing else.
+        plain = [f.with_type(pa.string()) if pa.types.is_string_view(f.type) else f for f in table.schema]
+        return table.cast(pa.schema(plain))
     except (pa.ArrowException, OSError) as error:
         fault = f"it cannot be read as Parquet ({_first_line(error)}); it may be truncated: copy it again"
         raise bad_file(file, fault) from error

@@ -7,7 +7,7 @@ left out, `known_at` is told or derived, and then every row is judged by the tab
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +17,7 @@ from assets.ingest.columns import instants
 from assets.ingest.file_mapping import mapped_columns
 from assets.ingest.file_reading import FileLimits, bad_file, located, read_csv, read_parquet
 from assets.ingest.file_rules import Refusal, broken_rules, repeated
-from assets.ingest.files_settings import TableFile
+from assets.ingest.files_settings import Scalar, TableFile
 from assets.ingest.known_times import KnownTimes, known_at
 from assets.schemas import RawTable
 
@@ -94,13 +94,37 @@ def _read(spec: TableFile, context: FileContext) -> tuple[pa.Table, pa.Array]:
 
 def _wanted(raw: pa.Table, places: pa.Array, spec: TableFile) -> tuple[pa.Table, pa.Array]:
     """Return the rows that are not marked to skip, and their 1-based numbers in the file."""
-    for column, values in spec.skip_where.items():
-        cells = raw.column(column)
-        marks = pa.array([str(value) for value in values]) if pa.types.is_string(cells.type) else pa.array(list(values))
-        skipped = pc.is_in(cells.cast(marks.type), marks)
-        kept = pc.invert(skipped)
-        raw, places = raw.filter(kept), places.filter(kept.combine_chunks())
+    for column, marks in spec.skip_where.items():
+        try:
+            encoded = raw.column(column).combine_chunks().dictionary_encode()
+        except pa.ArrowException as error:
+            fault = f"its cells cannot be compared with skip_where ({error}); mark rows by another column"
+            raise bad_file(spec.file, fault, column=column) from error
+        # Each value is looked at once, however many rows have it.
+        is_marked = [any(_is_mark(cell, mark) for mark in marks) for cell in encoded.dictionary.to_pylist()]
+        kept = pc.fill_null(pc.invert(pa.array(is_marked, pa.bool_()).take(encoded.indices)), True)  # noqa: FBT003 - by position only
+        raw, places = raw.filter(kept), places.filter(kept)
     return raw.combine_chunks(), places
+
+
+def _is_mark(cell: Any, mark: Scalar) -> bool:
+    """Return whether a cell is a value of `skip_where`: text is what it says, a number what it is worth."""
+    if isinstance(cell, bytes):
+        cell = cell.decode(errors="replace")
+    if isinstance(cell, str) and isinstance(mark, str):
+        return cell == mark
+    worth = _number(mark)
+    return str(cell).lower() == str(mark).lower() if worth is None else _number(cell) == worth
+
+
+def _number(value: Any) -> float | None:
+    """Return what a value is worth as a number; None for what is none, truth values too."""
+    if isinstance(value, bool):
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _inside_span(table: RawTable, rows: pa.Table, places: pa.Array, context: FileContext) -> tuple[pa.Table, pa.Array]:

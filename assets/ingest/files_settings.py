@@ -26,7 +26,9 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from assets import schemas
 from assets.ingest.sec_filings import METRICS
@@ -73,7 +75,8 @@ class TableFile(BaseModel):
         default={}, description="Contract column to the factor its numbers are multiplied by, such as 0.01 for cents."
     )
     skip_where: dict[str, tuple[Scalar, ...]] = Field(
-        default={}, description="The file's column to values that mark a row as no row of this table."
+        default={},
+        description="The file's column to values that mark a row as no row of this table; numbers mark equal ones.",
     )
     metrics: dict[str, FilingMetric] = Field(
         default={}, description="Filings only: metric to column, for files with one row per report."
@@ -92,6 +95,16 @@ class TableFile(BaseModel):
         default=False,
         description="Leave out rows that break a rule of the table and report them; false refuses the whole file.",
     )
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_exists(cls, zone: str | None) -> str | None:
+        if zone is not None:
+            try:
+                pc.assume_timezone(pa.scalar(0, pa.timestamp("us")), zone)
+            except pa.ArrowException as error:
+                raise ValueError(f"{zone!r} is no time zone; name one such as America/New_York or UTC") from error
+        return zone
 
 
 class FilesSourceSettings(BaseModel):

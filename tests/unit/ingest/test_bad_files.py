@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pydantic import ValidationError
 
 from assets.ingest.collect import take_in
 from assets.ingest.files_settings import FilesSourceSettings
@@ -19,6 +20,7 @@ from execution.domain.errors import BadSourceFile
 from execution.trading_calendar import TradingCalendar
 
 CALENDAR = TradingCalendar.shipped()
+END = CALENDAR.as_of(date(2024, 3, 28))
 HEADER = "ticker,day,o,h,l,c,v"
 GOOD = ("AAA,2024-03-04,10,11,9,10.5,1000", "AAA,2024-03-05,10.5,12,10,11,1200", "BBB,2024-03-04,5,5,5,5,10")
 COLUMNS = {
@@ -183,8 +185,8 @@ def test_a_file_larger_than_allowed_is_not_opened(tmp_path: Path) -> None:
         FilesSource(FilesSourceSettings.model_validate(settings)).check()
 
 
-def parquet_of_good_rows(folder: Path, **changes: list[Any]) -> Path:
-    columns: dict[str, list[Any]] = {
+def parquet_of_good_rows(folder: Path, **changes: Any) -> Path:
+    columns: dict[str, Any] = {
         "ticker": ["AAA", "AAA"],
         "day": [date(2024, 3, 4), date(2024, 3, 5)],
         "o": [10.0, 10.5],
@@ -232,6 +234,53 @@ def test_instants_without_a_zone_are_refused_by_column(tmp_path: Path) -> None:
     parquet_of_good_rows(tmp_path, seen=[datetime(2024, 3, 5), datetime(2024, 3, 6)])  # noqa: DTZ001 - the fault itself
     message = fault(tmp_path, file="bars.parquet", columns={**COLUMNS, "known_at": "seen"})
     assert "column seen: its instants name no time zone" in message
+
+
+@pytest.mark.parametrize("zone", ["America/NewYork", "", "Mars/Phobos"])
+def test_a_zone_that_does_not_exist_is_refused_before_any_file_is_opened(tmp_path: Path, zone: str) -> None:
+    with pytest.raises(ValidationError, match=r"timezone[\s\S]*is no time zone; name one such as America/New_York"):
+        source(tmp_path, timezone=zone)
+
+
+@pytest.mark.parametrize("marks", [[1], [1.0], ["1"], ["1.0"], [1, "x"], ["x", 1.0], [2, 1]])
+def test_a_number_marks_a_row_to_skip_however_it_is_written(tmp_path: Path, marks: list[Any]) -> None:
+    parquet_of_good_rows(tmp_path, ratio=[1.5, 1.0])
+    skipping = source(tmp_path, "bars.parquet", skip_where={"ratio": marks})
+    assert skipping.bars(after=None, upto=END).column("session").to_pylist() == [date(2024, 3, 4)]
+
+
+def test_a_number_marks_a_row_of_text_to_skip_and_text_only_itself(tmp_path: Path) -> None:
+    write(tmp_path, HEADER + ",ratio", GOOD[0] + ",1.0", GOOD[1] + ",1.5", GOOD[2] + ",")
+    assert source(tmp_path, skip_where={"ratio": [1]}).check()["daily_bars"] == 2
+    assert source(tmp_path, skip_where={"ratio": ["1"]}).check()["daily_bars"] == 3
+    assert source(tmp_path, skip_where={"ratio": ["1.0", 1.5]}).check()["daily_bars"] == 1
+
+
+@pytest.mark.parametrize(("cells", "mark"), [([True, False], True), (["true", "no"], True), ([True, False], "true")])
+def test_true_marks_a_row_to_skip(tmp_path: Path, cells: list[Any], mark: object) -> None:
+    parquet_of_good_rows(tmp_path, old=cells)
+    assert source(tmp_path, "bars.parquet", skip_where={"old": [mark]}).check()["daily_bars"] == 1
+
+
+def test_a_day_marks_a_row_to_skip(tmp_path: Path) -> None:
+    parquet_of_good_rows(tmp_path)
+    assert source(tmp_path, "bars.parquet", skip_where={"day": ["2024-03-05"]}).check()["daily_bars"] == 1
+
+
+def test_views_of_text_are_text(tmp_path: Path) -> None:
+    parquet_of_good_rows(tmp_path, ticker=pa.array(["AAA", "BBB"], pa.string_view()))
+    assert source(tmp_path, "bars.parquet", skip_where={"ticker": ["BBB"]}).check()["daily_bars"] == 1
+
+
+def test_no_mark_skips_no_row(tmp_path: Path) -> None:
+    parquet_of_good_rows(tmp_path)
+    assert source(tmp_path, "bars.parquet", skip_where={"o": []}).check()["daily_bars"] == 2
+
+
+def test_a_column_that_cannot_be_compared_with_marks_is_named(tmp_path: Path) -> None:
+    parquet_of_good_rows(tmp_path, tags=[["a"], ["b"]])
+    message = fault(tmp_path, file="bars.parquet", skip_where={"tags": ["a"]})
+    assert message.startswith("bars.parquet, column tags: its cells cannot be compared with skip_where")
 
 
 def test_nothing_of_a_bad_file_is_stored(tmp_path: Path) -> None:
