@@ -28,7 +28,8 @@ class CellForm:
         rows: 1-based data row of each cell.
         scale: what numbers are multiplied by.
         date_format: format of dates in text; None for ISO 8601.
-        timezone: zone of instants that name none; None refuses them.
+        timezone: zone of instants that name none, and of the day an instant names; None refuses both, but for
+            midnights in their own zone as days.
     """
 
     file: str
@@ -74,6 +75,8 @@ def _text(cells: pa.Array, form: CellForm) -> pa.Array:
 
 
 def _dates(cells: pa.Array, form: CellForm) -> pa.Array:
+    if pa.types.is_timestamp(cells.type) and cells.type.tz is not None:
+        return _days_of(cells, form)
     if pa.types.is_date(cells.type) or pa.types.is_timestamp(cells.type):
         return cells.cast(pa.date32(), safe=False)
     written = _plain(_cast(cells, pa.string(), "a date", form))
@@ -81,6 +84,16 @@ def _dates(cells: pa.Array, form: CellForm) -> pa.Array:
         return _cast(written, pa.date32(), "a date such as 2016-06-30 (or set date_format)", form)
     expected, pattern = f"a date like {form.date_format}", form.date_format
     return _tried(written, lambda part: _days_written(part, pattern), expected, form)
+
+
+def _days_of(cells: pa.Array, form: CellForm) -> pa.Array:
+    """Return the day of each instant in the mapping's zone; without one, midnights in their own zone are days."""
+    local = pc.local_timestamp(cells.cast(pa.timestamp(cells.type.unit, form.timezone or cells.type.tz)))
+    days = local.cast(pa.date32(), safe=False)
+    if form.timezone is None:
+        fault = "the instant is no midnight, expected a day; set timezone to the zone whose day it names"
+        _refuse_where(pc.not_equal(days.cast(local.type), local), fault, form)
+    return days
 
 
 def _days_written(cells: pa.Array, pattern: str) -> pa.Array:

@@ -89,7 +89,9 @@ class TableFile(BaseModel):
         default=None, description="Format of dates that are text or numbers, such as %m/%d/%Y; null for ISO 8601."
     )
     timezone: str | None = Field(
-        default=None, description="Zone of instants that name none, such as America/New_York; null refuses them."
+        default=None,
+        description="Zone of instants that name none, and of the day where an instant stands for one, such as "
+        "America/New_York; null refuses both, only midnights in their own zone are days.",
     )
     quarantine: bool = Field(
         default=False,

@@ -1,9 +1,10 @@
 """A bad file gives one error that names file, row and column, and nothing of it is taken in."""
 
 import os
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -281,6 +282,34 @@ def test_a_column_that_cannot_be_compared_with_marks_is_named(tmp_path: Path) ->
     parquet_of_good_rows(tmp_path, tags=[["a"], ["b"]])
     message = fault(tmp_path, file="bars.parquet", skip_where={"tags": ["a"]})
     assert message.startswith("bars.parquet, column tags: its cells cannot be compared with skip_where")
+
+
+EVENINGS = [datetime(2024, 3, 5, 0, 30, tzinfo=UTC), datetime(2024, 3, 6, 0, 30, tzinfo=UTC)]
+
+
+def sessions_of(folder: Path, **changes: Any) -> list[date]:
+    rows = source(folder, "bars.parquet", **changes).bars(after=None, upto=END)
+    sessions: list[date] = rows.column("session").to_pylist()
+    return sessions
+
+
+def test_an_instant_names_the_day_it_has_in_the_zone_of_the_mapping(tmp_path: Path) -> None:
+    parquet_of_good_rows(tmp_path, day=EVENINGS)
+    assert sessions_of(tmp_path, timezone="America/New_York") == [date(2024, 3, 4), date(2024, 3, 5)]
+
+
+def test_a_day_named_by_an_instant_of_unknown_zone_is_refused(tmp_path: Path) -> None:
+    parquet_of_good_rows(tmp_path, day=[datetime(2024, 3, 4, tzinfo=UTC), EVENINGS[1]])
+    message = fault(tmp_path, file="bars.parquet")
+    assert message.startswith("bars.parquet, row 2, column day: the instant is no midnight, expected a day")
+    assert "set timezone" in message
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Tokyo"])
+def test_midnight_in_the_columns_own_zone_is_a_day(tmp_path: Path, zone: str) -> None:
+    days = [datetime(2024, 3, day, tzinfo=ZoneInfo(zone)) for day in (4, 5)]
+    parquet_of_good_rows(tmp_path, day=pa.array(days, pa.timestamp("us", zone)))
+    assert sessions_of(tmp_path) == [date(2024, 3, 4), date(2024, 3, 5)]
 
 
 def test_nothing_of_a_bad_file_is_stored(tmp_path: Path) -> None:
