@@ -5,7 +5,7 @@ and nothing of it is taken in. What was read is kept until the file changes.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -22,12 +22,13 @@ from assets.ingest.file_listings import derived_securities, versions_of_interval
 from assets.ingest.file_reading import FileLimits, bad_file, file_digest, located
 from assets.ingest.file_rules import Refusal, repeated
 from assets.ingest.file_table import FileContext, FileRows, file_rows
-from assets.ingest.files_settings import FilesSourceSettings
+from assets.ingest.files_settings import FilesSourceSettings, TableFile
 from assets.ingest.known_times import KnownTimes
 from assets.ingest.watchlist_file import watchlist_rows
 from assets.schemas import RawTable
 from execution.brokers.tape import TapeRow
 from execution.domain.canonical import content_hash
+from execution.domain.errors import BadSourceFile
 from execution.trading_calendar import TradingCalendar
 
 _STORIES: Final = replace(schemas.NEWS, fact_key=(*schemas.NEWS.fact_key, "published_at", "headline"))
@@ -196,6 +197,8 @@ class FilesSource:
         found = [(spec.file, file_rows(table, spec, context)) for spec in specs]
         refusals = tuple(refusal for _, file in found for refusal in file.refusals)
         rows = _joined(table, found)
+        if table == schemas.DAILY_BARS and rows is not None and rows.num_rows == 0:
+            raise self._no_bars(specs, is_quarantined=bool(refusals))
         if table == schemas.SECURITIES and (rows is None or "listed_session" not in rows.column_names):
             name, last = self._settings.name, self.last_session
             return derived_securities(self._bars, rows, self._known, source=name, last=last), refusals
@@ -216,6 +219,19 @@ class FilesSource:
             rows = versions_of_listings(rows, self._known, start=self.first_session)
             _refuse_rivals(rows, ", ".join(spec.file for spec in specs))
         return rows.cast(table.schema), refusals
+
+    def _no_bars(self, specs: Sequence[TableFile], *, is_quarantined: bool) -> BadSourceFile:
+        """Return the error of bars of which no row is left: a market has a first and a last session."""
+        settings = self._settings
+        causes = [
+            *(["skip_where"] if any(spec.skip_where for spec in specs) else []),
+            *(["quarantine"] if is_quarantined else []),
+            *([f"first_session {settings.first_session}"] if settings.first_session else []),
+            *([f"last_session {settings.last_session}"] if settings.last_session else []),
+        ]
+        files = ", ".join(spec.file for spec in specs)
+        fault = f"none of its rows is left, expected at least one bar; correct {', '.join(causes)}"
+        return bad_file(files, fault)
 
     def _context(self, table: RawTable) -> FileContext:
         is_bars = table == schemas.DAILY_BARS

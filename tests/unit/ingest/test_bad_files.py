@@ -1,6 +1,7 @@
 """A bad file gives one error that names file, row and column, and nothing of it is taken in."""
 
 import os
+import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -310,6 +311,45 @@ def test_midnight_in_the_columns_own_zone_is_a_day(tmp_path: Path, zone: str) ->
     days = [datetime(2024, 3, day, tzinfo=ZoneInfo(zone)) for day in (4, 5)]
     parquet_of_good_rows(tmp_path, day=pa.array(days, pa.timestamp("us", zone)))
     assert sessions_of(tmp_path) == [date(2024, 3, 4), date(2024, 3, 5)]
+
+
+@pytest.mark.parametrize(
+    ("of_file", "of_source", "settings"),
+    [
+        ({"skip_where": {"ticker": ["AAA", "BBB"]}}, {}, "skip_where"),
+        ({}, {"first_session": date(2024, 6, 3)}, "first_session 2024-06-03"),
+        ({}, {"last_session": date(2024, 3, 1)}, "last_session 2024-03-01"),
+        (
+            {},
+            {"first_session": date(2024, 3, 6), "last_session": date(2024, 3, 4)},
+            "first_session 2024-03-06, last_session 2024-03-04",
+        ),
+        ({"quarantine": True, "scale": {"low_usd": 9.0}}, {}, "quarantine"),
+    ],
+)
+def test_bars_of_which_no_row_is_left_are_refused_with_the_settings_that_left_them_out(
+    tmp_path: Path, of_file: dict[str, Any], of_source: dict[str, Any], settings: str
+) -> None:
+    write(tmp_path, HEADER, *GOOD)
+    tables = {"daily_bars": [{"file": "bars.csv", "columns": COLUMNS, **of_file}]}
+    files = FilesSource(FilesSourceSettings.model_validate({"folder": tmp_path, "tables": tables, **of_source}))
+    expected = f"bars.csv: none of its rows is left, expected at least one bar; correct {settings}."
+    with pytest.raises(BadSourceFile, match=re.escape(expected)):
+        files.check()
+    if "first_session" not in of_source:
+        with pytest.raises(BadSourceFile, match=re.escape(expected)):
+            assert files.first_session
+    if "last_session" not in of_source:
+        with pytest.raises(BadSourceFile, match=re.escape(expected)):
+            assert files.last_session
+
+
+def test_one_of_two_files_of_bars_may_be_left_without_a_row(tmp_path: Path) -> None:
+    write(tmp_path, HEADER, *GOOD)
+    write(tmp_path, HEADER, "CCC,2024-03-04,5,5,5,5,10", name="more.csv")
+    skipped = {"file": "more.csv", "columns": COLUMNS, "skip_where": {"ticker": ["CCC"]}}
+    tables = {"daily_bars": [{"file": "bars.csv", "columns": COLUMNS}, skipped]}
+    assert FilesSource(FilesSourceSettings.model_validate({"folder": tmp_path, "tables": tables})).check()
 
 
 def test_nothing_of_a_bad_file_is_stored(tmp_path: Path) -> None:
