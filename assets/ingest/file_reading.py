@@ -25,6 +25,14 @@ import pyarrow.parquet as pq
 from execution.domain.errors import BadSourceFile
 
 _LONGEST_LINE_BYTES: Final = 1_048_576
+_PACKED: Final = {
+    b"\x1f\x8b": "gzip",
+    b"BZh91AY&SY": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x28\xb5\x2f\xfd": "Zstandard",
+    b"PK\x03\x04": "ZIP",
+}
+"""How compressed files begin; a workbook of a spreadsheet is a ZIP."""
 _STAND_IN: Final = b"the line that cannot be read"
 
 
@@ -110,9 +118,10 @@ def read_csv(
     Empty cells are null; blank lines are left out.
 
     Raises:
-        BadSourceFile: a line is endless or has another number of cells, a column is missing or named twice, the text
-            is no UTF-8, or there is no row or too many.
+        BadSourceFile: the file is compressed, a line is endless or has another number of cells, a column is missing or
+            named twice, the text is no UTF-8, or there is no row or too many.
     """
+    _check_packing(path, file)
     has_blank_lines = _check_lines(path, file, delimiter)
     header = _header(path, file, delimiter)
     _check_columns(file, header, columns)
@@ -151,6 +160,15 @@ def _check_rows(file: str, rows: int, limits: FileLimits) -> None:
         raise bad_file(file, "it has no rows, expected at least one")
     if rows > limits.max_rows:
         raise bad_file(file, f"it has {rows} rows, the most allowed are {limits.max_rows} (max_rows)")
+
+
+def _check_packing(path: Path, file: str) -> None:
+    with path.open("rb") as stream:
+        start = stream.read(max(map(len, _PACKED)))
+    for beginning, kind in _PACKED.items():
+        if start.startswith(beginning):
+            fault = f"it is compressed ({kind}), expected plain text; unpack it, or save a workbook's sheet as CSV"
+            raise bad_file(file, fault)
 
 
 def _check_lines(path: Path, file: str, delimiter: str) -> bool:

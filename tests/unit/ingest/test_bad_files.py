@@ -1,7 +1,11 @@
 """A bad file gives one error that names file, row and column, and nothing of it is taken in."""
 
+import bz2
+import gzip
+import lzma
 import os
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -350,6 +354,22 @@ def test_one_of_two_files_of_bars_may_be_left_without_a_row(tmp_path: Path) -> N
     skipped = {"file": "more.csv", "columns": COLUMNS, "skip_where": {"ticker": ["CCC"]}}
     tables = {"daily_bars": [{"file": "bars.csv", "columns": COLUMNS}, skipped]}
     assert FilesSource(FilesSourceSettings.model_validate({"folder": tmp_path, "tables": tables})).check()
+
+
+@pytest.mark.parametrize(
+    ("packed", "kind"),
+    [
+        (gzip.compress, "gzip"),
+        (bz2.compress, "bzip2"),
+        (lzma.compress, "xz"),
+        (lambda body: pa.Codec("zstd").compress(body, asbytes=True), "Zstandard"),
+        (lambda body: b"PK\x03\x04" + body, "ZIP"),
+    ],
+)
+def test_a_compressed_file_is_named_as_one(tmp_path: Path, packed: Callable[[bytes], bytes], kind: str) -> None:
+    (tmp_path / "bars.csv.gz").write_bytes(packed("\n".join([HEADER, *GOOD]).encode()))
+    message = fault(tmp_path, file="bars.csv.gz")
+    assert message.startswith(f"bars.csv.gz: it is compressed ({kind}), expected plain text; unpack it")
 
 
 def test_nothing_of_a_bad_file_is_stored(tmp_path: Path) -> None:
