@@ -28,8 +28,8 @@ class CellForm:
         rows: 1-based data row of each cell.
         scale: what numbers are multiplied by.
         date_format: format of dates in text; None for ISO 8601.
-        timezone: zone of instants that name none, and of the day an instant names; None refuses both, but for
-            midnights in their own zone as days.
+        timezone: zone of instants that name none, and of the day an instant names; None refuses both. A column of
+            midnights in their own zone holds days in either case.
     """
 
     file: str
@@ -87,13 +87,24 @@ def _dates(cells: pa.Array, form: CellForm) -> pa.Array:
 
 
 def _days_of(cells: pa.Array, form: CellForm) -> pa.Array:
-    """Return the day of each instant in the mapping's zone; without one, midnights in their own zone are days."""
-    local = pc.local_timestamp(cells.cast(pa.timestamp(cells.type.unit, form.timezone or cells.type.tz)))
-    days = local.cast(pa.date32(), safe=False)
+    """Return the day of each instant: as written where all are midnights in their own zone, else the mapping's zone's.
+
+    Dates are often stored as midnights UTC, the evening before in New York: as instants they would all come a day
+    early. Where only most are midnights, one stray row would decide for all, so the column is refused.
+    """
+    own = pc.local_timestamp(cells)
+    days = own.cast(pa.date32(), safe=False)
+    is_midnight = pc.equal(days.cast(own.type), own)
+    midnights, others = pc.sum(is_midnight).as_py() or 0, pc.sum(pc.invert(is_midnight)).as_py() or 0
+    if not others:
+        return days
     if form.timezone is None:
         fault = "the instant is no midnight, expected a day; set timezone to the zone whose day it names"
-        _refuse_where(pc.not_equal(days.cast(local.type), local), fault, form)
-    return days
+        _refuse_where(pc.invert(is_midnight), fault, form)
+    if midnights > others:
+        fault = "the instant is no midnight, and most of the column are: expected days, or instants; write one of them"
+        _refuse_where(pc.invert(is_midnight), fault, form)
+    return pc.local_timestamp(cells.cast(pa.timestamp(cells.type.unit, form.timezone))).cast(pa.date32(), safe=False)
 
 
 def _days_written(cells: pa.Array, pattern: str) -> pa.Array:

@@ -91,7 +91,7 @@ class TableFile(BaseModel):
     timezone: str | None = Field(
         default=None,
         description="Zone of instants that name none, and of the day where an instant stands for one, such as "
-        "America/New_York; null refuses both, only midnights in their own zone are days.",
+        "America/New_York; null refuses both. A column of midnights in their own zone holds days in either case.",
     )
     quarantine: bool = Field(
         default=False,

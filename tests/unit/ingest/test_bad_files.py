@@ -303,6 +303,48 @@ def test_an_instant_names_the_day_it_has_in_the_zone_of_the_mapping(tmp_path: Pa
     assert sessions_of(tmp_path, timezone="America/New_York") == [date(2024, 3, 4), date(2024, 3, 5)]
 
 
+def test_a_column_of_midnights_holds_days_whatever_the_zone_of_the_mapping(tmp_path: Path) -> None:
+    days = [datetime(2024, 3, day, tzinfo=UTC) for day in (4, 5)]
+    parquet_of_good_rows(tmp_path, day=days, told=days)
+    columns = {**COLUMNS, "known_date": "told"}
+    rows = source(tmp_path, "bars.parquet", columns=columns, timezone="America/New_York").bars(after=None, upto=END)
+    assert rows.column("session").to_pylist() == [date(2024, 3, 4), date(2024, 3, 5)]
+    opens = [CALENDAR.opens_at(date(2024, 3, day)) for day in (5, 6)]
+    assert rows.column("known_at").to_pylist() == opens, "no row is known before the day it was told on is over"
+
+
+def test_a_midnight_among_other_times_of_day_is_an_instant_like_them(tmp_path: Path) -> None:
+    parquet_of_good_rows(tmp_path, day=[datetime(2024, 3, 5, tzinfo=UTC), EVENINGS[1]])
+    assert sessions_of(tmp_path, timezone="America/New_York") == [date(2024, 3, 4), date(2024, 3, 5)]
+
+
+def test_a_stray_time_of_day_among_midnights_moves_no_day(tmp_path: Path) -> None:
+    days = [datetime(2024, 3, day, tzinfo=UTC) for day in (4, 5, 6)]
+    parquet_of_good_rows(tmp_path)
+    told = pa.table({"s": ["AAA", "BBB", "CCC"], "a": [*days[:2], datetime(2024, 3, 6, 14, 30, tzinfo=UTC)]})
+    pq.write_table(told, tmp_path / "names.parquet")
+    columns = {"symbol": "s", "listed_session": "a"}
+    securities = {"file": "names.parquet", "columns": columns, "timezone": "America/New_York"}
+    tables = {"daily_bars": [{"file": "bars.parquet", "columns": COLUMNS}], "securities": [securities]}
+    files = FilesSource(FilesSourceSettings.model_validate({"folder": tmp_path, "tables": tables}))
+    expected = "names.parquet, row 3, column a: the instant is no midnight, and most of the column are"
+    with pytest.raises(BadSourceFile, match=re.escape(expected)):
+        files.check()
+
+
+@pytest.mark.parametrize("zone", [None, "America/New_York"])
+def test_an_empty_cell_among_midnights_leaves_them_days(tmp_path: Path, zone: str | None) -> None:
+    parquet_of_good_rows(tmp_path)
+    ends = pa.array([None, datetime(2024, 3, 5, tzinfo=UTC)], pa.timestamp("us", "UTC"))
+    pq.write_table(pa.table({"s": ["AAA", "BBB"], "a": [date(2024, 3, 4)] * 2, "b": ends}), tmp_path / "names.parquet")
+    columns = {"symbol": "s", "listed_session": "a", "delisted_session": "b"}
+    securities = {"file": "names.parquet", "columns": columns, "timezone": zone}
+    tables = {"daily_bars": [{"file": "bars.parquet", "columns": COLUMNS}], "securities": [securities]}
+    files = FilesSource(FilesSourceSettings.model_validate({"folder": tmp_path, "tables": tables}))
+    told = files.securities(after=None, upto=END).column("delisted_session")
+    assert told.drop_null().to_pylist() == [date(2024, 3, 5)]
+
+
 def test_a_day_named_by_an_instant_of_unknown_zone_is_refused(tmp_path: Path) -> None:
     parquet_of_good_rows(tmp_path, day=[datetime(2024, 3, 4, tzinfo=UTC), EVENINGS[1]])
     message = fault(tmp_path, file="bars.parquet")
