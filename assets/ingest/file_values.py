@@ -75,9 +75,9 @@ def _text(cells: pa.Array, form: CellForm) -> pa.Array:
 
 
 def _dates(cells: pa.Array, form: CellForm) -> pa.Array:
-    if pa.types.is_timestamp(cells.type) and cells.type.tz is not None:
+    if pa.types.is_timestamp(cells.type):
         return _days_of(cells, form)
-    if pa.types.is_date(cells.type) or pa.types.is_timestamp(cells.type):
+    if pa.types.is_date(cells.type):
         return cells.cast(pa.date32(), safe=False)
     written = _plain(_cast(cells, pa.string(), "a date", form))
     if form.date_format is None:
@@ -90,9 +90,11 @@ def _days_of(cells: pa.Array, form: CellForm) -> pa.Array:
     """Return the day of each instant: as written where all are midnights in their own zone, else the mapping's zone's.
 
     Dates are often stored as midnights UTC, the evening before in New York: as instants they would all come a day
-    early. Where only most are midnights, one stray row would decide for all, so the column is refused.
+    early. Where only most are midnights, one stray row would decide for all, so the column is refused. Instants that
+    name no zone are written in the mapping's.
     """
-    own = pc.local_timestamp(cells)
+    has_zone = cells.type.tz is not None
+    own = pc.local_timestamp(cells) if has_zone else cells
     days = own.cast(pa.date32(), safe=False)
     is_midnight = pc.equal(days.cast(own.type), own)
     midnights, others = pc.sum(is_midnight).as_py() or 0, pc.sum(pc.invert(is_midnight)).as_py() or 0
@@ -101,6 +103,8 @@ def _days_of(cells: pa.Array, form: CellForm) -> pa.Array:
     if form.timezone is None:
         fault = "the instant is no midnight, expected a day; set timezone to the zone whose day it names"
         _refuse_where(pc.invert(is_midnight), fault, form)
+    if not has_zone:
+        return days
     if midnights > others:
         fault = "the instant is no midnight, and most of the column are: expected days, or instants; write one of them"
         _refuse_where(pc.invert(is_midnight), fault, form)

@@ -352,6 +352,20 @@ def test_a_day_named_by_an_instant_of_unknown_zone_is_refused(tmp_path: Path) ->
     assert "set timezone" in message
 
 
+def test_a_time_of_day_without_a_zone_names_a_day_only_where_the_mapping_names_the_zone(tmp_path: Path) -> None:
+    closes = [datetime(2024, 3, day, 16) for day in (4, 5)]  # noqa: DTZ001 - the fault itself
+    parquet_of_good_rows(tmp_path, day=closes)
+    message = fault(tmp_path, file="bars.parquet")
+    assert message.startswith("bars.parquet, row 1, column day: the instant is no midnight, expected a day")
+    assert sessions_of(tmp_path, timezone="America/New_York") == [date(2024, 3, 4), date(2024, 3, 5)]
+
+
+@pytest.mark.parametrize("zone", [None, "America/New_York"])
+def test_midnights_without_a_zone_are_days(tmp_path: Path, zone: str | None) -> None:
+    parquet_of_good_rows(tmp_path, day=[datetime(2024, 3, day) for day in (4, 5)])  # noqa: DTZ001 - as files have them
+    assert sessions_of(tmp_path, timezone=zone) == [date(2024, 3, 4), date(2024, 3, 5)]
+
+
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Tokyo"])
 def test_midnight_in_the_columns_own_zone_is_a_day(tmp_path: Path, zone: str) -> None:
     days = [datetime(2024, 3, day, tzinfo=ZoneInfo(zone)) for day in (4, 5)]
