@@ -156,6 +156,8 @@ def _fault(name: str, file: TableFile) -> str:
     missing = sorted(required - mapped - _DERIVABLE.get(name, frozenset()))
     if missing:
         return f"columns {missing} are neither mapped nor constant"
+    if name == "securities" and "delisted_session" in mapped and "listed_session" not in mapped:
+        return "delisted_session is told without listed_session; tell both, or none and both follow from the bars"
     if name != "filings":
         return "metrics and assumed_lag_days are for filings only" if file.metrics or file.assumed_lag_days else ""
     return _filings_fault(file, mapped)

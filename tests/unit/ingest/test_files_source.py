@@ -180,6 +180,19 @@ def test_two_listings_of_one_symbol_that_both_go_on_are_refused_with_what_to_do(
         market(tmp_path, securities=[{"file": "names.csv", "columns": columns}]).check()
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"columns": {"symbol": "s", "delisted_session": "b"}},
+        {"columns": {"symbol": "s"}, "constants": {"delisted_session": "2024-03-05"}},
+    ],
+)
+def test_the_end_of_a_listing_without_its_beginning_is_refused(tmp_path: Path, told: dict[str, Any]) -> None:
+    fault = r"tables\.securities\[0\] \(names\.csv\): delisted_session is told without listed_session; tell both"
+    with pytest.raises(ValidationError, match=fault):
+        market(tmp_path, securities=[{"file": "names.csv", **told}])
+
+
 def test_a_symbol_used_again_inside_the_data_has_both_listings(tmp_path: Path) -> None:
     (tmp_path / "names.csv").write_text("s,a,b\nAAA,1998-01-02,2024-03-04\nAAA,2024-03-06,\n")
     columns = {"symbol": "s", "listed_session": "a", "delisted_session": "b"}
