@@ -138,7 +138,17 @@ class FilesSourceSettings(BaseModel):
                 fault = _fault(name, file)
                 if fault:
                     raise ValueError(f"tables.{name}[{position}] ({file.file}): {fault}")
+        _refuse_half_told_listings(self.tables.get("securities", ()))
         return self
+
+
+def _refuse_half_told_listings(files: tuple[TableFile, ...]) -> None:
+    """Refuse files of which some tell listings and some leave them to follow from the bars."""
+    told = [file for file in files if "listed_session" in file.columns.keys() | file.constants.keys()]
+    untold = [file for file in files if file not in told]
+    if told and untold:
+        fault = f"{told[0].file} tells listed_session and {untold[0].file} does not; tell it in all or none of them"
+        raise ValueError(f"tables.securities: {fault}")
 
 
 def _fault(name: str, file: TableFile) -> str:

@@ -193,6 +193,22 @@ def test_the_end_of_a_listing_without_its_beginning_is_refused(tmp_path: Path, t
         market(tmp_path, securities=[{"file": "names.csv", **told}])
 
 
+@pytest.mark.parametrize("is_told_first", [True, False])
+def test_files_of_securities_tell_listings_all_or_none(tmp_path: Path, *, is_told_first: bool) -> None:
+    told = {"file": "listings.csv", "columns": {"symbol": "s", "listed_session": "a"}}
+    files = [told, {"file": "sectors.csv", "columns": {"symbol": "s", "sector": "g"}}]
+    fault = r"tables\.securities: listings\.csv tells listed_session and sectors\.csv does not; tell it in all or none"
+    with pytest.raises(ValidationError, match=fault):
+        market(tmp_path, securities=files if is_told_first else files[::-1])
+
+
+def test_several_files_may_describe_securities_without_listings(tmp_path: Path) -> None:
+    for name, symbol in (("a.csv", "AAA"), ("b.csv", "BBB")):
+        (tmp_path / name).write_text(f"s,g\n{symbol},Energy\n")
+    files = [{"file": name, "columns": {"symbol": "s", "sector": "g"}} for name in ("a.csv", "b.csv")]
+    assert market(tmp_path, securities=files).check()["securities"] == 1, "BBB has no bar"
+
+
 def test_a_symbol_used_again_inside_the_data_has_both_listings(tmp_path: Path) -> None:
     (tmp_path / "names.csv").write_text("s,a,b\nAAA,1998-01-02,2024-03-04\nAAA,2024-03-06,\n")
     columns = {"symbol": "s", "listed_session": "a", "delisted_session": "b"}
