@@ -23,20 +23,22 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class RowRule:
-    """One rule: which rows break it, the contract column to name, and what it demands."""
+    """One rule: which rows break it, the contract column to name, what it demands, and columns to tell beside it."""
 
     column: str
     demand: str
     breaks: Callable[[pa.Table], Any]
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class BrokenRule:
-    """A rule some rows break: the contract column, what it demands, and which rows."""
+    """A rule some rows break: the contract column, what it demands, which rows, and columns to tell beside it."""
 
     column: str
     demand: str
     rows: Mask
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +50,7 @@ class Refusal:
         row: 1-based data row.
         column: the contract's column.
         demand: what the rule demands.
-        found: the row's value there, as text.
+        found: the row's value there, as text, with those of other columns the rule compares it with.
     """
 
     file: str
@@ -64,6 +66,12 @@ def _above(name: str, other: str) -> Callable[[pa.Table], Any]:
 
 def _not_after(name: str, other: str) -> Callable[[pa.Table], Any]:
     return lambda rows: pc.less_equal(rows.column(name), rows.column(other))
+
+
+def _ends_before_it_begins(rows: pa.Table) -> Any:
+    ends = rows.column("delisted_session")
+    # A listing that follows from the bars has neither day yet.
+    return pc.less(ends, rows.column("listed_session") if "listed_session" in rows.column_names else ends)
 
 
 def _below_zero(name: str) -> Callable[[pa.Table], Any]:
@@ -118,6 +126,14 @@ RULES: Final[Mapping[str, tuple[RowRule, ...]]] = {
         RowRule("metric", f"one of {', '.join(METRICS)}", _none_of("metric", METRICS)),
         RowRule("period_end", "a period that had ended when it was known", _known_before("period_end")),
     ),
+    "securities": (
+        RowRule(
+            "delisted_session",
+            "no day before listed_session",
+            _ends_before_it_begins,
+            beside=("symbol", "listed_session"),
+        ),
+    ),
     "membership": (RowRule("to_session", "a day after from_session", _not_after("to_session", "from_session")),),
     "watchlists": (RowRule("to_session", "a day after from_session", _not_after("to_session", "from_session")),),
     "events": (RowRule("kind", "earnings or macro", _none_of("kind", ("earnings", "macro"))),),
@@ -135,7 +151,7 @@ def broken_rules(table: RawTable, rows: pa.Table) -> list[BrokenRule]:
         broken = pc.fill_null(rule.breaks(rows), False).to_numpy()  # noqa: FBT003 - by position only
         is_new = np.asarray(broken, dtype=bool) & ~blamed
         if is_new.any():
-            found.append(BrokenRule(rule.column, rule.demand, is_new))
+            found.append(BrokenRule(rule.column, rule.demand, is_new, rule.beside))
             blamed |= is_new
     again = repeated(table, rows) & ~blamed
     if again.any():

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from assets.ingest.columns import instants
 from assets.ingest.file_mapping import mapped_columns
 from assets.ingest.file_reading import FileLimits, bad_file, located, read_csv, read_parquet
-from assets.ingest.file_rules import Refusal, broken_rules, repeated
+from assets.ingest.file_rules import BrokenRule, Refusal, broken_rules, repeated
 from assets.ingest.files_settings import Scalar, TableFile
 from assets.ingest.known_times import KnownTimes, known_at
 from assets.schemas import RawTable
@@ -147,13 +147,19 @@ def _judged(table: RawTable, spec: TableFile, rows: pa.Table, places: pa.Array) 
     kept = np.ones(rows.num_rows, dtype=bool)
     for broken in broken_rules(table, rows):
         for position in np.flatnonzero(broken.rows):
-            found = rows.column(broken.column)[int(position)].as_py()
+            found = _found(rows, int(position), broken)
             place = places[int(position)].as_py()
             column = spec.columns.get(broken.column, broken.column)
             if not spec.quarantine:
                 fault = f"found {found}, expected {broken.demand}; correct it or set quarantine"
                 raise bad_file(spec.file, fault, row=place, column=column)
-            refusal = Refusal(file=spec.file, row=place, column=column, demand=broken.demand, found=str(found))
+            refusal = Refusal(file=spec.file, row=place, column=column, demand=broken.demand, found=found)
             refusals.append(refusal)
         kept &= ~broken.rows
     return FileRows(rows.filter(pa.array(kept)), places.filter(pa.array(kept)), tuple(refusals))
+
+
+def _found(rows: pa.Table, position: int, broken: BrokenRule) -> str:
+    """Return a row's value in the column of a rule, with those of the columns to tell beside it."""
+    beside = ", ".join(f"{name} {rows.column(name)[position].as_py()}" for name in broken.beside)
+    return f"{rows.column(broken.column)[position].as_py()}" + (f" ({beside})" if beside else "")

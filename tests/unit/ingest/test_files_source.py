@@ -209,6 +209,29 @@ def test_several_files_may_describe_securities_without_listings(tmp_path: Path) 
     assert market(tmp_path, securities=files).check()["securities"] == 1, "BBB has no bar"
 
 
+BACKWARDS = "s,a,b\nAAA,2024-03-05,2024-03-04\nBBB,2024-03-05,2024-03-05\n"
+ENDED = {"symbol": "s", "listed_session": "a", "delisted_session": "b"}
+
+
+def test_a_listing_that_ends_before_it_begins_is_refused_with_its_symbol_and_both_days(tmp_path: Path) -> None:
+    (tmp_path / "names.csv").write_text(BACKWARDS)
+    fault = (
+        r"names\.csv, row 1, column b: found 2024-03-04 \(symbol AAA, listed_session 2024-03-05\), "
+        r"expected no day before listed_session; correct it"
+    )
+    with pytest.raises(BadSourceFile, match=fault):
+        market(tmp_path, securities=[{"file": "names.csv", "columns": ENDED}]).check()
+
+
+def test_a_listing_that_ends_before_it_begins_can_be_left_out_and_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "names.csv").write_text(BACKWARDS)
+    source = market(tmp_path, securities=[{"file": "names.csv", "columns": ENDED, "quarantine": True}])
+    symbols = source.securities(after=None, upto=END).column("symbol").to_pylist()
+    assert set(symbols) == {"BBB"}, "a listing of one session begins and ends with it"
+    (refusal,) = source.quarantined("securities")
+    assert refusal.found == "2024-03-04 (symbol AAA, listed_session 2024-03-05)"
+
+
 def test_a_symbol_used_again_inside_the_data_has_both_listings(tmp_path: Path) -> None:
     (tmp_path / "names.csv").write_text("s,a,b\nAAA,1998-01-02,2024-03-04\nAAA,2024-03-06,\n")
     columns = {"symbol": "s", "listed_session": "a", "delisted_session": "b"}
