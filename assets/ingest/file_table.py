@@ -97,11 +97,12 @@ def _wanted(raw: pa.Table, places: pa.Array, spec: TableFile) -> tuple[pa.Table,
     for column, marks in spec.skip_where.items():
         try:
             encoded = raw.column(column).combine_chunks().dictionary_encode()
-        except pa.ArrowException as error:
+            cells = encoded.dictionary.to_pylist()
+        except (pa.ArrowException, OverflowError, ValueError) as error:
             fault = f"its cells cannot be compared with skip_where ({error}); mark rows by another column"
             raise bad_file(spec.file, fault, column=column) from error
         # Each value is looked at once, however many rows have it.
-        is_marked = [any(_is_mark(cell, mark) for mark in marks) for cell in encoded.dictionary.to_pylist()]
+        is_marked = [any(_is_mark(cell, mark) for mark in marks) for cell in cells]
         kept = pc.fill_null(pc.invert(pa.array(is_marked, pa.bool_()).take(encoded.indices)), True)  # noqa: FBT003 - by position only
         raw, places = raw.filter(kept), places.filter(kept)
     return raw.combine_chunks(), places

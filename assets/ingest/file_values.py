@@ -16,6 +16,9 @@ from assets.ingest.file_reading import bad_file
 from assets.schemas import INSTANT, PRICE_USD
 
 _LARGEST_USD = 1e12
+_FIRST_SECOND = -62_135_596_800
+_LAST_SECOND = 253_402_300_799
+"""Of the years 1 to 9999, since 1970: no other day can be handed to the calendar."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +61,12 @@ def typed(cells: pa.Array, field: pa.Field, form: CellForm) -> pa.Array:
     kind = field.type
     if pa.types.is_string(kind):
         return _text(cells, form)
-    if pa.types.is_date32(kind):
-        return _dates(cells, form)
-    if pa.types.is_timestamp(kind):
-        return _instants(cells, form)
+    if pa.types.is_date32(kind) or pa.types.is_timestamp(kind):
+        # Before the cells are changed too: far ones come round to another year without an error.
+        _refuse_far_times(cells, cells, form)
+        times = _dates(cells, form) if pa.types.is_date32(kind) else _instants(cells, form)
+        _refuse_far_times(times, cells, form)
+        return times
     if pa.types.is_boolean(kind):
         return _cast(_plain(cells), pa.bool_(), "true or false", form)
     numbers = _numbers(cells, form)
@@ -72,6 +77,21 @@ def _text(cells: pa.Array, form: CellForm) -> pa.Array:
     trimmed = pc.utf8_trim_whitespace(_cast(cells, pa.string(), "text", form))
     _refuse_where(pc.equal(trimmed, ""), "the cell is blank, expected text", form)
     return trimmed
+
+
+def _refuse_far_times(times: pa.Array, cells: pa.Array, form: CellForm) -> None:
+    """Refuse days and instants outside the years 1 to 9999, naming the first by its cell."""
+    if not pa.types.is_date(times.type) and not pa.types.is_timestamp(times.type):
+        return
+    zone = times.type.tz if pa.types.is_timestamp(times.type) else None
+    seconds = times.cast(pa.timestamp("s", zone), safe=False).cast(pa.int64())
+    is_far = pc.or_(pc.less(seconds, _FIRST_SECOND), pc.greater(seconds, _LAST_SECOND))
+    far = np.flatnonzero(is_far.fill_null(False).to_numpy(zero_copy_only=False))  # noqa: FBT003 - by position only
+    if len(far):
+        cell = cells[int(far[0])]
+        found = f"{cell.value} stored as {cell.type}" if pa.types.is_temporal(cell.type) else repr(str(cell)[:80])
+        fault = f"found {found}, expected a time of the years 1 to 9999; look at the unit it is stored in"
+        raise bad_file(form.file, fault, row=form.rows[int(far[0])].as_py(), column=form.column)
 
 
 def _dates(cells: pa.Array, form: CellForm) -> pa.Array:

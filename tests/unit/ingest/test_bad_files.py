@@ -366,6 +366,60 @@ def test_midnights_without_a_zone_are_days(tmp_path: Path, zone: str | None) -> 
     assert sessions_of(tmp_path, timezone=zone) == [date(2024, 3, 4), date(2024, 3, 5)]
 
 
+YEAR_10000_DAY = 2_932_897
+FAR_DAYS: list[tuple[Any, str]] = [
+    (pa.array([19_786, YEAR_10000_DAY], pa.date32()), "2932897 stored as date32[day]"),
+    (pa.array([19_786, -800_000], pa.date32()), "-800000 stored as date32[day]"),
+    (["2024-03-04", "0000-03-05"], "'0000-03-05'"),
+]
+FAR_INSTANTS: list[tuple[Any, str]] = [
+    (pa.array([0, YEAR_10000_DAY * 86_400_000], pa.timestamp("ms")), "253402300800000 stored as timestamp[ms]"),
+    (pa.array([0, 10**18], pa.timestamp("ms", "UTC")), "1000000000000000000 stored as timestamp[ms, tz=UTC]"),
+    (pa.array([0, 10**18], pa.timestamp("us", "UTC")), "1000000000000000000 stored as timestamp[us, tz=UTC]"),
+]
+FAR = [
+    *((told, *cell) for told in ("session", "known_date") for cell in (*FAR_DAYS, *FAR_INSTANTS)),
+    *(("known_at", *cell) for cell in FAR_INSTANTS),
+    ("known_at", ["2024-03-04T00:00:00Z", "0000-03-05T00:00:00Z"], "'0000-03-05T00:00:00Z'"),
+    ("known_at", ["2024-03-04 00:00:00", "0000-03-05 00:00:00"], "'0000-03-05 00:00:00'"),
+]
+
+
+@pytest.mark.parametrize(("told", "cells", "found"), FAR)
+def test_a_time_outside_the_years_1_to_9999_is_named_by_its_cell(
+    tmp_path: Path, told: str, cells: Any, found: str
+) -> None:
+    parquet_of_good_rows(tmp_path, when=cells)
+    message = fault(tmp_path, file="bars.parquet", columns={**COLUMNS, told: "when"}, timezone="UTC")
+    expected = f"bars.parquet, row 2, column when: found {found}, expected a time of the years 1 to 9999"
+    assert message.startswith(expected)
+
+
+def test_a_day_that_another_zone_moves_out_of_the_years_is_refused(tmp_path: Path) -> None:
+    late = [datetime(9999, 12, 31, 22, tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=UTC)]
+    parquet_of_good_rows(tmp_path, when=late)
+    message = fault(tmp_path, file="bars.parquet", columns={**COLUMNS, "known_date": "when"}, timezone="Asia/Tokyo")
+    assert message.startswith("bars.parquet, row 1, column when: found ")
+
+
+def test_the_last_day_of_the_year_9999_is_an_end_that_never_comes(tmp_path: Path) -> None:
+    parquet_of_good_rows(tmp_path)
+    write(tmp_path, "s,a,b", "AAA,2024-03-04,9999-12-31", name="names.csv")
+    columns = {"symbol": "s", "listed_session": "a", "delisted_session": "b"}
+    tables = {
+        "daily_bars": [{"file": "bars.parquet", "columns": COLUMNS}],
+        "securities": [{"file": "names.csv", "columns": columns}],
+    }
+    files = FilesSource(FilesSourceSettings.model_validate({"folder": tmp_path, "tables": tables}))
+    assert files.securities(after=None, upto=END).num_rows == 1
+
+
+def test_marks_are_compared_with_times_outside_the_years_1_to_9999_or_the_column_is_named(tmp_path: Path) -> None:
+    parquet_of_good_rows(tmp_path, when=FAR_DAYS[0][0])
+    message = fault(tmp_path, file="bars.parquet", skip_where={"when": ["2024-03-04"]})
+    assert message.startswith("bars.parquet, column when: its cells cannot be compared with skip_where")
+
+
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Tokyo"])
 def test_midnight_in_the_columns_own_zone_is_a_day(tmp_path: Path, zone: str) -> None:
     days = [datetime(2024, 3, day, tzinfo=ZoneInfo(zone)) for day in (4, 5)]
