@@ -109,19 +109,17 @@ def _wanted(raw: pa.Table, places: pa.Array, spec: TableFile) -> tuple[pa.Table,
 
 
 def _is_mark(cell: Any, mark: Scalar) -> bool:
-    """Return whether a cell is a value of `skip_where`: text is what it says, a number what it is worth."""
+    """Return whether a cell is a value of `skip_where`: text is what it says, a number or a truth value its worth."""
     if isinstance(cell, bytes):
         cell = cell.decode(errors="replace")
     if isinstance(cell, str) and isinstance(mark, str):
         return cell == mark
     worth = _number(mark)
-    return str(cell).lower() == str(mark).lower() if worth is None else _number(cell) == worth
+    return (worth is not None and _number(cell) == worth) or str(cell).lower() == str(mark).lower()
 
 
 def _number(value: Any) -> float | None:
-    """Return what a value is worth as a number; None for what is none, truth values too."""
-    if isinstance(value, bool):
-        return None
+    """Return what a value is worth as a number, true as one; None for what is none."""
     try:
         return float(value)
     except (TypeError, ValueError, OverflowError):

@@ -268,6 +268,14 @@ def test_true_marks_a_row_to_skip(tmp_path: Path, cells: list[Any], mark: object
     assert source(tmp_path, "bars.parquet", skip_where={"old": [mark]}).check()["daily_bars"] == 1
 
 
+@pytest.mark.parametrize(
+    ("cells", "mark"), [([0, 1], True), ([1.0, 0.0], False), ([False, True], 1), (["0", "1"], True)]
+)
+def test_true_and_one_mark_each_other_to_skip(tmp_path: Path, cells: list[Any], mark: object) -> None:
+    parquet_of_good_rows(tmp_path, old=cells)
+    assert source(tmp_path, "bars.parquet", skip_where={"old": [mark]}).check()["daily_bars"] == 1
+
+
 def test_a_day_marks_a_row_to_skip(tmp_path: Path) -> None:
     parquet_of_good_rows(tmp_path)
     assert source(tmp_path, "bars.parquet", skip_where={"day": ["2024-03-05"]}).check()["daily_bars"] == 1
