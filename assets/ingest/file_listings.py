@@ -110,21 +110,25 @@ def versions_of_intervals(table: RawTable, rows: pa.Table, known: KnownTimes, *,
 def versions_of_listings(rows: pa.Table, known: KnownTimes, *, start: date) -> pa.Table:
     """Return listings a file tells as versions: listed; and later, with its last session, where it is delisted.
 
-    A delisting is known from the close of the last session, or from when the row was told, whichever is later. A
-    listing that ended before the data's start is left out where a later one has its symbol: both would be known from
-    the start, and nobody could say which of them counts.
+    A delisting is known from the close of the last session, or from when the row was told, whichever is later. An
+    ended listing is left out where a later one of its symbol is known from the same instant, such as the data's start:
+    nobody could say which of them counts.
 
     Args:
         rows: listings with `listed_session` and `delisted_session`, known at their open or when they were told.
         known: the calendar's rules.
         start: first session of the data; nothing is known before it.
     """
-    newest = rows.group_by("symbol").aggregate([("listed_session", "max")])
-    newest_of = newest.column("listed_session_max").take(pc.index_in(rows.column("symbol"), newest.column("symbol")))
-    is_over = pc.fill_null(pc.less(rows.column("delisted_session"), pa.scalar(start, pa.date32())), False)  # noqa: FBT003 - by position only
-    is_reused = pc.less(rows.column("listed_session"), newest_of)
-    rows = rows.filter(pc.invert(pc.and_(is_over, is_reused)))
-    return _begun_and_ended(rows, "delisted_session", known.after_close, known, start=start)
+    versions = _begun_and_ended(rows, "delisted_session", known.after_close, known, start=start)
+    since = versions.column("known_at").cast(pa.int64()).cast(pa.string())
+    versions = versions.append_column("rivalry", pc.binary_join_element_wise(versions.column("symbol"), since, " "))
+    newest = versions.group_by("rivalry").aggregate([("listed_session", "max")])
+    newest_of = newest.column("listed_session_max").take(
+        pc.index_in(versions.column("rivalry"), newest.column("rivalry"))
+    )
+    is_followed = pc.less(versions.column("listed_session"), newest_of)
+    is_ended = pc.is_valid(versions.column("delisted_session"))
+    return versions.drop_columns("rivalry").filter(pc.invert(pc.and_(is_ended, is_followed)))
 
 
 def _begun_and_ended(

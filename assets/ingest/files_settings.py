@@ -13,8 +13,8 @@ and `known_date` (only a day: known at the next session's open). Without either 
     filings                    none: map one, or state `assumed_lag_days` after the period's end
 
 An end is never known before its day, nor before its row was told. Where listings follow from the bars, every row of
-`securities` is a version: known from when it was told, and not before the listing's open. A listing that ended before
-the data begin is left out where a later one has its symbol.
+`securities` is a version: known from when it was told, and not before the listing's open. A listing that has ended is
+left out where a later one of its symbol is known from the same instant, such as the data's start.
 
 Where the instant is assumed and not told, the row's feed ends in `/assumed`, so that pages can say so.
 

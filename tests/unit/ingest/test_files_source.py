@@ -209,8 +209,30 @@ def test_several_files_may_describe_securities_without_listings(tmp_path: Path) 
     assert market(tmp_path, securities=files).check()["securities"] == 1, "BBB has no bar"
 
 
-BACKWARDS = "s,a,b\nAAA,2024-03-05,2024-03-04\nBBB,2024-03-05,2024-03-05\n"
 ENDED = {"symbol": "s", "listed_session": "a", "delisted_session": "b"}
+
+
+def test_of_listings_told_on_one_day_the_ended_one_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "names.csv").write_text(
+        "s,a,b,k\nAAA,1998-01-02,2024-03-04,2024-03-05\nAAA,2024-03-06,,2024-03-05\nOLD,1998-01-02,2024-03-04,2024-03-05\n"
+    )
+    columns = {**ENDED, "known_date": "k"}
+    rows = market(tmp_path, securities=[{"file": "names.csv", "columns": columns}]).securities(after=None, upto=END)
+    told = sorted((row["symbol"], row["listed_session"], row["delisted_session"]) for row in rows.to_pylist())
+    assert told == [("AAA", WEDNESDAY, None), ("OLD", date(1998, 1, 2), MONDAY)]
+
+
+def test_an_ended_listing_is_told_until_its_symbol_is_used_again(tmp_path: Path) -> None:
+    (tmp_path / "names.csv").write_text("s,a,b\nAAA,1998-01-02,2009-03-04\nAAA,2024-03-06,\n")
+    source = market(tmp_path, securities=[{"file": "names.csv", "columns": ENDED}])
+    rows = source.securities(after=None, upto=END).to_pylist()
+    assert sorted((row["known_at"], row["listed_session"]) for row in rows) == [
+        (CALENDAR.opens_at(MONDAY), date(1998, 1, 2)),
+        (CALENDAR.opens_at(WEDNESDAY), WEDNESDAY),
+    ]
+
+
+BACKWARDS = "s,a,b\nAAA,2024-03-05,2024-03-04\nBBB,2024-03-05,2024-03-05\n"
 
 
 def test_a_listing_that_ends_before_it_begins_is_refused_with_its_symbol_and_both_days(tmp_path: Path) -> None:
