@@ -27,7 +27,7 @@ from execution.domain.errors import BadSourceFile
 _LONGEST_LINE_BYTES: Final = 1_048_576
 _PACKED: Final = {
     b"\x1f\x8b": "gzip",
-    b"BZh91AY&SY": "bzip2",
+    **{b"BZh%d1AY&SY" % level: "bzip2" for level in range(1, 10)},
     b"\xfd7zXZ\x00": "xz",
     b"\x28\xb5\x2f\xfd": "Zstandard",
     b"PK\x03\x04": "ZIP",

@@ -479,6 +479,7 @@ def test_one_of_two_files_of_bars_may_be_left_without_a_row(tmp_path: Path) -> N
     [
         (gzip.compress, "gzip"),
         (bz2.compress, "bzip2"),
+        (lambda body: bz2.compress(body, compresslevel=1), "bzip2"),
         (lzma.compress, "xz"),
         (lambda body: pa.Codec("zstd").compress(body, asbytes=True), "Zstandard"),
         (lambda body: b"PK\x03\x04" + body, "ZIP"),
