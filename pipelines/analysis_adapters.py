@@ -85,12 +85,13 @@ def first_cycle_session(settings: Settings, sources: MarketSources) -> date:
     """Return the first session that is decided: the one settings name, else the first with two years before it.
 
     Raises:
-        SettingsRefused: the named day is no session the sources can serve.
+        SettingsRefused: the named day is no session the sources can serve, or none is named and the market is too short
+            for two years of history, a decision and a session to trade in.
     """
     calendar = TradingCalendar.shipped()
     named = settings.first_cycle_session
     if named is None:
-        return calendar.offset(sources.first_session, SESSIONS_BEFORE_THE_FIRST_CYCLE)
+        return _first_with_history(sources, calendar)
     is_served = sources.first_session <= named and (sources.last_session is None or named < sources.last_session)
     if not (calendar.is_session(named) and is_served):
         raise SettingsRefused(
@@ -98,6 +99,18 @@ def first_cycle_session(settings: Settings, sources: MarketSources) -> date:
             f"{sources.last_session or 'today'}"
         )
     return named
+
+
+def _first_with_history(sources: MarketSources, calendar: TradingCalendar) -> date:
+    first, last = sources.first_session, sources.last_session or calendar.sessions[-1]
+    sessions, needed = calendar.between(first, last), SESSIONS_BEFORE_THE_FIRST_CYCLE + 2
+    if len(sessions) < needed:
+        raise SettingsRefused(
+            f"found {len(sessions)} sessions of data from {first} to {last}, expected at least {needed}: "
+            f"{SESSIONS_BEFORE_THE_FIRST_CYCLE} of history, one to decide and one to trade in; give more data, or set "
+            f"first_cycle_session to an exchange session from {first} to before {last}"
+        )
+    return sessions[SESSIONS_BEFORE_THE_FIRST_CYCLE]
 
 
 def analysis_facts_of(settings: Settings, home: Home, sources: MarketSources) -> AnalysisFacts:

@@ -102,7 +102,8 @@ class TradingSettings(LoadedSettings):
     )
     first_cycle_session: date | None = Field(
         default=None,
-        description="First session that is decided; none lets the source choose the first with enough history.",
+        description="First session that is decided; none takes the first with 504 sessions of data before it, and "
+        "refuses a market too short for that.",
     )
     risk_profile: Literal["standard", "strict"] = Field(
         default="standard", description="Which shipped set of limits holds where `limits` says nothing else."
