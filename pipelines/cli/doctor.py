@@ -7,12 +7,15 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from execution.domain.errors import TouchstoneError
 from pipelines.cli.finding import Finding
 from pipelines.code_hash import checkout_root, code_hash, is_dirty
 from pipelines.home import Home
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
 
 _DISK_FREE_MIN_BYTES: Final = 2 * 1024**3
 _PACKAGES: Final = ("dagster", "dagster-webserver", "dbt-core", "dbt-duckdb", "duckdb", "lightgbm", "numba", "ta-lib")
@@ -54,6 +57,7 @@ def examine(home: Home, settings_path: Path | None, environ: Mapping[str, str] |
         ("rate limits", lambda: requests(load_settings(settings_path, environ), home)),
         ("trade updates", lambda: listener(load_settings(settings_path, environ), home)),
         ("broker", lambda: _broker(home, settings_path, environ)),
+        ("data", lambda: _data(home, load_settings(settings_path, environ))),
     ]
     for subject, look in looks:
         try:
@@ -194,3 +198,19 @@ def _broker(home: Home, path: Path | None, environ: Mapping[str, str] | None) ->
         if told:
             return Finding("broker", verdict, "; ".join(told))
     return Finding("broker", "ok", f"{settings.mode} account at Alpaca answers, clock and calendar agree")
+
+
+def _data(home: Home, settings: "Settings") -> Finding:
+    """Read the user's files whole; of every market that is there before it is traded, say from when it is decided."""
+    from assets.ingest.files_source import FilesSource  # noqa: PLC0415 - as above
+    from pipelines.analysis_adapters import first_cycle_session, sources_of  # noqa: PLC0415 - as above
+    from pipelines.trading_adapters import is_clock_told  # noqa: PLC0415 - as above
+
+    if not is_clock_told(settings.mode):
+        return Finding("data", "ok", f"mode {settings.mode} reads them as they come")
+    sources = sources_of(settings, home)
+    told = "a made market"
+    if isinstance(sources.prices, FilesSource):
+        (bars, *others) = sources.prices.check().items()
+        told = ", ".join([f"{bars[1]} rows of {bars[0]}", *(f"{rows} of {table}" for table, rows in others)])
+    return Finding("data", "ok", f"{told}; decides from {first_cycle_session(settings, sources)}")
