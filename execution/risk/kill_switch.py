@@ -49,6 +49,17 @@ class KillSwitch:
             return True
         return False
 
+    def told(self) -> str:
+        """Return since when the switch is on, by whom and why, in one line; empty while it is off."""
+        if not self.is_engaged:
+            return ""
+        try:
+            told = json.loads(self.kill_file.read_bytes())
+            return f"since {told['at']}, by {told['actor']}: {told['reason']}"
+        except (OSError, ValueError, KeyError, TypeError):
+            # It stops all the same: made by hand, or on a disk without room for who and why.
+            return f"by {self.kill_file.name}, which does not say who made it, when or why"
+
     def engage(self, reason: str, actor: str, at: datetime) -> None:
         """Stop everything; harmless to repeat, and the first to stop is the one the file names.
 

@@ -9,7 +9,8 @@ from execution.clock import SystemClock
 from execution.domain.errors import ChainBroken
 from execution.domain.events import PlanRecorded
 from execution.ledger.book import Book
-from execution.session.control import control_sentence
+from execution.risk.kill_switch import KillSwitch
+from execution.session.control import control_sentence, control_state
 from execution.session.limits_used import limits_used
 from execution.session.ramp_stage import ramp_stage
 from execution.trading_calendar import TradingCalendar
@@ -35,8 +36,9 @@ def status_page(settings: Settings, home: Home) -> str:
     parts = [
         f"home          {home.root}\nmode          {settings.mode}, account {settings.account}, {settings.strategy}"
     ]
-    if home.kill.exists():
-        parts.append(f"KILL SWITCH   engaged by {home.kill}: nothing is sent")
+    switch = KillSwitch(home.kill)
+    if switch.is_engaged:
+        parts.append(f"KILL SWITCH   engaged {switch.told()}; nothing is sent while {home.kill} is there")
     if settings.mode in {"simulated", "files"} and home.clock.exists():
         parts.append(clock_page(movable_clock(settings, home), TradingCalendar.shipped()))
     parts += [*_data_lines(settings, home), *_upkeep_lines(settings, home)]
@@ -50,7 +52,7 @@ def status_page(settings: Settings, home: Home) -> str:
         told = "trading       not told from a broken ledger: docs/runbooks/broken-chain.md"
         return "\n".join([*parts, f"chain         BROKEN: {broken}", told])
     book = ledger.book()
-    parts += _trading_lines(settings, book)
+    parts += _trading_lines(settings, book, switch)
     return "\n".join(parts) + f"\n\n{cycles_page(book)}\n\n{positions_page(book)}"
 
 
@@ -66,7 +68,7 @@ def _age_line(age: DataAge) -> str:
     return f"              {age.table:<17} of {age.newest}, {age.sessions} sessions old{allowed}"
 
 
-def _trading_lines(settings: TradingSettings, book: Book) -> list[str]:
+def _trading_lines(settings: TradingSettings, book: Book, switch: KillSwitch) -> list[str]:
     records = book.orders.values()
     opened = sum(record.exposed_shares > 0 for record in records)
     unknown = sum(record.state in ("in_flight", "unknown") for record in records)
@@ -76,12 +78,19 @@ def _trading_lines(settings: TradingSettings, book: Book) -> list[str]:
     limits = ", ".join(f"{one.name} {one.share:.0%}{' NEAR' if one.is_near else ''}" for one in used)
     stage = ramp_stage(book, settings.sizing.capital_ramp)
     return [
-        f"trading       {control_sentence(book.control)}",
+        f"trading       {_control_line(book, switch)}",
         f"last cycle    {last or 'none was planned from a batch yet'}",
         f"open orders   {opened}, of {unknown} nobody knows the outcome",
         f"limits used   {limits or 'nothing was marked yet'}",
         *([f"capital ramp  {stage.told}, {stage.reason}"] if stage else []),
     ]
+
+
+def _control_line(book: Book, switch: KillSwitch) -> str:
+    """Return what may be sent; the switch is on before the ledger hears of it, and counts."""
+    if switch.is_engaged and control_state(book) != "halted":
+        return "halted by the kill file; the ledger hears of it at the next act"
+    return control_sentence(book.control)
 
 
 def _upkeep_lines(settings: TradingSettings, home: Home) -> list[str]:

@@ -10,8 +10,10 @@ from execution.domain.errors import NotArmed
 from execution.domain.events import ControlChanged
 from pipelines.cli import resume as back
 from pipelines.cli.flatten import close_everything
+from pipelines.cli.halt import halt
 from pipelines.cli.status import status_page
 from pipelines.home import Home
+from pipelines.stopping import prepare_stopping
 from pipelines.trading_settings import TradingSettings, load_trading_settings
 from tests.builders.trading_days import TradingDays
 
@@ -37,6 +39,32 @@ def tree() -> TradingSettings:
 def test_status_names_the_state_who_set_it_and_why(home: Home, tree: TradingSettings) -> None:
     page = status_page(tree, home)
     assert re.search(r"trading +halted since 2024-03-06T14:\d\d:00\+00:00, by ada: prices look wrong", page)
+
+
+def test_status_right_after_a_halt_tells_who_stopped_when_and_why_and_calls_nothing_active(
+    home: Home, tree: TradingSettings
+) -> None:
+    _resumed(tree, home)
+    prepare_stopping(home)
+    halt(home.root, reason="prices look wrong again", actor="eve")
+    page = status_page(tree, home)
+    assert re.search(r"KILL SWITCH +engaged since \S+, by eve: prices look wrong again; nothing is sent", page)
+    assert re.search(r"trading +halted by the kill file; the ledger hears of it at the next act", page)
+    assert "active" not in page
+
+
+def test_status_under_a_switch_that_says_nothing_tells_that_it_is_on(home: Home, tree: TradingSettings) -> None:
+    _resumed(tree, home)
+    home.kill.symlink_to(home.root / "nowhere")
+    page = status_page(tree, home)
+    assert re.search(r"KILL SWITCH +engaged by KILL, which does not say who made it, when or why", page)
+    assert "halted by the kill file" in page
+
+
+def _resumed(tree: TradingSettings, home: Home) -> None:
+    token = re.search(r"--token (\w{12})", back.look(tree, home))
+    assert token is not None
+    back.confirm(tree, home, token=token[1], actor="bob", reason="it was a test", is_reducing=False)
 
 
 def test_resume_prints_the_second_step_and_that_step_resumes(home: Home, tree: TradingSettings) -> None:
