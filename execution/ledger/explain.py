@@ -17,7 +17,7 @@ from execution.ports import Artifacts
 _SHOWN_CONTRIBUTIONS: Final = 8
 
 
-def why(ledger: LedgerStore, *, artifacts: Artifacts, symbol: str, session: date | None = None) -> str:
+def why(ledger: LedgerStore, *, artifacts: Artifacts, symbol: str, session: date | None = None, gate: str = "") -> str:
     """Return what happened to a symbol in a decision session and why, for a person.
 
     Args:
@@ -25,13 +25,14 @@ def why(ledger: LedgerStore, *, artifacts: Artifacts, symbol: str, session: date
         artifacts: where the why-rows are.
         symbol: exchange symbol, as the batch spells it.
         session: the decision session; None for the newest one that was planned.
+        gate: what the gate says of that session, told where it has no plan; empty when that is nothing.
 
     Raises:
         LedgerError: the session was never planned, or says nothing of the symbol.
         CorruptArtifact: the why-rows are missing or were changed.
     """
     book = ledger.book()
-    cycle = _cycle(book, session)
+    cycle = _cycle(book, session, gate)
     rows = read_why_rows(artifacts, cycle.why_rows[-1].artifact_hash) if cycle.why_rows else ()
     row = next((row for row in rows if row.symbol == symbol), None)
     if row is None:
@@ -42,8 +43,10 @@ def why(ledger: LedgerStore, *, artifacts: Artifacts, symbol: str, session: date
     return "\n".join([*_decision(cycle, row), *_evidence(row), *_trades(book, cycle, symbol), *_origin(cycle, row)])
 
 
-def _cycle(book: Book, session: date | None) -> CycleRecord:
+def _cycle(book: Book, session: date | None, gate: str) -> CycleRecord:
     cycles = [cycle for cycle in book.cycles.values() if session in (None, cycle.session)]
+    if not cycles and gate:
+        raise LedgerError(f"session {session} has no plan yet: {gate}")
     if not cycles:
         known = sorted(cycle.session for cycle in book.cycles.values())
         told = f"planned sessions run from {known[0]} to {known[-1]}" if known else "no session was planned yet"

@@ -27,10 +27,13 @@ def why(
     """Say what happened to one symbol in one session, and why."""
     from execution.artifact_files import FileArtifacts
     from execution.ledger import explain
+    from execution.signal_batch_store import SignalBatchStore
+    from pipelines.cli.red_gate import red_gate
     from pipelines.home import Home
 
-    artifacts = FileArtifacts(Home.from_environment().artifacts)
-    print(explain.why(home_ledger(), artifacts=artifacts, symbol=symbol.upper(), session=day_of(session)))
+    folder, day = Home.from_environment().artifacts, day_of(session)
+    gate = red_gate(SignalBatchStore(folder), day) if day else ""
+    print(explain.why(home_ledger(), artifacts=FileArtifacts(folder), symbol=symbol.upper(), session=day, gate=gate))
 
 
 @app.command()

@@ -13,10 +13,12 @@ from execution.risk.kill_switch import KillSwitch
 from execution.session.control import control_sentence, control_state
 from execution.session.limits_used import limits_used
 from execution.session.ramp_stage import ramp_stage
+from execution.signal_batch_store import SignalBatchStore
 from execution.trading_calendar import TradingCalendar
 from pipelines.alerting.outbox import outbox_of
 from pipelines.cli.clock import clock_page, movable_clock
 from pipelines.cli.ledger_pages import cycles_page, positions_page
+from pipelines.cli.red_gate import newest_red_gate
 from pipelines.data_ages import data_ages_of
 from pipelines.home import Home
 from pipelines.ledger_opening import has_ledger, open_ledger
@@ -42,8 +44,9 @@ def status_page(settings: Settings, home: Home) -> str:
     if settings.mode in {"simulated", "files"} and home.clock.exists():
         parts.append(clock_page(movable_clock(settings, home), TradingCalendar.shipped()))
     parts += [*_data_lines(settings, home), *_upkeep_lines(settings, home)]
+    batches = SignalBatchStore(home.artifacts)
     if not has_ledger(settings, home):
-        return "\n".join([*parts, "ledger        none yet; `make demo` lives a first day"])
+        return "\n".join([*parts, *_gate_lines(batches, None), "ledger        none yet; `make demo` lives a first day"])
     ledger = open_ledger(settings, home)
     try:
         parts.append(f"chain         holds, {ledger.verify_chain().sequence} rows")
@@ -52,6 +55,7 @@ def status_page(settings: Settings, home: Home) -> str:
         told = "trading       not told from a broken ledger: docs/runbooks/broken-chain.md"
         return "\n".join([*parts, f"chain         BROKEN: {broken}", told])
     book = ledger.book()
+    parts += _gate_lines(batches, book)
     parts += _trading_lines(settings, book, switch)
     return "\n".join(parts) + f"\n\n{cycles_page(book)}\n\n{positions_page(book)}"
 
@@ -66,6 +70,11 @@ def _data_lines(settings: Settings, home: Home) -> list[str]:
 def _age_line(age: DataAge) -> str:
     allowed = "" if age.allowed_sessions is None else f", {age.allowed_sessions} allowed"
     return f"              {age.table:<17} of {age.newest}, {age.sessions} sessions old{allowed}"
+
+
+def _gate_lines(batches: SignalBatchStore, book: Book | None) -> list[str]:
+    told = newest_red_gate(batches, book)
+    return [f"gate          {told}"] if told else []
 
 
 def _trading_lines(settings: TradingSettings, book: Book, switch: KillSwitch) -> list[str]:
