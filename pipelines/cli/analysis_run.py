@@ -9,6 +9,7 @@ import dagster as dg
 from dagster._core.utils import make_new_run_id
 
 from assets.ml.dataset import training_cut_off
+from assets.ml.model_registry import ModelRegistry
 from assets.warehouse import Warehouse
 from execution.domain.errors import SettingsRefused, TouchstoneError
 from execution.trading_calendar import NotASession, TradingCalendar
@@ -29,7 +30,7 @@ class RunFailed(TouchstoneError):
 
 
 def run_analysis(act: str, settings: Settings, home: Home, session: date | None) -> str:
-    """Run one analysis job for a session and return a table of its steps.
+    """Run one analysis job for a session and return a table of its steps; of a training also what became of it.
 
     The run is recorded in the home's instance like any other, so the page shows it.
 
@@ -70,7 +71,8 @@ def run_analysis(act: str, settings: Settings, home: Home, session: date | None)
             tags={"touchstone/by": "command line"},
             run_config=_QUIET,
         )
-    return _told(act, chosen, result)
+    told = _told(act, chosen, result)
+    return f"{told}\n{taught(ModelRegistry(home.artifacts))}" if act == "train" else told
 
 
 def decided_session(named: date | None, *, first: date, now: datetime, calendar: TradingCalendar) -> date:
@@ -117,6 +119,15 @@ def trained_session(named: date | None, *, newest: date) -> date:
             "features and is of no other session; leave --session away"
         )
     return newest
+
+
+def taught(registry: ModelRegistry) -> str:
+    """Return what the newest verdict says: a training that taught nothing, or a model nobody promoted, is done too."""
+    newest = registry.newest_verdict()
+    if newest is None:
+        return "newest verdict: none yet, nothing was taught"
+    of = f"model {newest.model_hash[:12]}" if newest.model_hash else "nothing was taught"
+    return f"newest verdict: {newest.verdict}, {of}, known up to {newest.trained_as_of.isoformat()}: {newest.reason}"
 
 
 def _told(act: str, session: date, result: dg.ExecuteInProcessResult) -> str:

@@ -1,12 +1,15 @@
 from datetime import UTC, date, datetime
+from types import SimpleNamespace
 
+import dagster as dg
 import pytest
 
+from assets.ml.model_registry import ModelRegistry
 from execution.clock import FileClock
 from execution.domain.errors import SettingsRefused
 from execution.trading_calendar import TradingCalendar
 from pipelines.cli import analysis_run
-from pipelines.cli.analysis_run import decided_session, run_analysis, trained_session
+from pipelines.cli.analysis_run import decided_session, run_analysis, taught, trained_session
 from pipelines.home import Home
 from pipelines.settings import load_settings
 
@@ -43,6 +46,37 @@ def test_a_holiday_is_refused():
 def test_a_training_is_of_the_newest_session_with_features_whether_or_not_it_is_named():
     assert trained_session(None, newest=date(2024, 3, 1)) == date(2024, 3, 1)
     assert trained_session(date(2024, 3, 1), newest=date(2024, 3, 1)) == date(2024, 3, 1)
+
+
+def test_a_training_that_taught_nothing_says_so_and_why(tmp_path, monkeypatch):
+    @dg.op
+    def ml_model():
+        reason = "found 248 labelled sessions, expected at least 252"
+        ModelRegistry(home.artifacts).refuse(trained_as_of=AFTER_CUT_OFF, reason=reason, at=AFTER_CUT_OFF)
+
+    @dg.job
+    def train():
+        ml_model()
+
+    home = Home(tmp_path / "home").create()
+    FileClock(home.clock).initialise(AFTER_CUT_OFF)
+    monkeypatch.setattr(analysis_run, "training_cut_off", lambda *_, **__: date(2024, 3, 1))
+    monkeypatch.setattr("pipelines.analysis.build_definitions", lambda *_: dg.Definitions(jobs=[train]))
+    told = run_analysis("train", load_settings(environ={}), home, None).splitlines()[-1]
+    assert told == (
+        "newest verdict: refused, nothing was taught, known up to 2024-03-01T23:00:00+00:00: "
+        "found 248 labelled sessions, expected at least 252"
+    )
+
+
+@pytest.mark.parametrize(("verdict", "record"), [("promoted", "promote"), ("kept", "keep")])
+def test_a_verdict_on_a_model_names_the_model_and_the_reason(tmp_path, monkeypatch, verdict, record):
+    card = SimpleNamespace(trained_as_of=AFTER_CUT_OFF)
+    monkeypatch.setattr(ModelRegistry, "load", lambda _, name: SimpleNamespace(model_hash=name, card=card))
+    registry = ModelRegistry(tmp_path)
+    getattr(registry, record)("a" * 64, reason="7 conditions", at=AFTER_CUT_OFF)
+    assert taught(registry).startswith(f"newest verdict: {verdict}, model aaaaaaaaaaaa, known up to 2024-03-01")
+    assert taught(registry).endswith(": 7 conditions")
 
 
 def test_a_training_of_another_session_is_refused_before_anything_runs(tmp_path, monkeypatch):
