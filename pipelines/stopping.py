@@ -24,14 +24,16 @@ _KEY_HEADERS = {
 }
 
 
-def prepare_stopping(home: Home, *, orders_url: str = "") -> None:
+def prepare_stopping(home: Home, *, orders_url: str = "", place: Path | None = None) -> None:
     """Write what `touchstone halt` needs into a home; harmless to repeat, and cheap when nothing changed.
 
     Args:
         home: the home that can then be stopped.
         orders_url: address of the account's orders at Alpaca; empty for the simulated venue in the home.
+        place: where the home will lie once it is whole; None where it lies there already.
     """
-    venue: dict[str, object] = {"kind": "simulated", "store": str(home.venue)}
+    store = Home(place).venue if place else home.venue
+    venue: dict[str, object] = {"kind": "simulated", "store": str(store)}
     if orders_url:
         headers = {name: {"env": variable} for name, variable in _KEY_HEADERS.items()}
         venue = {"kind": "http", "orders_url": orders_url, "headers": headers}

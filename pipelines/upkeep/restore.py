@@ -21,8 +21,9 @@ from execution.ledger.sqlite_ledger import SqliteLedger
 from pipelines.alerting.outbox import outbox_of
 from pipelines.home import Home
 from pipelines.ledger_opening import anchoring_of, note_place
-from pipelines.trading_adapters import clock_of
-from pipelines.trading_settings import load_trading_settings
+from pipelines.stopping import prepare_stopping
+from pipelines.trading_adapters import clock_of, orders_url
+from pipelines.trading_settings import TradingSettings, load_trading_settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +71,11 @@ def restore_home(
     """
     unfinished = restore_files(store, sealing, backup, place=place)
     try:
-        matched = _recovered(Home(unfinished.folder), backup, actor, epoch, has_own_anchors=has_own_anchors)
+        home = Home(unfinished.folder).create()
+        settings = load_trading_settings(home.settings)
+        # Before anybody finds the home: what works at the venue is known to it, and may have to end at once.
+        prepare_stopping(home, orders_url=orders_url(settings), place=place)
+        matched = _recovered(home, settings, backup, actor, epoch, has_own_anchors=has_own_anchors)
     except BaseException:
         unfinished.discard()
         raise
@@ -84,11 +89,11 @@ def public_key(manifest: Manifest) -> Ed25519PublicKey:
     return Ed25519PublicKey.from_public_bytes(bytes.fromhex(manifest.anchor_key))
 
 
-def _recovered(home: Home, backup: Backup, actor: str, epoch: int, *, has_own_anchors: bool) -> int:
-    home.create()
+def _recovered(
+    home: Home, settings: TradingSettings, backup: Backup, actor: str, epoch: int, *, has_own_anchors: bool
+) -> int:
     if not backup.manifest.ledger_rows:
         return 0
-    settings = load_trading_settings(home.settings)
     if has_own_anchors:
         settings = settings.model_copy(update={"ledger": settings.ledger.model_copy(update={"anchor_folders": ()})})
     ledger = SqliteLedger(home.ledger)

@@ -1,5 +1,6 @@
 """Home to backup to home: what was traded comes back, trades nothing, and a drill says so or turns red."""
 
+import json
 import os
 import sqlite3
 import subprocess
@@ -17,6 +18,7 @@ from execution.alert_outbox import LEDGER_PLACE, AlertOutbox
 from execution.domain.errors import ChainBroken, DataError, Halted, NotArmed
 from execution.ledger.sqlite_ledger import SqliteLedger
 from pipelines.alerting.watch import AlertWatch
+from pipelines.cli.halt import halt
 from pipelines.cli.ledger_care import verified_page
 from pipelines.cli.restore import restored_page
 from pipelines.cli.resume import confirm, look
@@ -93,6 +95,14 @@ def test_a_restore_is_told_of_though_the_alerts_were_copied_after_rows_that_did_
     AlertWatch(settings, home, ()).look()
     waiting = AlertOutbox(home.operations).waiting(at=datetime.now(UTC))
     assert "the ledger was restored from a backup" in [one.alert.title for one in waiting]
+
+
+def test_a_restored_home_can_be_halted_at_once(traded: TradedHome, tmp_path: Path) -> None:
+    home = restored(traded, tmp_path / "back")
+    code, said = halt(home.root, reason="not yet", actor="A. Person", keep_stops=True)
+    assert (code, "none open but the stops" in said) == (0, True)
+    assert json.loads(home.halt.read_text())["venue"]["store"] == str(home.venue)
+    assert home.kill.exists()
 
 
 def test_a_restore_wants_a_name(traded: TradedHome, tmp_path: Path) -> None:
