@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 _LIST_PAGE: Final = 1_000
+_BELOW: Final = "store"
+"""The folder of backups within a home's folder `backups`, which people name instead of it."""
 
 
 class BackupStore(Protocol):
@@ -71,6 +73,11 @@ class FolderStore:
         try:
             return (self.root / name).read_bytes()
         except FileNotFoundError:
+            if (self.root / _BELOW / name).is_file():
+                raise DataError(
+                    f"{name} is not in {self.root}, it is in its folder {_BELOW}: name {self.root / _BELOW} in "
+                    "backup.folder"
+                ) from None
             raise _gone(name) from None
         except OSError as error:
             raise DataError(f"{name} cannot be read from the backup folder {self.root}: {error.strerror}") from error

@@ -266,3 +266,11 @@ def test_a_store_in_which_nothing_ever_lay_is_told_from_one_that_lost_its_format
     store.put("pieces/one", b"a piece")
     with pytest.raises(CorruptArtifact, match=f"{FORMAT_NAME} is gone from the backup store"):
         open_store(store, None)
+
+
+def test_a_folder_whose_folder_is_the_store_names_that_one(home: Path, tmp_path: Path) -> None:
+    begin_store(FolderStore(tmp_path / "backups" / "store"), None)
+    (tmp_path / "backups" / "anchors").mkdir()
+    (tmp_path / "backups" / "anchors" / "anchors.txt").touch()
+    with pytest.raises(DataError, match=f"it is in its folder store: name {tmp_path / 'backups' / 'store'}"):
+        open_store(FolderStore(tmp_path / "backups"), None)
