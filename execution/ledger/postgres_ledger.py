@@ -177,6 +177,14 @@ class _PostgresConnection:
         for action in ("change", "truncate"):
             self._run(f"drop trigger if exists {table}_refuses_{action} on {table}")
 
+    def missing_guards(self, table: str) -> tuple[str, ...]:
+        # One that was disabled refuses nothing; the table is the one that `guard` would find by its name.
+        found = self.fetch(
+            "select tgname::text from pg_trigger where tgrelid = cast(? as regclass) and tgenabled <> 'D'", (table,)
+        )
+        wanted = (f"{table}_refuses_{action}" for action in ("change", "truncate"))
+        return tuple(name for name in wanted if (name,) not in found)
+
     def run_script(self, script: str) -> None:
         # Strict tables are SQLite's; its integers have eight bytes by themselves.
         self._run(re.sub(r"\binteger\b", "bigint", script.replace(") strict;", ");")))

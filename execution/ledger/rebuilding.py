@@ -15,16 +15,15 @@ def rebuild(connection: SqlConnection, *, append_only: tuple[str, ...]) -> None:
 
     Args:
         connection: a writing transaction.
-        append_only: the tables that refuse changes; they do again afterwards.
+        append_only: the tables that refuse changes; they do again afterwards, also where that was taken from them.
     """
-    guarded = [table for table in KEYS if table in append_only]
-    for table in guarded:
+    for table in append_only:
         connection.unguard(table)
     for table in reversed(list(KEYS)):
         connection.execute(f"delete from {table}")  # noqa: S608 - a name of the tables' own list
     for told in _changes(connection):
         write(connection, told)
-    for table in guarded:
+    for table in append_only:
         connection.guard(table)
 
 

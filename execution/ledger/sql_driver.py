@@ -40,6 +40,10 @@ class SqlConnection(Protocol):
         """Take the refusal away again; harmless when there is none."""
         ...
 
+    def missing_guards(self, table: str) -> tuple[str, ...]:
+        """Return the names of those triggers of `guard` that a table lacks; empty when it refuses every change."""
+        ...
+
     def run_script(self, script: str) -> None:
         """Run the statements of a migration, each ended by a semicolon at the end of its line."""
         ...

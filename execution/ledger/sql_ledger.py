@@ -115,6 +115,12 @@ class SqlLedger:
         with self.driver.reading() as connection:
             refuse_difference(connection)
 
+    def missing_guards(self) -> tuple[str, ...]:
+        """Return the names of triggers that refuse changes of append-only tables and are not there."""
+        with self.driver.reading() as connection:
+            tables = append_only(SCHEMA_VERSION)
+            return tuple(name for table in tables for name in connection.missing_guards(table))
+
     def rebuild_projections(self) -> None:
         """Empty every folded table and fill it from the events again, in one transaction."""
         with self.driver.writing() as connection:

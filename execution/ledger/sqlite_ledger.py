@@ -187,6 +187,11 @@ class _SqliteConnection:
         for action in ("update", "delete"):
             self._connection.execute(f"drop trigger if exists {table}_refuses_{action}")
 
+    def missing_guards(self, table: str) -> tuple[str, ...]:
+        found = self.fetch("select name from sqlite_schema where type = 'trigger' and tbl_name = ?", (table,))
+        wanted = (f"{table}_refuses_{action}" for action in ("update", "delete"))
+        return tuple(name for name in wanted if (name,) not in found)
+
     def run_script(self, script: str) -> None:
         for statement in script.split(";\n"):
             self._connection.execute(statement)

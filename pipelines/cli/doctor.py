@@ -161,15 +161,18 @@ def _kill_switch(home: Home) -> Finding:
 
 def _ledger(home: Home, path: Path | None, environ: Mapping[str, str] | None) -> Finding:
     from execution.ledger.anchors import verify_ledger  # noqa: PLC0415 - as above
-    from pipelines.cli.ledger_care import ONE_DEVICE  # noqa: PLC0415 - as above
+    from pipelines.cli.ledger_care import ONE_DEVICE, unguarded  # noqa: PLC0415 - as above
     from pipelines.ledger_opening import anchoring_of, has_ledger, is_one_device, open_ledger  # noqa: PLC0415 - as above
     from pipelines.trading_settings import load_trading_settings  # noqa: PLC0415 - as above
 
     settings = load_trading_settings(path, environ)
     if not has_ledger(settings, home):
         return Finding("ledger", "ok", "none yet")
-    found = verify_ledger(open_ledger(settings, home), anchoring_of(settings, home).anchors)
+    ledger = open_ledger(settings, home)
+    found = verify_ledger(ledger, anchoring_of(settings, home).anchors)
     detail = f"{found.head.sequence} rows, chain holds, head {found.head.hash[:12]}"
+    if missing := ledger.missing_guards():
+        return Finding("ledger", "warning", f"{detail}; {unguarded(missing)}")
     if found.newest is None:
         return Finding("ledger", "ok", f"{detail}; not anchored yet")
     detail += f", anchored up to row {found.newest.sequence}"

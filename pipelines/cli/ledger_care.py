@@ -1,5 +1,7 @@
 """`touchstone ledger verify`, `anchor`, `migrate` and `rebuild`: prove the ledger whole, and keep it so."""
 
+from collections.abc import Sequence
+
 from execution.ledger.anchors import verify_ledger
 from execution.ledger.migrating import SCHEMA_VERSION, migrate
 from pipelines.home import Home
@@ -8,6 +10,14 @@ from pipelines.trading_adapters import clock_of
 from pipelines.trading_settings import TradingSettings
 
 ONE_DEVICE = "all anchors lie on one device: name folders on others in ledger.anchor_folders"
+
+
+def unguarded(missing: Sequence[str]) -> str:
+    """Return what it means that triggers are not there, and what to do."""
+    return (
+        f"the ledger has lost {', '.join(missing)}, which refuse changes of its rows: find out who dropped them, then "
+        "`touchstone ledger rebuild` puts them back"
+    )
 
 
 def verified_page(settings: TradingSettings, home: Home) -> str:
@@ -27,6 +37,8 @@ def verified_page(settings: TradingSettings, home: Home) -> str:
         f"trading events alone: {ledger.trading_hash()}",
         *(f"warning: {folder} lacks the newest anchor" for folder in found.behind),
     ]
+    if missing := ledger.missing_guards():
+        lines.append(f"warning: {unguarded(missing)}")
     if found.unreadable:
         lines.append(f"warning: {found.unreadable} anchor lines are torn, damaged or of another key")
     if found.newest and is_one_device(settings, home):

@@ -118,6 +118,16 @@ def test_a_table_cannot_even_be_emptied_at_once(ledger: PostgresLedger, schema: 
     assert ledger.verify_chain().sequence == 1
 
 
+def test_a_trigger_that_was_dropped_or_disabled_is_missed_until_a_rebuild(ledger: PostgresLedger, schema: str) -> None:
+    assert ledger.missing_guards() == ()
+    with PostgresDriver(postgres_dsn(), schema=schema).writing() as connection:
+        connection.execute("drop trigger event_refuses_truncate on event")
+        connection.execute("alter table posting disable trigger posting_refuses_change")
+    assert ledger.missing_guards() == ("event_refuses_truncate", "posting_refuses_change")
+    ledger.rebuild_projections()
+    assert ledger.missing_guards() == ()
+
+
 def test_a_schema_of_another_program_is_refused(schema: str) -> None:
     with PostgresDriver(postgres_dsn(), schema=schema).writing() as connection:
         connection.execute("create table notes (text text)")

@@ -1,6 +1,8 @@
 """`touchstone ledger verify`, `anchor`, `migrate`, `rebuild`, and what doctor says of anchors."""
 
+import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,25 @@ def test_init_again_keeps_the_key(home: Home) -> None:
     before = home.anchor_key.read_bytes()
     create_home(load_settings(environ={}), home)
     assert home.anchor_key.read_bytes() == before
+
+
+def test_a_ledger_without_its_triggers_is_told_and_a_rebuild_brings_them_back(
+    home: Home, settings: TradingSettings
+) -> None:
+    with closing(sqlite3.connect(home.ledger)) as connection:
+        for name in ("event_refuses_update", "posting_refuses_delete"):
+            connection.execute(f"drop trigger {name}")
+    told = "the ledger has lost event_refuses_update, posting_refuses_delete, which refuse changes"
+    assert f"warning: {told}" in verified_page(settings, home)
+    verdict, detail = ledger_finding(home)
+    assert (verdict, told in detail) == ("warning", True)
+    rebuilt_page(settings, home)
+    assert "has lost" not in verified_page(settings, home)
+    with (
+        closing(sqlite3.connect(home.ledger)) as connection,
+        pytest.raises(sqlite3.IntegrityError, match="append-only"),
+    ):
+        connection.execute("update event set body = body")
 
 
 def test_init_says_nothing_of_the_key(tmp_path: Path) -> None:
