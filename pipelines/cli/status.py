@@ -56,7 +56,7 @@ def status_page(settings: Settings, home: Home) -> str:
         return "\n".join([*parts, f"chain         BROKEN: {broken}", told])
     book = ledger.book()
     parts += _gate_lines(batches, book)
-    parts += _trading_lines(settings, book, switch)
+    parts += _trading_lines(settings, book, home)
     return "\n".join(parts) + f"\n\n{cycles_page(book)}\n\n{positions_page(book)}"
 
 
@@ -77,7 +77,7 @@ def _gate_lines(batches: SignalBatchStore, book: Book | None) -> list[str]:
     return [f"gate          {told}"] if told else []
 
 
-def _trading_lines(settings: TradingSettings, book: Book, switch: KillSwitch) -> list[str]:
+def _trading_lines(settings: TradingSettings, book: Book, home: Home) -> list[str]:
     records = book.orders.values()
     opened = sum(record.exposed_shares > 0 for record in records)
     unknown = sum(record.state in ("in_flight", "unknown") for record in records)
@@ -87,7 +87,7 @@ def _trading_lines(settings: TradingSettings, book: Book, switch: KillSwitch) ->
     limits = ", ".join(f"{one.name} {one.share:.0%}{' NEAR' if one.is_near else ''}" for one in used)
     stage = ramp_stage(book, settings.sizing.capital_ramp)
     return [
-        f"trading       {_control_line(book, switch)}",
+        f"trading       {_control_line(book, home)}",
         f"last cycle    {last or 'none was planned from a batch yet'}",
         f"open orders   {opened}, of {unknown} nobody knows the outcome",
         f"limits used   {limits or 'nothing was marked yet'}",
@@ -95,11 +95,14 @@ def _trading_lines(settings: TradingSettings, book: Book, switch: KillSwitch) ->
     ]
 
 
-def _control_line(book: Book, switch: KillSwitch) -> str:
+def _control_line(book: Book, home: Home) -> str:
     """Return what may be sent; the switch is on before the ledger hears of it, and counts."""
-    if switch.is_engaged and control_state(book) != "halted":
-        return "halted by the kill file; the ledger hears of it at the next act"
-    return control_sentence(book.control)
+    if not KillSwitch(home.kill).is_engaged or control_state(book) == "halted":
+        return control_sentence(book.control)
+    # Acts take in what `touchstone halt` asked for; the file itself is written down by the watchdog alone.
+    if any(home.stop_requests.glob("*.json")):
+        return "halted by the kill file; the next act writes it into the ledger"
+    return "halted by the kill file; only a running `touchstone watchdog` writes it into the ledger"
 
 
 def _upkeep_lines(settings: TradingSettings, home: Home) -> list[str]:

@@ -49,7 +49,7 @@ def test_status_right_after_a_halt_tells_who_stopped_when_and_why_and_calls_noth
     halt(home.root, reason="prices look wrong again", actor="eve")
     page = status_page(tree, home)
     assert re.search(r"KILL SWITCH +engaged since \S+, by eve: prices look wrong again; nothing is sent", page)
-    assert re.search(r"trading +halted by the kill file; the ledger hears of it at the next act", page)
+    assert re.search(r"trading +halted by the kill file; the next act writes it into the ledger\n", page)
     assert "active" not in page
 
 
@@ -58,7 +58,7 @@ def test_status_under_a_switch_that_says_nothing_tells_that_it_is_on(home: Home,
     home.kill.symlink_to(home.root / "nowhere")
     page = status_page(tree, home)
     assert re.search(r"KILL SWITCH +engaged by KILL, which does not say who made it, when or why", page)
-    assert "halted by the kill file" in page
+    assert "halted by the kill file; only a running `touchstone watchdog` writes it into the ledger" in page
 
 
 def _resumed(tree: TradingSettings, home: Home) -> None:
