@@ -69,6 +69,10 @@ def test_a_training_that_taught_nothing_says_so_and_why(tmp_path, monkeypatch):
     )
 
 
+def test_a_home_that_judged_nothing_yet_says_that_nothing_was_taught(tmp_path):
+    assert taught(ModelRegistry(tmp_path)) == "newest verdict: none yet, nothing was taught"
+
+
 @pytest.mark.parametrize(("verdict", "record"), [("promoted", "promote"), ("kept", "keep")])
 def test_a_verdict_on_a_model_names_the_model_and_the_reason(tmp_path, monkeypatch, verdict, record):
     card = SimpleNamespace(trained_as_of=AFTER_CUT_OFF)

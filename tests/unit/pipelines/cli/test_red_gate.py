@@ -27,6 +27,7 @@ def test_status_names_a_red_gate_and_what_it_will_come_to_before_the_session_has
 
 
 def test_status_leaves_the_word_to_the_plan_once_there_is_one(days, tmp_path):
+    assert "will be held at the open" in status_page(load_settings(environ={}), Home(tmp_path))
     run_session.plan(days.evening(FIRST), session=FIRST, batch_hash=None)
     page = status_page(load_settings(environ={}), Home(tmp_path))
     assert "the gate is red" in page
@@ -34,6 +35,7 @@ def test_status_leaves_the_word_to_the_plan_once_there_is_one(days, tmp_path):
 
 
 def test_a_gate_that_turned_green_is_told_no_more(days, tmp_path):
+    assert "gate   " in status_page(load_settings(environ={}), Home(tmp_path))
     days.desk.batches.publish_certificate(a_certificate(session=FIRST))
     assert "gate   " not in status_page(load_settings(environ={}), Home(tmp_path))
     assert red_gate(days.desk.batches, FIRST) == ""
