@@ -16,6 +16,7 @@ from assets.maintenance.machine import machine_use
 from assets.maintenance.nights import newest_night
 from execution.domain.errors import TouchstoneError
 from execution.ledger.book import Book
+from execution.risk.kill_switch import KillSwitch
 from execution.session.control import control_state
 from execution.session.limits_used import limits_used
 from execution.trading_calendar import TradingCalendar
@@ -62,7 +63,7 @@ class HomeMetrics(Collector):
         yield shares
         if not is_clock_told(self.settings.mode) or self.home.clock.exists():
             yield from self._of_time(book)
-        kill = 1.0 if self.home.kill.exists() else 0.0
+        kill = 1.0 if KillSwitch(self.home.kill).is_engaged else 0.0
         yield _gauge("kill_switch", "1 while the kill switch is on.", kill)
         night = newest_night(self.home.upkeep)
         if night is not None:

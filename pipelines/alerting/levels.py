@@ -10,6 +10,7 @@ from assets.maintenance.nights import newest_night
 from execution.alert_outbox import Alert, Severity
 from execution.clock import SystemClock
 from execution.ledger.book import Book
+from execution.risk.kill_switch import KillSwitch
 from execution.session.limits_used import limits_used
 from execution.trading_calendar import TradingCalendar
 from pipelines.alerting.missed_sessions import missed_session
@@ -63,7 +64,7 @@ def levels_of(
 
 def _switch(home: Home) -> Iterator[Alert]:
     """Yield that nothing is sent, from the file alone: the ledger hears of it when the next act begins, or never."""
-    if not home.kill.exists():
+    if not KillSwitch(home.kill).is_engaged:
         return
     try:
         told = json.loads(home.kill.read_bytes())

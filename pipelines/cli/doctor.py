@@ -152,10 +152,10 @@ def _clock(home: Home) -> Finding:
 
 
 def _kill_switch(home: Home) -> Finding:
-    if home.kill.exists():
-        return Finding(
-            "kill switch", "failed", f"engaged by {home.kill.name} in the home: nothing is sent while it is there"
-        )
+    from execution.risk.kill_switch import KillSwitch  # noqa: PLC0415 - as above
+
+    if told := KillSwitch(home.kill).told():
+        return Finding("kill switch", "failed", f"engaged {told}: nothing is sent while {home.kill.name} is there")
     return Finding("kill switch", "ok", "released")
 
 

@@ -307,9 +307,10 @@ def test_the_kill_switch_is_told_before_any_act_reads_it(traded: TradedHome) -> 
     assert len(heard(watch, channel)) == 1
 
 
-def test_whatever_stands_under_the_switchs_name_is_told(traded: TradedHome) -> None:
+@pytest.mark.parametrize("form", ["an empty file", "a link to nowhere"])
+def test_whatever_stands_under_the_switchs_name_is_told(traded: TradedHome, form: str) -> None:
     watch, channel = watch_over(traded)
-    traded.home.kill.touch()
+    traded.home.kill.touch() if form == "an empty file" else traded.home.kill.symlink_to("nowhere")
     assert heard(watch, channel) == ["[critical] the kill switch is on"]
 
 

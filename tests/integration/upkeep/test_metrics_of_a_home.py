@@ -74,3 +74,10 @@ def test_a_new_home_has_no_figures_of_trading_yet(tmp_path: Path) -> None:
     found = figures(HomeMetrics(load_settings(environ={}), Home(tmp_path / "home").create()))
     assert (found["touchstone_readable"], found["touchstone_ledger_rows"]) == (1, 0)
     assert "touchstone_equity_usd" not in found
+
+
+def test_a_kill_switch_that_is_a_link_to_nowhere_is_on_in_the_figures_too(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home").create()
+    assert figures(HomeMetrics(load_settings(environ={}), home))["touchstone_kill_switch"] == 0
+    home.kill.symlink_to("nowhere")
+    assert figures(HomeMetrics(load_settings(environ={}), home))["touchstone_kill_switch"] == 1

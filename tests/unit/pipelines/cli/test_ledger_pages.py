@@ -19,6 +19,7 @@ from execution.domain.events import (
 from execution.domain.orders import BrokerFill, OrderRequest
 from execution.ledger.sqlite_ledger import SqliteLedger
 from execution.ledger.why_rows import write_why_rows
+from pipelines.cli.doctor import examine
 from pipelines.cli.ledger_pages import cycles_page, events_page, orders_page, positions_page
 from pipelines.cli.status import status_page
 from pipelines.home import Home
@@ -162,3 +163,16 @@ def test_status_tells_the_stage_of_a_capital_ramp_and_nothing_where_there_is_non
 def test_status_shouts_when_the_kill_switch_is_engaged(home):
     home.kill.touch()
     assert "KILL SWITCH   engaged" in status_page(load_trading_settings(environ={}), home)
+
+
+def test_doctor_sees_a_kill_switch_in_whatever_form_it_stands_there(home):
+    assert kill_switch_finding(home) == ("ok", "released")
+    home.kill.symlink_to(home.root / "nowhere")
+    verdict, detail = kill_switch_finding(home)
+    assert verdict == "failed"
+    assert detail.startswith("engaged by KILL, which does not say who made it, when or why: nothing is sent while")
+
+
+def kill_switch_finding(home):
+    (found,) = (finding for finding in examine(home, None, {}) if finding.subject == "kill switch")
+    return found.verdict, found.detail
