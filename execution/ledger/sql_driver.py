@@ -41,7 +41,7 @@ class SqlConnection(Protocol):
         ...
 
     def missing_guards(self, table: str) -> tuple[str, ...]:
-        """Return the names of those triggers of `guard` that a table lacks; empty when it refuses every change."""
+        """Return the names of those triggers of `guard` that a table lacks or that refuse nothing; empty when none."""
         ...
 
     def run_script(self, script: str) -> None:

@@ -177,20 +177,17 @@ class _SqliteConnection:
             cursor.close()
 
     def guard(self, table: str) -> None:
-        for action in ("update", "delete"):
-            self._connection.execute(
-                f"create trigger {table}_refuses_{action} before {action} on {table} "
-                "begin select raise(abort, 'the ledger is append-only'); end"
-            )
+        for statement in _guards(table).values():
+            self._connection.execute(statement)
 
     def unguard(self, table: str) -> None:
-        for action in ("update", "delete"):
-            self._connection.execute(f"drop trigger if exists {table}_refuses_{action}")
+        for name in _guards(table):
+            self._connection.execute(f"drop trigger if exists {name}")
 
     def missing_guards(self, table: str) -> tuple[str, ...]:
-        found = self.fetch("select name from sqlite_schema where type = 'trigger' and tbl_name = ?", (table,))
-        wanted = (f"{table}_refuses_{action}" for action in ("update", "delete"))
-        return tuple(name for name in wanted if (name,) not in found)
+        # By its text: one of the same name may refuse nothing.
+        found = self.fetch("select name, sql from sqlite_schema where type = 'trigger' and tbl_name = ?", (table,))
+        return tuple(name for name, statement in _guards(table).items() if (name, statement) not in found)
 
     def run_script(self, script: str) -> None:
         for statement in script.split(";\n"):
@@ -212,3 +209,12 @@ class _SqliteConnection:
     def set_schema_version(self, version: int) -> None:
         self._connection.execute(f"pragma application_id = {APPLICATION_ID}")
         self._connection.execute(f"pragma user_version = {version}")
+
+
+def _guards(table: str) -> dict[str, str]:
+    """Return the triggers that refuse changes of a table, by name, spelt as SQLite keeps them."""
+    return {
+        f"{table}_refuses_{action}": f"CREATE TRIGGER {table}_refuses_{action} before {action} on {table} "
+        "begin select raise(abort, 'the ledger is append-only'); end"
+        for action in ("update", "delete")
+    }

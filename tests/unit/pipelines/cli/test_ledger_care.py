@@ -67,6 +67,17 @@ def test_a_ledger_without_its_triggers_is_told_and_a_rebuild_brings_them_back(
         connection.execute("update event set body = body")
 
 
+def test_a_trigger_of_the_same_name_that_refuses_nothing_is_told_and_replaced(
+    home: Home, settings: TradingSettings
+) -> None:
+    with closing(sqlite3.connect(home.ledger)) as connection:
+        connection.execute("drop trigger event_refuses_update")
+        connection.execute("create trigger event_refuses_update before update on event begin select 1; end")
+    assert "the ledger has lost event_refuses_update, which" in verified_page(settings, home)
+    rebuilt_page(settings, home)
+    assert "has lost" not in verified_page(settings, home)
+
+
 def test_init_says_nothing_of_the_key(tmp_path: Path) -> None:
     made = Home(tmp_path / "other")
     told = create_home(load_settings(environ={}), made)
