@@ -72,11 +72,18 @@ class Home:
             return f"home {self.root} cannot be written: make {at} writable for this user, or {remedy}"
         return ""
 
-    def process_environment(self) -> dict[str, str]:
-        """Return the environment for webserver, daemon and their workers: this process's own, bound to this home."""
+    def process_environment(self, settings_path: Path | None = None) -> dict[str, str]:
+        """Return the environment for webserver, daemon and their workers: this process's own, bound to this home.
+
+        Args:
+            settings_path: the settings file they read; None for TOUCHSTONE_SETTINGS, else the one the home keeps.
+        """
         bound = {HOME_VARIABLE: str(self.root), "DAGSTER_HOME": str(self.dagster), "DAGSTER_DISABLE_TELEMETRY": "yes"}
-        if self.settings.exists() and not os.environ.get("TOUCHSTONE_SETTINGS"):
-            bound["TOUCHSTONE_SETTINGS"] = str(self.settings)
+        said = os.environ.get("TOUCHSTONE_SETTINGS", "").strip()
+        named = settings_path or (Path(said) if said else self.settings)
+        if named != self.settings or named.exists():
+            # Absolute: they start in another folder.
+            bound["TOUCHSTONE_SETTINGS"] = str(named.expanduser().absolute())
         return ALLOCATOR | os.environ | bound
 
     @property

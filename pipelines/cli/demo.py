@@ -98,7 +98,7 @@ def live_day_through_daemon(
     failures: dict[str, int] = {}
     with (
         dg.DagsterInstance.from_config(str(home.dagster)) as instance,
-        running_daemon(environment=home.process_environment(), log_file=log_file) as daemon,
+        running_daemon(environment=home.process_environment(home.settings), log_file=log_file) as daemon,
     ):
         watcher = RunWatcher(instance)
         while not (is_over() and watcher.unfinished_runs() == 0):

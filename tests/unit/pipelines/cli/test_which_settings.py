@@ -1,0 +1,66 @@
+"""Which settings file a home and its processes go by, whatever else is said around them."""
+
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from pipelines.cli import demo
+from pipelines.cli.init import create_home
+from pipelines.home import Home
+from pipelines.settings import load_settings
+
+
+class Started(Exception):
+    """A process was about to be started."""
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TOUCHSTONE_HOME", str(tmp_path / "home"))
+    return Home(tmp_path / "home")
+
+
+@pytest.fixture
+def environments(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+    """The environment of each daemon that was asked for; none is started."""
+    asked = []
+
+    @contextmanager
+    def noted(*, environment, log_file):
+        asked.append(environment)
+        raise Started
+        yield
+
+    monkeypatch.setattr(demo, "running_daemon", noted)
+    return asked
+
+
+def a_file(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def test_the_daemon_of_a_demo_lives_by_the_settings_the_demo_was_made_with(home, environments, tmp_path, monkeypatch):
+    other = a_file(tmp_path, "other.yaml", "account: somebody-elses\n")
+    monkeypatch.setenv("TOUCHSTONE_SETTINGS", str(other))
+    with pytest.raises(Started):
+        demo.run_demo(home=home, settings_path=None)
+    assert environments[0]["TOUCHSTONE_SETTINGS"] == str(home.settings)
+    assert load_settings(environ=environments[0]).account == "main"
+
+
+def test_a_relative_settings_file_of_the_environment_is_found_by_processes_that_start_elsewhere(
+    home, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("TOUCHSTONE_SETTINGS", "named.yaml")
+    assert home.process_environment()["TOUCHSTONE_SETTINGS"] == str(tmp_path / "named.yaml")
+
+
+def test_processes_of_a_home_go_by_its_own_settings_where_none_are_named(home, monkeypatch):
+    monkeypatch.delenv("TOUCHSTONE_SETTINGS", raising=False)
+    assert "TOUCHSTONE_SETTINGS" not in home.process_environment()
+    create_home(load_settings(environ={}), home)
+    assert home.process_environment()["TOUCHSTONE_SETTINGS"] == str(home.settings)
