@@ -96,7 +96,7 @@ def ui(
     from pipelines.settings import load_settings
 
     load_settings(settings)
-    sys.exit(serve(Home.from_environment(), port=port))
+    sys.exit(serve(Home.from_environment(), port=port, settings_path=settings))
 
 
 @app.command()

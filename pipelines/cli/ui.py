@@ -28,7 +28,7 @@ class PageFailed(TouchstoneError):
     """The web page or the daemon ended, or never came up."""
 
 
-def serve(home: Home, *, port: int, tell: Callable[[str], None] = print) -> int:
+def serve(home: Home, *, port: int, settings_path: Path | None = None, tell: Callable[[str], None] = print) -> int:
     """Serve until interrupted and return the exit code.
 
     A page that answers proves nothing about the daemon, so both are waited for and both are watched.
@@ -36,6 +36,7 @@ def serve(home: Home, *, port: int, tell: Callable[[str], None] = print) -> int:
     Args:
         home: its instance is made when missing.
         port: on loopback; refused when something else listens there.
+        settings_path: the settings file page and daemon read; None for the usual one.
         tell: takes one line for the person at the terminal.
 
     Raises:
@@ -48,7 +49,7 @@ def serve(home: Home, *, port: int, tell: Callable[[str], None] = print) -> int:
         # because a shell that starts us in the background has it ignored.
         signal.signal(number, _interrupt)
     prepare_instance(home)
-    environment = home.process_environment()
+    environment = home.process_environment(settings_path)
     logs = {name: home.logs / f"{name}.log" for name in ("daemon", "webserver")}
     with (
         running_daemon(environment=environment, log_file=logs["daemon"]) as daemon,

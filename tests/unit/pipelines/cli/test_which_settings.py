@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.cli import demo
+from pipelines.cli import demo, main, ui
 from pipelines.cli.init import create_home
 from pipelines.home import Home
 from pipelines.settings import load_settings
@@ -33,7 +33,8 @@ def environments(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
         raise Started
         yield
 
-    monkeypatch.setattr(demo, "running_daemon", noted)
+    for face in (demo, ui):
+        monkeypatch.setattr(face, "running_daemon", noted)
     return asked
 
 
@@ -50,6 +51,15 @@ def test_the_daemon_of_a_demo_lives_by_the_settings_the_demo_was_made_with(home,
         demo.run_demo(home=home, settings_path=None)
     assert environments[0]["TOUCHSTONE_SETTINGS"] == str(home.settings)
     assert load_settings(environ=environments[0]).account == "main"
+
+
+def test_the_page_and_the_daemon_take_the_settings_file_that_is_named(home, environments, tmp_path, monkeypatch):
+    create_home(load_settings(environ={}), home)
+    a_file(tmp_path, "named.yaml", "account: named\n")
+    monkeypatch.setenv("TOUCHSTONE_SETTINGS", "/nowhere/else.yaml")
+    with pytest.raises(Started):
+        main.ui(settings=Path("named.yaml"), port=1)
+    assert environments[0]["TOUCHSTONE_SETTINGS"] == str(tmp_path / "named.yaml")
 
 
 def test_a_relative_settings_file_of_the_environment_is_found_by_processes_that_start_elsewhere(
