@@ -15,10 +15,10 @@ from assets.raw_store import RawStore
 from assets.reporting.day_summary import day_summary, rich_tables
 from assets.schemas import ALL
 from execution.clock import FileClock
-from execution.domain.errors import SettingsRefused, TouchstoneError
+from execution.domain.errors import TouchstoneError
 from execution.trading_calendar import TradingCalendar
 from pipelines.analysis_adapters import first_cycle_session, sources_of
-from pipelines.cli.init import create_home
+from pipelines.cli.init import create_home, refuse_other_settings
 from pipelines.daemon_process import RunWatcher, running_daemon
 from pipelines.home import Home
 from pipelines.ledger_opening import open_ledger
@@ -140,13 +140,8 @@ def _settings_of(home: Home, settings_path: Path | None) -> Settings:
     """Return the settings of a home; a new home keeps what it was made with (`create_home`)."""
     if not home.settings.exists():
         return load_settings(settings_path or DEMO_SETTINGS)
-    kept = load_settings(home.settings)
-    if settings_path is not None and load_settings(settings_path).settings_hash != kept.settings_hash:
-        raise SettingsRefused(
-            f"this home was made with other settings than {settings_path.name}: "
-            f"edit {home.settings.name} in the home, or name a new home with TOUCHSTONE_HOME"
-        )
-    return kept
+    refuse_other_settings(home, settings_path)
+    return load_settings(home.settings)
 
 
 def _stage_lines(times: DayTimes) -> list[str]:

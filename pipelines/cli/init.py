@@ -1,6 +1,7 @@
 """`touchstone init`: a home ready for its first day. Repeating it changes nothing that is there."""
 
 from datetime import datetime
+from pathlib import Path
 
 from execution.artifact_files import write_atomically
 from execution.clock import FileClock
@@ -10,7 +11,7 @@ from execution.trading_calendar import TradingCalendar
 from pipelines.analysis_adapters import first_cycle_session, sources_of
 from pipelines.dagster_instance import prepare_instance
 from pipelines.home import Home
-from pipelines.settings import Settings
+from pipelines.settings import Settings, load_settings
 from pipelines.stopping import prepare_stopping
 from pipelines.trading_adapters import is_clock_told, orders_url
 
@@ -41,6 +42,24 @@ def create_home(settings: Settings, home: Home, *, is_time_told: bool = False) -
         return f"home {home.root} is ready; mode {settings.mode} runs on the machine's own time"
     now = FileClock(home.clock).initialise(first_instant(settings, home))
     return f"home {home.root} is ready; its clock stands at {now.isoformat()}; type `make demo` or `make ui`"
+
+
+def refuse_other_settings(home: Home, settings_path: Path | None) -> None:
+    """Do nothing unless a named file says otherwise than the settings a home keeps, which it would go on with.
+
+    Raises:
+        SettingsRefused: the file and the home's differ; the message names in what.
+    """
+    if settings_path is None or not home.settings.exists():
+        return
+    named, kept = (
+        {row.key: row.value for row in load_settings(path).origins()} for path in (settings_path, home.settings)
+    )
+    if different := sorted(key for key in named.keys() | kept.keys() if named.get(key) != kept.get(key)):
+        raise SettingsRefused(
+            f"{settings_path.name} says otherwise than {home.settings.name} of this home in {', '.join(different)}: "
+            f"edit {home.settings.name} in the home, or name a new home with TOUCHSTONE_HOME"
+        )
 
 
 def first_instant(settings: Settings, home: Home) -> datetime:

@@ -50,15 +50,16 @@ def init(
 ) -> None:
     """Create the home: folders, clock and orchestrator files. Harmless to repeat."""
     from pipelines.cli.guide import guide
-    from pipelines.cli.init import create_home
+    from pipelines.cli.init import create_home, refuse_other_settings
     from pipelines.home import Home
     from pipelines.settings import load_settings
 
+    home = Home.from_environment()
     if ask:
-        home = Home.from_environment()
         print(guide(home, home.process_environment(), ask=input, tell=print))
         return
-    print(create_home(load_settings(settings), Home.from_environment(), is_time_told=told_time))
+    refuse_other_settings(home, settings)
+    print(create_home(load_settings(settings), home, is_time_told=told_time))
 
 
 @app.command()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from execution.domain.errors import SettingsRefused
 from pipelines.cli import demo, main, ui
 from pipelines.cli.init import create_home
 from pipelines.home import Home
@@ -74,3 +75,20 @@ def test_processes_of_a_home_go_by_its_own_settings_where_none_are_named(home, m
     assert "TOUCHSTONE_SETTINGS" not in home.process_environment()
     create_home(load_settings(environ={}), home)
     assert home.process_environment()["TOUCHSTONE_SETTINGS"] == str(home.settings)
+
+
+def test_init_in_a_home_with_other_settings_says_which_differ_and_changes_nothing(home, tmp_path):
+    main.init(settings=a_file(tmp_path, "first.yaml", "account: first\n"))
+    kept = home.settings.read_bytes()
+    with pytest.raises(
+        SettingsRefused,
+        match=r"second\.yaml says otherwise than settings\.yaml of this home in account, backup\.folder: edit",
+    ):
+        main.init(settings=a_file(tmp_path, "second.yaml", "account: second\nbackup: {folder: elsewhere}\n"))
+    assert home.settings.read_bytes() == kept
+
+
+def test_init_again_with_settings_that_say_the_same_is_harmless(home, tmp_path):
+    main.init(settings=a_file(tmp_path, "first.yaml", "account: first\nbackup: {folder: mine}\n"))
+    main.init(settings=a_file(tmp_path, "again.yaml", "backup: {folder: mine}\naccount: first\nmode: simulated\n"))
+    main.init()
