@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import NoneType
 from typing import Any, Final, NamedTuple, Self
 
 import yaml
@@ -202,12 +203,15 @@ def _refusal(error: ErrorDetails, given: Given, schema: SettingsSchema) -> str:
         # A rule over several fields names what it found itself; the whole section beside it would only hide that, and
         # may hold a secret.
         return f"{key} ({_origin(given, key)}): {allowed}"
+    found = error["input"]
+    is_hidden = schema.holds_secret(key)
     if error["type"] in _NO_SECTION:
         allowed = "should be a section: names and values of its own"
+        # Text in the place of a section may be a secret whose field was forgotten, also of the section beside it.
+        is_hidden = is_hidden or not isinstance(found, (bool, int, float, NoneType))
     # The library begins with what kind of value it judged; the sentence begins with the value itself.
     allowed = _SUBJECT.sub("", allowed)
-    found = error["input"]
-    shown = MASK if schema.is_secret(key) else type(found).__name__ if isinstance(found, dict) else repr(found)
+    shown = MASK if is_hidden else type(found).__name__ if isinstance(found, dict) else repr(found)
     return f"{key} ({_origin(given, key)}): found {shown}, but it {allowed}"
 
 

@@ -54,6 +54,10 @@ class SettingsSchema:
         """Return whether a dotted key holds a secret."""
         return any(_is_secret(shape) for shape in self._shapes_at(key))
 
+    def holds_secret(self, key: str) -> bool:
+        """Return whether a dotted key is a secret or a section with one somewhere below it."""
+        return any(self._has_secret(shape) for shape in self._shapes_at(key))
+
     def is_path(self, key: str) -> bool:
         """Return whether a dotted key names a file or folder."""
         return any("path" in str(shape.get("format", "")) for shape in self._shapes_at(key))
@@ -86,6 +90,11 @@ class SettingsSchema:
             below = [child for shape in shapes if (child := _child(shape, name)) is not None]
             shapes = [shape for node in below for shape in self._shapes(node)]
         return shapes
+
+    def _has_secret(self, shape: Node) -> bool:
+        below = [*shape.get("properties", {}).values(), shape.get("additionalProperties"), shape.get("items")]
+        children = [child for node in below if isinstance(node, Mapping) for child in self._shapes(node)]
+        return _is_secret(shape) or any(self._has_secret(child) for child in children)
 
     def _unknown(self, value: Any, node: Node, prefix: str) -> Iterator[tuple[str, str | None]]:
         shapes = list(self._shapes(node))

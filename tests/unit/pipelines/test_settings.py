@@ -1,4 +1,5 @@
 import json
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -234,10 +235,26 @@ def test_nothing_said_is_kept_as_nothing():
     [
         ("TOUCHSTONE__ACCOUNT", "a b/c", "account (TOUCHSTONE__ACCOUNT): found 'a b/c', but it should match pattern"),
         ("TOUCHSTONE__SIMULATED", "5", "found 5, but it should be a section: names and values of its own"),
-        ("TOUCHSTONE__NEWS_PROVIDERS", "5", "found 5, but it should be a section: names and values of its own"),
     ],
 )
 def test_a_refusal_is_a_sentence_about_the_setting_and_names_no_class(variable, value, told):
     with pytest.raises(SettingsRefused) as refused:
         load_settings(environ={variable: value})
     assert told in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("TOUCHSTONE__ALPACA", "s3cr3t-canary"),
+        ("TOUCHSTONE__BROKER_KEYS", "[s3cr3t-canary]"),
+        ("TOUCHSTONE__BROKER_KEYS", "5678123412345678"),
+        ("TOUCHSTONE__NEWS_PROVIDERS", "5"),
+        ("TOUCHSTONE__NEWS_PROVIDERS__FINNHUB", "5678123412345678"),
+        ("TOUCHSTONE__NEWS_PROVIDERS", "{finnhub: s3cr3t-canary}"),
+    ],
+)
+def test_a_secret_in_the_variable_of_a_section_is_not_quoted(variable, value):
+    with pytest.raises(SettingsRefused) as refused:
+        load_settings(environ={variable: value})
+    assert re.search(r"found \*+, but it should be a section: names and values of its own$", str(refused.value))
