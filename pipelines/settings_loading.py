@@ -91,6 +91,7 @@ class LoadedSettings(BaseSettings):
         cls.lay_profile_under(given)
         _refuse_unknown_keys(given, schema)
         _refuse_secrets_in_files(given, schema)
+        _refuse_switches_for_numbers(given, schema)
         _anchor_paths(given, schema)
         others = schema.document["properties"].keys() - cls.model_fields.keys()
         try:
@@ -174,6 +175,14 @@ def _refuse_secrets_in_files(given: Given, schema: SettingsSchema) -> None:
             raise SettingsRefused(
                 f"{key} ({origin}) is a secret in a file; put it into the variable {variable} instead"
             )
+
+
+def _refuse_switches_for_numbers(given: Given, schema: SettingsSchema) -> None:
+    """Refuse `symbols: true`, which the library would count as one."""
+    for key, origin in given.origins.items():
+        value = value_at(given.tree, key)
+        if isinstance(value, bool) and schema.is_number(key):
+            raise SettingsRefused(f"{key} ({origin}): found {str(value).lower()}, but it should be a number")
 
 
 def _anchor_paths(given: Given, schema: SettingsSchema) -> None:

@@ -58,6 +58,11 @@ class SettingsSchema:
         """Return whether a dotted key is a secret or a section with one somewhere below it."""
         return any(self._has_secret(shape) for shape in self._shapes_at(key))
 
+    def is_number(self, key: str) -> bool:
+        """Return whether a dotted key takes a number and neither true nor false."""
+        kinds = {shape.get("type") for shape in self._shapes_at(key)}
+        return bool(kinds & {"integer", "number"}) and "boolean" not in kinds
+
     def is_path(self, key: str) -> bool:
         """Return whether a dotted key names a file or folder."""
         return any("path" in str(shape.get("format", "")) for shape in self._shapes_at(key))

@@ -176,7 +176,14 @@ def _value(loader: _Loader, node: yaml.Node, file: str, key: str, origins: dict[
         return [_value(loader, item, file, key, None) for item in node.value]
     if isinstance(node, yaml.ScalarNode) and node.tag in _NUMBERS_AND_BOOLEANS and "_" in node.value:
         raise SettingsRefused(f"{key} ({where}): found {node.value}, expected a number without underscores")
-    value = {} if isinstance(node, yaml.MappingNode) else loader.construct_object(node)
+    try:
+        value = {} if isinstance(node, yaml.MappingNode) else loader.construct_object(node)
+    except (ValueError, KeyError, AttributeError):
+        # The text has the look of its kind, or a tag says it is of it, and means nothing: the 30th of February.
+        kind = node.tag.rpartition(":")[2]
+        raise SettingsRefused(
+            f"{key} ({where}): found {node.value}, which is no {kind}: correct it, or quote it where text is meant"
+        ) from None
     return _finite(value, key, where)
 
 

@@ -90,6 +90,29 @@ def test_a_number_that_is_none_is_refused():
     assert "expected a finite number" in refusal({"TOUCHSTONE__LEARNING__L2_PENALTY": ".nan"})
 
 
+def test_a_day_the_calendar_does_not_have_is_refused(tmp_path):
+    path = tmp_path / "settings.yaml"
+    path.write_text("account: main\nfirst_cycle_session: 2024-02-30\n")
+    told = "first_cycle_session (settings.yaml:2): found 2024-02-30, which is no timestamp: correct it"
+    assert told in refusal({}, path)
+    assert "found 2024-02-30, which is no" in refusal({"TOUCHSTONE__FIRST_CYCLE_SESSION": "2024-02-30"})
+    path.write_text("simulated:\n  symbols: !!int many\n")
+    assert "simulated.symbols (settings.yaml:2): found many, which is no int: correct it" in refusal({}, path)
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["simulated.symbols", "learning.l2_penalty", "initial_cash_usd", "limits.drawdown_max_fraction"],
+)
+def test_true_is_no_number(key):
+    variable = f"TOUCHSTONE__{key.upper().replace('.', '__')}"
+    assert refusal({variable: "true"}) == f"{key} ({variable}): found true, but it should be a number"
+
+
+def test_a_switch_is_said_with_true():
+    assert load_settings(environ={"TOUCHSTONE__APPROVAL__NEEDS_TWO_PEOPLE": "true"}).approval.needs_two_people
+
+
 def test_a_secret_in_a_file_is_refused_without_quoting_it(tmp_path):
     path = tmp_path / "settings.yaml"
     path.write_text("broker_keys:\n  secret_key: s3cr3t-canary-5678\n")
