@@ -78,9 +78,10 @@ class AlertWatch:
         try:
             for alert in source(outbox):
                 raised += outbox.raise_alert(alert, at=at)
-        except TouchstoneError as error:
-            cause = f"unreadable:{source.__name__.strip('_')}"
-            told = Alert(cause=cause, severity="critical", title="the home cannot be watched", detail=str(error))
+        except Exception as error:  # noqa: BLE001 - a database the orchestrator reads fails in the words of its library
+            name = source.__name__.strip("_")
+            title, detail = "the home cannot be watched", f"{name}: {sentence_of(error)}"
+            told = Alert(cause=f"unreadable:{name}", severity="critical", title=title, detail=detail)
             raised += outbox.raise_alert(told, at=at)
         return raised
 
@@ -156,3 +157,8 @@ class AlertWatch:
         finally:
             # Also when a ledger cannot be read: what was found before it is not new at the next look.
             self._standing = found
+
+
+def sentence_of(error: Exception) -> str:
+    """Return one line about a failure; a library's own text goes on with statements and addresses."""
+    return str(error) if isinstance(error, TouchstoneError) else f"{type(error).__name__}: {error}".partition("\n")[0]

@@ -6,9 +6,8 @@ import threading
 import structlog
 
 from execution.alert_outbox import Alert
-from execution.domain.errors import TouchstoneError
 from pipelines.alerting.outbox import outbox_of
-from pipelines.alerting.watch import AlertWatch
+from pipelines.alerting.watch import AlertWatch, sentence_of
 from pipelines.home import Home
 from pipelines.settings import Settings
 
@@ -25,8 +24,8 @@ def run_alerts(settings: Settings, home: Home) -> int:
         try:
             watch.look_and_tell()
             watch.beat()
-        except (TouchstoneError, OSError) as error:
-            _log.error("alerts_failed", detail=str(error))
+        except Exception as error:  # noqa: BLE001 - who would tell that nobody tells any more?
+            _log.error("alerts_failed", detail=sentence_of(error))
         over.wait(settings.alerts.poll_seconds)
     _log.info("alerts_ended")
     return 0

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sqlite3
 import threading
 import time
@@ -18,6 +19,7 @@ import msgspec
 import pyarrow as pa
 import pytest
 import time_machine
+from structlog.testing import capture_logs
 
 from assets.maintenance.nights import record_night
 from assets.raw_store import RawStore
@@ -29,7 +31,7 @@ from execution.domain.errors import ChainBroken
 from execution.domain.events import ControlChanged
 from execution.ledger.event_codec import decoded
 from pipelines.alerting.watch import AlertWatch
-from pipelines.cli.alerts import try_channels
+from pipelines.cli.alerts import run_alerts, try_channels
 from pipelines.cli.status import status_page
 from pipelines.dagster_instance import prepare_instance
 from pipelines.home import Home
@@ -377,6 +379,45 @@ def test_what_the_ledger_says_is_told_before_other_sources_are_looked_at(
     watch.look_and_tell()
     assert told_by_then == [1]
     assert [title for title, _ in channel.told] == ["[critical] trading is halted", "[critical] the disk is full"]
+
+
+def test_damaged_run_storage_is_told_and_hides_nothing_else(traded: TradedHome) -> None:
+    watch, channel = watch_over(traded)
+    for name in ("runs.db-wal", "runs.db-shm"):
+        (traded.home.dagster / "history" / name).unlink(missing_ok=True)
+    (traded.home.dagster / "history" / "runs.db").write_bytes(b"no database" * 1000)
+    halt(traded)
+    traded.home.kill.touch()
+    assert heard(watch, channel) == [
+        "[critical] trading is halted",
+        "[critical] the home cannot be watched",
+        "[critical] the kill switch is on",
+    ]
+    assert channel.told[1][1].startswith("ended_runs: DatabaseError: (sqlite3.DatabaseError) file is not a database")
+
+
+def test_no_failure_ends_the_watch(traded: TradedHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = []
+
+    def fail(_watch: AlertWatch) -> None:
+        looks.append(1)
+        if len(looks) > 1:
+            signal.raise_signal(signal.SIGTERM)
+        raise sqlite3.DatabaseError("database disk image is malformed")
+
+    monkeypatch.setattr(AlertWatch, "look_and_tell", fail)
+    settings = traded.settings
+    quick = settings.model_copy(update={"alerts": settings.alerts.model_copy(update={"poll_seconds": 0.01})})
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with capture_logs() as logs:
+            assert run_alerts(quick, traded.home) == 0
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+    assert [one["detail"] for one in logs if one["event"] == "alerts_failed"] == [
+        "DatabaseError: database disk image is malformed"
+    ] * 2
 
 
 def test_that_nobody_watches_is_seen(traded: TradedHome) -> None:
