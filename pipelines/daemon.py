@@ -30,6 +30,7 @@ from dagster._grpc.client import DagsterGrpcClient
 
 from pipelines.code_server import LOCATIONS, running_server
 from pipelines.home import Home
+from pipelines.starter import WITH_STARTER, end_with_starter
 
 SECONDS_BETWEEN_LOOKS: Final = 5
 SECONDS_WHILE_THE_CLOCK_MOVES: Final = 1
@@ -50,6 +51,8 @@ def main() -> int:
             _say(f"the code server {name} ended by itself")
             os.kill(os.getpid(), signal.SIGINT)
 
+    if WITH_STARTER in sys.argv:
+        end_with_starter()
     with dg.DagsterInstance.get():
         # Its tables are made here: two servers that came upon a new home at once would both try to.
         pass

@@ -15,8 +15,10 @@ import dagster as dg
 
 from pipelines.logging_setup import process_mask
 from pipelines.secret_masking import SecretMask
+from pipelines.starter import WITH_STARTER, interrupted_in_order
 
 WORKSPACE: Final = Path(__file__).parent.parent / "workspace.yaml"
+DAEMON: Final = (sys.executable, "-m", "pipelines.daemon", WITH_STARTER)
 SECONDS_TO_STOP: Final = 20
 LOG_MAX_BYTES: Final = 16 * 1024**2
 """Size at which the daemon's log is put aside and begun anew."""
@@ -25,7 +27,7 @@ _SECONDS_TO_FLUSH: Final = 2
 
 @contextmanager
 def running_daemon(*, environment: Mapping[str, str], log_file: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the daemon with both code locations until the block ends.
+    """Run the daemon with both code locations until the block ends, or this process is asked to end or dies.
 
     Args:
         environment: of the child; names the home and the Dagster instance.
@@ -33,18 +35,28 @@ def running_daemon(*, environment: Mapping[str, str], log_file: Path) -> Iterato
 
     Yields:
         The child process; `poll()` tells whether it has died.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C, a closed terminal or SIGTERM; the child was ended.
     """
-    command = [sys.executable, "-m", "pipelines.daemon"]
+    with interrupted_in_order(), _child(environment, log_file) as child:
+        yield child
+
+
+@contextmanager
+def _child(environment: Mapping[str, str], log_file: Path) -> Iterator[subprocess.Popen[bytes]]:
     log_file.parent.mkdir(parents=True, exist_ok=True)
     child = subprocess.Popen(  # noqa: S603 - the command is our own
-        command,
+        DAEMON,
         env=dict(environment),
         cwd=WORKSPACE.parent,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
-    assert child.stdout is not None  # noqa: S101 - asked for above; its type cannot say so
+    assert child.stdin is not None  # noqa: S101 - asked for above; its type cannot say so
+    assert child.stdout is not None  # noqa: S101 - as above
     # Made here: who waits for the daemon may look into its log before the writer is under way.
     log_file.touch()
     writer = threading.Thread(target=_write_masked, args=(child.stdout, log_file), name="daemon-log", daemon=True)
@@ -58,6 +70,7 @@ def running_daemon(*, environment: Mapping[str, str], log_file: Path) -> Iterato
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
+        child.stdin.close()
         # What the daemon started may hold its output open for longer than it lives.
         writer.join(timeout=_SECONDS_TO_FLUSH)
 

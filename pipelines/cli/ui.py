@@ -1,7 +1,6 @@
 """`touchstone ui`: the web page and the daemon as children of this process, on loopback, until Ctrl-C."""
 
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -9,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 import dagster as dg
@@ -19,6 +17,7 @@ from pipelines.daemon_process import SECONDS_TO_STOP, WORKSPACE, running_daemon
 from pipelines.dagster_instance import is_daemon_alive, prepare_instance
 from pipelines.home import Home
 from pipelines.page.rules import LOOPBACK
+from pipelines.starter import WITH_STARTER
 
 SECONDS_TO_START: Final = 180.0
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
@@ -44,10 +43,6 @@ def serve(home: Home, *, port: int, settings_path: Path | None = None, tell: Cal
         PageFailed: a child ended by itself or did not come up in time.
     """
     _refuse_taken(port)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # Both end the block below in order: killed outright, this process would leave its children running. SIGINT too,
-        # because a shell that starts us in the background has it ignored.
-        signal.signal(number, _interrupt)
     prepare_instance(home)
     environment = home.process_environment(settings_path)
     logs = {name: home.logs / f"{name}.log" for name in ("daemon", "webserver")}
@@ -89,12 +84,19 @@ def running_webserver(
         The child process.
     """
     command = [sys.executable, "-m", "pipelines.page.server", "--workspace", str(WORKSPACE)]
-    command += ["--host", LOOPBACK, "--port", str(port)]
+    command += ["--host", LOOPBACK, "--port", str(port), WITH_STARTER]
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("ab") as log:
         child = subprocess.Popen(  # noqa: S603 - the command is our own
-            command, env=dict(environment), cwd=WORKSPACE.parent, stdout=log, stderr=log, start_new_session=True
+            command,
+            env=dict(environment),
+            cwd=WORKSPACE.parent,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
+        assert child.stdin is not None  # noqa: S101 - asked for above; its type cannot say so
         try:
             yield child
         finally:
@@ -104,10 +106,7 @@ def running_webserver(
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+            child.stdin.close()
 
 
 def _refuse_taken(port: int) -> None:

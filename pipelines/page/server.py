@@ -26,11 +26,14 @@ from pipelines.page.passwords import read_passwords
 from pipelines.page.private_file import read_private
 from pipelines.page.rules import LOOPBACK, PageRules, own_hosts
 from pipelines.page.sessions import Sessions
+from pipelines.starter import WITH_STARTER, end_with_starter
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until interrupted and return the exit code."""
     asked = _parser().parse_args(arguments)
+    if asked.with_starter:
+        end_with_starter()
     try:
         _refuse_unsafe(asked)
         rules = PageRules(
@@ -136,6 +139,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--certificate", type=Path, help="Certificate chain in PEM; the page then speaks TLS alone.")
     parser.add_argument("--key", type=Path, help="Key of the certificate in PEM, mode 600.")
     parser.add_argument("--behind-tls", action="store_true", help="A proxy ends TLS before this page.")
+    parser.add_argument(WITH_STARTER, action="store_true", help="End when standard input ends.")
     parser.add_argument("--session-minutes", type=_positive, default=120, help="A session ends so long unused.")
     parser.add_argument("--session-hours-max", type=_positive, default=12, help="A session ends then in any case.")
     return parser
