@@ -14,6 +14,7 @@ import yaml
 
 from pipelines.cli.main import app
 from pipelines.page.server import _parser
+from pipelines.settings_schema import SettingsSchema
 
 ROOT = Path(__file__).resolve().parents[3]
 DEPLOY = ROOT / "deploy"
@@ -171,6 +172,13 @@ def test_every_variable_of_compose_is_in_the_example() -> None:
     lines = (DEPLOY / "example.env").read_text().splitlines()
     example = {line.partition("=")[0] for line in lines if line[:1] != "#"}
     assert needed == example
+
+
+def test_the_example_names_who_is_told_and_what_seals_backups_by_their_settings_names() -> None:
+    named = re.findall(r"TOUCHSTONE__([A-Z0-9_]+)", (DEPLOY / "example.env").read_text())
+    keys = [name.lower().replace("__", ".") for name in named]
+    assert {"alerts.primary", "alerts.secondary", "backup.passphrase"} <= set(keys)
+    assert [key for key in keys if not SettingsSchema.shipped().is_secret(key)] == []
 
 
 def test_the_image_installs_nothing_without_a_hash() -> None:
