@@ -23,6 +23,7 @@ from pipelines.trading_adapters import clock_of
 
 # Every event stands in the instance already; a person at a terminal wants the table below.
 _QUIET: Final = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+_REASON_LINES: Final = 4
 
 
 class RunFailed(TouchstoneError):
@@ -147,13 +148,24 @@ def _told(act: str, session: date, result: dg.ExecuteInProcessResult) -> str:
         return f"{table}\n{act} of {session} is done, run {result.run_id}"
     failed = [event for event in ended if event.is_step_failure]
     at = ", ".join(str(event.step_key) for event in failed) or "before its first step"
-    reason = _reason(failed[0]) if failed else ""
+    reason = _refused_by(result) or (_reason(failed[0]) if failed else "")
     raise RunFailed(f"{act} of {session} failed at {at}: {reason}; run {result.run_id} in `make ui` has the rest")
 
 
+def _refused_by(result: dg.ExecuteInProcessResult) -> str:
+    """Return the blocking checks that failed, each with what it says; empty where none did."""
+    judged = [
+        event.asset_check_evaluation_data
+        for event in result.all_events
+        if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION
+    ]
+    red = [one for one in judged if one.blocking and not one.passed]
+    return "; ".join(f"{one.check_name} is red ({one.description})" for one in red)
+
+
 def _reason(failure: dg.DagsterEvent) -> str:
-    """Return the first line of the innermost error, which is what our own code said."""
+    """Return the first lines of the innermost error, which are what our own code said."""
     error = failure.step_failure_data.error
     while error is not None and error.cause is not None:
         error = error.cause
-    return "" if error is None else error.message.strip().partition("\n")[0]
+    return "" if error is None else " / ".join(error.message.strip().splitlines()[:_REASON_LINES])

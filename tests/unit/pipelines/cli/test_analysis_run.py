@@ -9,7 +9,7 @@ from execution.clock import FileClock
 from execution.domain.errors import SettingsRefused
 from execution.trading_calendar import TradingCalendar
 from pipelines.cli import analysis_run
-from pipelines.cli.analysis_run import decided_session, run_analysis, taught, trained_session
+from pipelines.cli.analysis_run import RunFailed, _told, decided_session, run_analysis, taught, trained_session
 from pipelines.home import Home
 from pipelines.settings import load_settings
 
@@ -90,3 +90,35 @@ def test_a_training_of_another_session_is_refused_before_anything_runs(tmp_path,
     with pytest.raises(SettingsRefused, match="found --session 2010-01-04, expected 2024-02-29"):
         run_analysis("train", load_settings(environ={}), home, date(2010, 1, 4))
     assert list(home.dagster.iterdir()) == []
+
+
+@dg.asset(check_specs=[dg.AssetCheckSpec(name, asset="judged", blocking=True) for name in ("rows_exist", "no_jumps")])
+def judged():
+    yield dg.MaterializeResult(
+        check_results=[
+            dg.AssetCheckResult(passed=True, check_name="rows_exist", description="there are rows"),
+            dg.AssetCheckResult(passed=False, check_name="no_jumps", description="3 symbols jump"),
+        ]
+    )
+
+
+@dg.asset
+def unreadable():
+    raise RuntimeError("the build is not whole:\nmodel a: error\nmodel b: skipped")
+
+
+def run_of(asset):
+    with dg.DagsterInstance.ephemeral() as instance:
+        job = dg.Definitions(assets=[asset], jobs=[dg.define_asset_job("cycle")]).resolve_job_def("cycle")
+        return job.execute_in_process(instance=instance, raise_on_error=False)
+
+
+def test_a_run_that_a_gate_stopped_names_the_red_checks_and_what_they_say():
+    with pytest.raises(RunFailed, match=r"failed at judged: no_jumps is red \(3 symbols jump\); run ") as told:
+        _told("cycle", date(2024, 3, 1), run_of(judged))
+    assert "rows_exist" not in str(told.value)
+
+
+def test_a_run_that_failed_says_its_reason_over_several_lines_in_one():
+    with pytest.raises(RunFailed, match="the build is not whole: / model a: error / model b: skipped; run "):
+        _told("cycle", date(2024, 3, 1), run_of(unreadable))
