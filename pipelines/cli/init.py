@@ -33,14 +33,17 @@ def create_home(settings: Settings, home: Home, *, is_time_told: bool = False) -
     """
     if is_time_told and settings.mode == "live":
         raise SettingsRefused("mode live runs on the machine's own time: only a rehearsal in mode paper can be told it")
+    home.create()
+    # Asked before anything is written down: a market that cannot be decided leaves no settings that say so for good.
+    begins = first_instant(settings, home) if is_clock_told(settings.mode) or is_time_told else None
     prepare_instance(home)
     prepare_stopping(home, orders_url=orders_url(settings))
     make_key(home.anchor_key)
     if not home.settings.exists():
         write_atomically(home.settings, settings.kept_text().encode())
-    if not (is_clock_told(settings.mode) or is_time_told):
+    if begins is None:
         return f"home {home.root} is ready; mode {settings.mode} runs on the machine's own time"
-    now = FileClock(home.clock).initialise(first_instant(settings, home))
+    now = FileClock(home.clock).initialise(begins)
     return f"home {home.root} is ready; its clock stands at {now.isoformat()}; type `make demo` or `make ui`"
 
 

@@ -55,6 +55,8 @@ def init(
     from pipelines.settings import load_settings
 
     home = Home.from_environment()
+    if ask and settings is not None:
+        raise typer.BadParameter("give one of --ask and --settings: what is asked for is what the file would say")
     if ask:
         print(guide(home, home.process_environment(), ask=input, tell=print))
         return

@@ -59,6 +59,11 @@ def test_data_that_begin_on_a_day_without_trading_are_counted_from_the_session_a
 def test_a_home_of_a_short_market_is_refused_when_it_is_made(tmp_path: Path) -> None:
     with pytest.raises(SettingsRefused, match=REFUSAL):
         create_home(load_settings(None, SHORT), Home(tmp_path))
+    # What cannot be decided is not what the home goes on with.
+    named = tmp_path / "named.yaml"
+    named.write_text("first_cycle_session: 2024-06-03\n")
+    create_home(load_settings(named, SHORT), Home(tmp_path))
+    assert load_settings(Home(tmp_path).settings, {}).first_cycle_session == date(2024, 6, 3)
 
 
 def test_a_demo_of_a_short_market_is_refused_before_the_daemon_starts(tmp_path: Path) -> None:
