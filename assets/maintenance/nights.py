@@ -12,6 +12,7 @@ from assets.maintenance.backup import BackupReport
 from assets.maintenance.health import HealthPolicy, HealthReport
 from assets.maintenance.restore_drill import DrillReport
 from execution.artifact_files import write_atomically
+from execution.domain.errors import CorruptArtifact
 
 _BACKUP: Final = "backup.json"
 
@@ -61,12 +62,12 @@ def note_backup(root: Path, facts: Mapping[str, object]) -> None:
 
 
 def newest_backup(root: Path) -> Mapping[str, object] | None:
-    """Return what the newest backup came to; None before the first."""
-    try:
-        found: Mapping[str, object] = orjson.loads((root / _BACKUP).read_bytes())
-    except FileNotFoundError:
-        return None
-    return found
+    """Return what the newest backup came to; None before the first.
+
+    Raises:
+        CorruptArtifact: the file cannot be read.
+    """
+    return _facts_in(root / _BACKUP) if (root / _BACKUP).exists() else None
 
 
 def night_of(root: Path, session: date) -> Mapping[str, object]:
@@ -74,15 +75,26 @@ def night_of(root: Path, session: date) -> Mapping[str, object]:
 
     Raises:
         FileNotFoundError: there was none.
+        CorruptArtifact: the file cannot be read.
     """
-    found: Mapping[str, object] = orjson.loads((root / f"{session.isoformat()}.json").read_bytes())
-    return found
+    return _facts_in(root / f"{session.isoformat()}.json")
 
 
 def newest_night(root: Path) -> Mapping[str, object] | None:
-    """Return what the newest night came to; None before the first."""
+    """Return what the newest night came to; None before the first.
+
+    Raises:
+        CorruptArtifact: the file cannot be read.
+    """
     files = sorted(root.glob("*-*-*.json"))
-    if not files:
-        return None
-    found: Mapping[str, object] = orjson.loads(files[-1].read_bytes())
-    return {"session": files[-1].stem, **found}
+    return {"session": files[-1].stem, **_facts_in(files[-1])} if files else None
+
+
+def _facts_in(path: Path) -> Mapping[str, object]:
+    try:
+        found: Mapping[str, object] = orjson.loads(path.read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise CorruptArtifact(
+            f"{path.parent.name}/{path.name} cannot be read: {error}; remove it, the next one is written whole"
+        ) from error
+    return found

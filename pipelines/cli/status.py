@@ -1,12 +1,14 @@
 """`touchstone status`: the clock, the kill switch, the last sessions and what is held, on one screen."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 from assets.maintenance.data_ages import DataAge
 from assets.maintenance.nights import newest_backup, newest_night
 from execution.clock import SystemClock
-from execution.domain.errors import ChainBroken
+from execution.domain.errors import ChainBroken, CorruptArtifact
 from execution.domain.events import PlanRecorded
 from execution.ledger.book import Book
 from execution.risk.kill_switch import KillSwitch
@@ -106,21 +108,35 @@ def _control_line(book: Book, home: Home) -> str:
 
 
 def _upkeep_lines(settings: TradingSettings, home: Home) -> list[str]:
-    made, night = newest_backup(home.upkeep), newest_night(home.upkeep)
-    backup = f"made {made['made_at']}, {made['rows']} rows of the ledger" if made else "none was made yet"
-    if night is None:
-        drill = "none was tried yet"
-    elif night["refusal"]:
-        drill = f"CANNOT BE RESTORED, session {night['session']}: {night['refusal']}"
-    else:
-        drill = f"restored in {night['restore_seconds']} s after session {night['session']}, decision equal"
     outbox = outbox_of(settings, home)
     waiting, failed = outbox.standing()
     return [
-        f"backup        {backup}",
-        f"restore       {drill}",
+        f"backup        {_read_or_damaged(_backup_line, home)}",
+        f"restore       {_read_or_damaged(_drill_line, home)}",
         f"alerts        {waiting} wait, {failed} of them no channel took; {_watch_line(outbox.watched_at())}",
     ]
+
+
+def _read_or_damaged(line: Callable[[Path], str], home: Home) -> str:
+    """Return a line, or that its file is damaged: the page has more to tell."""
+    try:
+        return line(home.upkeep)
+    except CorruptArtifact as error:
+        return f"DAMAGED: {error}"
+
+
+def _backup_line(root: Path) -> str:
+    made = newest_backup(root)
+    return f"made {made['made_at']}, {made['rows']} rows of the ledger" if made else "none was made yet"
+
+
+def _drill_line(root: Path) -> str:
+    night = newest_night(root)
+    if night is None:
+        return "none was tried yet"
+    if night["refusal"]:
+        return f"CANNOT BE RESTORED, session {night['session']}: {night['refusal']}"
+    return f"restored in {night['restore_seconds']} s after session {night['session']}, decision equal"
 
 
 def _watch_line(watched_at: datetime | None) -> str:

@@ -196,6 +196,17 @@ def test_the_status_tells_of_a_backup_a_person_made(traded: TradedHome) -> None:
     assert "restore       none was tried yet" in page
 
 
+@pytest.mark.parametrize(("file", "line"), [("backup", "backup"), ("2024-01-04", "restore")])
+def test_a_damaged_note_of_the_upkeep_leaves_the_rest_of_the_status_standing(
+    traded: TradedHome, file: str, line: str
+) -> None:
+    traded.home.upkeep.mkdir(exist_ok=True)
+    (traded.home.upkeep / f"{file}.json").write_bytes(b"")
+    page = status_page(traded.settings, traded.home)
+    assert f"{line:<13} DAMAGED: upkeep/{file}.json cannot be read" in page
+    assert "NOBODY ever watched" in page
+
+
 def test_the_status_tells_of_chain_orders_and_limits(traded: TradedHome) -> None:
     traded.days.live(FIRST)
     traded.tell_the_clock()
