@@ -47,6 +47,8 @@ def overfitting_probability(returns: Floats, *, blocks: int = BLOCKS) -> float:
 def superiority_p(candidate: Floats, others: Floats, *, seed: int) -> float:
     """Return the probability that chance alone gives some choice a mean return as far above 0 as the candidate's.
 
+    All choices are compared at the same volatility; no other one makes the value lower than the candidate alone has.
+
     Args:
         candidate: (n_days,) returns over the market of the choice in question.
         others: (n_days, n_others) those of the other choices tried; none is allowed.
@@ -61,9 +63,11 @@ def superiority_p(candidate: Floats, others: Floats, *, seed: int) -> float:
     if len(candidate) < 2 or not np.ptp(candidate) > 0:
         return 1.0
     others = others[:, np.ptp(others, axis=0) > 0]
+    # The library compares plain means, the source means for their risk: all are held at the candidate's volatility.
+    others = others * (candidate.std() / others.std(axis=0))
     # The question is about the candidate: a choice that did better counts as having done as well, with its own noise.
-    excess = others.mean(axis=0) - candidate.mean() / candidate.std() * others.std(axis=0)
-    models = np.column_stack([candidate, others - np.maximum(excess, 0.0)])
+    # So the candidate's mean is the highest, and whatever else was tried can only raise the value.
+    models = np.column_stack([candidate, others - np.maximum(others.mean(axis=0) - candidate.mean(), 0.0)])
     test = SPA(np.zeros(len(candidate)), -models, reps=_RESAMPLES, seed=seed)
     test.compute()
     return float(test.pvalues["consistent"])

@@ -62,5 +62,27 @@ def test_a_better_choice_does_not_lend_its_superiority():
     assert superiority_p(poor, good, seed=1) > 0.2
 
 
+def test_no_other_choice_lowers_what_the_candidate_has_alone():
+    # A candidate that swings slowly, as overlapping holdings do, beside a restless choice that earns far more.
+    days = 480
+    for seed in range(4):
+        random = np.random.default_rng(seed)
+        slow = np.convolve(random.standard_normal(days + 20), 0.3 ** np.arange(21), "valid")
+        candidate = 0.01 * (slow - slow.mean()) / slow.std() + 0.00045
+        quick = np.convolve(random.standard_normal(days + 1), [1.0, -0.6], "valid")
+        for volatility in (0.0025, 0.01, 0.04):
+            other = volatility * ((quick - quick.mean()) / quick.std() + 0.1)
+            alone = superiority_p(candidate, np.empty((days, 0)), seed=7)
+            one = superiority_p(candidate, other[:, None], seed=7)
+            crowd = superiority_p(candidate, np.column_stack([other, some_noise(seed, days=days)]), seed=7)
+            assert alone <= one <= crowd
+
+
+def test_a_choice_is_compared_by_what_it_earned_for_its_risk_and_not_by_its_dollars():
+    candidate, other = some_noise(3, choices=1)[:, 0] + 0.001, some_noise(4, choices=1)
+    values = {size: superiority_p(candidate, size * other, seed=1) for size in (0.25, 1.0, 4.0)}
+    assert values[0.25] == values[1.0] == values[4.0]
+
+
 def test_returns_that_never_vary_prove_nothing():
     assert superiority_p(np.zeros(100), np.empty((100, 0)), seed=1) == 1.0
