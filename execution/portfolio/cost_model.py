@@ -9,6 +9,7 @@ from execution.domain.orders import Side
 from execution.domain.quantities import CENT, Shares, tick_above_usd, tick_below_usd
 
 _BPS = Decimal(10_000)
+_COSTS = ("slippage_bps", "half_spread_bps", "impact_bps", "commission_usd_per_share", "sell_fee_bps")
 
 
 class CostModel(BaseModel):
@@ -63,20 +64,13 @@ class CostModel(BaseModel):
         return self
 
     def times(self, multiple: Decimal) -> Self:
-        """Return costs so many times as high, each within its bound; shares of volume and haircuts stay."""
+        """Return costs so many times as high; shares of volume and haircuts stay.
 
-        def scaled(value: Decimal | None, highest: int) -> Decimal | None:
-            return None if value is None else min(value * multiple, Decimal(highest))
-
-        return self.model_copy(
-            update={
-                "slippage_bps": scaled(self.slippage_bps, 1_000),
-                "half_spread_bps": scaled(self.half_spread_bps, 1_000),
-                "impact_bps": scaled(self.impact_bps, 10_000),
-                "commission_usd_per_share": scaled(self.commission_usd_per_share, 1),
-                "sell_fee_bps": scaled(self.sell_fee_bps, 100),
-            }
-        )
+        They may lie past the bounds that settings have: those guard a person's typing, and what is told beside
+        production as so many times its costs has to cost so much.
+        """
+        costs = {name: getattr(self, name) for name in _COSTS}
+        return self.model_copy(update={name: None if cost is None else cost * multiple for name, cost in costs.items()})
 
     def adverse_bps(self, participation: Decimal) -> Decimal:
         """Return the price given up on a fill, in basis points.

@@ -78,30 +78,28 @@ def test_a_round_trip_costs_both_ways_and_the_fee_of_the_sale() -> None:
     assert costs.round_trip_bps(Decimal("0.04")) == 2 * 22 + 3
 
 
-def test_costs_so_many_times_as_high_stay_within_their_bounds() -> None:
+def test_costs_so_many_times_as_high_are_so_many_times_as_high() -> None:
     costs = CostModel(
-        slippage_bps=Decimal(10),
+        slippage_bps=Decimal(900),
         half_spread_bps=Decimal(2),
-        impact_bps=Decimal(100),
-        commission_usd_per_share=Decimal("0.01"),
-        sell_fee_bps=Decimal(3),
+        impact_bps=Decimal(9_000),
+        commission_usd_per_share=Decimal("0.9"),
+        sell_fee_bps=Decimal(40),
     )
-    doubled = costs.model_dump() | {
-        "slippage_bps": Decimal(20),
-        "half_spread_bps": Decimal(4),
-        "impact_bps": Decimal(200),
-        "commission_usd_per_share": Decimal("0.02"),
-        "sell_fee_bps": Decimal(6),
+    tripled = costs.model_dump() | {
+        "slippage_bps": Decimal(2_700),
+        "half_spread_bps": Decimal(6),
+        "impact_bps": Decimal(27_000),
+        "commission_usd_per_share": Decimal("2.7"),
+        "sell_fee_bps": Decimal(120),
     }
-    highest = costs.model_dump() | {
-        "slippage_bps": Decimal(1_000),
-        "half_spread_bps": Decimal(1_000),
-        "impact_bps": Decimal(10_000),
-        "commission_usd_per_share": Decimal(1),
-        "sell_fee_bps": Decimal(100),
-    }
-    assert costs.times(Decimal(2)).model_dump() == doubled
-    assert costs.times(Decimal(1_000_000)).model_dump() == highest
+    assert costs.times(Decimal(3)).model_dump() == tripled
+    assert costs.times(Decimal(3)).round_trip_bps(NOTHING) == 3 * costs.round_trip_bps(NOTHING)
+
+
+def test_costs_above_their_bound_are_refused_in_settings() -> None:
+    with pytest.raises(ValidationError, match="sell_fee_bps"):
+        CostModel(sell_fee_bps=Decimal(101))
 
 
 def test_a_flat_model_stays_flat_however_high() -> None:
