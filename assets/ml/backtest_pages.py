@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from assets.charts import line, png_markdown
 from assets.ml.backtest import Lived, Trial
+from assets.ml.lived_facts import is_long_enough
 from assets.ml.trial_log import Trial as Line
 from assets.ml.trial_log import choices
 
@@ -35,7 +36,7 @@ def figures(desk: Lived) -> Mapping[str, str | None]:
         "Sharpe": None if past.sharpe is None else f"{past.sharpe:+.2f}",
         "+-": None if past.sharpe_standard_error is None else f"{past.sharpe_standard_error:.2f}",
         "worst fall %": f"{past.max_drawdown * 100:.2f}",
-        "turnover": f"{desk.turnover_per_year:.1f}",
+        "turnover": f"{desk.turnover_per_year:.1f}" if is_long_enough(len(days)) else None,
         "entries": str(sum(day.entries for day in days)),
         "fills": str(sum(day.fills for day in days)),
         "fees USD": f"{sum(day.fees_usd for day in days):,.2f}",

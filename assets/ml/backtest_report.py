@@ -12,10 +12,10 @@ from typing import Any
 
 from assets.ml.backtest import Lived, Trial
 from assets.ml.backtest_pages import figures, title, tried_sentence
-from assets.ml.capacity import capacity_sentence, size_points
+from assets.ml.capacity import capacity_sentence, is_told, size_points
 from assets.ml.judgement import sharpe_record
 from assets.ml.lived_charts import size_svg
-from assets.ml.lived_facts import Facts, Floats, daily_returns, difference, growth_returns
+from assets.ml.lived_facts import Facts, Floats, daily_returns, difference, growth_returns, is_long_enough
 from assets.ml.lived_market import EVERY_STOCK
 from assets.ml.lived_page import fall_tile, lived_content, percent, plain, return_tile, sharpe_tile, turnover_tile
 from assets.ml.report_rendering import DrawnReport
@@ -75,39 +75,53 @@ def _content(report: Report) -> dict[str, Any]:
         "stamps": report.stamps,
         "identity": report.identity,
         "tiles": _tiles(report),
-        "charts": content["charts"] | ({"capacity": size_svg(points)} if points else {}),
+        "charts": content["charts"] | ({"capacity": size_svg(points)} if is_told(points) else {}),
         "costs": [figures(desk) for desk in alike],
         "pairs": _pairs(alike),
         "beside": [figures(desk) for desk in beside] if len(beside) > 1 else [],
         "beside_pairs": _pairs(beside),
-        "capacity": [(f"{one.capital_usd:,.0f}", plain(one.sharpe), f"{one.invested * 100:.0f}") for one in points],
+        "capacity": [
+            (
+                f"{one.capital_usd:,.0f}",
+                "too short" if one.sharpe is None else plain(one.sharpe),
+                f"{one.invested * 100:.0f}",
+            )
+            for one in points
+        ],
         "capacity_says": capacity_sentence(points) if points else "",
     }
 
 
 def _pairs(desks: Sequence[Lived]) -> list[tuple[str, str]]:
-    """Return what each portfolio earned over each later one a year, as percent with its interval."""
+    """Return what each portfolio earned over each later one a year, as percent with its interval; none of few days."""
     return [
         (f"{one.name} less {other.name}", percent(difference(daily_returns(one), daily_returns(other))))
         for number, one in enumerate(desks)
         for other in desks[number + 1 :]
+        if is_long_enough(len(one.days))
     ]
 
 
 def _tiles(report: Report) -> list[tuple[str, str, str]]:
     desk = report.desks[0]
-    # Of what it earned over every stock: a rising market alone is no edge, and models are judged over it too.
-    record = sharpe_record(daily_returns(desk) - growth_returns(report.benchmarks[EVERY_STOCK]))
-    deflated = deflated_sharpe(record, report.trials, of="account")
     return [
         return_tile(desk, report.facts),
         sharpe_tile(desk.performance),
         (
             f"deflated Sharpe over {EVERY_STOCK}",
-            f"{deflated:.3f}",
+            _deflated(report),
             "probability of an edge over it; 0.95 is demanded of a model",
         ),
         ("choices tried", str(choices(report.trials, of="account")), tried_sentence(report.trials)),
         fall_tile(desk.performance),
         turnover_tile(desk),
     ]
+
+
+def _deflated(report: Report) -> str:
+    desk = report.desks[0]
+    if desk.performance.is_too_short:
+        return "too short"
+    # Of what it earned over every stock: a rising market alone is no edge, and models are judged over it too.
+    record = sharpe_record(daily_returns(desk) - growth_returns(report.benchmarks[EVERY_STOCK]))
+    return f"{deflated_sharpe(record, report.trials, of='account'):.3f}"

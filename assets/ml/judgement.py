@@ -302,14 +302,17 @@ def rank_ic_within(
     *,
     block_sessions: int,
 ) -> dict[str, Estimate]:
-    """Return the mean daily rank IC within each named group, by name, on days with at least five of its names."""
+    """Return the mean daily rank IC within each named group, by name, on days with at least five of its names.
+
+    A group with fewer such days than an interval may be told of, see `is_long_enough`, is left out.
+    """
     found = {}
     for name in sorted({str(group) for group in groups} - {""}):
         rows = np.flatnonzero(groups == name)
         sizes = np.array([part.stop - part.start for part in day_slices(sessions[rows])])
         rows = rows[np.repeat(sizes >= _NAMES_PER_GROUP, sizes)]
         _, ranked = daily_ics(sessions[rows], scores[rows], net_return[rows])
-        if len(ranked):
+        if is_long_enough(len(ranked), block_sessions=block_sessions):
             found[name] = estimate(ranked, block_sessions=block_sessions)
     return found
 

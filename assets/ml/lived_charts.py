@@ -103,12 +103,13 @@ def _path(sessions: Sequence[date], closes: Mapping[date, Decimal]) -> list[dict
 
 
 def size_svg(points: Sequence[SizePoint]) -> str:
-    """Return the Sharpe ratio at each size of the account, with its interval."""
+    """Return the Sharpe ratio at each size of the account that has one, with its interval."""
     import altair as alt  # noqa: PLC0415 - as above
 
     rows = [
         {"capital": one.capital_usd, "sharpe": one.sharpe.value, "low": one.sharpe.low, "high": one.sharpe.high}
         for one in points
+        if one.sharpe is not None
     ]
     x: Any = alt.X(
         "capital:Q", title="opening cash, USD", scale=alt.Scale(type="log"), axis=alt.Axis(format="~s", tickCount=6)

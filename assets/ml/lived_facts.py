@@ -148,6 +148,11 @@ def growth_returns(growth: Floats) -> Floats:
     return found
 
 
+def is_long_enough(sessions: int) -> bool:
+    """Return whether there are more days than may hang together: fewer are too short for an interval or a year's."""
+    return sessions > BLOCK_SESSIONS
+
+
 def taken_back_in(days: Iterable[LivedDay]) -> frozenset[str]:
     """Return the ids of executions that were taken back in some days, and of those that took them back."""
     return frozenset(name for day in days for name in day.taken_back)

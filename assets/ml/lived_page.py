@@ -18,6 +18,7 @@ from assets.ml.lived_facts import (
     difference,
     drawn_trips,
     growth_returns,
+    is_long_enough,
     taken_back_in,
     trips_sentence,
 )
@@ -60,7 +61,7 @@ def lived_content(
             (f"{short_name} less {name}", percent(difference(own, growth_returns(growth), marks_a_year=a_year)))
             for name, growth in benchmarks.items()
         ]
-        if is_long_enough(facts)
+        if is_long_enough(len(facts.sessions))
         else [],
         "block_sessions": BLOCK_SESSIONS,
         "has_band": len(facts.sessions) >= BAND_SESSIONS_MIN,
@@ -76,16 +77,11 @@ def lived_content(
     }
 
 
-def is_long_enough(facts: Facts) -> bool:
-    """Return whether there are more days than may hang together: fewer are too short for an interval."""
-    return len(facts.sessions) > BLOCK_SESSIONS
-
-
 def return_tile(desk: Lived, facts: Facts) -> tuple[str, str, str]:
     """Return the whole return and what its days come to in a year, with an interval."""
     past, mean, year = desk.performance, facts.mean_return, desk.marks_a_year
     yearly = Estimate(value=mean.value * year, low=mean.low * year, high=mean.high * year)
-    a_year = f"a year {percent(yearly)}" if is_long_enough(facts) else "too short for a figure a year"
+    a_year = f"a year {percent(yearly)}" if is_long_enough(len(facts.sessions)) else "too short for a figure a year"
     return "return", f"{(past.total_return or 0) * 100:+.2f} %", a_year
 
 
@@ -106,7 +102,9 @@ def fall_tile(past: Performance) -> tuple[str, str, str]:
 
 
 def turnover_tile(desk: Lived) -> tuple[str, str, str]:
-    """Return how often the equity was turned over in a year."""
+    """Return how often the equity was turned over in a year, or that the days are too few to say."""
+    if not is_long_enough(len(desk.days)):
+        return "turnover", "too short", "for a year's"
     return "turnover", f"{desk.turnover_per_year:.1f}", "times the equity a year, both sides"
 
 
@@ -133,7 +131,7 @@ def plain(found: Estimate) -> str:
 
 
 def _factor_rows(desk: Lived, facts: Facts, factors: Mapping[str, Floats]) -> list[tuple[str, str, str]]:
-    if not factors or not is_long_enough(facts):
+    if not factors or not is_long_enough(len(facts.sessions)):
         return []
     parts = explained(daily_returns(desk), factors, block_sessions=BLOCK_SESSIONS, returns_a_year=desk.marks_a_year)
     return [

@@ -6,6 +6,7 @@ could please. A market that was made, or symbols chosen because they survived, a
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,11 +16,12 @@ from assets.ml.dataset import Floats
 from assets.ml.evidence import DailyRecord
 from assets.ml.family_worth import family_rows
 from assets.ml.forest_importance import most_important
-from assets.ml.judgement import Estimate, HorizonJudgement, Judgement
+from assets.ml.judgement import Estimate, Judgement
 from assets.ml.lived_facts import BAND_SESSIONS_MIN
 from assets.ml.promotion import Promotion
 from assets.ml.report_rendering import DrawnReport
 from assets.ml.svg_charts import amounts_svg, growth_svg
+from assets.ml.told import horizon_row, with_interval
 from assets.ml.train import ModelCard
 from assets.ml.trials import Tried
 from execution.artifact_files import write_by_hash
@@ -81,6 +83,8 @@ def _content(report: ModelReport) -> dict[str, Any]:
     card, judgement = report.card, report.card.judgement
     if judgement is None or card.evidence is None:
         raise DataError(f"model {report.model_hash} was never judged, expected judgement and evidence: train it again")
+    # Blocks as in the evidence: what is held overlaps, and its entry is a session later.
+    against = partial(with_interval, form="+.2f", block_sessions=card.horizon_sessions + 1)
     return {
         "title": f"Model {report.model_hash[:_HASH_SHOWN]}, learned from {card.train_first} to {card.train_last}",
         "verdict": report.verdict.reason,
@@ -100,10 +104,7 @@ def _content(report: ModelReport) -> dict[str, Any]:
             (one.name, f"{one.found:.4f}", one.asked, "met" if one.is_met else "not met")
             for one in report.verdict.conditions
         ],
-        "horizons": [
-            (str(one.horizon_sessions), str(one.days), _told(one.ic), _told(one.rank_ic), _told_ratio(one))
-            for one in judgement.horizons
-        ],
+        "horizons": [horizon_row(one) for one in judgement.horizons],
         "folds": [
             (
                 f"{one.test_first} to {one.test_last}",
@@ -117,7 +118,7 @@ def _content(report: ModelReport) -> dict[str, Any]:
         "groups": [(name, _told(one)) for name, one in {**judgement.by_regime, **judgement.by_sector}.items()],
         "calibration": [(f"{one.promised:.3f}", f"{one.happened:.3f}", str(one.rows)) for one in judgement.calibration],
         "rules": [
-            (name, str(one.days), f"{one.net_bps:+.2f}", _told(one.model_less_rule_bps, "+.2f"))
+            (name, str(one.days), f"{one.net_bps:+.2f}", against(one.model_less_rule_bps, days=one.days))
             for name, one in sorted(card.evidence.rules.items())
         ],
         "dropped": len(card.dropped_features),
@@ -171,12 +172,6 @@ def _charts(report: ModelReport, judgement: Judgement) -> dict[str, str]:
         needed = most_important(report.importances)
         charts["importances"] = amounts_svg(needed, x_title="rank IC it loses without", form=".3f")
     return charts
-
-
-def _told_ratio(one: HorizonJudgement) -> str:
-    """Return the information ratio with its interval; alone on a card from before the interval was told."""
-    found = one.rank_ic_ir_interval
-    return f"{one.rank_ic_ir:+.2f}" if found is None else _told(found, "+.2f")
 
 
 def _told(found: Estimate, form: str = "+.4f") -> str:

@@ -9,6 +9,7 @@ from assets.ml.judgement import Estimate, Judgement
 from assets.ml.promotion import Promotion
 from assets.ml.scores import SessionScores
 from assets.ml.scoring import Scored
+from assets.ml.told import horizon_row
 from assets.ml.train import ModelCard
 from execution.domain.signals import SignalBatch
 
@@ -41,19 +42,14 @@ def rank_ic_chart(card: ModelCard) -> str:
 def horizon_table(judgement: Judgement) -> str:
     """Return what scores were worth over each horizon as a Markdown table; read downwards it is their decay."""
     lines = ["| sessions | days | IC | rank IC | ICIR |", "|---|---|---|---|---|"]
-    lines += [
-        f"| {one.horizon_sessions} | {one.days} | {_told(one.ic, '+.4f')} | {_told(one.rank_ic, '+.4f')} "
-        f"| {f'{one.rank_ic_ir:+.2f}' if one.rank_ic_ir_interval is None else _told(one.rank_ic_ir_interval, '+.2f')} |"
-        for one in judgement.horizons
-    ]
-    return "\n".join(lines)
+    return "\n".join(lines + [f"| {' | '.join(horizon_row(one))} |" for one in judgement.horizons])
 
 
 def group_table(judgement: Judgement) -> str:
-    """Return the rank IC by regime and by sector as a Markdown table; a sentence when neither is known."""
+    """Return the rank IC by regime and by sector as a Markdown table; a sentence when neither is."""
     groups = {**judgement.by_regime, **judgement.by_sector}
     if not groups:
-        return "no regime and no sector is known"
+        return "no regime and no sector is known on days enough for an interval"
     lines = ["| days or names | rank IC |", "|---|---|"]
     return "\n".join(lines + [f"| {name} | {_told(found, '+.4f')} |" for name, found in groups.items()])
 

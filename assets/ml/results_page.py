@@ -1,11 +1,14 @@
 """The honest table as Markdown: what was judged, year by year, and what leaks would have added."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
-from assets.ml.judgement import Estimate
+from assets.ml.judgement import is_long_enough
 from assets.ml.results import MODEL, Results
+from assets.ml.told import with_interval
 from assets.ml.yearly_results import SpanResult
+from assets.performance import SHORTEST_HISTORY_SESSIONS
 
 _HEADS: Final = (
     "days",
@@ -46,9 +49,10 @@ def leak_row(name: str, found: SpanResult, *, honest: SpanResult) -> str:
         found: its figures over all days.
         honest: those of the model without any.
     """
+    told = partial(with_interval, days=found.days, block_sessions=found.horizon_sessions)
     return (
-        f"| {name} | {_told(found.rank_ic, '+.4f')} | {found.rank_ic.value - honest.rank_ic.value:+.4f} "
-        f"| {found.rank_ic_ir.value:+.2f} | {_told(found.net_bps, '+.2f')} | {_told(found.net_sharpe, '+.2f')} |"
+        f"| {name} | {told(found.rank_ic, '+.4f')} | {found.rank_ic.value - honest.rank_ic.value:+.4f} "
+        f"| {found.rank_ic_ir.value:+.2f} | {told(found.net_bps, '+.2f')} | {_sharpe(found)} |"
     )
 
 
@@ -73,17 +77,24 @@ def _leak_table(rows: Sequence[tuple[str, SpanResult]], honest: SpanResult) -> s
 
 
 def _cells(one: SpanResult) -> tuple[str, ...]:
+    told = partial(with_interval, days=one.days, block_sessions=one.horizon_sessions)
+    is_year_told = is_long_enough(one.days, block_sessions=one.horizon_sessions)
     return (
         str(one.days),
-        _told(one.ic, "+.4f"),
-        _told(one.rank_ic, "+.4f"),
-        _told(one.rank_ic_ir, "+.2f"),
-        _told(one.net_bps, "+.2f"),
-        _told(one.net_sharpe, "+.2f"),
-        f"{one.deflated_sharpe:.3f}",
-        f"{one.turnover:.0f}",
+        told(one.ic, "+.4f"),
+        told(one.rank_ic, "+.4f"),
+        told(one.rank_ic_ir, "+.2f"),
+        told(one.net_bps, "+.2f"),
+        _sharpe(one),
+        f"{one.deflated_sharpe:.3f}" if _has_ratio(one) else "too short",
+        f"{one.turnover:.0f}" if is_year_told else "too short",
     )
 
 
-def _told(found: Estimate, form: str) -> str:
-    return f"{found.value:{form}} ({found.low:{form}} to {found.high:{form}})"
+def _sharpe(one: SpanResult) -> str:
+    told = with_interval(one.net_sharpe, "+.2f", days=one.days, block_sessions=one.horizon_sessions)
+    return told if _has_ratio(one) else "too short"
+
+
+def _has_ratio(one: SpanResult) -> bool:
+    return one.days >= SHORTEST_HISTORY_SESSIONS

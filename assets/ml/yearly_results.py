@@ -30,6 +30,7 @@ class SpanResult:
     Attributes:
         span: a year, or the first and the last of several.
         days: days judged.
+        horizon_sessions: sessions a label spans, over which days hang together.
         ic: mean daily correlation of score and return over the label's horizon.
         rank_ic: mean daily rank correlation of the same.
         rank_ic_ir: mean over standard deviation of the daily rank IC.
@@ -41,6 +42,7 @@ class SpanResult:
 
     span: str
     days: int
+    horizon_sessions: int
     ic: Estimate
     rank_ic: Estimate
     rank_ic_ir: Estimate
@@ -145,6 +147,7 @@ def _result(
     return SpanResult(
         span=span,
         days=len(ranked),
+        horizon_sessions=block,
         ic=estimate(plain, block_sessions=block),
         rank_ic=estimate(ranked, block_sessions=block),
         rank_ic_ir=estimate_ratio(ranked, block_sessions=block),

@@ -23,9 +23,9 @@ from assets.ml.lived_facts import (
     drawn_trips,
     facts_of,
     growth_returns,
+    is_long_enough,
 )
 from assets.ml.lived_market import EVERY_STOCK, closes_of, every_stock, identity_told, indices, stamps_of
-from assets.ml.lived_page import is_long_enough
 from assets.performance import SESSIONS_PER_YEAR, one_session_returns, rolling_returns, sharpe_with_standard_error
 from assets.raw_store import RawStore
 from assets.warehouse import Warehouse
@@ -147,7 +147,7 @@ def record_of(
         facts=facts,
         benchmarks=benchmarks,
         beside=beside_of(daily_returns(desk), benchmarks, marks_a_year=desk.marks_a_year)
-        if is_long_enough(facts)
+        if is_long_enough(len(facts.sessions))
         else {},
         factors=factors,
         windows=windows_of(desk.values_usd),

@@ -8,10 +8,9 @@ from assets.ml.afterwards.account import AccountRecord
 from assets.ml.backtest import paid_in
 from assets.ml.backtest_pages import figures
 from assets.ml.lived_charts import rolling_svg
-from assets.ml.lived_facts import TripRecord, trip_record, trips_by
+from assets.ml.lived_facts import TripRecord, is_long_enough, trip_record, trips_by
 from assets.ml.lived_page import (
     fall_tile,
-    is_long_enough,
     lived_content,
     percent,
     plain,
@@ -189,7 +188,7 @@ def _tiles(record: AccountRecord) -> list[tuple[str, str, str]]:
             "none yet" if trips.win_rate is None else f"{trips.win_rate * 100:.0f} %",
             f"of {trips.trips} round trips; profit factor {factor}",
         ),
-        turnover_tile(record.desk) if is_long_enough(record.facts) else ("turnover", _TOO_SHORT, "for a year's"),
+        turnover_tile(record.desk),
     ]
 
 
@@ -224,7 +223,7 @@ def _beside(record: AccountRecord, name: str) -> str:
 
 
 def _turnover(record: AccountRecord) -> str:
-    is_told = is_long_enough(record.facts)
+    is_told = is_long_enough(len(record.facts.sessions))
     return f"{record.desk.turnover_per_year:.1f} times the equity a year" if is_told else _TOO_SHORT
 
 

@@ -1,15 +1,14 @@
 """Live judgement, drift and the hold-out as tables a person reads in the UI."""
 
 from functools import partial
-from typing import Final
 
 from assets.ml.afterwards.looking_back import LookedBack
 from assets.ml.hold_out import HoldOutJudgement
-from assets.ml.judgement import CalibrationBin, Estimate, is_long_enough
+from assets.ml.judgement import CalibrationBin
 from assets.ml.live_judgement import Outcomes
+from assets.ml.told import with_interval
 
 SHOWN_MOVED = 10
-TOO_SHORT: Final = "too short for an interval"
 
 
 def live_facts(found: LookedBack) -> dict[str, str | int | float]:
@@ -34,8 +33,8 @@ def live_table(found: LookedBack) -> str:
     """Return what published scores and real entries were worth as a Markdown table."""
     live, horizon = found.live, found.live.ranking.horizon_sessions
     error_bought = live.calibration_error_bought
-    scored = partial(_told, days=live.ranking.days, horizon_sessions=horizon)
-    bought = partial(_told, days=live.bought_sessions, horizon_sessions=horizon)
+    scored = partial(with_interval, days=live.ranking.days, block_sessions=horizon)
+    bought = partial(with_interval, days=live.bought_sessions, block_sessions=horizon)
     return "\n".join(
         [
             "| measure | live |",
@@ -69,8 +68,8 @@ def _cells(told: Outcomes) -> tuple[str, ...]:
     if not told.sessions:
         return ("0", "0", *["none is over"] * 4)
     ranked, horizon = told.ranking, told.ranking.horizon_sessions
-    order = partial(_told, days=ranked.days, horizon_sessions=horizon)
-    mean = partial(_told, days=told.sessions, horizon_sessions=horizon)
+    order = partial(with_interval, days=ranked.days, block_sessions=horizon)
+    mean = partial(with_interval, days=told.sessions, block_sessions=horizon)
     # Entries of a session are ranked among themselves: one alone says nothing of order.
     orders = (order(ranked.ic, "+.4f"), order(ranked.rank_ic, "+.4f")) if ranked.days else ("one name a session",) * 2
     return (str(told.sessions), str(told.rows), *orders, mean(told.hit_rate, ".4f"), mean(told.net_bps, "+.1f"))
@@ -95,7 +94,7 @@ def drift_table(found: LookedBack) -> str:
 def hold_out_table(found: HoldOutJudgement) -> str:
     """Return what the sealed sessions said as a Markdown table."""
     opening, horizon = found.opening, found.label_horizon
-    told = partial(_told, days=found.days, horizon_sessions=horizon.horizon_sessions)
+    told = partial(with_interval, days=found.days, block_sessions=horizon.horizon_sessions)
     return "\n".join(
         [
             f"| {opening.first} to {opening.last}, {found.days} sessions, {opening.reason} | |",
@@ -106,8 +105,3 @@ def hold_out_table(found: HoldOutJudgement) -> str:
             f"| hit rate | {told(found.hit_rate, '.4f')} |",
         ]
     )
-
-
-def _told(found: Estimate, form: str, *, days: int, horizon_sessions: int) -> str:
-    known = is_long_enough(days, block_sessions=horizon_sessions)
-    return f"{found.value:{form}} ({f'{found.low:{form}} to {found.high:{form}}' if known else TOO_SHORT})"

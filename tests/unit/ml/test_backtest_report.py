@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assets.ml.backtest import Lived, Trial, summed_up
+from assets.ml.backtest import Lived, Trial, summed_up, values_of
+from assets.ml.backtest_pages import figures
 from assets.ml.backtest_report import Report, drawn
 from assets.ml.judgement import SharpeRecord
 from assets.ml.lived_charts import equity_svg
@@ -31,6 +32,7 @@ from assets.ml.policy import LearningPolicy
 from assets.ml.portfolios import Variant, side_by_side
 from assets.ml.trial_log import BacktestLook
 from assets.ml.trial_log import Trial as Line
+from assets.performance import performance
 from execution.lived_days import LivedDay
 from tests.builders.backtest_quarter import CALENDAR, CASH, DEAR, FREE, PRICES, SESSIONS, lived, rules_of
 from tests.unit.ml.marts_builder import a_market
@@ -223,6 +225,43 @@ def test_a_variant_is_told_beside_production_with_the_interval_of_their_differen
     page = drawn(report).html()
     assert "Variants beside production" in page
     assert re.search(r"1x costs less dear &lt;one&gt;: [+-][\d.]+ % \([+-][\d.]+ to [+-][\d.]+\) a year", page)
+
+
+def shortened(report: Report, sessions: int) -> Report:
+    """Return the report of the first so many sessions."""
+    desks = tuple(
+        replace(desk, days=desk.days[:sessions], performance=performance(values_of(CASH, desk.days[:sessions])))
+        for desk in report.desks
+    )
+    return replace(
+        report,
+        desks=desks,
+        facts=facts_of(desks[0]),
+        benchmarks={name: growth[:sessions] for name, growth in report.benchmarks.items()},
+        factors={name: returns[:sessions] for name, returns in report.factors.items()},
+        closes={},
+    )
+
+
+def test_of_twenty_sessions_or_fewer_no_interval_and_no_figure_a_year_is_told(report: Report) -> None:
+    for sessions in (1, BLOCK_SESSIONS):
+        page = drawn(shortened(report, sessions)).html()
+        assert "too short, so no interval is told" in page
+        assert "the days in pairs, 95 % interval" not in page
+        assert "turnover</span><b>too short<" in page
+        assert "times the equity a year" not in page
+        assert figures(shortened(report, sessions).desks[0])["turnover"] is None
+
+
+def test_a_history_too_short_for_a_ratio_has_no_deflated_one_and_tells_no_capacity(report: Report) -> None:
+    short = shortened(report, 59)
+    page = drawn(short).html()
+    assert "the days in pairs, 95 % interval" in page
+    assert "deflated Sharpe over every stock alike</span><b>too short<" in page
+    assert "<td>1,000,000</td><td>too short</td>" in page
+    assert "Fewer than 60 sessions: too short to tell what a larger account would lose." in page
+    assert "earns nothing" not in page
+    assert drawn(short).pdf().startswith(b"%PDF")
 
 
 def test_trades_are_drawn_on_their_prices_with_each_purchase_and_sale(report: Report) -> None:

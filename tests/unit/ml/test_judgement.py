@@ -130,6 +130,15 @@ def test_a_group_is_judged_by_its_own_names_and_only_where_there_are_five():
     assert told["Energy"].value == pytest.approx(-1.0)
 
 
+def test_a_group_of_fewer_days_than_an_interval_needs_is_left_out():
+    sessions = days(30, 10)
+    calm = np.repeat(np.arange(30) >= 9, 10)
+    groups = np.where(calm, "calm", "volatile").astype(object)
+    scores, net = np.random.default_rng(1).standard_normal((2, 300))
+    assert set(rank_ic_within(sessions, groups, scores, net, block_sessions=5)) == {"calm"}
+    assert set(rank_ic_within(sessions, groups, scores, net, block_sessions=4)) == {"calm", "volatile"}
+
+
 def test_calibration_is_told_as_promise_and_event():
     promise = Calibration(
         score_knots=(-1.0, 1.0), probability_knots=(0.2, 0.8), rank_ic=0.1, residual_share=1.0, horizon_sessions=5

@@ -123,6 +123,18 @@ def test_every_ratio_by_horizon_stands_with_its_interval(report: ModelReport) ->
         assert f"{told.value:+.2f} ({told.low:+.2f} to {told.high:+.2f})" in drawn(report).html()
 
 
+def test_a_horizon_judged_on_too_few_days_has_no_interval(report: ModelReport) -> None:
+    judgement = report.card.judgement
+    assert judgement is not None
+    first, *rest = judgement.horizons
+    few = replace(judgement, horizons=(replace(first, horizon_sessions=5, days=9), *rest))
+    short = replace(report, card=replace(report.card, judgement=few))
+    told = f"{first.rank_ic.value:+.4f} (too short for an interval)"
+    assert told in drawn(short).html()
+    assert told in model_pages(short.card)["horizons"]
+    assert "too short" not in drawn(report).html()
+
+
 def test_the_rank_ic_on_the_first_page_says_over_how_many_sessions(report: ModelReport) -> None:
     assert "rank IC, 5 sessions" in drawn(report).html()
     other = replace(report, card=replace(report.card, horizon_sessions=10))

@@ -88,6 +88,26 @@ def test_years_are_told_apart_and_together_last(told: TrainingSet, tmp_path: Pat
     assert years[-1].rank_ic.value == pytest.approx(weighted)
 
 
+def test_what_days_are_too_few_for_is_not_told_of_a_part_of_a_year(told: TrainingSet, tmp_path: Path) -> None:
+    made_of = made(told, tmp_path)
+    one = replace(made_of.ways[MODEL][0], span="2020")
+
+    def line(days: int) -> list[str]:
+        years = (replace(one, days=days), made_of.ways[MODEL][-1])
+        page = results_page(replace(made_of, ways={MODEL: years}), stamps=())
+        return next(row for row in page.splitlines() if row.startswith("| 2020 |")).split(" | ")
+
+    for days in (1, 9):
+        cells = line(days)
+        assert all("(too short for an interval)" in cell for cell in cells[2:6])
+        assert [cell.strip(" |") for cell in cells[6:]] == ["too short"] * 3
+    ten, sixty = line(10), line(60)
+    assert all(" to " in cell for cell in ten[2:6])
+    assert ten[6:8] == ["too short"] * 2
+    assert not any("too short" in cell for cell in sixty)
+    assert "too short for an interval" in leak_row("a leak", replace(one, days=9), honest=one)
+
+
 def test_the_same_history_gives_the_same_bytes_and_a_second_look_is_no_further_trial(
     told: TrainingSet, tmp_path: Path
 ) -> None:
