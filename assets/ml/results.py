@@ -18,7 +18,7 @@ from assets.ml.rule_strategies import RULES
 from assets.ml.trial_log import Trial, TrialLog, choices
 from assets.ml.trials import choice_hash
 from assets.ml.what_leaks_add import LEAKS
-from assets.ml.yearly_results import SpanResult, by_year, spread_record, walk, yearly_folds
+from assets.ml.yearly_results import SpanResult, by_year, net_record, spread_record, walk, yearly_folds
 from execution.domain.canonical import canonical_bytes, content_hash
 
 FOLDER: Final = "results"
@@ -93,7 +93,8 @@ def results_of(
     rows = np.concatenate([fold.test for fold in folds])
     tell(f"{len(folds)} teachings of the model")
     scores = walk(training_set, folds, policy)
-    _note(log, training_set, policy, spread=spread_record(training_set, rows, scores), retrain=retrain_sessions, at=at)
+    spread, net = spread_record(training_set, rows, scores), net_record(training_set, rows, scores, policy)
+    _note(log, training_set, policy, spread=spread, net=net, retrain=retrain_sessions, at=at)
     trials = log.trials()
     ways = {MODEL: by_year(training_set, rows, scores, policy=policy, trials=trials)}
     hear(MODEL, ways[MODEL][-1])
@@ -129,10 +130,11 @@ def _note(
     policy: LearningPolicy,
     *,
     spread: SharpeRecord,
+    net: SharpeRecord,
     retrain: int,
     at: datetime,
 ) -> None:
     choice = content_hash({"choice": choice_hash(policy, training_set), "retrain_sessions": retrain})
     dataset = training_set.hash
     if all((one.choice_hash, one.dataset_hash) != (choice, dataset) for one in log.trials()):
-        log.add(Trial(choice_hash=choice, dataset_hash=dataset, model_hash="", spread=spread, at=at))
+        log.add(Trial(choice_hash=choice, dataset_hash=dataset, model_hash="", spread=spread, at=at, net=net))

@@ -4,11 +4,12 @@ Who tries a hundred settings finds a good Sharpe ratio in noise. So each trial i
 what came of it, and a ratio is deflated by the best that chance would give to that many different settings.
 Trying the same settings again on newer data is another line but no further choice.
 
-Two kinds of figure stand in it, and two questions are asked of it. A model was chosen among ways to learn: all that
+Three kinds of figure stand in it, and two questions are asked of it. A model was chosen among ways to learn: all that
 were trained, searched, looked at in a table, or let score a backtest. An account was chosen among those and all else
-that was backtested: rules, sizing, limits, rhythms. How many there were is counted over both kinds; how far chance
-spreads them is measured within one, for a spread between names and an account that holds cash do not vary alike, and
-over as many days as the judged record has, for the noise of a ratio shrinks as its days grow.
+that was backtested: rules, sizing, limits, rhythms. How many there were is counted over all kinds; how far chance
+spreads them is measured within one, for a spread between names, a held fifth after costs and an account that holds
+cash do not vary alike, and over as many days as the judged record has, for the noise of a ratio shrinks as its days
+grow.
 """
 
 from collections.abc import Sequence
@@ -29,8 +30,11 @@ from execution.domain.errors import CorruptArtifact
 from execution.durable_files import DurableFiles
 
 TRIALS: Final = "trials.jsonl"
-Chosen = Literal["model", "account"]
-"""What was chosen by looking at trials: a model among ways to learn, or an account among all that was tried."""
+Chosen = Literal["model", "held", "account"]
+"""What was chosen by looking at trials: a model among ways to learn, or an account among all that was tried.
+
+A model has two kinds of record, its best fifth less its worst, and as `held` its best fifth held after costs.
+"""
 _EULER_GAMMA: Final = 0.5772156649015329
 
 
@@ -69,6 +73,8 @@ class Trial:
         returns_hash: its daily returns over the market and those of the rules, `returns/<hash>.json`; None on a line
             from before they were kept.
         backtest: what was backtested; None for a training.
+        net: record of the best fifth held for the horizon, over every member alike and after costs; None for a
+            backtest, and on a line from before it was kept.
     """
 
     choice_hash: str
@@ -78,6 +84,7 @@ class Trial:
     at: datetime
     returns_hash: str | None = None
     backtest: BacktestLook | None = None
+    net: SharpeRecord | None = None
 
 
 class TrialLog:
@@ -174,14 +181,14 @@ def deflated_sharpe(record: SharpeRecord, trials: Sequence[Trial], *, of: Chosen
 
 def _records(trials: Sequence[Trial], of: Chosen) -> dict[str, SharpeRecord | None]:
     """Return each choice with its record of the kind that is asked for; None where it was only seen as the other."""
-    return _of_models(trials) if of == "model" else _of_accounts(trials)
+    return _of_accounts(trials) if of == "account" else _of_models(trials, is_held=of == "held")
 
 
-def _of_models(trials: Sequence[Trial]) -> dict[str, SharpeRecord | None]:
+def _of_models(trials: Sequence[Trial], *, is_held: bool) -> dict[str, SharpeRecord | None]:
     found: dict[str, SharpeRecord | None] = {}
     for trial in trials:
         if trial.backtest is None:
-            found[trial.choice_hash] = trial.spread
+            found[trial.choice_hash] = trial.net if is_held else trial.spread
         elif trial.backtest.learning_hash is not None:
             found.setdefault(trial.backtest.learning_hash, None)
     return found

@@ -9,6 +9,7 @@ import numpy as np
 
 from assets.ml.dataset import Floats, TrainingSet
 from assets.ml.evidence import DailyRecord
+from assets.ml.judgement import sharpe_record
 from assets.ml.overfitting import overfitting_probability, superiority_p
 from assets.ml.policy import LearningPolicy
 from assets.ml.train import ModelCard
@@ -74,6 +75,7 @@ def note_trial(
             spread=spread,
             at=at,
             returns_hash=log.keep_returns(record),
+            net=sharpe_record(np.array(record.model)),
         )
     )
     trials = log.trials()

@@ -100,9 +100,7 @@ def by_year(
         policy: costs and horizon.
         trials: every training so far, which deflate the Sharpe ratio.
     """
-    grid = ReturnGrid.of(training_set, rows, training_set.forward_returns[rows, 0])
-    weights = held_weights(grid, scores, horizon_sessions=training_set.horizon_sessions)
-    net = net_returns(grid, weights, cost_bps=policy.promotion.cost_bps)
+    grid, weights, net = _held(training_set, rows, scores, policy)
     traded = turnover(weights)
     years = grid.days.astype("datetime64[Y]").astype(int) + 1970
     spans: Mapping[str, np.ndarray] = {str(year): years == year for year in np.unique(years)}
@@ -130,6 +128,20 @@ def spread_record(training_set: TrainingSet, rows: Rows, scores: Floats) -> Shar
     return sharpe_record(fifths[:, -1] - fifths[:, 0])
 
 
+def net_record(training_set: TrainingSet, rows: Rows, scores: Floats, policy: LearningPolicy) -> SharpeRecord:
+    """Return the record a look is deflated by: the best fifth held for the horizon, over the market, after costs."""
+    _, _, net = _held(training_set, rows, scores, policy)
+    return sharpe_record(net)
+
+
+def _held(
+    training_set: TrainingSet, rows: Rows, scores: Floats, policy: LearningPolicy
+) -> tuple[ReturnGrid, Floats, Floats]:
+    grid = ReturnGrid.of(training_set, rows, training_set.forward_returns[rows, 0])
+    weights = held_weights(grid, scores, horizon_sessions=training_set.horizon_sessions)
+    return grid, weights, net_returns(grid, weights, cost_bps=policy.promotion.cost_bps)
+
+
 def _result(
     span: str,
     training_set: TrainingSet,
@@ -153,7 +165,7 @@ def _result(
         rank_ic_ir=estimate_ratio(ranked, block_sessions=block),
         net_bps=estimate(1e4 * net, block_sessions=block),
         net_sharpe=Estimate(value=sharpe.value * yearly, low=sharpe.low * yearly, high=sharpe.high * yearly),
-        deflated_sharpe=deflated_sharpe(sharpe_record(net), trials),
+        deflated_sharpe=deflated_sharpe(sharpe_record(net), trials, of="held"),
         turnover=float(traded.mean()) * SESSIONS_PER_YEAR if len(traded) else 0.0,
     )
 

@@ -10,7 +10,7 @@ import pytest
 from assets.ml.dataset import TrainingSet
 from assets.ml.results import MODEL, Results, results_of
 from assets.ml.results_page import leak_row, results_page
-from assets.ml.trial_log import TrialLog
+from assets.ml.trial_log import TrialLog, deflated_sharpe
 from assets.ml.walk_forward import daily_ics
 from assets.ml.what_leaks_add import (
     LEAKS,
@@ -20,6 +20,7 @@ from assets.ml.what_leaks_add import (
     shuffled_folds,
 )
 from assets.ml.yearly_results import by_year, walk, yearly_folds
+from assets.performance import SESSIONS_PER_YEAR
 from execution.domain.errors import DataError
 from tests.builders.learning_panels import a_panel
 from tests.unit.ml.marts_builder import a_policy
@@ -122,6 +123,17 @@ def test_another_choice_is_counted(told: TrainingSet, tmp_path: Path) -> None:
     assert made(told, tmp_path, policy=POLICY.model_copy(update={"num_leaves": 5})).choices == 2
     cheaper = POLICY.promotion.model_copy(update={"cost_bps": 1.0})
     assert made(told, tmp_path, policy=POLICY.model_copy(update={"promotion": cheaper})).choices == 3
+
+
+def test_a_table_is_deflated_by_what_held_fifths_of_other_looks_came_to(told: TrainingSet, tmp_path: Path) -> None:
+    log = TrialLog(tmp_path)
+    policy = POLICY.model_copy(update={"num_trees": 2})
+    for leaves in (4, 7, 11):
+        one = made(told, tmp_path, policy=policy.model_copy(update={"num_leaves": leaves})).ways[MODEL][-1]
+        net = log.trials()[-1].net
+        assert net is not None
+        assert net.sharpe * np.sqrt(SESSIONS_PER_YEAR) == pytest.approx(one.net_sharpe.value, rel=1e-2)
+        assert one.deflated_sharpe == deflated_sharpe(net, log.trials(), of="held")
 
 
 def test_more_threads_are_no_other_choice(told: TrainingSet, tmp_path: Path) -> None:

@@ -97,6 +97,7 @@ def test_a_training_is_written_down_and_told_its_place(tmp_path):
 
     log = TrialLog(tmp_path)
     first, again, other = noted(), noted(), noted(num_trees=7)
+    assert all(trial.net is not None and trial.net != trial.spread for trial in log.trials())
     assert (first.trials, first.choices) == (1, 1)
     assert (again.trials, again.choices) == (2, 1)
     assert (other.trials, other.choices) == (3, 2)
@@ -220,6 +221,32 @@ def test_what_was_never_backtested_spreads_at_least_as_far_as_days_that_mean_not
     alike = [a_backtest("a"), a_backtest("b")]
     assert deflated_sharpe(NORMAL, alike, of="account") == deflated_sharpe(NORMAL, alike[:1], of="account")
     assert deflated_sharpe(NORMAL, [*alike, a_trial("t")], of="account") < 0.9
+
+
+def of_noise_held(count, *, spread, seed=1):
+    """Ways to learn that know nothing: their held fifths spread so far, their fifths less fifths ten times as far."""
+    ratios = spread * np.random.default_rng(seed).standard_normal(count)
+    return [
+        replace(a_trial(str(number), spread=replace(NORMAL, sharpe=10 * one)), net=replace(NORMAL, sharpe=one))
+        for number, one in enumerate(ratios)
+    ]
+
+
+def test_how_far_chance_spreads_held_fifths_is_told_by_held_fifths_alone():
+    trials = of_noise_held(8, spread=0.01)
+    alike = [replace(trial, spread=trial.net) for trial in trials]
+    assert choices(trials, of="held") == choices(trials) == 8
+    assert deflated_sharpe(NORMAL, trials, of="held") == deflated_sharpe(NORMAL, alike)
+    assert deflated_sharpe(NORMAL, trials, of="held") > deflated_sharpe(NORMAL, trials)
+
+
+def test_looks_from_before_held_fifths_were_kept_spread_them_at_least_as_far_as_days_that_mean_nothing():
+    kept = of_noise_held(8, spread=0.01)
+    old = [replace(trial, net=None) for trial in kept]
+    nothing = [a_trial("a", spread=replace(NORMAL, sharpe=0.0))]
+    backtests = [a_backtest(f"b{number}", learning=str(number)) for number in range(7)]
+    assert deflated_sharpe(NORMAL, old, of="held") == deflated_sharpe(NORMAL, [*nothing, *backtests])
+    assert deflated_sharpe(NORMAL, old[:1] + kept[1:], of="held") == deflated_sharpe(NORMAL, old, of="held")
 
 
 def test_of_several_spans_of_one_choice_the_longest_tells_how_far_chance_spreads():
