@@ -26,7 +26,7 @@ from assets.features.model_sources import (
     source_hash,
 )
 from assets.features.policy import FeaturePolicy
-from assets.features.scorer_choice import scorer_facts, scorer_of
+from assets.features.scorer_choice import feature_settings, scorer_facts, scorer_of
 from assets.features.told import coverage_pages, feature_facts, model_facts, refusals, slow_models, written_facts
 from assets.judged_rows import judged_rows
 from assets.memory import give_back
@@ -105,6 +105,7 @@ def dbt_assets(plan: BuildPlan, *, name: str, after: Sequence[keys.Key] = ()) ->
                 feature_parts=feature_parts,
                 library=feature_library,
                 policy=universe_policy,
+                feature_settings=feature_settings(feature_policy),
                 calendar=TradingCalendar.shipped(),
             )
             is_increment = is_built_from(warehouse, step=name, source=source)

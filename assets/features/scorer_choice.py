@@ -1,10 +1,11 @@
-"""Who scores headlines: the shipped word list, or a model of the sentences that settings name."""
+"""Who scores headlines: the shipped word list, or a model of the sentences that settings name; and what else is set."""
 
 from collections.abc import Mapping
 
 from assets.features.learned_sentiment import LearnedSentiment
 from assets.features.policy import FeaturePolicy
 from assets.features.sentiment import HeadlineScorer, Lexicon
+from execution.domain.canonical import canonical_bytes
 
 
 def scorer_of(policy: FeaturePolicy) -> HeadlineScorer:
@@ -26,4 +27,20 @@ def scorer_facts(scorer: HeadlineScorer) -> Mapping[str, str | int | float]:
         "sentences_hash": scorer.hash,
         "accuracy_on_unseen_sentences": round(scorer.accuracy, 4),
         "accuracy_of_word_list": round(scorer.lexicon_accuracy, 4),
+    }
+
+
+def feature_settings(policy: FeaturePolicy) -> dict[str, str]:
+    """Return what the marts' features are made of, setting by setting; settings of one meaning give equal text.
+
+    Raises:
+        DataError: the labelled sentences cannot teach anything.
+    """
+    scorer = scorer_of(policy)
+    # A weight of 1 says what saying nothing says.
+    weights = {provider: weight for provider, weight in policy.news.weights.items() if weight != 1}
+    return {
+        "features.sets": ", ".join(sorted(set(policy.sets))) or "none",
+        "features.labelled_sentences_file": f"{scorer_facts(scorer)['scored_by']} {scorer.hash[:12]}",
+        "features.news": canonical_bytes(policy.news.model_copy(update={"weights": weights}).model_dump()).decode(),
     }

@@ -7,6 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import get_args
 
+from assets.features.scorer_choice import feature_settings
+from assets.mart_settings import require_built_by, universe_settings
 from assets.ml.another_future import check_orders
 from assets.ml.backtest import FOLDER, Trial, live_through, numbers_of, summed_up
 from assets.ml.backtest_files import store_report
@@ -45,8 +47,9 @@ def run_backtest(
 
     Raises:
         DataError: the home lacks bars or rows of a session, or what was done depends on what came later.
-        SettingsRefused: the trial makes no sense, or a variant is neither.
+        SettingsRefused: the trial makes no sense, a variant is neither, or other marts are asked for.
     """
+    _require_stored(settings, home, named="the settings of this backtest")
     identity = identity_of(settings)
     calendar = TradingCalendar.shipped()
     rules = desk_rules_of(settings)
@@ -55,7 +58,7 @@ def run_backtest(
         scorer=trial.scorer,
         policy=settings.learning,
         cost_multiples=trial.cost_multiples,
-        variants=[_variant(one, settings, trial.scorer) for one in beside],
+        variants=[_variant(one, settings, home, trial.scorer) for one in beside],
         capitals_usd=trial.capitals_usd,
     )
     lived: list[tuple[LivedDay, ...]] = []
@@ -116,11 +119,11 @@ def run_backtest(
     return f"{title(trial, is_synthetic=identity.is_synthetic)}\n\n{table}\n\n{tried}\n{where}"
 
 
-def _variant(named: str, settings: Settings, scorer: Scorer) -> Variant:
+def _variant(named: str, settings: Settings, home: Home, scorer: Scorer) -> Variant:
     """Return the variant a person named: another way to score by the same settings, or other settings.
 
     Raises:
-        SettingsRefused: it is neither, or the other settings are of another mode.
+        SettingsRefused: it is neither, or the other settings are of another mode or other marts.
     """
     if named in get_args(Scorer):
         return Variant(name=named, rules=desk_rules_of(settings), scorer=scorer_named(named), policy=settings.learning)
@@ -132,7 +135,14 @@ def _variant(named: str, settings: Settings, scorer: Scorer) -> Variant:
         raise SettingsRefused(
             f"--beside {named} is of mode {other.mode}, production of {settings.mode}: expected the same world to trade"
         )
+    _require_stored(other, home, named=f"--beside {named}")
     return Variant(name=path.stem, rules=desk_rules_of(other), scorer=scorer, policy=other.learning)
+
+
+def _require_stored(settings: Settings, home: Home, *, named: str) -> None:
+    """Refuse a screen, or features, that the home's marts were not built by: a backtest trades what is stored."""
+    asked = universe_settings(settings.universe) | feature_settings(settings.features)
+    require_built_by(Warehouse(home.warehouse), asked, named=named)
 
 
 def stored_sessions(home: Home, *, first: date | None, last: date | None, sessions: int) -> tuple[date, date]:

@@ -377,6 +377,21 @@ def test_a_variant_of_nothing_or_of_another_world_is_refused(
         run_backtest(settings, lived, trial, tell=len, beside=[str(tmp_path / named)])
 
 
+def test_a_universe_or_features_the_marts_were_not_built_by_are_refused_and_are_no_choice(
+    settings: Settings, lived: Home, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.yaml"
+    other.write_text("universe: {max_names: 3}\nfeatures: {sets: [alpha158]}\n", encoding="utf-8")
+    trial = trial_of((FIRST, FIRST), scores="momentum_12_1", every=5, retrain=63, costs="1")
+    before = TrialLog(lived.artifacts / "models").trials()
+    with pytest.raises(SettingsRefused, match=r"--beside .*features\.sets alpha158 .*universe\.max_names 3 where"):
+        run_backtest(settings, lived, trial, tell=len, beside=[str(other)])
+    production = settings.model_copy(update={"universe": settings.universe.model_copy(update={"max_names": 3})})
+    with pytest.raises(SettingsRefused, match=r"universe\.max_names 3 where the stored marts were built with 3000"):
+        run_backtest(production, lived, trial, tell=len)
+    assert TrialLog(lived.artifacts / "models").trials() == before
+
+
 def test_a_backtest_is_an_asset_with_its_table_and_its_chart(settings: Settings, lived: Home) -> None:
     config = {"first": str(CALENDAR.offset(FIRST, -10)), "last": str(CALENDAR.offset(FIRST, -2)), "every_sessions": 2}
     definitions = analysis_definitions(settings, lived)

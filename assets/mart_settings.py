@@ -1,0 +1,62 @@
+"""Settings that are baked into the marts when a session is built, and so cannot be tried otherwise afterwards.
+
+Each is a line of text under its name in the settings file, so that two homes, or a home and a file, can be told apart
+setting by setting. What is remembered is the newest build's: where a setting was changed in a lived home, the sessions
+before keep what they were built with.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from assets.universe_policy import UniversePolicy
+from assets.warehouse import Warehouse
+from execution.domain.errors import SettingsRefused
+
+
+def universe_settings(policy: UniversePolicy) -> dict[str, str]:
+    """Return the screen of the universe, setting by setting; equal screens give equal text."""
+    return {f"universe.{name}": _text(value) for name, value in policy.model_dump().items()}
+
+
+def built_by(warehouse: Warehouse) -> dict[str, str]:
+    """Return the settings the newest session of the marts was asked for; what was not noted with it is left out."""
+    told: dict[str, str] = {}
+    if warehouse.has_table("request", "universe_policy"):
+        for row in warehouse.read("select * from request.universe_policy").to_pylist():
+            told |= universe_settings(UniversePolicy.model_validate(row))
+    if warehouse.has_table("request", "feature_settings"):
+        rows = warehouse.read("select setting, value from request.feature_settings").to_pylist()
+        told |= {row["setting"]: row["value"] for row in rows}
+    return told
+
+
+def require_built_by(warehouse: Warehouse, settings: Mapping[str, str], *, named: str) -> None:
+    """Refuse settings that the stored marts were not built by.
+
+    Args:
+        warehouse: where the marts are.
+        settings: what is asked for, by name.
+        named: where they come from, as the message calls it.
+
+    Raises:
+        SettingsRefused: one differs; each is named with both values.
+    """
+    stored = built_by(warehouse)
+    other = [
+        f"{name} {settings[name]} where the stored marts were built with {stored[name]}"
+        for name in sorted(settings.keys() & stored.keys())
+        if settings[name] != stored[name]
+    ]
+    if other:
+        raise SettingsRefused(
+            f"{named}: found {', '.join(other)}; expected the same, as stored marts are traded and not built anew: "
+            "build the features of a home of its own by these settings, and ask there"
+        )
+
+
+def _text(value: object) -> str:
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
+    if isinstance(value, tuple):
+        return ", ".join(sorted(value)) or "none"
+    return "none" if value is None else str(value)
