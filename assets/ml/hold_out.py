@@ -2,6 +2,8 @@
 
 An opening is written down before anything is computed, in a file that only grows; a day that was opened stays opened,
 so a second look is refused, also by another model, another setting or another year that still holds one of its days.
+Nor is a look the first where the trial log tells of a training, or of a backtest by taught models, that judged some of
+its days under another seal, or none. What the traded account lives through was chosen by nobody and is no look.
 """
 
 from collections.abc import Callable
@@ -17,6 +19,7 @@ from assets.ml.dataset import Floats, TrainingSet
 from assets.ml.forward_returns import ENTRY_LAG_SESSIONS
 from assets.ml.judgement import Estimate, HorizonJudgement, daily_hit_rates, estimate, judge_horizon, quantile_returns
 from assets.ml.policy import LearningPolicy
+from assets.ml.trial_log import TrialLog
 from assets.ml.walk_forward import Fold, require_apart, unsealed_days
 from execution.domain.canonical import canonical_bytes
 from execution.domain.errors import CorruptArtifact, DataError, SettingsRefused
@@ -64,10 +67,11 @@ class HoldOutJudgement:
 
 
 class HoldOutRecord:
-    """Every opening of one home, `hold_out.jsonl` in a folder."""
+    """Every opening of one home, `hold_out.jsonl` in the folder of its trial log."""
 
     def __init__(self, root: Path) -> None:
         self._path = root / OPENINGS
+        self._log = TrialLog(root)
 
     def openings(self) -> tuple[Opening, ...]:
         """Return every opening, oldest first.
@@ -91,7 +95,8 @@ class HoldOutRecord:
         """Write an opening down; it is on the device when this returns.
 
         Raises:
-            SettingsRefused: no reason was given, or one of its sessions was opened before.
+            SettingsRefused: no reason was given, or one of its sessions was opened or judged before.
+            CorruptArtifact: the record or the trial log is not what it was.
         """
         if not opening.reason.strip():
             raise SettingsRefused("a hold-out is opened once: say why, as in `reason: last look before paper trading`")
@@ -102,8 +107,21 @@ class HoldOutRecord:
                     f"{earlier.at.isoformat()} ({earlier.first} to {earlier.last}, {earlier.reason!r}): "
                     "what was seen once judges nothing any more; wait for sessions nobody has seen"
                 )
+        self._refuse_what_was_judged(opening)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         DurableFiles().append_line(self._path, canonical_bytes(opening))
+
+    def _refuse_what_was_judged(self, opening: Opening) -> None:
+        looks = [(trial, span) for trial in self._log.trials() if (span := self._log.judged(trial)) is not None]
+        seen = [(span, trial) for trial, span in looks if opening.first <= span[1] and span[0] <= opening.last]
+        if seen:
+            (first, last), trial = max(seen, key=lambda look: look[0][1])
+            raise SettingsRefused(
+                f"the hold-out of {opening.first} to {opening.last} holds sessions that "
+                f"{'a training' if trial.backtest is None else 'a backtest by taught models'} judged at "
+                f"{trial.at.isoformat()} ({first} to {last}; {len(seen)} such looks): what was seen once judges "
+                f"nothing any more; wait for sessions nobody has seen, or seal only those after {last}"
+            )
 
 
 def sealed_fold(training_set: TrainingSet, policy: LearningPolicy) -> Fold:
@@ -145,7 +163,7 @@ def open_hold_out(
         at: the clock's instant, in UTC.
 
     Raises:
-        SettingsRefused: one of the sessions was opened before, or no reason was given.
+        SettingsRefused: one of the sessions was opened or judged before, or no reason was given.
         DataError: nothing is sealed.
     """
     fold = sealed_fold(training_set, policy)

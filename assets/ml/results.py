@@ -93,8 +93,17 @@ def results_of(
     rows = np.concatenate([fold.test for fold in folds])
     tell(f"{len(folds)} teachings of the model")
     scores = walk(training_set, folds, policy)
-    spread, net = spread_record(training_set, rows, scores), net_record(training_set, rows, scores, policy)
-    _note(log, training_set, policy, spread=spread, net=net, retrain=retrain_sessions, at=at)
+    first, last = training_set.sessions[rows[0]].item(), training_set.sessions[rows[-1]].item()
+    looked = Trial(
+        choice_hash=content_hash({"choice": choice_hash(policy, training_set), "retrain_sessions": retrain_sessions}),
+        dataset_hash=training_set.hash,
+        model_hash="",
+        spread=spread_record(training_set, rows, scores),
+        net=net_record(training_set, rows, scores, policy),
+        judged=(first, last),
+        at=at,
+    )
+    _note(log, looked)
     trials = log.trials()
     ways = {MODEL: by_year(training_set, rows, scores, policy=policy, trials=trials)}
     hear(MODEL, ways[MODEL][-1])
@@ -110,8 +119,8 @@ def results_of(
         hear(name, leaks[name])
     return Results(
         dataset_hash=training_set.hash,
-        judged_first=training_set.sessions[rows[0]].item(),
-        judged_last=training_set.sessions[rows[-1]].item(),
+        judged_first=first,
+        judged_last=last,
         rows=len(rows),
         symbols=len(set(training_set.symbols[rows].tolist())),
         features=len(training_set.feature_names),
@@ -124,17 +133,8 @@ def results_of(
     )
 
 
-def _note(
-    log: TrialLog,
-    training_set: TrainingSet,
-    policy: LearningPolicy,
-    *,
-    spread: SharpeRecord,
-    net: SharpeRecord,
-    retrain: int,
-    at: datetime,
-) -> None:
-    choice = content_hash({"choice": choice_hash(policy, training_set), "retrain_sessions": retrain})
-    dataset = training_set.hash
-    if all((one.choice_hash, one.dataset_hash) != (choice, dataset) for one in log.trials()):
-        log.add(Trial(choice_hash=choice, dataset_hash=dataset, model_hash="", spread=spread, at=at, net=net))
+def _note(log: TrialLog, looked: Trial) -> None:
+    """Add a look unless one by this choice of these days of these data was added before."""
+    what = (looked.choice_hash, looked.dataset_hash, looked.judged)
+    if all((one.choice_hash, one.dataset_hash, one.judged) != what for one in log.trials()):
+        log.add(looked)

@@ -75,6 +75,8 @@ class Trial:
         backtest: what was backtested; None for a training.
         net: record of the best fifth held for the horizon, over every member alike and after costs; None for a
             backtest, and on a line from before it was kept.
+        judged: first and last decision session judged, where no daily returns tell; None where they do, or on a line
+            from before it was told.
     """
 
     choice_hash: str
@@ -85,6 +87,7 @@ class Trial:
     returns_hash: str | None = None
     backtest: BacktestLook | None = None
     net: SharpeRecord | None = None
+    judged: tuple[date, date] | None = None
 
 
 class TrialLog:
@@ -109,6 +112,22 @@ class TrialLog:
             return msgspec.convert(msgspec.json.decode(data), DailyRecord, strict=False)
         except msgspec.ValidationError as error:
             raise CorruptArtifact(f"returns {returns_hash} are of another version: {error}") from error
+
+    def judged(self, trial: Trial) -> tuple[date, date] | None:
+        """Return the first and last decision session on which a trial judged a way to learn; None where it is not told.
+
+        A backtest by models taught on the way judged all it was asked for, also where it was given up; one by a rule
+        judged no way to learn.
+
+        Raises:
+            CorruptArtifact: its daily returns are not what they were.
+        """
+        if trial.backtest is not None:
+            return None if trial.backtest.learning_hash is None else (trial.backtest.first, trial.backtest.last)
+        if trial.judged is None and trial.returns_hash is not None:
+            days = self.returns(trial.returns_hash).days
+            return (days[0], days[-1]) if days else None
+        return trial.judged
 
     def add(self, trial: Trial) -> None:
         """Append a trial; it is on the device when this returns."""

@@ -177,7 +177,7 @@ def test_a_backtest_is_read_back_beside_lines_from_before_there_were_any(tmp_pat
     log.add(a_trial())
     line = (tmp_path / "trials.jsonl").read_bytes()
     older = msgspec.json.decode(line)
-    del older["backtest"]
+    del older["backtest"], older["judged"]
     (tmp_path / "trials.jsonl").write_bytes(msgspec.json.encode(older) + b"\n")
     log.add(a_backtest(learning="l"))
     assert log.trials() == (a_trial(), a_backtest(learning="l"))
