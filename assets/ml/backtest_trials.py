@@ -5,9 +5,10 @@ sizing, limits, costs, exits and the screen of the universe. Not the span, which
 multiples of the costs nor other opening cash, which are told beside production in one table and never in its place.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
+from assets.mart_settings import built_by
 from assets.ml.backtest import Trial, summed_up
 from assets.ml.backtest_market import World
 from assets.ml.dataset import offered_features
@@ -60,7 +61,12 @@ def counted(
 
 
 def backtest_choice(
-    portfolio: Portfolio, *, trial: Trial, universe: UniversePolicy, offered: Sequence[str]
+    portfolio: Portfolio,
+    *,
+    trial: Trial,
+    universe: UniversePolicy,
+    offered: Sequence[str],
+    built_by: Mapping[str, str],
 ) -> tuple[str, str | None]:
     """Return what a portfolio is counted as, and the way to learn behind it; None where a rule scores.
 
@@ -69,8 +75,9 @@ def backtest_choice(
         trial: for its rhythm.
         universe: the screen of the stored marts.
         offered: features a model may learn from.
+        built_by: settings the stored marts were built by, by name.
     """
-    learned = learning_hash(portfolio.policy, offered) if portfolio.scorer == "model" else None
+    learned = learning_hash(portfolio.policy, offered, built_by) if portfolio.scorer == "model" else None
     rules = portfolio.rules
     chosen = {
         "scorer": portfolio.scorer,
@@ -99,10 +106,11 @@ def _note(
 ) -> None:
     sessions = tuple(days[0].mark.marked_session for days in lived)
     alike, offered = growth_returns(every_stock(world.warehouse, sessions)), offered_features(world.warehouse)
+    built = built_by(world.warehouse)
     views = tuple(one.name for one in portfolios if one.role not in _CHOSEN)
     for one, desk in zip(portfolios, summed_up(portfolios, lived), strict=True):
         if one.role in _CHOSEN:
-            choice, learned = backtest_choice(one, trial=trial, universe=universe, offered=offered)
+            choice, learned = backtest_choice(one, trial=trial, universe=universe, offered=offered, built_by=built)
             over = daily_returns(desk) - alike
             log.add(
                 Line(

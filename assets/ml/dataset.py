@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from assets.mart_settings import built_by
 from assets.ml.forward_returns import ENTRY_LAG_SESSIONS, ForwardReturns
 from assets.ml.policy import LearningPolicy
 from assets.warehouse import Warehouse
@@ -53,6 +54,7 @@ class TrainingSet:
         forward_returns: (n_rows, 3) total returns over `JUDGED_HORIZONS`, only ever judged with; NaN where not over.
         feature_versions: version of each feature's definition; one that is not told is of version 1, as all were
             before any was told. No part of the hash, which is that of the rows.
+        built_by: settings the marts were built by, by name; empty where it was not told. No part of the hash either.
     """
 
     cut_off: date
@@ -68,6 +70,7 @@ class TrainingSet:
     sectors: npt.NDArray[np.object_]
     forward_returns: Floats
     feature_versions: Mapping[str, int] = field(default_factory=dict)
+    built_by: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def days(self) -> Days:
@@ -189,6 +192,7 @@ def build_training_set(
         sectors=np.asarray([name or "" for name in rows.column("fact_sector").to_pylist()], dtype=np.object_)[keep],
         forward_returns=np.column_stack(judged)[keep],
         feature_versions=stored_versions(warehouse, feature_names),
+        built_by=built_by(warehouse),
     )
 
 

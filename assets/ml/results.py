@@ -12,7 +12,6 @@ from typing import Final
 import numpy as np
 
 from assets.ml.dataset import TrainingSet
-from assets.ml.judgement import SharpeRecord
 from assets.ml.policy import LearningPolicy
 from assets.ml.rule_strategies import RULES
 from assets.ml.trial_log import Trial, TrialLog, choices

@@ -58,6 +58,7 @@ class ModelCard:
         families: what each family of features adds, also when it is nothing; None where nobody asked.
         feature_versions: version of each feature it was offered, as it was taught on it; None on a card from before
             they were told, when every feature was of version 1.
+        built_by: settings its marts were built by, by name; None on a card from before they were told.
     """
 
     dataset_hash: str
@@ -79,6 +80,7 @@ class ModelCard:
     evidence: Evidence | None = None
     families: Mapping[str, FamilyWorth] | None = None
     feature_versions: Mapping[str, int] | None = None
+    built_by: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +157,7 @@ def train(
         params=told_params(policy),
         judgement=judged(training_set, made, fold_scores, metrics, is_covered=np.concatenate(covered), policy=policy),
         feature_versions={name: training_set.feature_versions.get(name, 1) for name in training_set.feature_names},
+        built_by=training_set.built_by,
     )
     everything = np.arange(len(training_set.label))
     return TrainedModel(text=_text(training_set, used, everything, policy), calibration=calibration, card=card)

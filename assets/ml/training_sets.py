@@ -123,6 +123,7 @@ def _rows(training_set: TrainingSet, chosen: slice) -> pa.Table:
             "cut_off": training_set.cut_off.isoformat(),
             "horizon_sessions": str(training_set.horizon_sessions),
             "feature_versions": orjson.dumps(dict(training_set.feature_versions)).decode(),
+            "built_by": orjson.dumps(dict(training_set.built_by)).decode(),
         }
     )
 
@@ -151,4 +152,5 @@ def _training_set(file: pq.ParquetFile) -> TrainingSet:
         sectors=np.asarray(own.column("sector").to_pylist(), dtype=np.object_),
         forward_returns=np.column_stack([own.column(name).to_numpy() for name in _FORWARD]),
         feature_versions=orjson.loads(metadata.get(b"feature_versions", b"{}")),
+        built_by=orjson.loads(metadata.get(b"built_by", b"{}")),
     )

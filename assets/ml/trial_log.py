@@ -64,8 +64,9 @@ class Trial:
     """One judged training, or one backtested choice.
 
     Attributes:
-        choice_hash: what was chosen: every setting that can change a figure, features offered and horizon; equal for a
-            retraining on newer data. Older lines knew the learner's own settings alone; each still counts as a choice.
+        choice_hash: what was chosen: every setting that can change a figure, features offered, horizon, and what the
+            marts were built by; equal for a retraining on newer data. Older lines knew less of that; each still counts
+            as a choice.
         dataset_hash: what it learned from; of a backtest the raw parts it traded on.
         model_hash: what came out; empty where no model is kept.
         spread: its out-of-fold record; of a backtest that of its account over every stock alike, after costs.

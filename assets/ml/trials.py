@@ -1,6 +1,6 @@
 """A training's place among all trials: write it down first, then say what it is worth."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -65,7 +65,8 @@ def note_trial(
     """
     if card.judgement is None:
         raise DataError(f"the card of model {model_hash} has no judgement, expected one: train it again")
-    choice = _choice(policy, (*card.features, *card.dropped_features), card.horizon_sessions)
+    offered = (*card.features, *card.dropped_features)
+    choice = _choice(policy, offered, card.horizon_sessions, card.built_by or {})
     spread = card.judgement.spread_record
     log.add(
         Trial(
@@ -94,23 +95,26 @@ def note_trial(
     )
 
 
-def learning_hash(policy: LearningPolicy, offered: Iterable[str]) -> str:
-    """Return what a training by these settings would be counted as where these features are offered."""
-    return _choice(policy, offered, policy.horizon_sessions)
+def learning_hash(policy: LearningPolicy, offered: Iterable[str], built_by: Mapping[str, str]) -> str:
+    """Return what a training by these settings is counted as where marts built by others offer these features."""
+    return _choice(policy, offered, policy.horizon_sessions, built_by)
 
 
 def choice_hash(policy: LearningPolicy, training_set: TrainingSet) -> str:
     """Return what a training by these settings on these rows would be counted as.
 
-    Whatever could change a figure is part of it, the history, the folds, what is sealed and the costs among them: who
-    tries twenty of those and keeps the best has tried twenty choices.
+    Whatever could change a figure is part of it, the history, the folds, what is sealed and the costs among them, and
+    what the marts were built by, the screen of the universe first: who tries twenty of those and keeps the best has
+    tried twenty choices.
     """
-    return _choice(policy, training_set.feature_names, training_set.horizon_sessions)
+    return _choice(policy, training_set.feature_names, training_set.horizon_sessions, training_set.built_by)
 
 
-def _choice(policy: LearningPolicy, offered: Iterable[str], horizon_sessions: int) -> str:
+def _choice(policy: LearningPolicy, offered: Iterable[str], horizon_sessions: int, built_by: Mapping[str, str]) -> str:
     learning = policy.model_dump(mode="json", exclude=_NO_CHOICE)
-    return content_hash({"learning": learning, "offered": sorted(offered), "horizon_sessions": horizon_sessions})
+    chosen = {"learning": learning, "offered": sorted(offered), "horizon_sessions": horizon_sessions}
+    # Rows that do not tell keep the name they were counted by before it was told.
+    return content_hash(chosen | ({"built_by": dict(built_by)} if built_by else {}))
 
 
 def _columns(n_days: int, found: list[Floats]) -> Floats:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from assets.mart_settings import built_by
 from assets.ml.backtest import Trial
 from assets.ml.backtest_market import World
 from assets.ml.backtest_trials import backtest_choice, counted
@@ -48,6 +49,9 @@ def days() -> list[tuple[LivedDay, ...]]:
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     market = replace(a_market(symbols=8, sessions=len(SESSIONS)), sessions=SESSIONS)
     warehouse = market.write(tmp_path_factory.mktemp("marts") / "w.duckdb")
+    with warehouse.connect(read_only=False) as connection:
+        connection.execute("create schema request")
+        connection.execute("create table request.feature_settings as select 'features.news' as setting, '{}' as value")
     return World(warehouse=warehouse, tape=MemoryTape({}), snapshot_hash="5" * 64)
 
 
@@ -113,9 +117,11 @@ def test_the_same_choice_again_or_over_another_span_is_another_line_and_no_furth
     assert choices(after, of="account") == choices(before, of="account") == 2
 
 
-def choice_of(portfolio: Portfolio = PORTFOLIOS[0], *, trial: Trial = TRIAL, price_usd: int = 5) -> str:
-    universe = UniversePolicy(min_close_usd=Decimal(price_usd))
-    return backtest_choice(portfolio, trial=trial, universe=universe, offered=("a", "b"))[0]
+def choice_of(
+    portfolio: Portfolio = PORTFOLIOS[0], *, trial: Trial = TRIAL, price_usd: int = 5, news: str = "{}"
+) -> str:
+    universe, built = UniversePolicy(min_close_usd=Decimal(price_usd)), {"features.news": news}
+    return backtest_choice(portfolio, trial=trial, universe=universe, offered=("a", "b"), built_by=built)[0]
 
 
 def with_rules(**changes: object) -> Portfolio:
@@ -135,8 +141,9 @@ TAUGHT = PORTFOLIOS[2]
         (choice_of(), choice_of(price_usd=10)),
         (choice_of(TAUGHT), choice_of(replace(TAUGHT, policy=LearningPolicy(num_leaves=3)))),
         (choice_of(TAUGHT), choice_of(TAUGHT, trial=replace(TRIAL, retrain_sessions=21))),
+        (choice_of(TAUGHT), choice_of(TAUGHT, news="other weights")),
     ],
-    ids=["scorer", "sizing", "costs", "rhythm", "universe", "learning", "retraining"],
+    ids=["scorer", "sizing", "costs", "rhythm", "universe", "learning", "retraining", "headlines a model learned from"],
 )
 def test_what_somebody_could_keep_for_its_figures_is_another_choice(one: str, other: str) -> None:
     assert one != other
@@ -151,8 +158,17 @@ def test_what_somebody_could_keep_for_its_figures_is_another_choice(one: str, ot
         choice_of(with_rules(settings_hash="6" * 64, account="another")),
         choice_of(trial=replace(TRIAL, retrain_sessions=21)),
         choice_of(replace(PORTFOLIOS[0], policy=LearningPolicy(num_leaves=3))),
+        choice_of(news="other weights"),
     ],
-    ids=["span", "views", "opening cash", "names", "retraining no rule knows", "learning no rule knows"],
+    ids=[
+        "span",
+        "views",
+        "opening cash",
+        "names",
+        "retraining no rule knows",
+        "learning no rule knows",
+        "headlines no rule reads",
+    ],
 )
 def test_a_view_of_the_same_choice_is_no_other_one(other: str) -> None:
     assert other == choice_of()
@@ -163,7 +179,7 @@ def test_a_backtest_by_models_names_the_way_to_learn_as_a_training_of_it_is_coun
 ) -> None:
     list(told(days, world, tmp_path))
     lines = TrialLog(tmp_path).trials()
-    taught = learning_hash(POLICY, offered_features(world.warehouse))
+    taught = learning_hash(POLICY, offered_features(world.warehouse), built_by(world.warehouse))
     assert {line.backtest.learning_hash for line in lines if line.backtest is not None} == {None, taught}
     trained = Line(choice_hash=taught, dataset_hash="d", model_hash="m", spread=lines[0].spread, at=AT)
     assert choices(lines) == choices([*lines, trained]) == 1

@@ -197,6 +197,19 @@ def test_the_same_rows_of_other_versions_have_the_same_hash_and_tell_their_versi
     assert store.newest(made.cut_off).feature_versions == raised.feature_versions
 
 
+def test_a_training_set_tells_what_its_marts_were_built_by_and_brings_it_back(tmp_path):
+    warehouse = a_market().write(tmp_path / "w.duckdb")
+    with warehouse.connect(read_only=False) as connection:
+        connection.execute("create schema request")
+        connection.execute("create table request.feature_settings as select 'features.news' as setting, '{}' as value")
+    made = build_training_set(
+        warehouse, cut_off=a_market().day(120), feature_names=(SIGNAL,), policy=a_policy(), calendar=CALENDAR
+    )
+    store = TrainingSetStore(tmp_path / "training_sets")
+    store.publish(made)
+    assert store.newest(made.cut_off).built_by == made.built_by == {"features.news": "{}"}
+
+
 def test_a_changed_byte_of_a_training_set_is_refused(tmp_path):
     made = built(a_market(), tmp_path)
     store = TrainingSetStore(tmp_path / "training_sets")

@@ -33,17 +33,18 @@ def test_a_published_model_comes_back_whole(tmp_path):
     assert (record.text, record.calibration, record.card) == (a_model().text, a_model().calibration, a_model().card)
 
 
-def test_a_card_from_before_versions_of_features_were_told_is_read(tmp_path):
+def test_a_card_from_before_versions_of_features_and_what_built_them_were_told_is_read(tmp_path):
     registry = ModelRegistry(tmp_path)
     folder = tmp_path / "models" / registry.publish(a_model())
     card = orjson.loads((folder / "card.json").read_bytes())
+    assert card.pop("built_by") == {}
     assert card.pop("feature_versions") == {f"f{number}": 1 for number in range(6)}
     files = {name: (folder / name).read_bytes() for name in MODEL_FILES} | {"card.json": canonical_bytes(card)}
     old = tmp_path / "models" / content_hash({name: sha256(data).hexdigest() for name, data in files.items()})
     old.mkdir()
     for name, data in files.items():
         (old / name).write_bytes(data)
-    assert registry.load(old.name).card == replace(a_model().card, feature_versions=None)
+    assert registry.load(old.name).card == replace(a_model().card, feature_versions=None, built_by=None)
 
 
 def test_publishing_again_changes_nothing(tmp_path):

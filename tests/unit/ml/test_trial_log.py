@@ -4,11 +4,13 @@ import msgspec
 import numpy as np
 import pytest
 
+from assets.mart_settings import universe_settings
 from assets.ml.challenge import challenger
 from assets.ml.judgement import SharpeRecord, sharpe_record
 from assets.ml.policy import DriftPolicy, EnsemblePolicy, ForestPolicy, PromotionPolicy, SearchPolicy
 from assets.ml.trial_log import BacktestLook, Trial, TrialLog, choices, deflated_sharpe
-from assets.ml.trials import choice_hash, note_trial
+from assets.ml.trials import choice_hash, learning_hash, note_trial
+from assets.universe_policy import UniversePolicy
 from execution.domain.errors import CorruptArtifact
 from tests.unit.ml.marts_builder import CALENDAR, a_policy, a_training_set
 
@@ -159,6 +161,31 @@ def test_features_and_horizon_are_part_of_the_choice_and_the_rows_are_not():
     assert choice_hash(a_policy(), replace(rows, feature_names=tuple(f"g{n}" for n in range(6)))) != asked
     assert choice_hash(a_policy(), replace(rows, horizon_sessions=1)) != asked
     assert choice_hash(a_policy(), a_training_set(seed=3)) == asked
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("universe.min_close_usd", "400"), ("universe.blacklist", "A, B"), ("features.news", "{}")],
+)
+def test_a_screen_or_a_scorer_of_headlines_baked_into_the_rows_is_part_of_the_choice(setting, value):
+    built_by = universe_settings(UniversePolicy()) | {"features.news": "none"}
+    rows = replace(a_training_set(), built_by=built_by)
+    other = replace(rows, built_by=built_by | {setting: value})
+    assert choice_hash(a_policy(), other) != choice_hash(a_policy(), rows)
+    assert learning_hash(a_policy(), rows.feature_names, built_by) == choice_hash(a_policy(), rows)
+
+
+def test_a_training_under_another_screen_is_a_further_choice_and_one_from_before_stays_counted(tmp_path):
+    def noted(**universe):
+        rows = replace(a_training_set(signal=0.2), built_by=universe_settings(UniversePolicy(**universe)))
+        made = challenger(rows, policy=a_policy(), trained_as_of=AS_OF, code_hash="code", is_synthetic=True)
+        return note_trial(log, made.model.card, made.record, model_hash="m", at=AS_OF, policy=a_policy())
+
+    log = TrialLog(tmp_path)
+    log.add(a_trial(choice_hash(a_policy(), a_training_set())))
+    found = [noted(), noted(), noted(max_names=30), noted(max_names=20)]
+    assert [one.choices for one in found] == [2, 2, 3, 4]
+    assert found[-1].trials == 5
 
 
 def a_backtest(choice="b", *, learning=None, spread=NORMAL):
