@@ -72,7 +72,11 @@ def migrate(driver: SqlDriver, *, to: int = SCHEMA_VERSION) -> tuple[int, int]:
     newest = known_migrations()[-1].number
     with driver.writing() as connection:
         found = connection.schema_version(is_locked=True)
-        if found == 0 or not 1 <= to <= newest or found > newest:
+        if found > newest:
+            raise LedgerError(
+                f"{driver.name} has ledger schema {found}, this program knows {newest}: use the version that wrote it"
+            )
+        if found == 0 or not 1 <= to <= newest:
             raise LedgerError(
                 f"{driver.name} has ledger schema {found} and cannot be taken to {to}: "
                 f"this program knows 1 to {newest}, and 0 means that there is no ledger"

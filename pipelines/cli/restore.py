@@ -25,6 +25,7 @@ def restored_page(settings: Settings, home: Home, *, to: Path, name: str, actor:
         NotArmed: nobody is named.
         DataError: there is no such backup, or the place is not empty.
         CorruptArtifact: a byte of the backup was changed.
+        LedgerError: a newer version wrote the ledger in it.
     """
     if not actor.strip():
         raise NotArmed("restore wants the name of the person who restores: give --by")
@@ -41,10 +42,12 @@ def restored_page(settings: Settings, home: Home, *, to: Path, name: str, actor:
     epoch = int(SystemClock().now().timestamp())
     restored = restore_home(store, sealing, backup, place=to.expanduser().absolute(), actor=actor, epoch=epoch)
     place, files = restored.home.root, len(backup.manifest.files)
+    before, now = restored.ledger_schemas or (0, 0)
     return "\n".join(
         [
             f"restored {backup.name.rpartition('/')[2]} to {place}: {files} files, every hash right",
             f"ledger        {restored.rows} rows, {restored.anchors_matched} signed heads found among them",
+            *([f"tables        ledger schema {before} to {now}, folded again from the rows"] if before != now else []),
             "trading       halted, in recovery: nothing is sent until ledger and venue agree and a person resumes",
             f"next          TOUCHSTONE_HOME={place} touchstone resume",
         ]

@@ -16,8 +16,9 @@ from assets.maintenance.sealing import Sealing
 from execution.alert_outbox import LEDGER_PLACE
 from execution.domain.errors import ChainBroken
 from execution.ledger.anchors import AnchorFile, Anchors, verify_ledger
+from execution.ledger.migrating import migrate
 from execution.ledger.recovering import begin_recovery
-from execution.ledger.sqlite_ledger import SqliteLedger
+from execution.ledger.sqlite_ledger import SqliteDriver, SqliteLedger
 from pipelines.alerting.outbox import outbox_of
 from pipelines.home import Home
 from pipelines.ledger_opening import anchoring_of, note_place
@@ -35,12 +36,14 @@ class Restored:
         rows: rows of the ledger that came back; 0 without a ledger.
         anchors_matched: signed heads found among them.
         epoch: part of every order id from here on; 0 without a ledger.
+        ledger_schemas: the ledger's schema in the backup, and the one it has now; None without a ledger.
     """
 
     home: Home
     rows: int
     anchors_matched: int
     epoch: int
+    ledger_schemas: tuple[int, int] | None
 
 
 def restore_home(
@@ -67,6 +70,7 @@ def restore_home(
     Raises:
         CorruptArtifact: a byte of the backup was changed.
         ChainBroken: the ledger in it does not hold.
+        LedgerError: a newer version wrote the ledger in it.
         DataError: the place is not empty.
     """
     unfinished = restore_files(store, sealing, backup, place=place)
@@ -75,13 +79,22 @@ def restore_home(
         settings = load_trading_settings(home.settings)
         # Before anybody finds the home: what works at the venue is known to it, and may have to end at once.
         prepare_stopping(home, orders_url=orders_url(settings), place=place)
+        has_ledger = backup.manifest.ledger_rows > 0
+        # Nobody could do it later: a ledger of an older schema is not opened. Events and head stay as they are.
+        schemas = migrate(SqliteDriver(home.ledger)) if has_ledger else None
         matched = _recovered(home, settings, backup, actor, epoch, has_own_anchors=has_own_anchors)
     except BaseException:
         unfinished.discard()
         raise
     unfinished.publish()
     rows = backup.manifest.ledger_rows
-    return Restored(home=Home(place), rows=rows, anchors_matched=matched, epoch=epoch if rows else 0)
+    return Restored(
+        home=Home(place),
+        rows=rows,
+        anchors_matched=matched,
+        epoch=epoch if rows else 0,
+        ledger_schemas=schemas,
+    )
 
 
 def public_key(manifest: Manifest) -> Ed25519PublicKey:

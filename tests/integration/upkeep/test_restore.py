@@ -15,8 +15,9 @@ import pytest
 from assets.maintenance.backup import newest
 from assets.maintenance.sealing import Plain
 from execution.alert_outbox import LEDGER_PLACE, AlertOutbox
-from execution.domain.errors import ChainBroken, DataError, Halted, NotArmed
-from execution.ledger.sqlite_ledger import SqliteLedger
+from execution.domain.errors import ChainBroken, DataError, Halted, LedgerError, NotArmed
+from execution.ledger.migrating import SCHEMA_VERSION, known_migrations
+from execution.ledger.sqlite_ledger import SqliteDriver, SqliteLedger
 from pipelines.alerting.watch import AlertWatch
 from pipelines.cli.halt import halt
 from pipelines.cli.ledger_care import verified_page
@@ -57,6 +58,59 @@ def test_a_restored_ledger_holds_every_row_and_position(traded: TradedHome, tmp_
     assert after.book().held_shares == before.book().held_shares != {}
     assert after.hash_at(before.head().sequence) == before.head().hash
     assert after.trading_hash() == before.trading_hash()
+
+
+def stand_at(ledger: Path, schema: int) -> None:
+    """Let a ledger's tables be those of another schema, as the version that knew it kept them."""
+    with SqliteDriver(ledger).writing() as connection:
+        for step in reversed(known_migrations()[schema:]):
+            for table in step.append_only:
+                connection.unguard(table)
+            connection.run_script(step.down)
+        connection.set_schema_version(schema)
+
+
+def backed_up_at_schema(traded: TradedHome, schema: int, patch: pytest.MonkeyPatch) -> None:
+    """Make the newest backup one of a version that knew this schema."""
+    stand_at(traded.home.ledger, schema)
+    with patch.context() as version:
+        version.setattr("execution.ledger.migrating.SCHEMA_VERSION", schema)
+        make_backup(traded.settings, traded.home)
+
+
+def test_a_backup_of_an_older_schema_is_restored_and_taken_to_the_present_one(
+    traded: TradedHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = SqliteLedger(traded.home.ledger)
+    rows, trading = before.head(), before.trading_hash()
+    backed_up_at_schema(traded, 3, monkeypatch)
+    place = tmp_path / "back"
+    page = restored_page(traded.settings, traded.home, to=place, name="", actor="A. Person")
+    assert f"ledger schema 3 to {SCHEMA_VERSION}" in page
+    after = SqliteLedger(Home(place).ledger)
+    after.verify_projections()
+    assert after.hash_at(rows.sequence) == rows.hash
+    assert after.trading_hash() == trading
+
+
+def test_a_restore_of_the_present_schema_says_nothing_of_schemas(traded: TradedHome, tmp_path: Path) -> None:
+    page = restored_page(traded.settings, traded.home, to=tmp_path / "back", name="", actor="A. Person")
+    assert "schema" not in page
+
+
+def test_a_drill_of_a_backup_of_an_older_schema_is_green(traded: TradedHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    backed_up_at_schema(traded, 3, monkeypatch)
+    report = run_drill(traded.settings, traded.home)
+    assert (report.reason, report.passed) == ("", True)
+
+
+def test_a_backup_of_a_newer_schema_is_refused_and_leaves_nothing(
+    traded: TradedHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backed_up_at_schema(traded, SCHEMA_VERSION + 1, monkeypatch)
+    with pytest.raises(LedgerError, match=f"schema {SCHEMA_VERSION + 1}.* use the version that wrote it"):
+        restored(traded, tmp_path / "back")
+    assert not (tmp_path / "back").exists()
 
 
 def test_a_restored_home_verifies_with_a_key_of_its_own(traded: TradedHome, tmp_path: Path) -> None:
