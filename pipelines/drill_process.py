@@ -155,14 +155,26 @@ def _repeated(home: Home, *, is_from_raw: bool) -> dict[str, object]:
         # Another size is another plan: that would be no fault of the backup.
         return {"decision": f"{cycle.session} was made under other settings, so it is not made again"}
     beside = home.root.with_name("again")
-    steps: tuple[Step, ...] = ()
+    # Each half beside the program that made it: an upgrade may lie between batch and plan.
+    halves: list[tuple[str, tuple[Step, ...]]] = []
     if is_from_raw and cycle.batch_hash is not None:
-        steps += replay_analysis(settings, home, desk.batches.load(cycle.batch_hash), beside=beside / "home")
-    steps += replay_plan(desk, cycle, beside=FileArtifacts(beside / "artifacts"))
-    differing = [step.name for step in steps if not step.is_equal and step.name not in _CIRCUMSTANCES]
+        batch = desk.batches.load(cycle.batch_hash)
+        halves.append((batch.code_hash, replay_analysis(settings, home, batch, beside=beside / "home")))
+    halves.append((frozen["code_hash"], replay_plan(desk, cycle, beside=FileArtifacts(beside / "artifacts"))))
+    count = sum(len(steps) for _, steps in halves)
+    differing = [name for code, steps in halves if code == desk.code_hash for name in _differing(steps)]
     if differing:
         raise CorruptArtifact(f"the decision of {cycle.session} differs at {', '.join(differing)} in the restored home")
-    return {"decision": f"{cycle.session}: {len(steps)} steps, bit for bit", "steps": len(steps)}
+    otherwise = [name for _, steps in halves for name in _differing(steps)]
+    if otherwise:
+        # Every byte came back by its hash: what differs is what an upgrade changed, and no fault of the backup.
+        told = f"was made by another version of the program; differs at {', '.join(otherwise)}"
+        return {"decision": f"{cycle.session} {told}", "steps": count}
+    return {"decision": f"{cycle.session}: {count} steps, bit for bit", "steps": count}
+
+
+def _differing(steps: Sequence[Step]) -> list[str]:
+    return [step.name for step in steps if not step.is_equal and step.name not in _CIRCUMSTANCES]
 
 
 def _refuse_sending(home: Home, book: Book) -> None:

@@ -8,7 +8,8 @@ class DrillReport:
     """One drill.
 
     Attributes:
-        passed: everything came back, fitted its anchors, and the newest decision came out bit for bit.
+        passed: everything came back, fitted its anchors, and the newest decision came out bit for bit, where this
+            version of the program made it.
         reason: what did not; empty when everything did.
         backup: name of the backup.
         files: in it.
@@ -18,7 +19,7 @@ class DrillReport:
         anchors_matched: anchors kept outside of the backup whose head is in the restored chain.
         restore_seconds: from the empty place to a verified home in recovery.
         total_seconds: with the process's own start and the decision made again.
-        decision: which one was made again, or why none.
+        decision: which one was made again and how it came out, or why none was.
         confined: whether the kernel kept the process from reading anything of the home but its backups.
         steps: how many of its hashes were compared.
     """

@@ -136,7 +136,9 @@ def _drill_line(root: Path) -> str:
         return "none was tried yet"
     if night["refusal"]:
         return f"CANNOT BE RESTORED, session {night['session']}: {night['refusal']}"
-    return f"restored in {night['restore_seconds']} s after session {night['session']}, decision equal"
+    restored = f"restored in {night['restore_seconds']} s after session {night['session']}"
+    # Nights from before this was told are of a decision that came out equal.
+    return f"{restored}; newest decision: {night.get('decision', 'equal')}"
 
 
 def _watch_line(watched_at: datetime | None) -> str:

@@ -171,12 +171,13 @@ def test_a_full_disk_is_told(traded: TradedHome) -> None:
 
 def test_the_status_says_how_backup_and_alerts_stand(traded: TradedHome) -> None:
     watch, channel = watch_over(traded)
-    record_night(traded.home.upkeep, date(2024, 3, 5), {"refusal": "", "restore_seconds": 0.5})
+    decision = "2024-03-05: 3 steps, bit for bit"
+    record_night(traded.home.upkeep, date(2024, 3, 5), {"refusal": "", "restore_seconds": 0.5, "decision": decision})
     halt(traded)
     watch.channels = (replace(channel, is_reachable=False),)
     heard(watch, channel)
     page = status_page(traded.settings, traded.home)
-    assert "restore       restored in 0.5 s after session 2024-03-05" in page
+    assert f"restore       restored in 0.5 s after session 2024-03-05; newest decision: {decision}" in page
     assert "alerts        1 wait, 1 of them no channel took" in page
 
 

@@ -15,14 +15,18 @@ import pytest
 from assets.maintenance.backup import newest
 from assets.maintenance.sealing import Plain
 from execution.alert_outbox import LEDGER_PLACE, AlertOutbox
-from execution.domain.errors import ChainBroken, DataError, Halted, LedgerError, NotArmed
+from execution.domain.errors import ChainBroken, CorruptArtifact, DataError, Halted, LedgerError, NotArmed
 from execution.ledger.migrating import SCHEMA_VERSION, known_migrations
 from execution.ledger.sqlite_ledger import SqliteDriver, SqliteLedger
+from execution.portfolio.sizing_policy import SizingPolicy
+from execution.replay import Step
 from pipelines.alerting.watch import AlertWatch
 from pipelines.cli.halt import halt
 from pipelines.cli.ledger_care import verified_page
 from pipelines.cli.restore import restored_page
 from pipelines.cli.resume import confirm, look
+from pipelines.code_hash import checkout_root, code_hash
+from pipelines.drill_process import _repeated
 from pipelines.home import Home
 from pipelines.settings import load_settings
 from pipelines.upkeep.backup import make_backup
@@ -255,6 +259,48 @@ def test_a_decision_made_under_other_settings_is_not_held_against_the_backup(
     report = run_drill(smaller, traded.home)
     assert (report.reason, report.passed) == ("", True)
     assert report.decision == f"{FIRST} was made under other settings, so it is not made again"
+
+
+def decided_otherwise(folder: Path, *, program: str) -> TradedHome:
+    """A home whose plan sizes as these settings do not, though it says that it was made under them."""
+    other = {"sizing": SizingPolicy(max_names=2), "code_hash": program}
+    traded = TradedHome(folder / "other", desk_changes=other)
+    traded.days.live(FIRST)
+    traded.tell_the_clock()
+    make_backup(traded.settings, traded.home)
+    return traded
+
+
+def test_a_decision_another_version_made_otherwise_is_told_and_not_held_against_the_backup(tmp_path: Path) -> None:
+    traded = decided_otherwise(tmp_path, program="c" * 64)
+    report = run_drill(traded.settings, traded.home)
+    assert (report.reason, report.passed, report.steps) == ("", True, 3)
+    told = "was made by another version of the program; differs at plan, why-rows"
+    assert report.decision == f"{FIRST} {told}"
+
+
+def test_a_decision_this_version_made_otherwise_is_held_against_the_backup(tmp_path: Path) -> None:
+    traded = decided_otherwise(tmp_path, program=code_hash(checkout_root()))
+    report = run_drill(traded.settings, traded.home)
+    assert report.reason == f"the decision of {FIRST} differs at plan, why-rows in the restored home"
+    assert not report.passed
+
+
+def test_each_half_of_a_decision_is_measured_by_the_version_that_made_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = (Step("code", "a" * 64, "b" * 64), Step("features", "c" * 64, "d" * 64))
+    monkeypatch.setattr("pipelines.drill_process.replay_analysis", lambda *_arguments, **_named: steps)
+    this = code_hash(checkout_root())
+    traded = TradedHome(tmp_path / "original", desk_changes={"code_hash": this})
+    traded.days.live(FIRST)
+    traded.tell_the_clock()
+    make_backup(traded.settings, traded.home)
+    found = _repeated(restored(traded, tmp_path / "back"), is_from_raw=True)
+    assert found["decision"] == f"{FIRST} was made by another version of the program; differs at features"
+    otherwise = decided_otherwise(tmp_path, program=this)
+    with pytest.raises(CorruptArtifact, match="differs at plan, why-rows in the restored home"):
+        _repeated(restored(otherwise, tmp_path / "back_2"), is_from_raw=True)
 
 
 def test_a_drill_turns_red_over_one_changed_byte(traded: TradedHome) -> None:

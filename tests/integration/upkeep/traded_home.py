@@ -1,7 +1,9 @@
 """A home in which a desk traded: ledger, venue, tape, artifacts, anchors and clock where a real home has them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from execution.clock import FileClock
 from execution.portfolio.sizing_policy import SizingPolicy
@@ -33,6 +35,7 @@ class TradedHome:
 
     folder: Path
     mode: str = "simulated"
+    desk_changes: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -49,6 +52,7 @@ class TradedHome:
             "settings_hash": self.settings.settings_hash,
             "sizing": SizingPolicy.model_validate(self.settings.sizing.model_dump()),
             "limits": self.settings.limits,
+            **self.desk_changes,
         }
         self.days = TradingDays(self.home.root, desk_changes=changes, is_on_files=True)
 
