@@ -49,7 +49,7 @@ def require_built_by(warehouse: Warehouse, settings: Mapping[str, str], *, named
     ]
     if other:
         raise SettingsRefused(
-            f"{named}: found {', '.join(other)}; expected the same, as stored marts are traded and not built anew: "
+            f"{named}: found {', '.join(other)}; expected the same, as what is stored is looked at and not built anew: "
             "build the features of a home of its own by these settings, and ask there"
         )
 

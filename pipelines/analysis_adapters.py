@@ -11,13 +11,14 @@ from assets.features.dbt_bridge import DbtProject
 from assets.features.feature_library import FeatureLibrary, switched_on
 from assets.features.feature_parts import FeatureParts
 from assets.features.policy import FeaturePolicy
-from assets.features.scorer_choice import scorer_of
+from assets.features.scorer_choice import feature_settings, scorer_of
 from assets.identity import RunIdentity
 from assets.ingest.files_source import FilesSource
 from assets.ingest.simulated_market import SimulatedMarket
 from assets.ingest.sources import MarketSources, files_sources, simulated_sources
 from assets.ingest.watchlist_file import WatchlistFile
 from assets.maintenance.nights import upkept_sessions
+from assets.mart_settings import require_built_by, universe_settings
 from assets.ml.model_registry import ModelRegistry
 from assets.quality.leakage import Recomputation
 from assets.raw_store import RawStore
@@ -195,6 +196,16 @@ def _recomputed(raw_store: RawStore, library: FeatureLibrary, policy: FeaturePol
         )
 
     return rows
+
+
+def require_stored_marts(settings: Settings, home: Home, *, named: str) -> None:
+    """Refuse a screen, or features, that the home's marts were not built by: who looks back reads what is stored.
+
+    Raises:
+        SettingsRefused: a setting differs from the newest build's; `named` says whose it is.
+    """
+    asked = universe_settings(settings.universe) | feature_settings(settings.features)
+    require_built_by(Warehouse(home.warehouse), asked, named=named)
 
 
 def desk_rules_of(settings: Settings) -> Rules:

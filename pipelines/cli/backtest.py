@@ -7,8 +7,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import get_args
 
-from assets.features.scorer_choice import feature_settings
-from assets.mart_settings import require_built_by, universe_settings
 from assets.ml.another_future import check_orders
 from assets.ml.backtest import FOLDER, Trial, live_through, numbers_of, summed_up
 from assets.ml.backtest_files import store_report
@@ -26,7 +24,7 @@ from execution.artifact_files import write_by_hash
 from execution.domain.errors import DataError, SettingsRefused
 from execution.lived_days import LivedDay
 from execution.trading_calendar import TradingCalendar
-from pipelines.analysis_adapters import desk_rules_of, identity_of
+from pipelines.analysis_adapters import desk_rules_of, identity_of, require_stored_marts
 from pipelines.cli.text_table import text_table
 from pipelines.home import Home
 from pipelines.settings import Settings, load_settings
@@ -49,7 +47,7 @@ def run_backtest(
         DataError: the home lacks bars or rows of a session, or what was done depends on what came later.
         SettingsRefused: the trial makes no sense, a variant is neither, or other marts are asked for.
     """
-    _require_stored(settings, home, named="the settings of this backtest")
+    require_stored_marts(settings, home, named="the settings of this backtest")
     identity = identity_of(settings)
     calendar = TradingCalendar.shipped()
     rules = desk_rules_of(settings)
@@ -135,14 +133,8 @@ def _variant(named: str, settings: Settings, home: Home, scorer: Scorer) -> Vari
         raise SettingsRefused(
             f"--beside {named} is of mode {other.mode}, production of {settings.mode}: expected the same world to trade"
         )
-    _require_stored(other, home, named=f"--beside {named}")
+    require_stored_marts(other, home, named=f"--beside {named}")
     return Variant(name=path.stem, rules=desk_rules_of(other), scorer=scorer, policy=other.learning)
-
-
-def _require_stored(settings: Settings, home: Home, *, named: str) -> None:
-    """Refuse a screen, or features, that the home's marts were not built by: a backtest trades what is stored."""
-    asked = universe_settings(settings.universe) | feature_settings(settings.features)
-    require_built_by(Warehouse(home.warehouse), asked, named=named)
 
 
 def stored_sessions(home: Home, *, first: date | None, last: date | None, sessions: int) -> tuple[date, date]:

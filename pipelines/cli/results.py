@@ -13,7 +13,7 @@ from assets.raw_store import RawStore
 from assets.warehouse import Warehouse
 from execution.artifact_files import write_by_hash
 from execution.trading_calendar import TradingCalendar
-from pipelines.analysis_adapters import identity_of
+from pipelines.analysis_adapters import identity_of, require_stored_marts
 from pipelines.home import Home
 from pipelines.settings import Settings
 from pipelines.trading_adapters import clock_of
@@ -38,7 +38,9 @@ def make_results(
 
     Raises:
         DataError: the home's history is too short.
+        SettingsRefused: the settings ask for other marts than are stored.
     """
+    require_stored_marts(settings, home, named="the settings of this table")
     calendar, warehouse = TradingCalendar.shipped(), Warehouse(home.warehouse)
     now = clock_of(settings.mode, home).now()
     cut_off = training_cut_off(warehouse, now=now, calendar=calendar)

@@ -13,7 +13,7 @@ from assets.warehouse import Warehouse
 from execution.artifact_files import write_by_hash
 from execution.domain.canonical import canonical_bytes
 from execution.trading_calendar import TradingCalendar
-from pipelines.analysis_adapters import identity_of
+from pipelines.analysis_adapters import identity_of, require_stored_marts
 from pipelines.home import Home
 from pipelines.settings import Settings
 from pipelines.trading_adapters import clock_of
@@ -29,8 +29,9 @@ def run_search(settings: Settings, home: Home, *, tell: Callable[[str], object])
 
     Raises:
         DataError: there is no training set.
-        SettingsRefused: the space makes no sense.
+        SettingsRefused: the space makes no sense, or the settings ask for other marts than are stored.
     """
+    require_stored_marts(settings, home, named="the settings of this search")
     calendar, identity = TradingCalendar.shipped(), identity_of(settings)
     now = clock_of(settings.mode, home).now()
     cut_off = training_cut_off(Warehouse(home.warehouse), now=now, calendar=calendar)

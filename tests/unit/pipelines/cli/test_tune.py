@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import pytest
 
@@ -11,8 +12,10 @@ from assets.ml.model_registry import ModelRegistry
 from assets.ml.policy import SearchPolicy, SearchRange
 from assets.ml.training_sets import TrainingSetStore
 from assets.ml.trial_log import TrialLog
-from execution.domain.errors import DataError
+from assets.universe_policy import UniversePolicy
+from execution.domain.errors import DataError, SettingsRefused
 from pipelines.cli import tune
+from pipelines.cli.results import make_results
 from pipelines.home import Home
 from pipelines.settings import Settings
 from tests.unit.ml.marts_builder import CALENDAR, a_market, a_policy
@@ -53,6 +56,24 @@ def test_choices_are_counted_in_the_home_and_the_best_is_told_as_settings(home):
     assert len(TrialLog(home.artifacts / "models").trials()) == 2
     assert len(list((home.artifacts / "searches").glob("*.json"))) == 1
     assert ModelRegistry(home.artifacts).history() == ()
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        tune.run_search,
+        partial(make_results, retrain_sessions=63, has_leaks=False),
+    ],
+    ids=["tune", "results"],
+)
+def test_a_universe_the_marts_were_not_built_by_is_refused_and_is_no_choice(home, asked):
+    with tune.Warehouse(home.warehouse).connect(read_only=False) as connection:
+        connection.execute("create schema request")
+        connection.execute("create table request.universe_policy as select 3000 as max_names")
+    settings = Settings(learning=a_policy(search=SPACE), universe=UniversePolicy(max_names=30))
+    with pytest.raises(SettingsRefused, match=r"universe\.max_names 30 where the stored marts were built with 3000"):
+        asked(settings, home, tell=print)
+    assert TrialLog(home.artifacts / "models").trials() == ()
 
 
 def test_a_home_without_a_training_set_is_told_to_make_one(home):
