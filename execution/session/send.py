@@ -120,7 +120,8 @@ class _Attempt:
             gate is not None and gate.session == record.session and are_green(gate.stage, gate.checks)
         ):
             return ""
-        return f"no green gate of {record.session} stands in the ledger beside its plan"
+        told = f"no green gate of {record.session} stands in the ledger beside its plan"
+        return told if gate else f"{told}: a version that wrote none planned it, and the next evening plans again"
 
     def too_late(self) -> str:
         """Return why the order may not go out any more; empty when it may, and then it goes at once.
