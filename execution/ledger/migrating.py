@@ -1,7 +1,8 @@
 """Take a ledger's tables from one schema to another, in one transaction, up or down. Events are never touched.
 
 Scripts lie in `migrations/NNNN_name.{up,down}.sql` and are written once for both databases. A script's first line names
-the tables that refuse every change once its schema stands.
+the tables that refuse every change once its schema stands; a second one may name the kinds of events that programs of
+the schema before do not know.
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from execution.ledger.sql_driver import SqlConnection, SqlDriver
 SCHEMA_VERSION: Final = 4
 """The schema this program reads and writes."""
 _APPEND_ONLY: Final = "-- append-only: "
+_EVENTS: Final = "-- events: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Migration:
         number: the schema it leads up to; down leads to the one before.
         name: what it does, as in its file names.
         append_only: tables that refuse every change once its schema stands.
+        events: kinds of events that no program of the schema before knows.
     """
 
     number: int
@@ -32,6 +35,7 @@ class Migration:
     up: str
     down: str
     append_only: tuple[str, ...]
+    events: tuple[str, ...] = ()
 
 
 def known_migrations() -> tuple[Migration, ...]:
@@ -88,6 +92,30 @@ def migrate(driver: SqlDriver, *, to: int = SCHEMA_VERSION) -> tuple[int, int]:
     return found, to
 
 
+def refuse_unreadable(driver: SqlDriver, *, to: int) -> None:
+    """Do nothing unless a program of a schema could not read a ledger that is taken there.
+
+    Raises:
+        LedgerError: a row is of a kind that came later; the message names the first.
+    """
+    kinds = [kind for step in known_migrations() if step.number > to for kind in step.events]
+    with driver.reading() as connection:
+        found = [
+            (sequence, kind)
+            for kind in kinds
+            for (sequence,) in connection.fetch(
+                "select min(sequence) from event where body like ?", (f'%"kind":"{kind}"%',)
+            )
+            if sequence is not None
+        ]
+    if found:
+        sequence, kind = min(found)
+        raise LedgerError(
+            f"row {sequence} is a {kind}, which no version of ledger schema {to} knows: it could not read this ledger. "
+            "Go on with this version, or restore a backup made before that row with the old one"
+        )
+
+
 def append_only(version: int) -> tuple[str, ...]:
     """Return the tables that refuse every change under a schema."""
     return known_migrations()[version - 1].append_only if version else ()
@@ -127,7 +155,8 @@ def _read(name: str) -> Migration:
     folder = files("execution.ledger") / "migrations"
     up = (folder / f"{name}.up.sql").read_text(encoding="utf-8")
     down = (folder / f"{name}.down.sql").read_text(encoding="utf-8")
-    first = up.partition("\n")[0]
+    first, second = up.split("\n", 2)[:2]
     if not first.startswith(_APPEND_ONLY):
         raise LedgerError(f"migration {name} does not begin with {_APPEND_ONLY!r}: say which tables refuse changes")
-    return Migration(int(name[:4]), name[5:], up, down, tuple(first.removeprefix(_APPEND_ONLY).split(", ")))
+    events = tuple(second.removeprefix(_EVENTS).split(", ")) if second.startswith(_EVENTS) else ()
+    return Migration(int(name[:4]), name[5:], up, down, tuple(first.removeprefix(_APPEND_ONLY).split(", ")), events)

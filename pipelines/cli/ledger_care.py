@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from execution.ledger.anchors import verify_ledger
-from execution.ledger.migrating import SCHEMA_VERSION, migrate
+from execution.ledger.migrating import SCHEMA_VERSION, migrate, refuse_unreadable
 from pipelines.home import Home
-from pipelines.ledger_opening import anchoring_of, is_one_device, ledger_driver, open_ledger
+from pipelines.ledger_opening import anchoring_of, has_ledger, is_one_device, ledger_driver, open_ledger
 from pipelines.trading_adapters import clock_of
 from pipelines.trading_settings import TradingSettings
 
@@ -63,9 +63,12 @@ def migrated_page(settings: TradingSettings, home: Home, *, to: int | None) -> s
     """Take the ledger to a schema, the newest when none is named, and return from where to where.
 
     Raises:
-        LedgerError: there is no ledger, or no way to that schema.
+        LedgerError: there is no ledger, or no way to that schema, or no program of it could read what was written.
     """
-    before, after = migrate(ledger_driver(settings, home), to=SCHEMA_VERSION if to is None else to)
+    driver = ledger_driver(settings, home)
+    if to is not None and has_ledger(settings, home):
+        refuse_unreadable(driver, to=to)
+    before, after = migrate(driver, to=SCHEMA_VERSION if to is None else to)
     return f"ledger schema {before} to {after}" if before != after else f"ledger schema {after} already"
 
 

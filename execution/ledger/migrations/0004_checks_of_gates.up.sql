@@ -1,4 +1,5 @@
 -- append-only: event, release, gate, approval, submission, fill, corporate_action, posting
+-- events: GateJudged, AccountAdjusted, RepriceRequested, WordSigned
 -- A gate is its checks, one row each, instead of the batch, which the cycle names already. Folded from the events again.
 drop table gate;
 

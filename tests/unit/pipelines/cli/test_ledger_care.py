@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from execution.domain.errors import ChainBroken
+from execution.domain.errors import ChainBroken, LedgerError
 from execution.ledger.sqlite_ledger import SqliteDriver, SqliteLedger
 from pipelines.cli.doctor import examine
 from pipelines.cli.init import create_home
@@ -16,7 +16,7 @@ from pipelines.home import Home
 from pipelines.ledger_opening import open_ledger
 from pipelines.settings import load_settings
 from pipelines.trading_settings import LedgerSettings, TradingSettings, load_trading_settings
-from tests.builders.orders import account_opened, plan_recorded
+from tests.builders.orders import account_opened, gate_judged, plan_recorded
 from tests.builders.postgres import a_database
 
 
@@ -140,6 +140,17 @@ def test_migrate_goes_down_and_up(settings: TradingSettings, home: Home) -> None
     assert migrated_page(settings, home, to=None) == "ledger schema 1 to 4"
     assert migrated_page(settings, home, to=None) == "ledger schema 4 already"
     verified_page(settings, home)
+
+
+def test_migrate_does_not_go_down_to_where_no_version_could_read_the_rows(
+    settings: TradingSettings, home: Home
+) -> None:
+    ledger = open_ledger(settings, home)
+    ledger.append(gate_judged())
+    told = rf"row {ledger.head().sequence} is a GateJudged, which no version of ledger schema 3 knows.*restore a backup"
+    with pytest.raises(LedgerError, match=told):
+        migrated_page(settings, home, to=3)
+    assert migrated_page(settings, home, to=None) == "ledger schema 4 already"
 
 
 def test_doctor_tells_how_far_the_ledger_is_anchored(settings: TradingSettings, home: Home) -> None:
