@@ -43,11 +43,13 @@ class Step:
         name: what it is.
         recorded: its hash then; None when there was none.
         repeated: its hash now.
+        difference: in what the two differ, where more than their hashes is known; empty where not.
     """
 
     name: str
     recorded: str | None
     repeated: str | None
+    difference: str = ""
 
     @property
     def is_equal(self) -> bool:

@@ -15,10 +15,12 @@ from assets.raw_store import RawStore
 from assets.snapshots import SnapshotStore
 from execution.clock import FileClock
 from execution.domain.errors import TouchstoneError
+from execution.domain.provenance import GateCertificate
 from execution.domain.signals import SignalBatch
 from execution.replay import Step
 from execution.signal_batch_store import SignalBatchStore
 from pipelines.analysis import build_definitions
+from pipelines.certificate_difference import certificate_difference
 from pipelines.code_hash import checkout_root, code_hash
 from pipelines.home import Home
 from pipelines.settings import Settings
@@ -61,10 +63,16 @@ def replay_analysis(settings: Settings, home: Home, batch: SignalBatch, *, besid
         *circumstances,
         Step("raw parts", batch.snapshot_hash, snapshot.hash),
         Step("features", batch.features_hash, certificate.features_hash if certificate else None),
-        Step("certificate", batch.certificate.hash, certificate.hash if certificate else None),
+        _certificate_step(batch.certificate, certificate),
         Step("model", batch.model_hash, made.model_hash if made else None),
         Step("batch", batch.hash, made.hash if made else None),
     )
+
+
+def _certificate_step(then: GateCertificate, now: GateCertificate | None) -> Step:
+    if now is None:
+        return Step("certificate", then.hash, None)
+    return Step("certificate", then.hash, now.hash, certificate_difference(then, now))
 
 
 def _under(recorded: SignalBatch, made: SignalBatch) -> SignalBatch:

@@ -1,7 +1,8 @@
 """`touchstone replay`: one past decision again, from raw parts to the plan, with a hash beside a hash for each step."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,8 @@ from pipelines.trading_adapters import open_desk
 _SHOWN_DIGITS: Final = 16
 # These say why another step may differ; they are no part of the decision.
 _CIRCUMSTANCES: Final = frozenset({"code", "settings", "limits"})
+# What was sent follows from these alone.
+_OUTCOMES: Final = frozenset({"plan", "why-rows"})
 
 
 class ReplayDiffers(TouchstoneError):
@@ -52,11 +55,18 @@ def replay_page(settings: Settings, home: Home, name: str, *, tell: Callable[[st
         ("step", "then", "now", "verdict"),
         [(step.name, _short(step.recorded), _short(step.repeated), _verdict(step)) for step in steps],
     )
+    return _ending(cycle.session, steps, table)
+
+
+def _ending(session: date, steps: Sequence[Step], table: str) -> str:
     differing = [step.name for step in steps if not step.is_equal]
     if set(differing) - _CIRCUMSTANCES:
-        raise ReplayDiffers(f"{table}\nthe decision of {cycle.session} differs at {', '.join(differing)}")
+        told = [table, *(f"{step.name}: {step.difference}" for step in steps if step.difference)]
+        same = [step.name for step in steps if step.name in _OUTCOMES and step.is_equal]
+        kept = f"; {' and '.join(same)} came out bit for bit" if same else ""
+        raise ReplayDiffers("\n".join([*told, f"the decision of {session} differs at {', '.join(differing)}{kept}"]))
     said = f", though {' and '.join(differing)} changed since" if differing else ""
-    return f"{table}\nthe decision of {cycle.session} came out bit for bit{said}"
+    return f"{table}\nthe decision of {session} came out bit for bit{said}"
 
 
 def _short(digest: str | None) -> str | None:
