@@ -21,12 +21,15 @@ if "--with-starter" in sys.argv:
 print("child is up", flush=True)
 time.sleep(600)
 """
+# Whoever runs the tests may have been started deaf to a hang-up, and children are born as deaf as their parents.
 STARTER = """
-import os, sys
+import os, signal, sys
 from pathlib import Path
 import pipelines.daemon_process as process
 from pipelines.daemon_process import running_daemon
 folder, child = Path(sys.argv[1]), (sys.executable, str(Path(sys.argv[1]) / "child.py"))
+if sys.argv[2] == "hears":
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 process.DAEMON = (*child, *process.DAEMON[3:])
 with running_daemon(environment=os.environ, log_file=folder / "daemon.log") as daemon:
     (folder / "pid.part").write_text(str(daemon.pid))
@@ -41,9 +44,9 @@ class Pair:
     def __init__(self, folder: Path, *, is_deaf: bool = False) -> None:
         (folder / "child.py").write_text(CHILD)
         environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-        wrapped = ["nohup"] if is_deaf else []
+        wrapped, ears = (["nohup"], "deaf") if is_deaf else ([], "hears")
         self.starter = subprocess.Popen(
-            [*wrapped, sys.executable, "-c", STARTER, str(folder)], env=environment, start_new_session=True
+            [*wrapped, sys.executable, "-c", STARTER, str(folder), ears], env=environment, start_new_session=True
         )
         wait_until((folder / "pid").exists)
         self.child = psutil.Process(int((folder / "pid").read_text()))
