@@ -7,6 +7,7 @@ module; `touchstone resume` alone takes it away.
 
 import json
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -49,16 +50,23 @@ class KillSwitch:
             return True
         return False
 
+    def cause(self) -> Mapping[str, str]:
+        """Return what the file tells of the stop: `actor`, `reason` and `at`; nothing where it was made by hand."""
+        try:
+            told = json.loads(self.kill_file.read_bytes())
+        except (OSError, ValueError):
+            # It stops all the same, as does one on a disk that had no room for who and why.
+            return {}
+        return {str(name): str(value) for name, value in told.items()} if isinstance(told, dict) else {}
+
     def told(self) -> str:
         """Return since when the switch is on, by whom and why, in one line; empty while it is off."""
         if not self.is_engaged:
             return ""
-        try:
-            told = json.loads(self.kill_file.read_bytes())
-            return f"since {told['at']}, by {told['actor']}: {told['reason']}"
-        except (OSError, ValueError, KeyError, TypeError):
-            # It stops all the same: made by hand, or on a disk without room for who and why.
+        cause = self.cause()
+        if not {"at", "actor", "reason"} <= cause.keys():
             return f"by {self.kill_file.name}, which does not say who made it, when or why"
+        return f"since {cause['at']}, by {cause['actor']}: {cause['reason']}"
 
     def engage(self, reason: str, actor: str, at: datetime) -> None:
         """Stop everything; harmless to repeat, and the first to stop is the one the file names.

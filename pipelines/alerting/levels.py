@@ -1,6 +1,5 @@
 """What is so in a home now and should not be: switch, disk, drill, data, orders, limits, a session that went by."""
 
-import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -64,13 +63,11 @@ def levels_of(
 
 def _switch(home: Home) -> Iterator[Alert]:
     """Yield that nothing is sent, from the file alone: the ledger hears of it when the next act begins, or never."""
-    if not KillSwitch(home.kill).is_engaged:
+    switch = KillSwitch(home.kill)
+    if not switch.is_engaged:
         return
-    try:
-        told = json.loads(home.kill.read_bytes())
-        reason, actor = str(told["reason"]), str(told["actor"])
-    except (OSError, ValueError, KeyError, TypeError):
-        reason, actor = "the file does not say why", "somebody"
+    cause = switch.cause()
+    reason, actor = cause.get("reason", "the file does not say why"), cause.get("actor", "somebody")
     if reason.startswith(_BROKEN):
         title = "the ledger's chain is broken: nothing is sent"
         yield Alert(cause="broken_chain", severity=_CRITICAL, title=title, detail=reason)
