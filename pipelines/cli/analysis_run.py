@@ -98,8 +98,8 @@ def decided_session(named: date | None, *, first: date, now: datetime, calendar:
         raise SettingsRefused(str(error)) from None
     if chosen is None or not has_come:
         raise SettingsRefused(
-            f"the cut-off of {chosen or 'any session'} has not come: the clock stands at {now.isoformat()}; "
-            "move it with `touchstone clock advance`, or name an earlier session"
+            f"the cut-off of {chosen or 'any session'} has not come: the clock stands at {now.isoformat()}; wait for "
+            f"it (`touchstone clock advance --to {chosen or first}` moves a told clock), or name an earlier session"
         )
     return chosen
 
