@@ -36,6 +36,32 @@ Days = npt.NDArray[np.datetime64]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class StillHeld:
+    """Returns of names on sessions that have no row of them, but had one within the horizon before.
+
+    What was bought then is held through such a session, whatever the universe says of the name by now.
+
+    Attributes:
+        sessions: ascending, as decision sessions are.
+        symbols: exchange symbols, ascending within a session.
+        one_session_return: from the close after the session to the next, or over the sessions without a bar before it.
+    """
+
+    sessions: Days
+    symbols: npt.NDArray[np.object_]
+    one_session_return: Floats
+
+    @classmethod
+    def none(cls) -> "StillHeld":
+        """Return no such session, as sets from before they were kept have it."""
+        return cls(
+            sessions=np.empty(0, dtype="datetime64[D]"),
+            symbols=np.empty(0, dtype=np.object_),
+            one_session_return=np.empty(0),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class TrainingSet:
     """Rows of (session, symbol), sorted by session and symbol; every array has one entry per row.
 
@@ -55,6 +81,8 @@ class TrainingSet:
         feature_versions: version of each feature's definition; one that is not told is of version 1, as all were
             before any was told. No part of the hash, which is that of the rows.
         built_by: settings the marts were built by, by name; empty where it was not told. No part of the hash either.
+        still_held: what names earned while they had no row and may have been held; only ever judged with, and no part
+            of the hash either.
     """
 
     cut_off: date
@@ -71,6 +99,7 @@ class TrainingSet:
     forward_returns: Floats
     feature_versions: Mapping[str, int] = field(default_factory=dict)
     built_by: Mapping[str, str] = field(default_factory=dict)
+    still_held: StillHeld = field(default_factory=StillHeld.none)
 
     @property
     def days(self) -> Days:
@@ -193,6 +222,31 @@ def build_training_set(
         forward_returns=np.column_stack(judged)[keep],
         feature_versions=stored_versions(warehouse, feature_names),
         built_by=built_by(warehouse),
+        still_held=_still_held(returns, grid, kept_day, rows.column("symbol").filter(pa.array(keep)), policy),
+    )
+
+
+def _still_held(
+    returns: ForwardReturns,
+    grid: Sequence[date],
+    day: npt.NDArray[np.int64],
+    symbols: pa.ChunkedArray,
+    policy: LearningPolicy,
+) -> StillHeld:
+    """Return what names with a row in the horizon before earned on sessions without one, while they have bars."""
+    position = {symbol: column for column, symbol in enumerate(returns.symbols)}
+    has_row = np.zeros(returns.growth.shape, dtype=np.bool_)
+    has_row[day, [position[symbol] for symbol in symbols.to_pylist()]] = True
+    after = returns.next_session()
+    may_be_held = np.zeros(has_row.shape, dtype=np.bool_)
+    for age in range(1, min(policy.horizon_sessions, len(has_row))):
+        may_be_held[age:] |= has_row[:-age]
+    is_judged = np.isin(np.arange(len(has_row)), day)
+    place, column = np.nonzero(may_be_held & ~has_row & is_judged[:, np.newaxis] & np.isfinite(after))
+    return StillHeld(
+        sessions=np.array(grid, dtype="datetime64[D]")[place],
+        symbols=np.array(returns.symbols, dtype=np.object_)[column],
+        one_session_return=after[place, column],
     )
 
 

@@ -69,6 +69,16 @@ class ForwardReturns:
             forward[:complete] = np.where(may_enter & is_held, product - 1.0, np.nan)
         return forward
 
+    def next_session(self) -> Floats:
+        """Return (n_sessions, n_symbols) what a held name earns from the close after each session to the next.
+
+        NaN without a bar there; unlike `over` it asks for none to enter on, and spans the sessions without one.
+        """
+        earned = np.full(self.growth.shape, np.nan)
+        ahead = ENTRY_LAG_SESSIONS + 1
+        earned[:-ahead] = np.where(self.has_bar[ahead:], self.growth[ahead:] - 1.0, np.nan)
+        return earned
+
     def of(self, forward: Floats, day: npt.NDArray[np.int64], symbols: pa.ChunkedArray) -> Floats:
         """Return one forward return per row of (day, symbol); NaN where the symbol is not known."""
         position = {symbol: column for column, symbol in enumerate(self.symbols)}

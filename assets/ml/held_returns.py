@@ -25,8 +25,8 @@ class ReturnGrid:
         days: (n_days,) days with a return, ascending.
         day: (n_rows,) place of each row's day.
         symbol: (n_rows,) place of each row's symbol.
-        active: (n_days, n_symbols) return less the day's equal-weight mean; 0 where a name has none.
-        is_known: (n_days, n_symbols) whether a name has a return.
+        active: (n_days, n_symbols) return less the members' equal-weight mean of the day; 0 where a name has none.
+        is_known: (n_days, n_symbols) whether a name has a return, as a member or as one that may still be held.
     """
 
     days: Days
@@ -48,12 +48,21 @@ class ReturnGrid:
         names, symbol = np.unique(training_set.symbols[rows].astype(str), return_inverse=True)
         active = np.zeros((len(days), len(names)))
         is_known = np.zeros(active.shape, dtype=bool)
+        market = np.full(len(days), np.nan)
         is_known[day, symbol] = np.isfinite(one_session_return)
         for part in day_slices(training_set.sessions[rows]):
             known = np.isfinite(one_session_return[part])
             if known.any():
                 returns = one_session_return[part][known]
                 active[day[part][known], symbol[part][known]] = returns - returns.mean()
+                market[day[part.start]] = returns.mean()
+        # Names leave the universe after a fall more often than after a rise, and who bought them lives through it.
+        held = training_set.still_held
+        at = np.minimum(np.searchsorted(days, held.sessions), len(days) - 1)
+        column = np.minimum(np.searchsorted(names, held.symbols.astype(str)), len(names) - 1)
+        told = (days[at] == held.sessions) & (names[column] == held.symbols.astype(str)) & np.isfinite(market[at])
+        active[at[told], column[told]] = (held.one_session_return - market[at])[told]
+        is_known[at[told], column[told]] = True
         return cls(days=days, day=day, symbol=symbol, active=active, is_known=is_known)
 
 

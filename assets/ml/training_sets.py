@@ -1,7 +1,7 @@
 """Training sets as artifacts: Parquet by content hash, and for each cut-off the newest one."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assets.memory import give_back
-from assets.ml.dataset import JUDGED_HORIZONS, TrainingSet
+from assets.ml.dataset import JUDGED_HORIZONS, StillHeld, TrainingSet
 from execution.artifact_files import read_by_hash, write_atomically, write_by_hash
 from execution.domain.canonical import canonical_bytes
 from execution.domain.errors import CorruptArtifact, DataError
@@ -124,6 +124,7 @@ def _rows(training_set: TrainingSet, chosen: slice) -> pa.Table:
             "horizon_sessions": str(training_set.horizon_sessions),
             "feature_versions": orjson.dumps(dict(training_set.feature_versions)).decode(),
             "built_by": orjson.dumps(dict(training_set.built_by)).decode(),
+            "still_held": orjson.dumps(_still_held_rows(training_set.still_held)).decode(),
         }
     )
 
@@ -153,4 +154,22 @@ def _training_set(file: pq.ParquetFile) -> TrainingSet:
         forward_returns=np.column_stack([own.column(name).to_numpy() for name in _FORWARD]),
         feature_versions=orjson.loads(metadata.get(b"feature_versions", b"{}")),
         built_by=orjson.loads(metadata.get(b"built_by", b"{}")),
+        # Absent in sets from before it was kept: what left the universe earned the market there.
+        still_held=_still_held(orjson.loads(metadata.get(b"still_held", b"[]"))),
+    )
+
+
+def _still_held_rows(held: StillHeld) -> list[tuple[str, str, float]]:
+    told = (held.sessions.astype(str).tolist(), held.symbols.tolist(), held.one_session_return.tolist())
+    return list(zip(*told, strict=True))
+
+
+def _still_held(rows: Sequence[tuple[str, str, float]]) -> StillHeld:
+    if not rows:
+        return StillHeld.none()
+    sessions, symbols, returns = zip(*rows, strict=True)
+    return StillHeld(
+        sessions=np.array(sessions, dtype="datetime64[D]"),
+        symbols=np.array(symbols, dtype=np.object_),
+        one_session_return=np.array(returns),
     )

@@ -6,6 +6,7 @@ import pytest
 from assets.feature_catalogue import NAMES
 from assets.ml.dataset import TrainingSet, build_training_set, feature_matrix, training_cut_off
 from assets.ml.forward_returns import ENTRY_LAG_SESSIONS
+from assets.ml.held_returns import ReturnGrid, held_weights, net_returns
 from assets.ml.training_sets import TrainingSetStore
 from execution.domain.errors import CorruptArtifact, DataError
 from tests.unit.ml.marts_builder import CALENDAR, NOISE, SIGNAL, Market, a_market, a_policy
@@ -179,6 +180,49 @@ def test_without_features_the_cut_off_says_what_to_do(tmp_path):
     warehouse = market.write(tmp_path / "warehouse.duckdb")
     with pytest.raises(DataError, match="run a cycle first"):
         training_cut_off(warehouse, now=CALENDAR.opens_at(market.day(0)), calendar=CALENDAR)
+
+
+def test_a_name_that_left_the_universe_keeps_its_returns_while_it_may_be_held_and_has_bars(tmp_path):
+    market = a_market(symbols=8, sessions=100)
+    market.is_member[50:, 3] = False
+    market.is_member[60:, 4] = False
+    market.has_bar[63:, 4] = False
+    made = built(market, tmp_path)
+    held, days = made.still_held, np.array(market.sessions, dtype="datetime64[D]")
+    left = held.symbols == "S003"
+    # Bought by the last session as a member, it is held over five: four more decision sessions.
+    assert held.sessions[left].tolist() == days[50:54].tolist()
+    assert held.one_session_return[left] == pytest.approx(market.returns[52:56, 3])
+    # The last bar is that of session 62, two after the decision that lives through it.
+    assert held.sessions[held.symbols == "S004"].tolist() == days[60:61].tolist()
+    assert set(held.symbols.tolist()) == {"S003", "S004"}
+    store = TrainingSetStore(tmp_path / "training_sets")
+    store.publish(made)
+    stored = store.newest(made.cut_off).still_held
+    assert stored.sessions.tolist() == held.sessions.tolist()
+    assert stored.symbols.tolist() == held.symbols.tolist()
+    assert stored.one_session_return.tolist() == held.one_session_return.tolist()
+
+
+def test_money_in_a_name_that_leaves_the_universe_falls_as_far_as_in_a_member(tmp_path):
+    def earned(*, leaves):
+        market = a_market(symbols=10, sessions=100)
+        market.returns[52:56, 3] = -0.2
+        market.is_member[51:, 3] = not leaves
+        made = built(market, tmp_path)
+        scores = np.where(made.symbols == "S003", 1.0, 0.0)
+        scores[made.sessions != np.datetime64(market.day(50))] = np.nan
+        grid = ReturnGrid.of(made, np.arange(len(made.label)), made.forward_returns[:, 0])
+        held = held_weights(grid, scores, horizon_sessions=5)
+        return grid, net_returns(grid, held, cost_bps=0.0)[50:55].sum()
+
+    # Two names of ten are bought with a fifth of the money: four falls of a fifth on a tenth of it, over the market.
+    (_, member), (grid, left) = earned(leaves=False), earned(leaves=True)
+    assert member < -0.06
+    assert left == pytest.approx(member, abs=0.015)
+    # Not the market's figure: that stays the members'.
+    column = 3
+    assert np.delete(grid.active, column, axis=1)[51:55].sum(axis=1) == pytest.approx(np.zeros(4), abs=1e-12)
 
 
 def test_a_stored_training_set_comes_back_equal(tmp_path):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from assets.ml import held_returns
+from assets.ml.dataset import StillHeld
 from assets.ml.held_returns import ReturnGrid, earned_by_chance, held_weights, luck_quantile, net_returns, turnover
 from tests.unit.ml.marts_builder import a_training_set
 
@@ -30,6 +31,29 @@ def noise_that_comes_and_goes(present_share, *, seed, sessions=60, symbols=30):
     for place in range(1, sessions):
         scores[place] = 0.95 * scores[place - 1] + 0.3 * scores[place]
     return ReturnGrid.of(rows, chosen, told), scores[day, symbol]
+
+
+def noise_of_members_for_a_while(mean_spell_sessions, *, seed, sessions=60, symbols=30):
+    """Names that are members in spells about so long, and may be held for four sessions after each."""
+    random = np.random.default_rng(seed)
+    is_member = np.empty((sessions, symbols), dtype=bool)
+    is_member[0] = random.random(symbols) < 0.5
+    for place in range(1, sessions):
+        is_member[place] = is_member[place - 1] ^ (random.random(symbols) < 1.0 / mean_spell_sessions)
+    may_be_held = np.zeros_like(is_member)
+    for age in range(1, 5):
+        may_be_held[age:] |= is_member[:-age]
+    told = random.normal(0.0, 0.02, is_member.shape)
+    rows = a_training_set(symbols=symbols, sessions=sessions)
+    days, names = rows.sessions.reshape(is_member.shape), rows.symbols.reshape(is_member.shape)
+    left = may_be_held & ~is_member
+    held = StillHeld(sessions=days[left], symbols=names[left], one_session_return=told[left])
+    scores = random.normal(size=is_member.shape)
+    for place in range(1, sessions):
+        scores[place] = 0.95 * scores[place - 1] + 0.3 * scores[place]
+    chosen = np.flatnonzero(is_member)
+    grid = ReturnGrid.of(replace(rows, still_held=held), chosen, told.ravel()[chosen])
+    return grid, scores.ravel()[chosen]
 
 
 def test_holding_every_member_alike_earns_nothing_over_the_market():
@@ -104,6 +128,17 @@ def test_noise_passes_in_about_one_of_twenty_however_many_names_come_and_go(monk
         for grid, scores in (noise_that_comes_and_goes(present_share, seed=seed) for seed in range(200))
     ]
     # Chance alone puts 2 to 23 of 200 among the highest 6 of 101 ranks; absent names at the market's gave 32 and 38.
+    assert 2 <= np.sum(np.array(quantiles) >= 0.95) <= 23
+    assert 0.4 < np.mean(quantiles) < 0.6
+
+
+@pytest.mark.parametrize("mean_spell_sessions", [20, 5])
+def test_noise_passes_in_about_one_of_twenty_however_often_names_leave_the_universe(monkeypatch, mean_spell_sessions):
+    monkeypatch.setattr(held_returns, "_RANDOM_PORTFOLIOS", 100)
+    quantiles = [
+        luck_quantile(grid, held_weights(grid, scores, horizon_sessions=5), seed=7)
+        for grid, scores in (noise_of_members_for_a_while(mean_spell_sessions, seed=seed) for seed in range(200))
+    ]
     assert 2 <= np.sum(np.array(quantiles) >= 0.95) <= 23
     assert 0.4 < np.mean(quantiles) < 0.6
 
