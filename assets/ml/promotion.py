@@ -139,6 +139,7 @@ def _reason_against(
         now=now,
         policy=policy,
         feature_versions=candidate.card.feature_versions or {},
+        built_by=candidate.card.built_by or {},
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
+from assets.feature_catalogue import FEATURES
 from assets.ml.model_registry import ModelRecord, PromotionEntry
 from assets.ml.policy import LearningPolicy
 from execution.domain.signals import DecisionSource, Mode
@@ -12,6 +13,9 @@ from execution.domain.signals import DecisionSource, Mode
 Source = Literal[DecisionSource, "hold"]
 _NAMED: Final = 3
 """Features a reason names; the others it counts."""
+_OF_HEADLINES: Final = frozenset(feature.name for feature in FEATURES if feature.family == "news")
+_HEADLINE_SETTINGS: Final = frozenset({"features.labelled_sentences_file", "features.news"})
+"""Settings that give features of headlines other values under the same version: who scores, and what weighs."""
 _CALLED: Final = {"promoted": "promoted", "kept": "not promoted", "demoted": "demoted", "refused": "refused"}
 
 
@@ -30,13 +34,15 @@ def decide_source(
     now: datetime,
     policy: LearningPolicy,
     feature_versions: Mapping[str, int],
+    built_by: Mapping[str, str],
     newest: PromotionEntry | None = None,
 ) -> Decision:
     """Return who scores.
 
     With a champion whose newest fact is at most `max_model_age_days` old the model decides; one taught on a simulated
-    market decides in that market only, one taught on other versions of its features nowhere. Without one, a simulated
-    or recorded market is scored by the rule; real money holds, because nobody chose the rule for it.
+    market decides in that market only, one taught on other versions of its features or on headlines scored or weighed
+    otherwise nowhere. Without one, a simulated or recorded market is scored by the rule; real money holds, because
+    nobody chose the rule for it.
 
     Args:
         mode: the mode the run is in.
@@ -44,6 +50,7 @@ def decide_source(
         now: the clock's instant, in UTC.
         policy: the greatest age, and the rule that stands in.
         feature_versions: version of each feature that is computed now.
+        built_by: settings the stored marts were built by, by name.
         newest: the newest verdict on anything taught up to the cut-off: why there is no champion, told where nobody
             decides.
     """
@@ -53,7 +60,12 @@ def decide_source(
         lack = "there is no champion"
     else:
         against = reason_against(
-            champion, is_simulated=mode == "simulated", now=now, policy=policy, feature_versions=feature_versions
+            champion,
+            is_simulated=mode == "simulated",
+            now=now,
+            policy=policy,
+            feature_versions=feature_versions,
+            built_by=built_by,
         )
         if against is None:
             return Decision("model", f"{_known(champion)}, is at most {policy.max_model_age_days} days old")
@@ -72,6 +84,7 @@ def reason_against(
     now: datetime,
     policy: LearningPolicy,
     feature_versions: Mapping[str, int],
+    built_by: Mapping[str, str],
 ) -> str | None:
     """Return why a champion may not decide at an instant; None when it may.
 
@@ -81,6 +94,7 @@ def reason_against(
         now: the instant, in UTC.
         policy: the greatest age.
         feature_versions: version of each feature that is computed now; 1 where it is not told.
+        built_by: settings the marts to decide on were built by, by name; what is not told on both sides is no reason.
     """
     if champion.card.is_synthetic and not is_simulated:
         return f"{_known(champion)}, was taught on a simulated market"
@@ -96,6 +110,11 @@ def reason_against(
     if changed:
         more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
         return f"{_known(champion)}, was taught on other versions of {', '.join(changed[:_NAMED])}{more}"
+    if not _OF_HEADLINES.isdisjoint(champion.card.features):
+        then = champion.card.built_by or {}
+        for name in sorted(_HEADLINE_SETTINGS & then.keys() & built_by.keys()):
+            if then[name] != built_by[name]:
+                return f"{_known(champion)}, was taught with {name} {then[name]}, now {built_by[name]}"
     return None
 
 

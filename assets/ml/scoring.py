@@ -6,6 +6,7 @@ from typing import Final
 
 from assets.certificates import Certificates, require_green
 from assets.judged_rows import judged_features_hash, judged_rows
+from assets.mart_settings import built_by
 from assets.ml.dataset import stored_versions
 from assets.ml.model_registry import ModelRegistry
 from assets.ml.policy import LearningPolicy
@@ -76,6 +77,7 @@ def score(
         now=decided_at,
         policy=policy,
         feature_versions=stored_versions(warehouse, champion.card.features if champion else ()),
+        built_by=built_by(warehouse),
         newest=models.newest_verdict(as_of=as_of),
     )
     model = champion if decision.source == "model" else None

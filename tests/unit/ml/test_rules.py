@@ -13,8 +13,8 @@ POLICY = a_policy(max_model_age_days=30)
 
 
 def decided(**asked) -> Decision:
-    """Return who scores where no feature has another version than the first, unless a test says so."""
-    return decide_source(**{"feature_versions": {}, **asked})
+    """Return who scores where features are of the first version and no setting is told, unless a test says so."""
+    return decide_source(**{"feature_versions": {}, "built_by": {}, **asked})
 
 
 @pytest.fixture
@@ -114,3 +114,39 @@ def test_a_champion_taught_on_the_new_version_decides_again(champion):
     again = replace(champion, card=replace(champion.card, feature_versions={"f1": 2}))
     now = {"f1": 2}
     assert decided(mode="live", champion=again, now=AS_OF, policy=POLICY, feature_versions=now).source == "model"
+
+
+OF_SENTENCES = {"features.labelled_sentences_file": "a model of 900 labelled sentences 0123456789ab"}
+OF_WORDS = {"features.labelled_sentences_file": "word list ba9876543210", "universe.min_price_usd": "5"}
+
+
+def taught(champion, *, features=("f0", "news_sentiment_5d"), built_by):
+    return replace(champion, card=replace(champion.card, features=features, built_by=built_by))
+
+
+@pytest.mark.parametrize(("mode", "source"), [("simulated", "momentum_12_1"), ("live", "hold")])
+def test_a_champion_taught_on_headlines_that_another_scored_decides_nothing_and_names_both(champion, mode, source):
+    of_words = taught(champion, built_by=OF_WORDS)
+    decision = decided(mode=mode, champion=of_words, now=AS_OF, policy=POLICY, built_by=OF_SENTENCES)
+    assert decision.source == source
+    assert "labelled_sentences_file word list ba9876543210, now a model of 900 labelled sentences" in decision.reason
+
+
+def test_a_champion_taught_by_other_weights_of_news_providers_decides_nothing(champion):
+    weighed = taught(champion, built_by={"features.news": '{"weights":{"a":2}}'})
+    now = {"features.news": '{"weights":{}}'}
+    assert decided(mode="live", champion=weighed, now=AS_OF, policy=POLICY, built_by=now).source == "hold"
+
+
+def test_who_scores_headlines_is_no_reason_against_a_champion_that_reads_none(champion):
+    reads_none = taught(champion, features=("f0", "f1"), built_by=OF_WORDS)
+    assert decided(mode="live", champion=reads_none, now=AS_OF, policy=POLICY, built_by=OF_SENTENCES).source == "model"
+
+
+def test_another_screen_of_the_universe_and_what_is_not_told_are_no_reason(champion):
+    of_words = taught(champion, built_by=OF_WORDS)
+    screened = {**OF_WORDS, "universe.min_price_usd": "10"}
+    for now in (screened, {}):
+        assert decided(mode="live", champion=of_words, now=AS_OF, policy=POLICY, built_by=now).source == "model"
+    untold = taught(champion, built_by=None)
+    assert decided(mode="live", champion=untold, now=AS_OF, policy=POLICY, built_by=OF_SENTENCES).source == "model"

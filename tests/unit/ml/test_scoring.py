@@ -165,6 +165,23 @@ def test_a_champion_taught_on_another_version_scores_nothing_until_one_is_taught
     assert asked(here, store).note.source == "model"
 
 
+def test_a_champion_taught_on_headlines_scored_by_another_scores_nothing(learned, store, tmp_path):
+    warehouse, models = learned.market.write(tmp_path / "warehouse.duckdb"), ModelRegistry(tmp_path)
+    old = learned.models.load(learned.model_hash)
+    features = (*old.card.features[1:], "news_sentiment_5d")
+    card = replace(old.card, features=features, built_by={"features.labelled_sentences_file": "word list"})
+    made = TrainedModel(text=old.text, calibration=old.calibration, card=card)
+    models.promote(models.publish(made), reason="best", at=CALENDAR.as_of(learned.market.sessions[-2]))
+    with warehouse.connect(read_only=False) as connection:
+        connection.execute("create schema request")
+        connection.execute(
+            "create table request.feature_settings as "
+            "select 'features.labelled_sentences_file' as setting, 'own sentences' as value"
+        )
+    assert asked(replace(learned, warehouse=warehouse, models=models), store).scores.source == "momentum_12_1"
+    assert "labelled_sentences_file word list, now own sentences" in store.noted(learned.session).reason
+
+
 def learned_again(warehouse, cut_off):
     rows = build_training_set(warehouse, cut_off=cut_off, feature_names=NAMES, policy=a_policy(), calendar=CALENDAR)
     code = IDENTITY.code_hash
