@@ -1,10 +1,10 @@
 """How often a piece of work was tried: from run tags to a run key.
 
-A run key is remembered for ever, so a failed run with a bare key would never be started again and the day would be
-lost. The key therefore ends with the number of the attempt, and attempts are bounded.
+A run key is remembered as long as its run, so a failed run with a bare key would never be started again and the day
+would be lost. The key therefore ends with the number of the attempt, and attempts are bounded.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Final
 
@@ -18,6 +18,7 @@ WORK_TAG: Final = "touchstone/work"
 MOST_ATTEMPTS: Final = max(TRIES.values())
 
 _PARTITION: Final = "dagster/partition"
+_RUN_KEY: Final = "dagster/run_key"
 _ENDED: Final = frozenset({dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED})
 
 
@@ -37,18 +38,12 @@ def anything_runs(instance: dg.DagsterInstance) -> bool:
 
 def is_running(instance: dg.DagsterInstance, work: Work) -> bool:
     """Return whether a run of this work is queued or under way."""
-    return any(status not in _ENDED for status in _statuses(instance, work))
-
-
-def ended_attempts(instance: dg.DagsterInstance, work: Work) -> int:
-    """Return how many runs of this work have ended, whatever their end."""
-    return sum(status in _ENDED for status in _statuses(instance, work))
+    return any(run.status not in _ENDED for run in _runs(instance, work))
 
 
 def is_exhausted(instance: dg.DagsterInstance, work: Work) -> bool:
     """Return whether the work was tried as often as its failures allow; a busy run tried nothing."""
-    runs = instance.get_runs(filters=dg.RunsFilter(tags={WORK_TAG: work.name}))
-    tried = [run for run in runs if run.status in _ENDED and BUSY_TAG not in run.tags]
+    tried = [run for run in _runs(instance, work) if run.status in _ENDED and BUSY_TAG not in run.tags]
     most = min((TRIES[_kind(run)] for run in tried), default=MOST_ATTEMPTS)
     return len(tried) >= most
 
@@ -58,7 +53,7 @@ def run_request(
 ) -> dg.RunRequest:
     """Return the request for the next attempt at a piece of work."""
     return dg.RunRequest(
-        run_key=f"{work.name}:{ended_attempts(instance, work)}",
+        run_key=f"{work.name}:{_next_number(instance, work)}",
         job_name=job_name,
         # Learning looks at all sessions at once: its assets have no partitions, and a key would be refused.
         partition_key=work.session.isoformat() if work.is_for_one_session else None,
@@ -72,6 +67,11 @@ def _kind(run: dg.DagsterRun) -> ErrorKind:
     return next((kind for kind in TRIES if kind == told), "recoverable")
 
 
-def _statuses(instance: dg.DagsterInstance, work: Work) -> list[dg.DagsterRunStatus]:
-    runs = instance.get_runs(filters=dg.RunsFilter(tags={WORK_TAG: work.name}))
-    return [run.status for run in runs]
+def _next_number(instance: dg.DagsterInstance, work: Work) -> int:
+    """Return the number after the highest: a count of runs would fall when one is deleted, onto one that is taken."""
+    numbers = [run.tags.get(_RUN_KEY, "").rpartition(":")[2] for run in _runs(instance, work)]
+    return max((int(number) + 1 for number in numbers if number.isdecimal()), default=0)
+
+
+def _runs(instance: dg.DagsterInstance, work: Work) -> Sequence[dg.DagsterRun]:
+    return instance.get_runs(filters=dg.RunsFilter(tags={WORK_TAG: work.name}))

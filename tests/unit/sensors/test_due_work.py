@@ -7,6 +7,7 @@ import pytest
 from assets.run_tags import BUSY_TAG, FAILURE_KIND_TAG
 from execution.trading_calendar import TradingCalendar
 from pipelines.jobs import job_definitions
+from sensors import attempts
 from sensors.attempts import MOST_ATTEMPTS, WORK_TAG
 from sensors.due_work import due_work_sensor
 from sensors.rules import Act, Work
@@ -24,7 +25,13 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 def failed_run(instance: dg.DagsterInstance, work: Work) -> None:
-    instance.report_run_failed(instance.create_run_for_job(_nothing, tags={WORK_TAG: work.name}))
+    instance.report_run_failed(asked_run(instance, work))
+
+
+def asked_run(instance: dg.DagsterInstance, work: Work, **tags: str) -> dg.DagsterRun:
+    """Return a run as the daemon makes it of a request: with the request's key among its tags."""
+    key = attempts.run_request(instance, work, job_name="plan", run_config={}).run_key or ""
+    return instance.create_run_for_job(_nothing, tags={WORK_TAG: work.name, "dagster/run_key": key, **tags})
 
 
 @dg.job
@@ -63,6 +70,18 @@ def test_a_failed_attempt_is_followed_by_another_under_a_new_key(instance: dg.Da
     request = tick(instance, PLAN)
     assert isinstance(request, dg.RunRequest)
     assert request.run_key == "plan:abc:1"
+
+
+@pytest.mark.parametrize("deleted", [0, 1])
+def test_a_deleted_attempt_leaves_no_key_that_is_remembered(instance: dg.DagsterInstance, deleted: int) -> None:
+    runs = [asked_run(instance, PLAN)]
+    instance.report_run_failed(runs[0])
+    runs.append(asked_run(instance, PLAN))
+    instance.report_run_failed(runs[1])
+    instance.delete_run(runs[deleted].run_id)
+    request = tick(instance, PLAN)
+    assert isinstance(request, dg.RunRequest)
+    assert request.run_key not in {run.tags["dagster/run_key"] for run in instance.get_runs()}
 
 
 def test_work_is_given_up_after_its_last_attempt(instance: dg.DagsterInstance) -> None:
@@ -211,8 +230,7 @@ def test_a_given_up_batch_makes_way_for_the_plan_that_only_manages(instance: dg.
 
 
 def busy_run(instance: dg.DagsterInstance, work: Work) -> None:
-    run = instance.create_run_for_job(_nothing, tags={WORK_TAG: work.name, BUSY_TAG: "true"})
-    instance.report_run_failed(run)
+    instance.report_run_failed(asked_run(instance, work, **{BUSY_TAG: "true"}))
 
 
 def test_a_run_that_was_told_to_ask_again_is_no_attempt_and_keeps_no_key(instance: dg.DagsterInstance) -> None:
