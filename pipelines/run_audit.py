@@ -72,7 +72,12 @@ def _unknown(desk: Desk, book: Book, runs: Sequence[dg.DagsterRun]) -> Iterator[
 
 
 def started_by(tags: Mapping[str, str]) -> str:
-    """Return what launched a run of these tags; empty when a person did."""
+    """Return what launched a run of these tags; empty when a person did, also where it is a run executed again.
+
+    A run executed again has the tags of the one it repeats; Dagster numbers those that it executes again by itself.
+    """
+    if "dagster/parent_run_id" in tags and "dagster/retry_number" not in tags:
+        return ""
     for name in ("sensor", "schedule"):
         if f"dagster/{name}_name" in tags:
             return f"{name} {tags[f'dagster/{name}_name']}"

@@ -83,7 +83,12 @@ def test_another_program_is_noted_like_other_settings(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     ("tags", "starter"),
-    [({"dagster/schedule_name": "nightly"}, "schedule nightly"), ({"dagster/partition": "2024-03-05"}, "")],
+    [
+        ({"dagster/schedule_name": "nightly"}, "schedule nightly"),
+        ({"dagster/partition": "2024-03-05"}, ""),
+        # The page's button gives a run all tags of the one it repeats, also who had started that one.
+        ({"dagster/sensor_name": "approved_plans", "dagster/parent_run_id": "a"}, ""),
+    ],
 )
 def test_who_started_a_run_stands_in_its_tags(tags: dict[str, str], starter: str) -> None:
     assert started_by(tags) == starter
