@@ -1,4 +1,4 @@
-"""What runs that ended leave for somebody to hear: that they failed, and which checks did in them."""
+"""What runs that ended leave for somebody to hear: that they failed or were terminated, and which checks failed."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,7 +10,7 @@ _PARTITION = "dagster/partition"
 
 
 def alerts_of_runs(instance: dg.DagsterInstance, records: Sequence[dg.RunRecord]) -> Iterator[Alert]:
-    """Yield an alert for each run that failed, and for each asset whose checks failed in a run that ended.
+    """Yield an alert for each run that failed or was terminated, and each asset whose checks failed in one that ended.
 
     A red gate, a champion the world has left and a promise that does not hold are failed checks.
     """
@@ -21,6 +21,11 @@ def alerts_of_runs(instance: dg.DagsterInstance, records: Sequence[dg.RunRecord]
             title = f"{run.job_name} of {session} failed"
             detail = f"run {run.run_id}; its steps say why, in `make ui` and in the log"
             yield Alert(cause=f"run_failed:{run.job_name}", severity="critical", title=title, detail=detail)
+        if run.status is dg.DagsterRunStatus.CANCELED:
+            # It counts as an attempt: terminated as often as a failure is tried again, its work is given up.
+            title = f"{run.job_name} of {session} was terminated"
+            detail = f"run {run.run_id}; what is still due is asked for again, unless its attempts are used up"
+            yield Alert(cause=f"run_terminated:{run.job_name}", severity="warning", title=title, detail=detail)
         yield from _failed_checks(instance, run.run_id, session)
 
 

@@ -132,6 +132,18 @@ def test_a_failed_run_is_told_by_its_job(traded: TradedHome) -> None:
     assert heard(watch, channel) == [f"[critical] cycle of {FIRST} failed"]
 
 
+def test_a_terminated_run_is_told_by_its_job(traded: TradedHome) -> None:
+    @dg.job
+    def submit() -> None:
+        """Begun, and ended by a person."""
+
+    watch, channel = watch_over(traded)
+    with dg.DagsterInstance.from_config(str(prepare_instance(traded.home))) as instance:
+        run = instance.create_run_for_job(submit, tags={"dagster/partition": FIRST.isoformat()})
+        instance.report_run_canceled(run)
+    assert heard(watch, channel) == [f"[warning] submit of {FIRST} was terminated"]
+
+
 def test_a_missed_session_is_told_though_no_daemon_runs(traded: TradedHome) -> None:
     traded.days.publish(traded.days.a_batch(FIRST))
     watch, channel = watch_over(traded)
