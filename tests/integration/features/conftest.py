@@ -9,7 +9,6 @@ from dbt.cli.main import dbtRunner
 
 from assets.features import dbt_bridge
 from assets.features.dbt_manifest import read_manifest
-from assets.features.defs import MANIFEST_PATH
 from assets.features.model_sources import project_hash
 
 PROJECT = Path(__file__).parents[3] / "dbt_project"
@@ -31,16 +30,25 @@ def run_dbt(verb: str, *, project: Path, home: Path, select: str | None = None) 
             os.environ["TOUCHSTONE_HOME"] = before
 
 
-def parsed(project: Path, home: Path) -> Mapping[str, Any]:
-    """Return the manifest of a dbt project: ours as `make manifest` wrote it, another parsed now, for a build too."""
-    if project == PROJECT:
-        return read_manifest(MANIFEST_PATH)
-    outcome = run_dbt("parse", project=project, home=home)
+def parsed(project: Path, parse_home: Path) -> Mapping[str, Any]:
+    """Return the manifest of a dbt project parsed now, for a build too.
+
+    Args:
+        project: its folder.
+        parse_home: where dbt finds what it parsed last: of the next small project it then reads only what is another.
+    """
+    outcome = run_dbt("parse", project=project, home=parse_home)
     assert outcome.success, outcome.exception
     # A build that follows would parse the same text once more.
     dbt_bridge._PARSED.clear()
     dbt_bridge._PARSED[project, project_hash(project)] = outcome.result
-    return read_manifest(home / "dbt" / "manifest.json")
+    return read_manifest(parse_home / "dbt" / "manifest.json")
+
+
+@pytest.fixture(scope="session")
+def parse_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which small projects are parsed one after the other, and none is built."""
+    return tmp_path_factory.mktemp("parsed")
 
 
 @pytest.fixture(scope="session")

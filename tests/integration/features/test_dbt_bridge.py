@@ -10,7 +10,7 @@ import pytest
 from assets import schemas
 from assets.features.dbt_bridge import DbtProject, results_of
 from assets.features.dbt_manifest import build_plan, read_manifest
-from assets.features.defs import dbt_assets
+from assets.features.defs import MANIFEST_PATH, dbt_assets
 from assets.partitions import SESSIONS
 from assets.raw_store import RawStore
 from execution.domain.errors import DataError
@@ -52,13 +52,13 @@ def small_project(root: Path, *, first: str = GOOD, second: str = GOOD, severity
 
 
 @pytest.fixture
-def run(tmp_path):
+def run(tmp_path, parse_home):
     def build(**sql):
         folder = small_project(tmp_path, **sql)
         home = FeatureHome(tmp_path, RawStore(tmp_path / "raw"), folder)
         take_in(home.raw_store, {"daily_bars": [raw_rows.bar("AAA", SESSION, 10.0)]}, after=None, session=SESSION)
         home.pin(SESSION)
-        plan = build_plan(parsed(folder, tmp_path), "base")
+        plan = build_plan(parsed(folder, parse_home), "base")
         downstream = _downstream()
         result = dg.materialize(
             [dbt_assets(plan, name="build"), downstream],
@@ -145,7 +145,7 @@ def test_first_model_broken_skips_the_rest_loudly(run):
     assert "third: skipped" in text
 
 
-def test_build_that_breaks_after_its_delete_leaves_the_rows_it_had(tmp_path):
+def test_build_that_breaks_after_its_delete_leaves_the_rows_it_had(tmp_path, parse_home):
     breaks_on_new_data = """
     {{ config(
         materialized='incremental', incremental_strategy='append',
@@ -159,7 +159,7 @@ def test_build_that_breaks_after_its_delete_leaves_the_rows_it_had(tmp_path):
     home = FeatureHome(tmp_path, RawStore(tmp_path / "raw"), folder)
     first_take = {"daily_bars": [raw_rows.bar("AAA", SESSION, 10.0)]}
     second_take = {"daily_bars": [raw_rows.bar("BBB", SESSION, 20.0)]}
-    plan = build_plan(parsed(folder, tmp_path), "base")
+    plan = build_plan(parsed(folder, parse_home), "base")
     outcomes = []
     for records in (first_take, second_take):
         take_in(home.raw_store, records, after=None, session=SESSION)
@@ -218,8 +218,8 @@ def test_absent_manifest_says_what_to_run(tmp_path):
         read_manifest(tmp_path / "manifest.json")
 
 
-def test_every_raw_table_reaches_the_graph_as_its_own_asset(tmp_path):
-    manifest = parsed(PROJECT, tmp_path)
+def test_every_raw_table_reaches_the_graph_as_its_own_asset():
+    manifest = read_manifest(MANIFEST_PATH)
     base, marts = build_plan(manifest, "base"), build_plan(manifest, "marts")
     sources = {dep for model in (*base.models, *marts.models) for dep in model.deps if dep[0] == "raw"}
     assert sources == {table.key for table in schemas.ALL} | {("raw", "snapshot")}
@@ -232,7 +232,7 @@ def test_every_raw_table_reaches_the_graph_as_its_own_asset(tmp_path):
 INCREMENTAL = "{{ config(materialized='incremental', on_schema_change='ignore') }}"
 
 
-def test_a_whole_build_that_its_own_test_refused_is_made_whole_again(tmp_path):
+def test_a_whole_build_that_its_own_test_refused_is_made_whole_again(tmp_path, parse_home):
     unnamed = "select current_date as session, null::varchar as symbol"
     told = "{{ 'true' if is_incremental() else 'false' }} as is_more"
     folder = small_project(tmp_path, second=f"{INCREMENTAL} {unnamed}, {told}")
@@ -241,7 +241,7 @@ def test_a_whole_build_that_its_own_test_refused_is_made_whole_again(tmp_path):
     home = FeatureHome(tmp_path, RawStore(tmp_path / "raw"), folder)
     take_in(home.raw_store, {"daily_bars": [raw_rows.bar("AAA", SESSION, 10.0)]}, after=None, session=SESSION)
     home.pin(SESSION)
-    asset = dbt_assets(build_plan(parsed(folder, tmp_path), "base"), name="build")
+    asset = dbt_assets(build_plan(parsed(folder, parse_home), "base"), name="build")
     for _ in range(2):
         built = dg.materialize(
             [asset], partition_key=SESSION.isoformat(), resources=home.resources(), raise_on_error=False
@@ -251,7 +251,7 @@ def test_a_whole_build_that_its_own_test_refused_is_made_whole_again(tmp_path):
         assert home.warehouse.read("select is_more from marts.second").to_pylist() == [{"is_more": False}]
 
 
-def test_a_changed_model_is_built_whole_and_an_unchanged_one_is_not(tmp_path):
+def test_a_changed_model_is_built_whole_and_an_unchanged_one_is_not(tmp_path, parse_home):
     second = f"{INCREMENTAL} {GOOD}, {{{{ 'true' if is_incremental() else 'false' }}}} as is_more"
     folder = small_project(tmp_path, second=second)
     home = FeatureHome(tmp_path, RawStore(tmp_path / "raw"), folder)
@@ -259,7 +259,7 @@ def test_a_changed_model_is_built_whole_and_an_unchanged_one_is_not(tmp_path):
     home.pin(SESSION)
 
     def built():
-        asset = dbt_assets(build_plan(parsed(folder, tmp_path), "base"), name="build")
+        asset = dbt_assets(build_plan(parsed(folder, parse_home), "base"), name="build")
         dg.materialize([asset], partition_key=SESSION.isoformat(), resources=home.resources())
         return home.warehouse.read("select * from marts.second order by is_more").to_pylist()
 

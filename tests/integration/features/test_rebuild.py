@@ -11,7 +11,8 @@ import pytest
 from assets.feature_catalogue import FEATURES, NAMES
 from assets.features import build
 from assets.features.dbt_bridge import DbtProject, _written
-from assets.features.defs import feature_definitions
+from assets.features.dbt_manifest import read_manifest
+from assets.features.defs import MANIFEST_PATH, feature_definitions
 from assets.features.feature_library import FeatureLibrary, switched_on
 from assets.features.model_sources import is_built_from, note_built, project_hash, source_hash
 from assets.features.recompute import recompute
@@ -21,7 +22,7 @@ from assets.raw_store import RawStore
 from tests.builders import raw_rows
 from tests.builders.feature_market import WEIGHING, FeatureHome, market, take_in
 from tests.builders.raw_rows import CALENDAR
-from tests.integration.features.conftest import PROJECT, parsed, run_dbt
+from tests.integration.features.conftest import PROJECT, run_dbt
 
 DAYS = raw_rows.sessions(280)
 RECORDS = market(DAYS)
@@ -46,7 +47,7 @@ def homes(tmp_path_factory):
     store = RawStore(root / "lived" / "raw")
     lived = FeatureHome(root / "lived", store, PROJECT, LIBRARY)
     whole = FeatureHome(root / "whole", store, PROJECT, LIBRARY)
-    assets = feature_definitions(parsed(PROJECT, lived.root)).assets
+    assets = feature_definitions(read_manifest(MANIFEST_PATH)).assets
     before = None
     for place in STEPS:
         take_in(store, RECORDS, after=before, session=DAYS[place])
@@ -91,7 +92,7 @@ def test_session_is_built_again_without_dbt_and_has_the_same_bytes(homes, copied
         raise AssertionError("dbt was asked although every statement is noted and every test passes")
 
     monkeypatch.setattr(DbtProject, "build", refuse)
-    cycle(copied, feature_definitions(parsed(PROJECT, copied.root)).assets, STEPS[-1])
+    cycle(copied, feature_definitions(read_manifest(MANIFEST_PATH)).assets, STEPS[-1])
     for mart, name in JUDGED_MARTS.items():
         query = f"select * from marts.{mart} order by session, {name}"  # noqa: S608 - constants
         assert copied.warehouse.read(query).equals(lived.warehouse.read(query))
@@ -103,7 +104,7 @@ def test_increment_that_finds_a_fault_is_judged_by_dbt(copied):
         connection.execute(f"insert into {twice} from {twice} limit 1")
     session = DAYS[STEPS[-1]]
     result = dg.materialize(
-        feature_definitions(parsed(PROJECT, copied.root)).assets,
+        feature_definitions(read_manifest(MANIFEST_PATH)).assets,
         partition_key=session.isoformat(),
         resources=copied.resources(),
         raise_on_error=False,
@@ -117,7 +118,7 @@ def test_increment_that_finds_a_fault_is_judged_by_dbt(copied):
 
 def materialized(home, place, step):
     """Materialize one step of dbt by hand, for a session that was pinned before."""
-    assets = feature_definitions(parsed(PROJECT, home.root)).assets
+    assets = feature_definitions(read_manifest(MANIFEST_PATH)).assets
     (asset,) = (asset for asset in assets if asset.node_def.name == step)
     chosen = dg.AssetSelection.assets(*asset.keys)
     session = DAYS[place].isoformat()
@@ -144,7 +145,7 @@ def test_models_that_read_otherwise_than_before_are_built_whole_with_the_same_by
     changed = FeatureHome(tmp_path / "copy", lived.raw_store, PROJECT, LIBRARY)
     for step in ("dbt_base", "dbt_marts"):
         note_built(changed.warehouse, step=step, source="other models")
-    result = cycle(changed, feature_definitions(parsed(PROJECT, changed.root)).assets, STEPS[-1])
+    result = cycle(changed, feature_definitions(read_manifest(MANIFEST_PATH)).assets, STEPS[-1])
     built_again = {event.asset_key.path[-1] for event in result.get_asset_materialization_events()}
     assert JUDGED_MARTS.keys() <= built_again
     for mart, name in JUDGED_MARTS.items():
