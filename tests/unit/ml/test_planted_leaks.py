@@ -3,11 +3,13 @@
 The pipelines know nothing of the check and the check nothing of them: it sees facts go in and rows come out.
 """
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import cached_property
+from operator import itemgetter
 
 import numpy as np
 import pandas as pd
@@ -99,8 +101,7 @@ class Honest:
         told = self.told_of[table, symbol]
         if as_of is None:
             return told
-        cut_off = CALENDAR.as_of(as_of)
-        return [row for row in told if row["known_at"] <= cut_off]
+        return told[: bisect_right(told, CALENDAR.as_of(as_of), key=itemgetter("known_at"))]
 
     def factor(self):
         """Forward: from the ex-session on prices are multiplied, so that rows before it stay what they were."""
