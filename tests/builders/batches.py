@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -72,6 +73,7 @@ def a_signal(symbol: str, **changes: Any) -> SymbolSignal:
     return replace(signal, **changes)
 
 
+@cache
 def returns_of(symbol: str) -> tuple[float, ...]:
     """Return 60 calm one-session returns that move with no other symbol's: the name is the seed."""
     drawn = Random(symbol)  # noqa: S311 - made prices, not secrets

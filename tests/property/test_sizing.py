@@ -24,34 +24,50 @@ LIMITS = RiskLimits.standard()
 EXAMPLES = settings(max_examples=120, deadline=None)
 
 
+# Made once: a strategy made for each signal is checked for each signal, which takes longer than to draw from it.
+CLOSES = st.one_of(st.none(), PRICES)
+SCORES = st.one_of(st.none(), st.floats(-3, 3), st.just(float("nan")))
+EXPECTED_RETURNS_BPS = st.one_of(st.none(), st.floats(-200, 400), st.just(float("nan")))
+ATRS_USD = st.one_of(st.none(), st.decimals("0.01", "60", places=4))
+VOLUMES_SHARES = st.one_of(st.none(), st.integers(0, 5_000_000))
+VOLATILITIES = st.one_of(st.none(), st.floats(0, 0.2))
+SECTOR = st.sampled_from(SECTORS)
+ONE_OF_TEN = st.integers(0, 9)
+SHARES_HELD = st.integers(1, 400)
+EQUITIES_USD = st.decimals("0", "400000", places=2)
+
+
 @st.composite
 def signals(draw: st.DrawFn) -> SymbolSignal:
-    close = draw(st.one_of(st.none(), PRICES))
+    close = draw(CLOSES)
     return plain(
         "REPLACED",
-        score=draw(st.one_of(st.none(), st.floats(-3, 3), st.just(float("nan")))),
-        expected_return_bps=draw(st.one_of(st.none(), st.floats(-200, 400), st.just(float("nan")))),
+        score=draw(SCORES),
+        expected_return_bps=draw(EXPECTED_RETURNS_BPS),
         close_usd=close,
-        atr14_usd=draw(st.one_of(st.none(), st.decimals("0.01", "60", places=4))),
-        adv20_shares=draw(st.one_of(st.none(), st.integers(0, 5_000_000))),
-        volatility_20d=draw(st.one_of(st.none(), st.floats(0, 0.2))),
-        sector=draw(st.sampled_from(SECTORS)),
+        atr14_usd=draw(ATRS_USD),
+        adv20_shares=draw(VOLUMES_SHARES),
+        volatility_20d=draw(VOLATILITIES),
+        sector=draw(SECTOR),
         is_tradable=draw(st.booleans()) or draw(st.booleans()),
-        is_halted=draw(st.integers(0, 9)) == 0,
+        is_halted=draw(ONE_OF_TEN) == 0,
     )
+
+
+SIGNALS = st.lists(signals(), max_size=30)
 
 
 @st.composite
 def batches(draw: st.DrawFn) -> list[SymbolSignal]:
-    drawn = draw(st.lists(signals(), max_size=30))
+    drawn = draw(SIGNALS)
     return [replace(signal, symbol=f"S{number:02}") for number, signal in enumerate(drawn)]
 
 
 @st.composite
 def accounts(draw: st.DrawFn, batch: list[SymbolSignal]) -> tuple[dict[str, int], Decimal]:
     symbols = [signal.symbol for signal in batch]
-    held = draw(st.dictionaries(st.sampled_from(symbols), st.integers(1, 400), max_size=8)) if symbols else {}
-    return held, draw(st.decimals("0", "400000", places=2))
+    held = draw(st.dictionaries(st.sampled_from(symbols), SHARES_HELD, max_size=8)) if symbols else {}
+    return held, draw(EQUITIES_USD)
 
 
 def proposed(
@@ -236,7 +252,7 @@ def test_a_review_repeated_is_the_same_review(proposal: Proposal) -> None:
 def test_what_sizing_proposes_is_never_over_the_cash_after_review(data: st.DataObject) -> None:
     batch = data.draw(batches())
     held, equity = data.draw(accounts(batch))
-    cash = data.draw(st.decimals("0", "400000", places=2))
+    cash = data.draw(EQUITIES_USD)
     context = a_context(*batch, positions_shares=held, equity_usd=equity, day_start_equity_usd=equity, cash_usd=cash)
     verdicts = review(orders=proposed(batch, held, equity), context=context, limits=LIMITS)
     bought = [v for v in verdicts if v.order.side == "buy"]
