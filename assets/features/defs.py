@@ -18,6 +18,7 @@ from assets.features.dbt_increments import NotedIncrement
 from assets.features.dbt_manifest import BuildPlan, DbtModel, build_plan, read_manifest
 from assets.features.feature_library import FeatureLibrary
 from assets.features.feature_parts import FeatureParts
+from assets.features.headline_scores import scored_by
 from assets.features.model_sources import (
     is_built_from,
     note_built,
@@ -45,8 +46,8 @@ Outcome = dg.MaterializeResult[None] | dg.AssetCheckResult
 
 
 def made_with(library: FeatureLibrary, policy: FeaturePolicy) -> str:
-    """Return what the marts rest on beside their models' text: the sets, the scorer, and versions that were raised."""
-    return f"{library.fingerprint} {scorer_of(policy).hash} {raised_versions(FEATURES)}".rstrip()
+    """Return what the marts rest on beside their models' text: sets, scorer, weights, and versions that were raised."""
+    return f"{library.fingerprint} {scored_by(scorer_of(policy), policy.news)} {raised_versions(FEATURES)}".rstrip()
 
 
 def dbt_assets(plan: BuildPlan, *, name: str, after: Sequence[keys.Key] = ()) -> dg.AssetsDefinition:

@@ -37,6 +37,7 @@ class FeatureHome:
     raw_store: RawStore
     project_dir: Path
     library: FeatureLibrary = field(default_factory=FeatureLibrary)
+    weighing: NewsWeighing = WEIGHING
 
     @property
     def warehouse(self) -> Warehouse:
@@ -65,7 +66,7 @@ class FeatureHome:
             "warehouse": self.warehouse,
             "feature_parts": self.feature_parts,
             "feature_library": self.library,
-            "feature_policy": FeaturePolicy(news=WEIGHING),
+            "feature_policy": FeaturePolicy(news=self.weighing),
             "universe_policy": policy or UniversePolicy(min_adv20_shares=10_000),
         }
 

@@ -14,7 +14,9 @@ from assets.features.dbt_bridge import DbtProject, _written
 from assets.features.dbt_manifest import read_manifest
 from assets.features.defs import MANIFEST_PATH, feature_definitions
 from assets.features.feature_library import FeatureLibrary, switched_on
+from assets.features.headline_scores import scored_by
 from assets.features.model_sources import is_built_from, note_built, project_hash, source_hash
+from assets.features.policy import NewsWeighing
 from assets.features.recompute import recompute
 from assets.features.sentiment import Lexicon
 from assets.judged_rows import JUDGED_MARTS, judged_features_hash, judged_rows
@@ -151,8 +153,20 @@ def test_models_that_read_otherwise_than_before_are_built_whole_with_the_same_by
     for mart, name in JUDGED_MARTS.items():
         query = f"select * from marts.{mart} order by session, {name}"  # noqa: S608 - constants
         assert changed.warehouse.read(query).equals(lived.warehouse.read(query))
-    library = f"{LIBRARY.fingerprint} {Lexicon.shipped().hash}"
+    library = f"{LIBRARY.fingerprint} {scored_by(Lexicon.shipped(), WEIGHING)}"
     assert is_built_from(changed.warehouse, step="dbt_marts", source=source_hash(PROJECT, library=library))
+
+
+def test_other_weights_of_providers_weigh_every_session_anew(homes, copied, tmp_path):
+    lived, _, _ = homes
+    weighing = NewsWeighing(weights={"second_wire": 7})
+    changed = replace(copied, weighing=weighing)
+    whole = FeatureHome(tmp_path / "whole", copied.raw_store, PROJECT, LIBRARY, weighing)
+    for home in (changed, whole):
+        cycle(home, feature_definitions(read_manifest(MANIFEST_PATH)).assets, STEPS[-1])
+    query = "select * from marts.fct_features order by session, symbol"
+    assert changed.warehouse.read(query).equals(whole.warehouse.read(query))
+    assert not changed.warehouse.read(query).equals(lived.warehouse.read(query))
 
 
 def test_whole_build_of_an_old_session_is_refused_while_the_marts_reach_further(copied):

@@ -10,7 +10,7 @@ from assets.features import build, defs
 from assets.features.feature_library import FeatureLibrary, every_set, switched_on
 from assets.features.feature_parts import KINDS, NEWS_SENTIMENT
 from assets.features.feature_set import FeatureSet
-from assets.features.policy import FeaturePolicy
+from assets.features.policy import FeaturePolicy, NewsWeighing
 from execution.domain.errors import DataError, SettingsRefused
 from tests.unit.features.test_alpha158 import history
 
@@ -81,6 +81,14 @@ def test_a_raised_version_in_the_catalogue_rebuilds_the_marts_and_moves_the_kern
         monkeypatch.setattr(module, "FEATURES", raised)
     assert defs.made_with(FeatureLibrary(), FeaturePolicy()) != before
     assert [kind for kind in KINDS if build.stored_kind(kind) == kind] == [NEWS_SENTIMENT]
+
+
+def test_other_weights_of_providers_rebuild_the_marts_and_a_weight_of_one_does_not():
+    before = defs.made_with(FeatureLibrary(), FeaturePolicy())
+    assert defs.made_with(FeatureLibrary(), FeaturePolicy(news=NewsWeighing(weights={"mine": 1}))) == before
+    heavier = defs.made_with(FeatureLibrary(), FeaturePolicy(news=NewsWeighing(weights={"mine": 3})))
+    each_telling = defs.made_with(FeatureLibrary(), FeaturePolicy(news=NewsWeighing(same_story_minutes=0)))
+    assert len({before, heavier, each_telling}) == 3
 
 
 def test_a_raised_version_of_what_the_marts_compute_leaves_the_kernels_parts(monkeypatch):
