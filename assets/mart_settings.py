@@ -5,12 +5,15 @@ setting by setting. What is remembered is the newest build's: where a setting wa
 before keep what they were built with.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from assets.universe_policy import UniversePolicy
 from assets.warehouse import Warehouse
 from execution.domain.errors import SettingsRefused
+
+StoredSettings = Callable[[], Mapping[str, str]]
+"""Reads the settings in force that are baked into what is stored: learning a scorer from sentences takes its time."""
 
 
 def universe_settings(policy: UniversePolicy) -> dict[str, str]:
@@ -18,8 +21,30 @@ def universe_settings(policy: UniversePolicy) -> dict[str, str]:
     return {f"universe.{name}": _text(value) for name, value in policy.model_dump().items()}
 
 
+def note_built_by(warehouse: Warehouse, settings: Mapping[str, str]) -> None:
+    """Remember the settings the marts' newest session was built by, once its rows are there.
+
+    What a build is asked for stands in the warehouse before it begins: one that fails has made no row by that.
+    """
+    with warehouse.connect(read_only=False) as connection:
+        connection.execute("create schema if not exists request")
+        connection.execute(
+            "create or replace table request.built_settings as "
+            "select unnest(?::varchar[]) as setting, unnest(?::varchar[]) as value",
+            (list(settings), list(settings.values())),
+        )
+
+
 def built_by(warehouse: Warehouse) -> dict[str, str]:
-    """Return the settings the newest session of the marts was asked for; what was not noted with it is left out."""
+    """Return the settings the newest session of the marts was built by; what was not noted with it is left out."""
+    if warehouse.has_table("request", "built_settings"):
+        rows = warehouse.read("select setting, value from request.built_settings").to_pylist()
+        return {row["setting"]: row["value"] for row in rows}
+    return _asked_for(warehouse)
+
+
+def _asked_for(warehouse: Warehouse) -> dict[str, str]:
+    """Return what a home tells that was last built before settings were noted on success: what its build was asked."""
     told: dict[str, str] = {}
     if warehouse.has_table("request", "universe_policy"):
         for row in warehouse.read("select * from request.universe_policy").to_pylist():

@@ -168,6 +168,7 @@ def resources_of(settings: Settings, home: Home) -> dict[str, Any]:
         "models": ModelRegistry(home.artifacts),
         "clock": clock_of(settings.mode, home),
         "universe_policy": settings.universe,
+        "stored_settings": partial(stored_settings, settings),
         "gate_policy": settings.gates,
         "learning_policy": settings.learning,
         "identity": identity_of(settings),
@@ -204,8 +205,12 @@ def require_stored_marts(settings: Settings, home: Home, *, named: str) -> None:
     Raises:
         SettingsRefused: a setting differs from the newest build's; `named` says whose it is.
     """
-    asked = universe_settings(settings.universe) | feature_settings(settings.features)
-    require_built_by(Warehouse(home.warehouse), asked, named=named)
+    require_built_by(Warehouse(home.warehouse), stored_settings(settings), named=named)
+
+
+def stored_settings(settings: Settings) -> dict[str, str]:
+    """Return the settings that are baked into what a home stores, by name."""
+    return universe_settings(settings.universe) | feature_settings(settings.features)
 
 
 def desk_rules_of(settings: Settings) -> Rules:

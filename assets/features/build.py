@@ -4,7 +4,7 @@ Each step starts from the session's pinned snapshot and may be repeated: the ses
 earlier one only when it is missing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Final
@@ -58,7 +58,6 @@ def request_build(
     feature_parts: FeatureParts,
     library: FeatureLibrary,
     policy: UniversePolicy,
-    feature_settings: Mapping[str, str],
     calendar: TradingCalendar,
 ) -> None:
     """Write what a build of the snapshot's session is asked for into schema `request`."""
@@ -75,7 +74,6 @@ def request_build(
         feature_parts=parts,
         first_bar_session=_first_bar_session(raw_store, snapshot),
         policy=policy,
-        feature_settings=feature_settings,
     )
     write_request(warehouse, request, calendar)
 

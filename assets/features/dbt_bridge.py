@@ -50,7 +50,6 @@ class BuildRequest:
         feature_parts: feature parts in force up to the session.
         first_bar_session: oldest session with a bar; None while there is none.
         policy: the screen of the universe.
-        feature_settings: what features are made of, by the names of its settings.
     """
 
     session: date
@@ -59,7 +58,6 @@ class BuildRequest:
     feature_parts: Sequence[FeaturePart]
     first_bar_session: date | None
     policy: UniversePolicy
-    feature_settings: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,12 +259,6 @@ def write_request(warehouse: Warehouse, request: BuildRequest, calendar: Trading
         "raw_parts": _raw_parts(request),
         "feature_parts": _feature_parts(request, calendar),
         "universe_policy": _policy(request.policy),
-        "feature_settings": pa.table(
-            {
-                "setting": pa.array(request.feature_settings.keys(), pa.string()),
-                "value": pa.array(request.feature_settings.values(), pa.string()),
-            }
-        ),
     }
     with warehouse.connect(read_only=False) as connection:
         connection.execute("begin")

@@ -27,9 +27,10 @@ from assets.features.model_sources import (
     source_hash,
 )
 from assets.features.policy import FeaturePolicy
-from assets.features.scorer_choice import feature_settings, scorer_facts, scorer_of
+from assets.features.scorer_choice import scorer_facts, scorer_of
 from assets.features.told import coverage_pages, feature_facts, model_facts, refusals, slow_models, written_facts
 from assets.judged_rows import judged_rows
+from assets.mart_settings import StoredSettings, note_built_by
 from assets.memory import give_back
 from assets.partitions import SESSIONS
 from assets.raw_store import RawStore
@@ -88,6 +89,7 @@ def dbt_assets(plan: BuildPlan, *, name: str, after: Sequence[keys.Key] = ()) ->
         feature_library: dg.ResourceParam[FeatureLibrary],
         feature_policy: dg.ResourceParam[FeaturePolicy],
         universe_policy: dg.ResourceParam[UniversePolicy],
+        stored_settings: dg.ResourceParam[StoredSettings],
     ) -> Iterator[Outcome]:
         from assets.features.build import (  # noqa: PLC0415 - numba loads when a session is built
             build_memory_mb,
@@ -98,6 +100,7 @@ def dbt_assets(plan: BuildPlan, *, name: str, after: Sequence[keys.Key] = ()) ->
         library = made_with(feature_library, feature_policy)
         source = source_hash(dbt.project_dir, library=library)
         increment = NotedIncrement.of(project_dir=dbt.project_dir, library=library, work=dbt.home / "dbt", step=name)
+        results: Mapping[str, NodeResult]
         with warehouse.kept_open(read_only=False):
             request_build(
                 warehouse=warehouse,
@@ -106,7 +109,6 @@ def dbt_assets(plan: BuildPlan, *, name: str, after: Sequence[keys.Key] = ()) ->
                 feature_parts=feature_parts,
                 library=feature_library,
                 policy=universe_policy,
-                feature_settings=feature_settings(feature_policy),
                 calendar=TradingCalendar.shipped(),
             )
             is_increment = is_built_from(warehouse, step=name, source=source)
@@ -114,7 +116,9 @@ def dbt_assets(plan: BuildPlan, *, name: str, after: Sequence[keys.Key] = ()) ->
                 refuse_to_drop_newer(warehouse, snapshot.session)
             repeated = increment.repeat(warehouse, plan.nodes) if is_increment else None
             if repeated is not None:
-                yield from _told(plan, results_of(plan.nodes, repeated), warehouse, snapshot.session, feature_policy)
+                results = results_of(plan.nodes, repeated)
+                _note_settings(plan, results, warehouse, stored_settings)
+                yield from _told(plan, results, warehouse, snapshot.session, feature_policy)
                 return
         # dbt opens the warehouse by itself, so it is closed here.
         if is_increment:
@@ -128,6 +132,7 @@ def dbt_assets(plan: BuildPlan, *, name: str, after: Sequence[keys.Key] = ()) ->
                 if any(model.key == keys.FEATURES_MART for model in plan.models):
                     note_versions(warehouse, (*FEATURES, *feature_library.features))
                 note_built(warehouse, step=name, source=source)
+        _note_settings(plan, results, warehouse, stored_settings)
         yield from _told(plan, results, warehouse, snapshot.session, feature_policy)
 
     return build
@@ -221,6 +226,15 @@ def _incremented(
     if all(result.status in {"success", "pass"} for result in results.values()):
         increment.note(sent)
     return results
+
+
+def _note_settings(
+    plan: BuildPlan, results: Mapping[str, NodeResult], warehouse: Warehouse, settings: StoredSettings
+) -> None:
+    """Remember what the session's rows were made by, refused by a test or not; nothing where a model broke."""
+    is_of_marts = any(model.key == keys.FEATURES_MART for model in plan.models)
+    if is_of_marts and all(results[model.unique_id].is_good for model in plan.models):
+        note_built_by(warehouse, settings())
 
 
 def _spec(model: DbtModel, after: Sequence[keys.Key]) -> dg.AssetSpec:

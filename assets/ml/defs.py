@@ -15,7 +15,7 @@ from pydantic import Field
 
 from assets import keys
 from assets.identity import RunIdentity
-from assets.mart_settings import require_built_by, universe_settings
+from assets.mart_settings import StoredSettings, require_built_by
 from assets.memory import give_back
 from assets.ml import another_future, backtest_pages, pages, promotion_pages
 from assets.ml.backtest import FOLDER, Trial, live_through, numbers_of, summed_up
@@ -340,11 +340,12 @@ def backtest(  # type: ignore[no-untyped-def]  # Dagster would read a return ann
     identity: dg.ResourceParam[RunIdentity],
     desk_rules: dg.ResourceParam[Rules],
     universe_policy: dg.ResourceParam[UniversePolicy],
+    stored_settings: dg.ResourceParam[StoredSettings],
     clock: dg.ResourceParam[Clock],
     artifacts_root: dg.ResourceParam[Path],
 ):
     """Stored history traded again by the live session's own acts, at several multiples of the costs."""
-    require_built_by(warehouse, universe_settings(universe_policy), named="the settings of this home")
+    require_built_by(warehouse, stored_settings(), named="the settings of this home")
     trial, calendar = config.trial(), TradingCalendar.shipped()
     portfolios = side_by_side(
         desk_rules,

@@ -17,6 +17,8 @@ from assets.features.dbt_bridge import DbtProject
 from assets.features.feature_library import FeatureLibrary
 from assets.features.feature_parts import FeatureParts
 from assets.features.policy import FeaturePolicy, NewsWeighing
+from assets.features.scorer_choice import feature_settings
+from assets.mart_settings import universe_settings
 from assets.raw_store import RawStore
 from assets.snapshots import SnapshotStore
 from assets.universe_policy import UniversePolicy
@@ -59,6 +61,8 @@ class FeatureHome:
         self.snapshots.pin(self.raw_store.snapshot(session=session, as_of=CALENDAR.as_of(session)))
 
     def resources(self, policy: UniversePolicy | None = None) -> dict[str, Any]:
+        features = FeaturePolicy(news=self.weighing)
+        screen = policy or UniversePolicy(min_adv20_shares=10_000)
         return {
             "dbt": self.project,
             "raw_store": self.raw_store,
@@ -66,8 +70,9 @@ class FeatureHome:
             "warehouse": self.warehouse,
             "feature_parts": self.feature_parts,
             "feature_library": self.library,
-            "feature_policy": FeaturePolicy(news=self.weighing),
-            "universe_policy": policy or UniversePolicy(min_adv20_shares=10_000),
+            "feature_policy": features,
+            "universe_policy": screen,
+            "stored_settings": lambda: universe_settings(screen) | feature_settings(features),
         }
 
 

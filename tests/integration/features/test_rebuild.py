@@ -20,7 +20,9 @@ from assets.features.policy import NewsWeighing
 from assets.features.recompute import recompute
 from assets.features.sentiment import Lexicon
 from assets.judged_rows import JUDGED_MARTS, judged_features_hash, judged_rows
+from assets.mart_settings import built_by
 from assets.raw_store import RawStore
+from assets.universe_policy import UniversePolicy
 from tests.builders import raw_rows
 from tests.builders.feature_market import WEIGHING, FeatureHome, market, take_in
 from tests.builders.raw_rows import CALENDAR
@@ -118,15 +120,31 @@ def test_increment_that_finds_a_fault_is_judged_by_dbt(copied):
     assert refused["known_facts_are_unique"].metadata["message"].value.startswith("Got 1 result")
 
 
-def materialized(home, place, step):
+def materialized(home, place, step, *, screen=None):
     """Materialize one step of dbt by hand, for a session that was pinned before."""
     assets = feature_definitions(read_manifest(MANIFEST_PATH)).assets
     (asset,) = (asset for asset in assets if asset.node_def.name == step)
     chosen = dg.AssetSelection.assets(*asset.keys)
     session = DAYS[place].isoformat()
     return dg.materialize(
-        assets, partition_key=session, resources=home.resources(), selection=chosen, raise_on_error=False
+        assets, partition_key=session, resources=home.resources(screen), selection=chosen, raise_on_error=False
     )
+
+
+def test_settings_no_row_was_made_by_are_not_told_as_those_the_marts_were_built_by(copied):
+    before, screen = built_by(copied.warehouse), UniversePolicy(max_names=1)
+    assert before["universe.min_adv20_shares"] == "10000"
+    # All that a session's build has done when it ends in the kernel, or at a model of the marts.
+    assert materialized(copied, STEPS[-1], "dbt_base", screen=screen).success
+    assert built_by(copied.warehouse) == before
+    with copied.warehouse.connect(read_only=False) as connection:
+        connection.execute("alter table intermediate.int_fundamentals__by_filing rename to aside")
+    assert not materialized(copied, STEPS[-1], "dbt_marts", screen=screen).success
+    assert built_by(copied.warehouse) == before
+    with copied.warehouse.connect(read_only=False) as connection:
+        connection.execute("alter table intermediate.aside rename to int_fundamentals__by_filing")
+    assert materialized(copied, STEPS[-1], "dbt_marts", screen=screen).success
+    assert built_by(copied.warehouse)["universe.max_names"] == "1"
 
 
 def test_marts_on_figures_of_an_older_session_are_refused_with_what_to_do(copied):

@@ -29,7 +29,7 @@ from tests.unit.ml.marts_builder import CALENDAR, IDENTITY, Market, a_certificat
 TRAINING = [defs.training_set, defs.model]
 SCORING = [defs.scores, defs.signal_batch]
 _OF_LEARNING = ("warehouse", "batches", "snapshots", "models", "clock", "learning_policy", "identity", "artifacts_root")
-NOTHING = dict.fromkeys((*_OF_LEARNING, "raw_store", "desk_rules", "universe_policy"), object())
+NOTHING = dict.fromkeys((*_OF_LEARNING, "raw_store", "desk_rules", "universe_policy", "stored_settings"), object())
 
 
 @dataclass

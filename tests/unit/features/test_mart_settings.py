@@ -9,7 +9,7 @@ import pytest
 from assets.features.dbt_bridge import BuildRequest, write_request
 from assets.features.policy import FeaturePolicy, NewsWeighing
 from assets.features.scorer_choice import feature_settings
-from assets.mart_settings import built_by, require_built_by, universe_settings
+from assets.mart_settings import built_by, note_built_by, require_built_by, universe_settings
 from assets.snapshots import DataSnapshot
 from assets.universe_policy import UniversePolicy
 from assets.warehouse import Warehouse
@@ -24,16 +24,7 @@ SCREEN = UniversePolicy(index_name="sp500", min_close_usd=Decimal("7.50"), black
 
 def built(root: Path, screen: UniversePolicy = SCREEN, features: FeaturePolicy | None = None) -> Warehouse:
     warehouse = Warehouse(root / "warehouse.duckdb")
-    request = BuildRequest(
-        session=SESSION,
-        snapshot=DataSnapshot(session=SESSION, as_of=CALENDAR.as_of(SESSION), parts=()),
-        raw_paths={},
-        feature_parts=(),
-        first_bar_session=SESSION,
-        policy=screen,
-        feature_settings=feature_settings(features or FeaturePolicy()),
-    )
-    write_request(warehouse, request, CALENDAR)
+    note_built_by(warehouse, universe_settings(screen) | feature_settings(features or FeaturePolicy()))
     return warehouse
 
 
@@ -89,3 +80,20 @@ def test_a_weight_of_one_says_nothing(tmp_path: Path) -> None:
 
 def test_a_home_that_was_never_built_refuses_nothing(tmp_path: Path) -> None:
     require_built_by(Warehouse(tmp_path / "none.duckdb"), universe_settings(SCREEN), named="--settings")
+
+
+def test_a_home_built_before_settings_were_noted_tells_what_its_build_was_asked_for(tmp_path: Path) -> None:
+    warehouse = Warehouse(tmp_path / "warehouse.duckdb")
+    request = BuildRequest(
+        session=SESSION,
+        snapshot=DataSnapshot(session=SESSION, as_of=CALENDAR.as_of(SESSION), parts=()),
+        raw_paths={},
+        feature_parts=(),
+        first_bar_session=SESSION,
+        policy=SCREEN,
+    )
+    write_request(warehouse, request, CALENDAR)
+    assert built_by(warehouse) == universe_settings(SCREEN)
+    with warehouse.connect(read_only=False) as connection:
+        connection.execute("create table request.feature_settings as select 'features.sets' setting, 'none' \"value\"")
+    assert built_by(warehouse) == {**universe_settings(SCREEN), "features.sets": "none"}
