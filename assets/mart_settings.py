@@ -7,18 +7,20 @@ before keep what they were built with.
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from typing import Final
 
 from assets.universe_policy import UniversePolicy
 from assets.warehouse import Warehouse
 from execution.domain.errors import SettingsRefused
 
+_OF_A_CHOICE: Final = ("universe.", "features.")
 StoredSettings = Callable[[], Mapping[str, str]]
 """Reads the settings in force that are baked into what is stored: learning a scorer from sentences takes its time."""
 
 
 def universe_settings(policy: UniversePolicy) -> dict[str, str]:
     """Return the screen of the universe, setting by setting; equal screens give equal text."""
-    return {f"universe.{name}": _text(value) for name, value in policy.model_dump().items()}
+    return {f"universe.{name}": setting_text(value) for name, value in policy.model_dump().items()}
 
 
 def note_built_by(warehouse: Warehouse, settings: Mapping[str, str]) -> None:
@@ -36,7 +38,14 @@ def note_built_by(warehouse: Warehouse, settings: Mapping[str, str]) -> None:
 
 
 def built_by(warehouse: Warehouse) -> dict[str, str]:
-    """Return the settings the newest session of the marts was built by; what was not noted with it is left out."""
+    """Return by which screen and features the marts' newest session was built; what was not noted with it is left out.
+
+    They are part of a choice that is counted. What the gate asked is not.
+    """
+    return {name: value for name, value in _noted(warehouse).items() if name.startswith(_OF_A_CHOICE)}
+
+
+def _noted(warehouse: Warehouse) -> dict[str, str]:
     if warehouse.has_table("request", "built_settings"):
         rows = warehouse.read("select setting, value from request.built_settings").to_pylist()
         return {row["setting"]: row["value"] for row in rows}
@@ -56,17 +65,17 @@ def _asked_for(warehouse: Warehouse) -> dict[str, str]:
 
 
 def require_built_by(warehouse: Warehouse, settings: Mapping[str, str], *, named: str) -> None:
-    """Refuse settings that the stored marts were not built by.
+    """Refuse settings that what is stored was not made by.
 
     Args:
-        warehouse: where the marts are.
+        warehouse: where the marts are, and what was noted with them.
         settings: what is asked for, by name.
         named: where they come from, as the message calls it.
 
     Raises:
         SettingsRefused: one differs; each is named with both values.
     """
-    stored = built_by(warehouse)
+    stored = _noted(warehouse)
     other = [
         f"{name} {settings[name]} where the stored marts were built with {stored[name]}"
         for name in sorted(settings.keys() & stored.keys())
@@ -79,7 +88,8 @@ def require_built_by(warehouse: Warehouse, settings: Mapping[str, str], *, named
         )
 
 
-def _text(value: object) -> str:
+def setting_text(value: object) -> str:
+    """Return the value of a setting as one text; of a list the order says nothing."""
     if isinstance(value, Decimal):
         return f"{value.normalize():f}"
     if isinstance(value, tuple):

@@ -11,14 +11,14 @@ from assets.features.dbt_bridge import DbtProject
 from assets.features.feature_library import FeatureLibrary, switched_on
 from assets.features.feature_parts import FeatureParts
 from assets.features.policy import FeaturePolicy
-from assets.features.scorer_choice import feature_settings, scorer_of
+from assets.features.scorer_choice import scorer_of
 from assets.identity import RunIdentity
 from assets.ingest.files_source import FilesSource
 from assets.ingest.simulated_market import SimulatedMarket
 from assets.ingest.sources import MarketSources, files_sources, simulated_sources
 from assets.ingest.watchlist_file import WatchlistFile
 from assets.maintenance.nights import upkept_sessions
-from assets.mart_settings import require_built_by, universe_settings
+from assets.mart_settings import require_built_by
 from assets.ml.model_registry import ModelRegistry
 from assets.quality.leakage import Recomputation
 from assets.raw_store import RawStore
@@ -36,6 +36,7 @@ from pipelines.due_trading import book_of
 from pipelines.home import Home
 from pipelines.ledger_opening import has_ledger, open_ledger
 from pipelines.settings import Settings
+from pipelines.stored_settings import mart_settings, stored_settings
 from pipelines.trading_adapters import batches_of, clock_of
 from pipelines.upkeep.adapters import upkeep_resources
 from sensors.rules import AnalysisFacts
@@ -205,12 +206,16 @@ def require_stored_marts(settings: Settings, home: Home, *, named: str) -> None:
     Raises:
         SettingsRefused: a setting differs from the newest build's; `named` says whose it is.
     """
+    require_built_by(Warehouse(home.warehouse), mart_settings(settings), named=named)
+
+
+def require_stored_days(settings: Settings, home: Home, *, named: str) -> None:
+    """Refuse as `require_stored_marts` does, and a gate too: lived sessions are traded again by their certificates.
+
+    Raises:
+        SettingsRefused: a setting differs from the newest build's; `named` says whose it is.
+    """
     require_built_by(Warehouse(home.warehouse), stored_settings(settings), named=named)
-
-
-def stored_settings(settings: Settings) -> dict[str, str]:
-    """Return the settings that are baked into what a home stores, by name."""
-    return universe_settings(settings.universe) | feature_settings(settings.features)
 
 
 def desk_rules_of(settings: Settings) -> Rules:

@@ -24,7 +24,7 @@ from execution.artifact_files import write_by_hash
 from execution.domain.errors import DataError, SettingsRefused
 from execution.lived_days import LivedDay
 from execution.trading_calendar import TradingCalendar
-from pipelines.analysis_adapters import desk_rules_of, identity_of, require_stored_marts
+from pipelines.analysis_adapters import desk_rules_of, identity_of, require_stored_days
 from pipelines.cli.text_table import text_table
 from pipelines.home import Home
 from pipelines.settings import Settings, load_settings
@@ -47,7 +47,7 @@ def run_backtest(
         DataError: the home lacks bars or rows of a session, or what was done depends on what came later.
         SettingsRefused: the trial makes no sense, a variant is neither, or other marts are asked for.
     """
-    require_stored_marts(settings, home, named="the settings of this backtest")
+    require_stored_days(settings, home, named="the settings of this backtest")
     identity = identity_of(settings)
     calendar = TradingCalendar.shipped()
     rules = desk_rules_of(settings)
@@ -133,7 +133,7 @@ def _variant(named: str, settings: Settings, home: Home, scorer: Scorer) -> Vari
         raise SettingsRefused(
             f"--beside {named} is of mode {other.mode}, production of {settings.mode}: expected the same world to trade"
         )
-    require_stored_marts(other, home, named=f"--beside {named}")
+    require_stored_days(other, home, named=f"--beside {named}")
     return Variant(name=path.stem, rules=desk_rules_of(other), scorer=scorer, policy=other.learning)
 
 
