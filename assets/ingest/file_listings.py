@@ -19,6 +19,8 @@ from assets.ingest.known_times import KnownTimes
 from assets.ingest.listings_of_bars import SILENT_SESSIONS
 from assets.schemas import RawTable
 
+_DAYS_OF_A_SYMBOL: Final = 10_000_000
+"""More than a date can be apart from another."""
 _NEVER: Final = np.iinfo(np.int64).max
 
 
@@ -111,8 +113,8 @@ def versions_of_listings(rows: pa.Table, known: KnownTimes, *, start: date) -> p
     """Return listings a file tells as versions: listed; and later, with its last session, where it is delisted.
 
     A delisting is known from the close of the last session, or from when the row was told, whichever is later. An
-    ended listing is left out where a later one of its symbol is known from the same instant, such as the data's start:
-    nobody could say which of them counts.
+    ended listing is left out where a later one of its symbol is known from the same instant, such as the data's start,
+    or from before: the newest version of a symbol counts, and the symbol is the later listing's.
 
     Args:
         rows: listings with `listed_session` and `delisted_session`, known at their open or when they were told.
@@ -120,15 +122,21 @@ def versions_of_listings(rows: pa.Table, known: KnownTimes, *, start: date) -> p
         start: first session of the data; nothing is known before it.
     """
     versions = _begun_and_ended(rows, "delisted_session", known.after_close, known, start=start)
-    since = versions.column("known_at").cast(pa.int64()).cast(pa.string())
-    versions = versions.append_column("rivalry", pc.binary_join_element_wise(versions.column("symbol"), since, " "))
-    newest = versions.group_by("rivalry").aggregate([("listed_session", "max")])
-    newest_of = newest.column("listed_session_max").take(
-        pc.index_in(versions.column("rivalry"), newest.column("rivalry"))
-    )
-    is_followed = pc.less(versions.column("listed_session"), newest_of)
     is_ended = pc.is_valid(versions.column("delisted_session"))
-    return versions.drop_columns("rivalry").filter(pc.invert(pc.and_(is_ended, is_followed)))
+    return versions.filter(pc.invert(pc.and_(is_ended, _is_followed(versions))))
+
+
+def _is_followed(versions: pa.Table) -> pa.Array:
+    """Return whether a later listing of a version's symbol was known by the instant the version is."""
+    who = versions.column("symbol").combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
+    since = versions.column("known_at").cast(pa.int64()).to_numpy()
+    listed = versions.column("listed_session").cast(pa.int32()).to_numpy().astype(np.int64)
+    order = np.lexsort((-listed, since, who))
+    # A symbol's days lie above those of every symbol before it, so that one running maximum serves all.
+    ranked = (listed + who * _DAYS_OF_A_SYMBOL)[order]
+    is_followed = np.zeros(len(order), dtype=bool)
+    is_followed[order] = ranked < np.maximum.accumulate(ranked)
+    return pa.array(is_followed)
 
 
 def _begun_and_ended(

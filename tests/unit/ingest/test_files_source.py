@@ -173,6 +173,22 @@ def test_a_symbol_used_again_before_the_data_begin_is_listed_once(tmp_path: Path
     assert told["OLD"] == (date(1990, 1, 2), date(2001, 5, 1), CALENDAR.opens_at(MONDAY)), "no later one took its name"
 
 
+@pytest.mark.parametrize(
+    ("earlier_told", "later_told"),
+    [("2024-03-05", "2024-03-04"), ("2024-03-04", "2024-03-05")],
+    ids=["the earlier after", "the later after"],
+)
+def test_of_two_listings_of_one_symbol_the_later_counts_in_whichever_order_they_are_told(
+    tmp_path: Path, earlier_told: str, later_told: str
+) -> None:
+    lines = ["s,a,b,k", f"AAA,1990-01-02,1996-03-01,{earlier_told}", f"AAA,2015-06-01,,{later_told}", ""]
+    (tmp_path / "names.csv").write_text("\n".join(lines))
+    columns = {"symbol": "s", "listed_session": "a", "delisted_session": "b", "known_date": "k"}
+    source = market(tmp_path, securities=[{"file": "names.csv", "columns": columns}])
+    rows = sorted(source.securities(after=None, upto=END).to_pylist(), key=lambda row: row["known_at"])
+    assert (rows[-1]["listed_session"], rows[-1]["delisted_session"]) == (date(2015, 6, 1), None)
+
+
 def test_two_listings_of_one_symbol_that_both_go_on_are_refused_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "names.csv").write_text("s,a,b\nAAA,2006-01-03,\nAAA,2015-06-01,\n")
     columns = {"symbol": "s", "listed_session": "a", "delisted_session": "b"}
