@@ -150,7 +150,7 @@ def record_of(
         if is_long_enough(len(facts.sessions))
         else {},
         factors=factors,
-        windows=windows_of(desk.values_usd),
+        windows=windows_of(desk.values_usd, marks_a_year=desk.marks_a_year),
         closes=closes_of(warehouse, {trip.symbol for trip in drawn_trips(facts)}),
         waiting_sessions=len(settled) - len(days),
         stamps=(*stamps_of(raw, facts.sessions, is_synthetic=identity.is_synthetic), *_ended(days[len(told) :])),
@@ -195,17 +195,19 @@ def newest_known(warehouse: Warehouse) -> date | None:
     return found
 
 
-def windows_of(values_usd: Sequence[Decimal]) -> tuple[Window, ...]:
+def windows_of(values_usd: Sequence[Decimal], *, marks_a_year: float = SESSIONS_PER_YEAR) -> tuple[Window, ...]:
     """Return the rolling windows a history is long enough for.
 
     Args:
         values_usd: the account before the first day and at each close.
+        marks_a_year: how many of the closes a year has.
     """
     found = []
     for name, sessions in WINDOWS.items():
         returns = rolling_returns(values_usd, sessions)
         if returns:
-            ratio = sharpe_with_standard_error(one_session_returns(values_usd[-sessions - 1 :]))
+            newest = one_session_returns(values_usd[-sessions - 1 :])
+            ratio = sharpe_with_standard_error(newest, returns_a_year=marks_a_year)
             found.append(Window(name=name, sessions=sessions, returns=returns, sharpe=ratio[0] if ratio else None))
     return tuple(found)
 

@@ -69,6 +69,13 @@ def test_windows_are_told_as_far_as_the_history_is_long_enough() -> None:
     assert windows_of(values[:21]) == ()
 
 
+def test_a_windows_ratio_counts_the_marks_a_year_really_has() -> None:
+    values = [Decimal(100 + number) for number in range(64)]
+    whole, halved = windows_of(values)[1], windows_of(values, marks_a_year=126)[1]
+    assert whole.sharpe is not None
+    assert halved.sharpe == pytest.approx(whole.sharpe / 2**0.5)
+
+
 def test_the_page_tells_windows_benchmarks_trips_and_what_was_wrong_with_the_data(record: AccountRecord) -> None:
     page = drawn(replace(record, stamps=("synthetic market",))).html()
     assert page.count('<span class="stamp">synthetic market</span>') == 3
