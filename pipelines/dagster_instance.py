@@ -13,6 +13,7 @@ import dagster as dg
 import yaml
 
 from execution.clock import SystemClock
+from execution.domain.errors import SettingsRefused
 from pipelines.home import Home
 
 POSTGRES_VARIABLE: Final = "TOUCHSTONE__ORCHESTRATOR__POSTGRES_URL"
@@ -90,8 +91,22 @@ def daemons_beating(instance: dg.DagsterInstance) -> frozenset[str]:
 
 
 def is_in_postgres(folder: Path) -> bool:
-    """Return whether an instance's settings file names Postgres."""
-    told: Mapping[str, Any] = yaml.safe_load((folder / "dagster.yaml").read_text(encoding="utf-8"))
+    """Return whether an instance's settings file names Postgres.
+
+    Raises:
+        SettingsRefused: the file is no YAML mapping.
+    """
+    path = folder / "dagster.yaml"
+    try:
+        told: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found = type(told).__name__
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        told, found = None, " ".join(str(error).split())
+    if not isinstance(told, Mapping):
+        raise SettingsRefused(
+            f"{path}: found {found}, expected the mapping of a Dagster instance; correct it, or move it away and let "
+            "`touchstone init` write a new one"
+        )
     return "run_storage" in told
 
 
