@@ -4,6 +4,7 @@ The first verbs of a home are here; the others stand in the rooms this table nam
 Exit codes: 0 done, 1 refused or failed with one clear line, 2 a wrong command line.
 """
 
+import io
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -133,7 +134,13 @@ def config_show(settings: SettingsFile = None) -> None:
 
 
 def main() -> None:
-    """Run the command line; a refusal is one line on stderr and exit code 1."""
+    """Run the command line; a refusal is one line on stderr and exit code 1.
+
+    A character the terminal's encoding does not have is shown as another one: no day that was lived ends for that.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         app()
     except (TouchstoneError, NotASession) as error:
