@@ -15,7 +15,7 @@ import typer
 from execution.domain.errors import TouchstoneError
 from execution.trading_calendar import NotASession
 from pipelines.cli import clock_verbs, desk_verbs, question_verbs, upkeep_verbs
-from pipelines.cli.verb_options import Session, SettingsFile, day_of
+from pipelines.cli.verb_options import DemoSettingsFile, Session, SettingsFile, day_of
 
 # ruff: noqa: PLC0415 - a verb imports what it needs when it is called, so that help and halt stay quick
 
@@ -35,7 +35,7 @@ for room in (desk_verbs, question_verbs, upkeep_verbs):
 
 
 @app.command()
-def demo(settings: SettingsFile = None) -> None:
+def demo(settings: DemoSettingsFile = None) -> None:
     """Live one simulated trading day, from raw rows to fills, through the real daemon."""
     from pipelines.cli.demo import run_demo
     from pipelines.home import Home

@@ -22,6 +22,10 @@ SettingsFile = Annotated[
         "--settings", help="Settings file; else TOUCHSTONE_SETTINGS, else the home's own, else ./settings.yaml."
     ),
 ]
+DemoSettingsFile = Annotated[
+    Optional[Path],  # noqa: UP045 - as above
+    typer.Option("--settings", help="Settings file of a new home; else the home's own, else examples/demo.yaml."),
+]
 Session = Annotated[
     Optional[datetime],  # noqa: UP045 - as above
     typer.Option("--session", formats=["%Y-%m-%d"], help="Decision session, an exchange day."),

@@ -4,6 +4,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from execution.domain.errors import SettingsRefused
 from pipelines.cli import demo, main, ui
@@ -52,6 +53,12 @@ def test_the_daemon_of_a_demo_lives_by_the_settings_the_demo_was_made_with(home,
         demo.run_demo(home=home, settings_path=None)
     assert environments[0]["TOUCHSTONE_SETTINGS"] == str(home.settings)
     assert load_settings(environ=environments[0]).account == "main"
+
+
+def test_the_demos_help_names_no_settings_that_it_does_not_go_by():
+    told = CliRunner().invoke(main.app, ["demo", "--help"], env={"COLUMNS": "200"}).output
+    assert "examples/demo.yaml" in told
+    assert "TOUCHSTONE_SETTINGS" not in told
 
 
 def test_the_page_and_the_daemon_take_the_settings_file_that_is_named(home, environments, tmp_path, monkeypatch):
