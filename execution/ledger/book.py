@@ -31,7 +31,7 @@ from execution.domain.events import (
     WhyRowsRecorded,
     WordSigned,
 )
-from execution.domain.orders import ATTACHED_LEGS
+from execution.domain.orders import ATTACHED_LEGS, CorporateActionEntry
 from execution.domain.positions import Position
 from execution.domain.quantities import Shares
 from execution.ledger.grown import Grown
@@ -188,6 +188,11 @@ class Book(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def orders_in(self, symbol: str) -> tuple[OrderRecord, ...]:
         """Return a symbol's orders in the order they were decided."""
         return tuple([self.orders[order_id] for order_id in self.order_ids_in.get(symbol, ())])
+
+    def splits_in(self, symbol: str) -> tuple[CorporateActionEntry, ...]:
+        """Return a symbol's splits in the order they were booked; what else a venue books moves no price."""
+        entries = [move.entry for move in self.moves_in.get(symbol, ()) if isinstance(move, CorporateActionBooked)]
+        return tuple([entry for entry in entries if entry.kind == "split"])
 
     def cycles_of(self, session: date) -> tuple[CycleRecord, ...]:
         """Return a decision session's cycles in the order they were planned."""

@@ -3,7 +3,7 @@
 Years of a backtest, or of trading, are then as quick per fact as the first day. Order and equality are a dict's.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from typing import Any, Final, TypeVar, overload
 
 Key = TypeVar("Key")
@@ -63,6 +63,14 @@ class Layered(Mapping[Key, Value]):
         if key not in self._top and key not in self._base:
             self._new += 1
         self._top[key] = value
+
+    def values(self) -> ValuesView[Value]:
+        """Return the values in order, put together at once: one by one each would be looked for in both layers."""
+        return {**self._base, **self._top}.values()
+
+    def items(self) -> ItemsView[Key, Value]:
+        """Return the entries in order, put together at once."""
+        return {**self._base, **self._top}.items()
 
     def __repr__(self) -> str:
         return repr(dict(self))

@@ -90,11 +90,10 @@ def _overtaken(book: Book, record: OrderRecord) -> str:
     symbol = record.order.symbol
     if symbol in book.quarantined:
         return f"{symbol} is in quarantine: {book.quarantined[symbol].reason}"
-    for booked in book.actions.values():
-        entry = booked.entry
-        if entry.kind == "split" and entry.symbol == symbol and entry.session > record.session:
+    for split in book.splits_in(symbol):
+        if split.session > record.session:
             return (
-                f"{symbol} was split {canonical_text(entry.ratio)} for 1 on {entry.session}, after the plan: its price "
+                f"{symbol} was split {canonical_text(split.ratio)} for 1 on {split.session}, after the plan: its price "
                 "and size mean something else now; the next plan sizes it again"
             )
     return ""

@@ -192,9 +192,7 @@ def _entry_stop(record: OrderRecord) -> Decimal | None:
 def _after_splits(book: Book, symbol: str, stop_usd: Decimal | None, record: OrderRecord) -> Decimal | None:
     if stop_usd is None or record.terms_at is None:
         return None
-    for booked in book.actions.values():
-        entry = booked.entry
-        is_split = entry.kind == "split" and entry.symbol == symbol
-        if is_split and entry.ratio is not None and entry.booked_at > record.terms_at:
-            stop_usd = split_adjusted_stop_usd(stop_usd, entry.ratio)
+    for split in book.splits_in(symbol):
+        if split.ratio is not None and split.booked_at > record.terms_at:
+            stop_usd = split_adjusted_stop_usd(stop_usd, split.ratio)
     return stop_usd

@@ -151,10 +151,9 @@ def _close_usd(desk: Desk, book: Book, symbol: str, session: date) -> Decimal | 
         close = last_close(desk.quotes, desk.calendar, symbol, session).usd
     except MissingQuote:
         return None
-    for booked in book.actions.values():
-        entry = booked.entry
-        if entry.kind == "split" and entry.symbol == symbol and entry.ratio and entry.session > session:
-            close /= entry.ratio
+    for split in book.splits_in(symbol):
+        if split.ratio and split.session > session:
+            close /= split.ratio
     return close
 
 

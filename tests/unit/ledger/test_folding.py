@@ -29,7 +29,7 @@ from execution.domain.events import (
     WhyRowsRecorded,
     WordSigned,
 )
-from execution.domain.orders import BrokerFill
+from execution.domain.orders import BrokerFill, CorporateActionEntry
 from execution.domain.positions import Position
 from execution.ledger.book import Book
 from execution.ledger.folding import Folding, folded, takes_back
@@ -98,10 +98,26 @@ def booked(*fills: BrokerFill) -> list[Event]:
     return [FillBooked(at=AT, fill=fill) for fill in fills]
 
 
+def actions(*entries: CorporateActionEntry) -> list[Event]:
+    return [CorporateActionBooked(at=AT, entry=entry) for entry in entries]
+
+
 def test_a_book_that_goes_on_forgets_nothing() -> None:
     book, empty = a_book(*FULL), Book()
     assert [name for name in Book.__struct_fields__ if getattr(book, name) == getattr(empty, name)] == []
     assert folded(book, ()) == book
+
+
+def test_a_symbols_splits_are_its_own_and_nothing_else_a_venue_books() -> None:
+    told = [
+        an_action("c1"),
+        an_action("c2", kind="split", ratio=Decimal(2)),
+        an_action("c3", "BBB", kind="split", ratio=Decimal(3)),
+        an_action("c4", kind="split", ratio=Decimal("0.5")),
+    ]
+    book = a_book(*BEGUN, *booked(a_fill(client_order_id="foreign")), *actions(*told))
+    assert [split.entry_id for split in book.splits_in("AAA")] == ["c2", "c4"]
+    assert book.splits_in("CCC") == ()
 
 
 def test_what_was_never_heard_of_is_empty_and_bears_its_name() -> None:

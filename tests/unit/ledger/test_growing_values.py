@@ -19,6 +19,7 @@ def test_a_layered_mapping_reads_as_the_dict_with_the_same_writes(rounds: list[l
             layered[key] = value
             plain[key] = value
     assert list(layered.items()) == list(plain.items())
+    assert list(layered.values()) == list(plain.values())
     assert (len(layered), list(reversed(layered))) == (len(plain), list(reversed(plain)))
     assert all(layered.get(key) == plain.get(key) and (key in layered) == (key in plain) for key in range(201))
 
