@@ -1,12 +1,15 @@
 """Our own long positions as a decision sees them: how long they were held, and which exit rule is due for them."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
+from itertools import takewhile
+from math import prod
 from typing import Final
 
+from execution.domain.orders import CorporateActionEntry
 from execution.domain.quantities import decimal_of, split_fraction
 from execution.domain.signals import SignalBatch, SymbolSignal
 from execution.ledger.book import Book
@@ -39,7 +42,7 @@ def holdings_of(
     """
     # Without a rule nobody asks for the facts, of which some look far back and some at the whole batch.
     signals = {signal.symbol: signal for signal in batch.signals} if batch and rules else {}
-    ranks = _rank_fractions(signals.values())
+    ranks = _rank_fractions(signals.values(), of=book.held_shares)
     foreign = book.foreign_symbols
     holdings = {}
     for symbol, shares in book.held_shares.items():
@@ -69,36 +72,34 @@ def holdings_of(
     return holdings
 
 
-def _rank_fractions(signals: Iterable[SymbolSignal]) -> dict[str, Decimal]:
-    """Return the place of each scored symbol: 0 is best, 1 is worst; equal scores by symbol."""
+def _rank_fractions(signals: Iterable[SymbolSignal], *, of: Container[str]) -> dict[str, Decimal]:
+    """Return the places of some symbols among all that are scored: 0 is best, 1 is worst; equal scores by symbol."""
     scored = sorted((-signal.score, signal.symbol) for signal in signals if signal.score is not None)
     last = max(1, len(scored) - 1)
-    return {symbol: Decimal(place) / last for place, (_, symbol) in enumerate(scored)}
+    return {symbol: Decimal(place) / last for place, (_, symbol) in enumerate(scored) if symbol in of}
 
 
 def _high_usd(book: Book, symbol: str, entered_at: datetime, price_usd: Decimal | None) -> Decimal | None:
     """Return the highest close at a mark since the entry, in today's shares, the present price included."""
     if price_usd is None:
         return None
+    splits = book.splits_in(symbol)
+    # The newest mark stands last, and those of years before the entry are not looked through.
+    since = tuple(takewhile(lambda mark: mark.at >= entered_at, reversed(book.marks)))
     closes = [
         position.close_usd * ratio.denominator / ratio.numerator
-        for mark in book.marks
-        if mark.at >= entered_at
-        for ratio in (_splits_since(book, symbol, mark.marked_session),)
+        for mark in reversed(since)
         for position in mark.positions
         if position.symbol == symbol
+        for ratio in (_ratio_since(splits, mark.marked_session),)
     ]
     return max([price_usd, *closes])
 
 
-def _splits_since(book: Book, symbol: str, session: date) -> Fraction:
-    """Return new shares per old over all splits booked with an ex-session after a session."""
-    ratio = Fraction(1)
-    for booked in book.actions.values():
-        entry = booked.entry
-        if entry.kind == "split" and entry.symbol == symbol and entry.ratio and entry.session > session:
-            ratio *= split_fraction(entry.ratio)
-    return ratio
+def _ratio_since(splits: Iterable[CorporateActionEntry], session: date) -> Fraction:
+    """Return new shares per old over all splits of a symbol with an ex-session after a session."""
+    ratios = (split_fraction(split.ratio) for split in splits if split.ratio and split.session > session)
+    return prod(ratios, start=Fraction(1))
 
 
 def _parts_sold(book: Book, symbol: str, entered_at: datetime) -> frozenset[str]:

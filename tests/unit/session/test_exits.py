@@ -1,15 +1,18 @@
 """Exit rules over lived days: three names bought at the first session's plan, judged at the second's."""
 
 from collections.abc import Mapping
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from pydantic import TypeAdapter
 
 from execution.brokers.tape import TapeRow
 from execution.domain.decisions import WhyRow
+from execution.ledger.grown import Grown
 from execution.ledger.order_record import OrderRecord
 from execution.ledger.why_rows import read_why_rows
 from execution.portfolio.exit_rules import ExitRules
@@ -130,6 +133,25 @@ def test_a_split_after_the_high_lowers_the_high_with_the_price(tmp_path: Path) -
     prices = {symbol: Decimal("29.50") if symbol == "AAA" else Decimal(90) for symbol in book.held_shares}
     held = holdings_of(book, days.desk.calendar, THIRD, rules=rules, prices_usd=prices)
     assert held["AAA"].due is None
+
+
+def test_a_close_before_the_entry_is_no_high_of_the_position(tmp_path: Path) -> None:
+    days = days_with(tmp_path)
+    days.live(FIRST)
+    book = days.desk.ledger.book()
+    (mark,) = book.marks
+    higher = [replace(held, close_usd=held.close_usd * 2) for held in mark.positions]
+    entered_at = book.positions["AAA"].entered_at
+    assert entered_at is not None
+    before = replace(mark, at=entered_at - timedelta(days=1), positions=tuple(higher))
+    rules = TypeAdapter(ExitRules).validate_python(
+        [{"name": "trail", "when": [{"fact": "drop_from_high_fraction", "at_least": "0.01"}]}]
+    )
+    prices = {held.symbol: held.close_usd for held in mark.positions}
+    for marks, is_due in (((before, mark), False), ((replace(before, at=entered_at), mark), True)):
+        known = structs.replace(book, marks=Grown(marks))
+        held = holdings_of(known, days.desk.calendar, SECOND, rules=rules, prices_usd=prices)
+        assert {each.due is not None for each in held.values()} == {is_due}
 
 
 @pytest.mark.parametrize("place", [0, 2, 5])
