@@ -151,6 +151,9 @@ def _sales(
             held_back[symbol] = hindrance
         else:
             proposed.append(sale)
+    if not proposed:
+        # Most looks find nothing due, and then there is nothing to judge.
+        return [], held_back
     signals = {signal.symbol: signal for signal in believed_signals(batch)} if batch else {}
     context = context_of(desk, reconciled, session=session, signals=signals, batch=batch)
     # Sent now: the exchange must be open, not the plan's window; and a collar is around the price that is sold at.

@@ -65,6 +65,21 @@ def test_a_rule_that_falls_due_during_the_session_sells_then(tmp_path: Path) -> 
     assert "AAA" not in days.desk.ledger.book().held_shares
 
 
+def test_a_look_that_finds_nothing_due_needs_no_closes(tmp_path: Path) -> None:
+    class NoCloses(NamedPrices):
+        def close_usd(self, symbol: str, session: date) -> Decimal | None:
+            return None
+
+    exits = TypeAdapter(ExitRules).validate_python([ALL_AT_A_GREAT_GAIN])
+    days = TradingDays(tmp_path, desk_changes={"exits": exits})
+    days.live(FIRST)
+    days.evening(SECOND)
+    run_session.plan(days.desk, session=SECOND, batch_hash=None)
+    days.submit(SECOND)
+    days.desk = replace(days.desk, quotes=NoCloses(days.venue, {}))
+    assert (looked(days).status, sales(days)) == ("watched", [])
+
+
 def test_looking_again_sends_nothing_twice(tmp_path: Path) -> None:
     days = days_with(tmp_path, ALL_AT_A_GAIN)
     looked(days)
