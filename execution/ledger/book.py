@@ -4,7 +4,7 @@ The book is a value. Folding more events (`folding.py`) gives a new book; nothin
 about money is what the events say.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
@@ -188,6 +188,10 @@ class Book(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def orders_in(self, symbol: str) -> tuple[OrderRecord, ...]:
         """Return a symbol's orders in the order they were decided."""
         return tuple([self.orders[order_id] for order_id in self.order_ids_in.get(symbol, ())])
+
+    def newest_in(self, symbol: str) -> Iterator[OrderRecord]:
+        """Yield a symbol's orders, the newest first: whoever finds what it looks for does not go through years."""
+        return (self.orders[order_id] for order_id in reversed(self.order_ids_in.get(symbol, ())))
 
     def splits_in(self, symbol: str) -> tuple[CorporateActionEntry, ...]:
         """Return a symbol's splits in the order they were booked; what else a venue books moves no price."""

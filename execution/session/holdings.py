@@ -106,10 +106,8 @@ def _parts_sold(book: Book, symbol: str, entered_at: datetime) -> frozenset[str]
     """Return the exit rules by which a part of the present position was sold, or is being sold."""
     return frozenset(
         record.leg.removeprefix(PART_LEG)
-        for record in book.orders_in(symbol)
-        if record.leg.startswith(PART_LEG)
-        and record.intended_at >= entered_at
-        and (record.filled_shares or record.exposed_shares)
+        for record in takewhile(lambda record: record.intended_at >= entered_at, book.newest_in(symbol))
+        if record.leg.startswith(PART_LEG) and (record.filled_shares or record.exposed_shares)
     )
 
 

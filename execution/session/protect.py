@@ -139,7 +139,7 @@ def stop_price(book: Book, symbol: str) -> Decimal | None:
 
     Splits booked since that order are applied. None when neither an entry nor a stop of ours is known.
     """
-    for record in reversed(book.orders_in(symbol)):
+    for record in book.newest_in(symbol):
         if record.sent_at is None:
             continue
         if record.order.leg == "stop" and record.order.stop_usd is not None:
@@ -162,15 +162,14 @@ def trail_usd(desk: Desk, book: Book, symbol: str, *, stop_usd: Decimal) -> Deci
     is_taken = "trailing_stop" in desk.broker.capabilities.order_types
     if desk.sizing.protective_stop != "trailing_stop" or not is_taken:
         return None
-    entries = [record for record in book.orders_in(symbol) if record.order.leg == "entry"]
-    filled = [record for record in entries if record.filled_shares]
-    last = desk.quotes.last_usd(symbol)
-    if not filled or last is None:
+    filled = (r for r in book.newest_in(symbol) if r.order.leg == "entry" and r.filled_shares)
+    entry, last = next(filled, None), desk.quotes.last_usd(symbol)
+    if entry is None or last is None:
         return None
-    reference, planned = filled[-1].reference_price_usd, filled[-1].protective_stop_usd
+    reference, planned = entry.reference_price_usd, entry.protective_stop_usd
     if reference is None or planned is None:
         return None
-    distance = _after_splits(book, symbol, reference - planned, filled[-1])
+    distance = _after_splits(book, symbol, reference - planned, entry)
     trail = tick_below_usd(max(Decimal(0), min(distance or reference, last - stop_usd)))
     return trail or None
 

@@ -187,7 +187,8 @@ class LedgerMachine(RuleBasedStateMachine):
             of_cycle = tuple(record for record in book.orders.values() if record.cycle_id == cycle_id)
             assert book.orders_of(cycle_id) == of_cycle
         for symbol in ("AAA", "BBB", "CCC"):
-            assert book.orders_in(symbol) == tuple(r for r in book.orders.values() if r.order.symbol == symbol)
+            of_symbol = tuple(r for r in book.orders.values() if r.order.symbol == symbol)
+            assert book.orders_in(symbol) == of_symbol == tuple(book.newest_in(symbol))[::-1]
         assert book.cycles_of(SESSION) == tuple(book.cycles.values())
 
     @invariant()

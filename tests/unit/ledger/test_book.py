@@ -56,12 +56,14 @@ def test_orders_are_found_by_their_cycle_and_by_their_symbol() -> None:
     assert [record.order.client_order_id for record in book.orders_of(CYCLE)] == ids(first, second)
     assert [record.order.client_order_id for record in book.orders_of(OTHER_CYCLE)] == ids(later)
     assert [record.order.client_order_id for record in book.orders_in("AAA")] == ids(first, later)
+    assert [record.order.client_order_id for record in book.newest_in("AAA")] == ids(later, first)
     assert [cycle.cycle_id for cycle in book.cycles_of(SESSION)] == [CYCLE, OTHER_CYCLE]
 
 
 def test_what_nobody_planned_has_no_orders_and_no_cycles() -> None:
     book = Book()
     assert (book.orders_of(CYCLE), book.orders_in("AAA"), book.cycles_of(SESSION)) == ((), (), ())
+    assert list(book.newest_in("AAA")) == []
 
 
 def test_an_account_is_worth_its_cash_and_what_it_holds_at_the_prices_given() -> None:

@@ -91,6 +91,22 @@ def test_a_part_is_sold_once_and_the_rest_keeps_a_stop(tmp_path: Path) -> None:
     assert exits_of(days, THIRD) == []
 
 
+def test_a_part_of_an_earlier_position_is_none_of_the_present_one(tmp_path: Path) -> None:
+    still_up = a_day_of("AAA", THIRD, open_usd="59.00", high_usd="60.00", low_usd="58.00", close_usd="59.00")
+    days = days_with(tmp_path, HALF_AT_A_GAIN, bars=(rising("AAA"), still_up))
+    days.live(FIRST)
+    days.live(SECOND, days.a_batch(SECOND, best=BEST))
+    (sold,) = exits_of(days, SECOND)
+    assert sold.filled_shares
+    book = days.desk.ledger.book()
+    prices = {"AAA": Decimal("59.00")}
+    for entered_at, is_due in ((sold.intended_at, False), (sold.intended_at + timedelta(seconds=1), True)):
+        entered = replace(book.positions["AAA"], entered_at=entered_at)
+        known = structs.replace(book, positions={**book.positions, "AAA": entered})
+        held = holdings_of(known, days.desk.calendar, THIRD, rules=days.desk.exits, prices_usd=prices)
+        assert (held["AAA"].due is not None) is is_due
+
+
 def test_a_rule_is_asked_in_a_session_without_a_batch_too(tmp_path: Path) -> None:
     days = days_with(tmp_path, HALF_AT_A_GAIN, bars=(rising("AAA"),))
     days.live(FIRST)
