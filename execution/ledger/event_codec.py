@@ -1,12 +1,11 @@
 """Events to canonical bytes and back; also the bytes by which two homes compare their trading."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, get_args
+from typing import Final, get_args
 
 import msgspec
-import orjson
 
 from execution.domain.canonical import canonical_bytes
 from execution.domain.errors import LedgerError
@@ -22,6 +21,21 @@ class RecordedEvent:
     sequence: int
     hash: str
     event: Event
+
+
+class _Row(msgspec.Struct, gc=False):
+    """A row's body, whose event is read once its kind is known."""
+
+    seq: int
+    kind: str
+    event: msgspec.Raw
+
+
+_ROWS: Final = msgspec.json.Decoder(_Row)
+# Not strict: canonical JSON writes decimals as text.
+_EVENTS: Final[Mapping[str, msgspec.json.Decoder[Event]]] = {
+    name: msgspec.json.Decoder(kind, strict=False) for name, kind in EVENT_TYPES.items()
+}
 
 
 def encoded(sequence: int, event: Event) -> bytes:
@@ -43,17 +57,17 @@ def decoded(body: bytes) -> Event:
     Raises:
         LedgerError: the kind is unknown or its fields do not fit, as after a newer program wrote it.
     """
-    content: dict[str, Any] = orjson.loads(body)
-    kind = EVENT_TYPES.get(content["kind"])
-    if kind is None:
+    row = _ROWS.decode(body)
+    events = _EVENTS.get(row.kind)
+    if events is None:
         raise LedgerError(
-            f"row {content['seq']} is a {content['kind']}, which this program does not know: "
+            f"row {row.seq} is a {row.kind}, which this program does not know: "
             "a newer version wrote it, use that version"
         )
     try:
-        return msgspec.convert(content["event"], kind, strict=False)
+        return events.decode(row.event)
     except msgspec.ValidationError as error:
-        raise LedgerError(f"row {content['seq']} is no {content['kind']} of this version: {error}") from error
+        raise LedgerError(f"row {row.seq} is no {row.kind} of this version: {error}") from error
 
 
 def trading_hash(events: Iterable[Event]) -> str:
