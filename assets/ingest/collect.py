@@ -20,7 +20,7 @@ from assets.raw_store import RawStore
 from assets.schemas import RawTable
 from assets.snapshots import DataSnapshot, SnapshotStore
 from execution.brokers.tape import write_tape
-from execution.domain.errors import DataError
+from execution.domain.errors import DataError, NotKnownYet
 from execution.trading_calendar import TradingCalendar
 
 
@@ -109,10 +109,22 @@ def take_in(
 
 
 def pin_snapshot(
-    store: RawStore, snapshots: SnapshotStore, *, session: date, calendar: TradingCalendar
+    store: RawStore, snapshots: SnapshotStore, *, session: date, now: datetime, calendar: TradingCalendar
 ) -> DataSnapshot:
-    """Pin the parts a session may read, as of its cut-off, and return the list."""
-    snapshot = store.snapshot(session=session, as_of=calendar.as_of(session))
+    """Pin the parts a session may read, as of its cut-off, and return the list.
+
+    Raises:
+        NotKnownYet: the cut-off has not come. Whatever is known by the cut-off of a pin and comes later is late, so
+            that an early pin would make everything late that its session is still to be told.
+    """
+    cut_off = calendar.as_of(session)
+    if now < cut_off:
+        raise NotKnownYet(
+            f"the cut-off of {session} is {cut_off.isoformat()} and the clock stands at {now.isoformat()}: a pin made "
+            "earlier would miss what is still to come; wait for the cut-off, when the session's cycle pins it by "
+            "itself, or name a session whose cut-off has come"
+        )
+    snapshot = store.snapshot(session=session, as_of=cut_off)
     snapshots.pin(snapshot)
     return snapshot
 

@@ -1,6 +1,7 @@
 """Dagster face of ingest: the raw tables of a session, and the snapshot that pins what the session may read."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from assets.ingest.sources import MarketSources
 from assets.partitions import SESSIONS
 from assets.raw_store import RawStore
 from assets.snapshots import SnapshotStore
+from execution.domain.errors import NotKnownYet
 from execution.ports import Clock
 from execution.trading_calendar import TradingCalendar
 
@@ -89,10 +91,12 @@ def snapshot(
     context: dg.AssetExecutionContext,
     raw_store: dg.ResourceParam[RawStore],
     snapshots: dg.ResourceParam[SnapshotStore],
+    clock: dg.ResourceParam[Clock],
 ) -> dg.MaterializeResult[None]:
     """The list of raw parts the session may read, pinned: what arrives later cannot change what was decided."""
-    session = date.fromisoformat(context.partition_key)
-    pinned = pin_snapshot(raw_store, snapshots, session=session, calendar=TradingCalendar.shipped())
+    session, calendar = date.fromisoformat(context.partition_key), TradingCalendar.shipped()
+    with _refusing_too_early():
+        pinned = pin_snapshot(raw_store, snapshots, session=session, now=clock.now(), calendar=calendar)
     counts = {f"parts_{table}": len(hashes) for table, hashes in pinned.parts}
     rows, known_from, known_to = listed_rows(raw_store, pinned)
     return dg.MaterializeResult(
@@ -105,6 +109,15 @@ def snapshot(
             **counts,
         }
     )
+
+
+@contextmanager
+def _refusing_too_early() -> Iterator[None]:
+    """Show what is asked for too early as a failure of one sentence: a person at the page asked, nothing is broken."""
+    try:
+        yield
+    except NotKnownYet as too_early:
+        raise dg.Failure(str(too_early)) from None
 
 
 def _told(intake: Intake, sources: MarketSources) -> dict[str, Any]:

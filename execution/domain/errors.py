@@ -5,6 +5,7 @@
       DataError
         BadSourceFile        a file of the user's names its fault by file, row and column; nothing of it was taken in
         CorruptArtifact      stored bytes do not have the hash they are named by
+        NotKnownYet          data are asked for before the instant they are known; the clock must get there first
         MissingQuote         a symbol must be valued and has no price
         BrokerAnswerRefused  a venue's answer cannot be true; nothing is booked from it and nothing is sent
       ProofError
@@ -47,6 +48,10 @@ class BadSourceFile(DataError):
 
 class CorruptArtifact(DataError):
     """Stored bytes do not have the hash they are named by."""
+
+
+class NotKnownYet(DataError):
+    """Data are asked for before the instant at which they are known; nothing was done, and waiting helps."""
 
 
 class MissingQuote(DataError):

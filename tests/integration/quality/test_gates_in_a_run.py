@@ -107,6 +107,19 @@ def test_every_check_is_recorded_for_its_partition(home: GateHome, instance: dg.
     assert len(evaluations) > 25
 
 
+def test_a_raw_gate_asked_for_before_its_session_is_pinned_publishes_nothing(
+    home: GateHome, instance: dg.DagsterInstance
+) -> None:
+    following = CALENDAR.next(SESSION)
+    gate = run(home, instance, following, selection=dg.AssetSelection.assets(SNAPSHOT))
+    (failed,) = [event for event in gate.all_events if event.is_step_failure]
+    error = failed.step_failure_data.error
+    assert error is not None
+    assert error.cause is not None
+    assert f"no data snapshot is pinned for {following}" in error.cause.message
+    assert home.batches.certificates(following) == ()
+
+
 def test_red_raw_gate_stops_features_and_scores(home: GateHome, instance: dg.DagsterInstance) -> None:
     append_unexplained_jump(home.store, SESSION, symbols_of(20))
     home.pin(SESSION)

@@ -20,7 +20,7 @@ from assets.row_versions import newest_versions
 from assets.schemas import DAILY_BARS, FILINGS, MEMBERSHIP, NEWS, SECURITIES, RawTable
 from assets.snapshots import SnapshotStore
 from execution.brokers.tape import Tape
-from execution.domain.errors import DataError
+from execution.domain.errors import DataError, NotKnownYet
 from execution.trading_calendar import TradingCalendar
 
 CALENDAR = TradingCalendar.shipped()
@@ -258,16 +258,24 @@ def test_the_pinned_snapshot_names_every_part_known_by_then(tmp_path: Path) -> N
     store, snapshots = RawStore(tmp_path / "raw"), SnapshotStore(tmp_path / "snapshots")
     intake = taken(store, SESSION)
     taken(store, CALENDAR.next(SESSION))
-    pin_snapshot(store, snapshots, session=SESSION, calendar=CALENDAR)
+    pin_snapshot(store, snapshots, session=SESSION, now=CALENDAR.as_of(SESSION), calendar=CALENDAR)
     assert set(snapshots.pinned(SESSION).hashes("daily_bars")) == {part.hash for part in intake.parts}
+
+
+@pytest.mark.parametrize("session", [SESSION, date(2029, 12, 31)])
+def test_no_session_is_pinned_before_its_cut_off(tmp_path: Path, session: date) -> None:
+    snapshots, now = SnapshotStore(tmp_path / "snapshots"), CALENDAR.opens_at(SESSION)
+    with pytest.raises(NotKnownYet, match=f"cut-off of {session}.*clock stands at 2022-02-15T14:30"):
+        pin_snapshot(RawStore(tmp_path / "raw"), snapshots, session=session, now=now, calendar=CALENDAR)
+    assert not list(tmp_path.glob("snapshots/*"))
 
 
 def test_rows_that_a_snapshot_lists_are_counted_with_their_range(tmp_path: Path) -> None:
     store, snapshots = RawStore(tmp_path / "raw"), SnapshotStore(tmp_path / "snapshots")
-    nothing = pin_snapshot(store, snapshots, session=SESSION, calendar=CALENDAR)
+    nothing = pin_snapshot(store, snapshots, session=SESSION, now=CALENDAR.as_of(SESSION), calendar=CALENDAR)
     assert listed_rows(store, nothing) == (0, None, None)
     intake = taken(store, SESSION)
-    pinned = pin_snapshot(store, snapshots, session=SESSION, calendar=CALENDAR)
+    pinned = pin_snapshot(store, snapshots, session=SESSION, now=CALENDAR.as_of(SESSION), calendar=CALENDAR)
     taken(store, CALENDAR.next(SESSION))
     known = [(part.min_known_at, part.max_known_at) for part in intake.parts]
     assert listed_rows(store, pinned) == (intake.new_rows, min(known)[0], max(until for _, until in known))

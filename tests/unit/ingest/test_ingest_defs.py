@@ -1,7 +1,6 @@
 """The face of ingest: it materializes what it was asked for, and says what it took in."""
 
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -17,23 +16,13 @@ from assets.raw_store import RawStore
 from assets.schemas import ALL, CORPORATE_ACTIONS, DAILY_BARS
 from assets.snapshots import SnapshotStore
 from execution.brokers.tape import Tape
+from execution.clock import MovedClock
 from execution.trading_calendar import TradingCalendar
 
 SESSION = date(2022, 2, 15)
 
 
 CALENDAR = TradingCalendar.shipped()
-
-
-@dataclass(frozen=True)
-class StoppedClock:
-    session: date
-
-    def now(self) -> datetime:
-        return CALENDAR.as_of(self.session)
-
-    def monotonic_seconds(self) -> float:
-        return 0.0
 
 
 def simulated() -> MarketSources:
@@ -49,6 +38,7 @@ def run(
     *,
     session: date = SESSION,
     sources: MarketSources | None = None,
+    now: datetime | None = None,
 ) -> dg.ExecuteInProcessResult:
     return dg.materialize(
         [raw_tables, snapshot],
@@ -58,10 +48,22 @@ def run(
             "sources": sources or simulated(),
             "raw_store": RawStore(home / "raw"),
             "snapshots": SnapshotStore(home / "snapshots"),
-            "clock": StoppedClock(session),
+            "clock": MovedClock(now or CALENDAR.as_of(session)),
             "tape_root": home / "tape",
         },
+        raise_on_error=now is None,
     )
+
+
+def refusal_of(result: dg.ExecuteInProcessResult, step: str) -> str:
+    """Return what the page shows of a refused step; a refusal shows no other error behind it."""
+    (failed,) = [event for event in result.all_events if event.is_step_failure and event.step_key == step]
+    error = failed.step_failure_data.error
+    assert error is not None
+    assert error.cause is None
+    kind, _, told = error.message.strip().partition(": ")
+    assert kind.endswith("Failure")
+    return told
 
 
 def test_every_raw_table_and_the_snapshot_are_materialized(tmp_path: Path) -> None:
@@ -146,6 +148,30 @@ def test_a_pin_of_an_empty_home_makes_no_history_late(tmp_path: Path) -> None:
     run(tmp_path, sources=files_with(tmp_path, "AAA,2022-02-10,split,2"))
     (action,) = RawStore(tmp_path / "raw").read(CORPORATE_ACTIONS, as_of=CALENDAR.as_of(SESSION)).to_pylist()
     assert action["known_at"] == CALENDAR.opens_at(date(2022, 2, 10))
+
+
+BEFORE_CUT_OFF = CALENDAR.as_of(SESSION) - timedelta(microseconds=1)
+
+
+def test_a_snapshot_asked_for_before_its_cut_off_is_refused_in_one_sentence_and_pins_nothing(tmp_path: Path) -> None:
+    result = run(tmp_path, now=BEFORE_CUT_OFF)
+    assert refusal_of(result, "raw__snapshot") == (
+        "the cut-off of 2022-02-15 is 2022-02-15T23:00:00+00:00 and the clock stands at "
+        "2022-02-15T22:59:59.999999+00:00: a pin made earlier would miss what is still to come; wait for the cut-off, "
+        "when the session's cycle pins it by itself, or name a session whose cut-off has come"
+    )
+    assert not list(tmp_path.glob("snapshots/*"))
+
+
+def test_a_pin_of_a_far_session_asked_for_by_hand_makes_nothing_later_known_late(tmp_path: Path) -> None:
+    sources = files_with(tmp_path, "AAA,2022-02-10,split,2")
+    run(tmp_path, sources=sources)
+    following = CALENDAR.next(SESSION)
+    far = run(tmp_path, [dg.AssetKey(keys.RAW_SNAPSHOT)], session=date(2029, 12, 31), now=CALENDAR.as_of(SESSION))
+    assert not far.success
+    run(tmp_path, session=following, sources=sources)
+    bars = RawStore(tmp_path / "raw").read(DAILY_BARS, as_of=CALENDAR.as_of(following))
+    assert pc.max(bars.column("known_at")).as_py() == CALENDAR.bars_known_at(following)
 
 
 def test_the_snapshot_depends_on_every_raw_table() -> None:
