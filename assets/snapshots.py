@@ -79,17 +79,21 @@ class SnapshotStore:
             )
         return snapshot
 
-    def newest_cut_off(self) -> datetime | None:
+    def newest_cut_off(self, *, now: datetime) -> datetime | None:
         """Return the cut-off of the newest session with a pin; None while none has one.
 
-        A pin that lists no part at all does not count: nothing can have been decided on it.
+        A pin that lists no part at all does not count, and neither does one whose cut-off has not come: nothing can
+        have been decided on it.
+
+        Args:
+            now: where the clock stands.
 
         Raises:
             CorruptArtifact: the newest pin does not have the hash it states.
         """
         for path in sorted(self._root.glob("????-??-??.json"), reverse=True):
             newest = self.pinned(date.fromisoformat(path.stem))
-            if any(hashes for _, hashes in newest.parts):
+            if newest.as_of <= now and any(hashes for _, hashes in newest.parts):
                 return newest.as_of
         return None
 

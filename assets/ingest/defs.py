@@ -53,7 +53,7 @@ def raw_tables(  # noqa: PLR0917 - Dagster hands resources over by name
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Everything new of each raw table up to the session's cut-off, and the tapes of its trading."""
     session, calendar = date.fromisoformat(context.partition_key), TradingCalendar.shipped()
-    pinned_until = snapshots.newest_cut_off()
+    pinned_until = snapshots.newest_cut_off(now=clock.now())
     chosen = [table for table in schemas.ALL if dg.AssetKey(table.key) in context.selected_asset_keys]
     for table in chosen:
         taking = partial(

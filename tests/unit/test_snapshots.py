@@ -39,16 +39,25 @@ def test_a_session_without_a_pin_says_what_to_do(tmp_path: Path) -> None:
 
 def test_the_newest_cut_off_is_that_of_the_newest_session_with_a_pin(tmp_path: Path) -> None:
     store = SnapshotStore(tmp_path)
-    assert store.newest_cut_off() is None
+    assert store.newest_cut_off(now=AS_OF) is None
     later, earlier = AS_OF + timedelta(days=1), AS_OF - timedelta(days=3)
     store.pin(replace(snapshot("aa"), session=later.date(), as_of=later))
     store.pin(replace(snapshot("aa"), session=earlier.date(), as_of=earlier))
-    assert store.newest_cut_off() == later
+    assert store.newest_cut_off(now=later) == later
+
+
+def test_a_pin_whose_cut_off_has_not_come_is_no_newest_cut_off(tmp_path: Path) -> None:
+    store, far = SnapshotStore(tmp_path), AS_OF + timedelta(days=365)
+    store.pin(replace(snapshot("aa"), session=far.date(), as_of=far))
+    assert store.newest_cut_off(now=AS_OF) is None
+    store.pin(snapshot("aa"))
+    assert store.newest_cut_off(now=AS_OF) == AS_OF
+    assert store.newest_cut_off(now=far) == far
 
 
 def test_a_pin_that_lists_no_part_is_no_newest_cut_off(tmp_path: Path) -> None:
     SnapshotStore(tmp_path).pin(snapshot())
-    assert SnapshotStore(tmp_path).newest_cut_off() is None
+    assert SnapshotStore(tmp_path).newest_cut_off(now=AS_OF) is None
 
 
 def test_a_changed_pin_is_caught(tmp_path: Path) -> None:

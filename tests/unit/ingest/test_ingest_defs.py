@@ -174,6 +174,20 @@ def test_a_pin_of_a_far_session_asked_for_by_hand_makes_nothing_later_known_late
     assert pc.max(bars.column("known_at")).as_py() == CALENDAR.bars_known_at(following)
 
 
+def test_a_home_with_a_pin_of_a_far_session_takes_in_the_next_ones_in_time(tmp_path: Path) -> None:
+    sources, far = files_with(tmp_path, "AAA,2022-02-10,split,2"), date(2029, 12, 31)
+    run(tmp_path, sources=sources)
+    store = RawStore(tmp_path / "raw")
+    SnapshotStore(tmp_path / "snapshots").pin(store.snapshot(session=far, as_of=CALENDAR.as_of(far)))
+    following = CALENDAR.next(SESSION)
+    missed = files_with(tmp_path, "AAA,2022-02-10,split,2", "BBB,2022-02-10,split,2")
+    run(tmp_path, session=following, sources=missed)
+    bars = store.read(DAILY_BARS, as_of=CALENDAR.as_of(following))
+    assert pc.max(bars.column("known_at")).as_py() == CALENDAR.bars_known_at(following)
+    actions = store.read(CORPORATE_ACTIONS, as_of=CALENDAR.as_of(following)).to_pylist()
+    assert {row["symbol"]: row["known_at"] for row in actions}["BBB"] == CALENDAR.as_of(following)
+
+
 def test_the_snapshot_depends_on_every_raw_table() -> None:
     key = dg.AssetKey(keys.RAW_SNAPSHOT)
     assert snapshot.asset_deps[key] == {dg.AssetKey(raw) for raw in keys.RAW_TABLES}
