@@ -68,9 +68,19 @@ def take_in(
     `pinned_until`, None while nothing is pinned.
 
     Raises:
+        NotKnownYet: it is recorded before the session's bars are known. The session would count as taken in, and
+            neither it nor any before it would be asked for again.
         DataError: the source broke its contract or is of another market than what is stored, or the session lies
             before its first.
     """
+    known_at = calendar.bars_known_at(session)
+    if recorded_at < known_at:
+        raise NotKnownYet(
+            f"raw/{table.name} of {session} is taken in from {known_at.isoformat()} on, when the session's bars are "
+            f"known, and the clock stands at {recorded_at.isoformat()}: its rows would count as whole without what is "
+            "still to come; wait for that instant, when the session's own run takes it in, or name a session that has "
+            "closed"
+        )
     if session < sources.first_session:
         raise DataError(f"{sources.name} begins with {sources.first_session}: {session} cannot be taken in")
     store.bind(sources.market)

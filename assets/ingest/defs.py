@@ -66,7 +66,8 @@ def raw_tables(  # noqa: PLR0917 - Dagster hands resources over by name
             calendar=calendar,
             pinned_until=pinned_until,
         )
-        intake = last_good(table, raw_store, taking)
+        with _refusing_too_early():
+            intake = last_good(table, raw_store, taking)
         if isinstance(intake, str):
             tell(
                 "source_away",

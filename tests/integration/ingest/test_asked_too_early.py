@@ -118,3 +118,16 @@ def test_after_a_snapshot_was_asked_for_in_the_morning_the_days_bars_are_known_i
     assert home.bars_known_until() == BARS_KNOWN
     assert home.asked_by_hand("cycle", TODAY, "raw/snapshot").success
     assert home.snapshots.pinned(TODAY).as_of == CUT_OFF
+
+
+def test_a_far_session_asked_for_takes_nothing_in_and_the_days_own_intake_is_asked_for(home: AnalysisHome) -> None:
+    home.move_to(IN_THE_MORNING)
+    (told,) = refusals(home.asked_by_hand("ingest", FAR, "raw/daily_bars")).items()
+    assert told[0] == "raw_tables"
+    assert f"raw/daily_bars of {FAR} is taken in from" in told[1]
+    assert set(refusals(home.asked_by_hand("cycle", TODAY))) == {"raw_tables"}
+    assert home.raw_store.latest_session(DAILY_BARS) == LIVED
+    home.move_to(BARS_KNOWN)
+    assert home.due() == [("ingest", f"ingest:{TODAY}:0")]
+    assert home.asked_by_hand("ingest", TODAY).success
+    assert home.raw_store.latest_session(DAILY_BARS) == TODAY

@@ -26,6 +26,7 @@ from execution.trading_calendar import TradingCalendar
 CALENDAR = TradingCalendar.shipped()
 FIRST, LAST = date(2021, 11, 1), date(2022, 3, 31)
 SESSION = date(2022, 2, 15)
+MICROSECOND = timedelta(microseconds=1)
 SOURCES = simulated_sources(
     SimulatedMarket(SimulatedMarketSettings(seed=3, symbols=12, first_session=FIRST, last_session=LAST))
 )
@@ -52,6 +53,16 @@ def test_the_next_intake_takes_one_session(tmp_path: Path) -> None:
     intake = taken(store, CALENDAR.next(SESSION))
     assert len(intake.parts) == 1
     assert intake.parts[0].min_known_at > CALENDAR.as_of(SESSION)
+
+
+@pytest.mark.parametrize("table", [DAILY_BARS, NEWS], ids=lambda table: table.name)
+def test_a_session_whose_bars_are_not_known_yet_is_not_taken_in(tmp_path: Path, table: RawTable) -> None:
+    store, known_at = RawStore(tmp_path), CALENDAR.bars_known_at(SESSION)
+    with pytest.raises(NotKnownYet, match=f"raw/{table.name} of {SESSION}.*from 2022-02-15T21:15:00.*stands at"):
+        take_in(SOURCES, store, table, session=SESSION, recorded_at=known_at - MICROSECOND, calendar=CALENDAR)
+    assert store.latest_session(table) is None
+    take_in(SOURCES, store, table, session=SESSION, recorded_at=known_at, calendar=CALENDAR)
+    assert store.latest_session(table) == SESSION
 
 
 @pytest.mark.parametrize(

@@ -163,6 +163,22 @@ def test_a_snapshot_asked_for_before_its_cut_off_is_refused_in_one_sentence_and_
     assert not list(tmp_path.glob("snapshots/*"))
 
 
+def test_raw_rows_asked_for_before_their_bars_are_known_are_refused_in_one_sentence(tmp_path: Path) -> None:
+    result = run(tmp_path, now=CALENDAR.closes_at(SESSION))
+    assert refusal_of(result, "raw_tables") == (
+        "raw/daily_bars of 2022-02-15 is taken in from 2022-02-15T21:15:00+00:00 on, when the session's bars are known"
+        ", and the clock stands at 2022-02-15T21:00:00+00:00: its rows would count as whole without what is still to "
+        "come; wait for that instant, when the session's own run takes it in, or name a session that has closed"
+    )
+    assert not list(tmp_path.rglob("*.parquet"))
+
+
+def test_raw_rows_are_taken_in_from_the_instant_their_bars_are_known(tmp_path: Path) -> None:
+    known_at = CALENDAR.bars_known_at(SESSION)
+    assert run(tmp_path, [dg.AssetKey(key) for key in keys.RAW_TABLES], now=known_at).success
+    assert RawStore(tmp_path / "raw").latest_session(DAILY_BARS) == SESSION
+
+
 def test_a_pin_of_a_far_session_asked_for_by_hand_makes_nothing_later_known_late(tmp_path: Path) -> None:
     sources = files_with(tmp_path, "AAA,2022-02-10,split,2")
     run(tmp_path, sources=sources)
