@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
 
-from hypothesis import given, settings
+from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from execution.domain.orders import ProposedOrder
@@ -21,16 +21,18 @@ from tests.builders.sizing import a_context, an_entry, an_exit, plain
 SECTORS = ("Energy", "Utilities", "Materials", None)
 PRICES = st.decimals("0.05", "900", places=2)
 LIMITS = RiskLimits.standard()
+# Batches here are small: half of one is bought, where of a market a tenth would be.
+POLICY = SizingPolicy(entry_top_fraction=Decimal("0.5"), hold_top_fraction=Decimal("0.8"))
 EXAMPLES = settings(max_examples=120, deadline=None)
 
 
 # Made once: a strategy made for each signal is checked for each signal, which takes longer than to draw from it.
-CLOSES = st.one_of(st.none(), PRICES)
-SCORES = st.one_of(st.none(), st.floats(-3, 3), st.just(float("nan")))
-EXPECTED_RETURNS_BPS = st.one_of(st.none(), st.floats(-200, 400), st.just(float("nan")))
-ATRS_USD = st.one_of(st.none(), st.decimals("0.01", "60", places=4))
-VOLUMES_SHARES = st.one_of(st.none(), st.integers(0, 5_000_000))
-VOLATILITIES = st.one_of(st.none(), st.floats(0, 0.2))
+SCORES = st.floats(-3, 3)
+EXPECTED_RETURNS_BPS = st.floats(-20, 400)
+ATRS_USD = st.decimals("0.01", "60", places=4)
+VOLUMES_SHARES = st.integers(0, 5_000_000)
+VOLATILITIES = st.floats(0, 0.2)
+NO_NUMBER = st.sampled_from([None, float("nan")])
 SECTOR = st.sampled_from(SECTORS)
 ONE_OF_TEN = st.integers(0, 9)
 SHARES_HELD = st.integers(1, 400)
@@ -39,18 +41,22 @@ EQUITIES_USD = st.decimals("0", "400000", places=2)
 
 @st.composite
 def signals(draw: st.DrawFn) -> SymbolSignal:
-    close = draw(CLOSES)
+    """Return a signal that lacks something now and then: were each part as often absent as there, none were bought."""
+
+    def is_absent() -> bool:
+        return draw(ONE_OF_TEN) == 9
+
     return plain(
         "REPLACED",
-        score=draw(SCORES),
-        expected_return_bps=draw(EXPECTED_RETURNS_BPS),
-        close_usd=close,
-        atr14_usd=draw(ATRS_USD),
-        adv20_shares=draw(VOLUMES_SHARES),
-        volatility_20d=draw(VOLATILITIES),
+        score=draw(NO_NUMBER) if is_absent() else draw(SCORES),
+        expected_return_bps=draw(NO_NUMBER) if is_absent() else draw(EXPECTED_RETURNS_BPS),
+        close_usd=None if is_absent() else draw(PRICES),
+        atr14_usd=None if is_absent() else draw(ATRS_USD),
+        adv20_shares=None if is_absent() else draw(VOLUMES_SHARES),
+        volatility_20d=None if is_absent() else draw(VOLATILITIES),
         sector=draw(SECTOR),
-        is_tradable=draw(st.booleans()) or draw(st.booleans()),
-        is_halted=draw(ONE_OF_TEN) == 0,
+        is_tradable=not is_absent(),
+        is_halted=is_absent(),
     )
 
 
@@ -76,7 +82,7 @@ def proposed(
     equity: Decimal,
     sessions: int = 3,
     *,
-    policy: SizingPolicy = SizingPolicy(),  # noqa: B008 - frozen
+    policy: SizingPolicy = POLICY,
 ) -> tuple[ProposedOrder, ...]:
     construction = target_positions(
         signals=batch, equity_usd=equity, held_shares=held, policy=policy, regime="bull_calm", vix=None
@@ -90,6 +96,13 @@ def proposed(
     ).orders
 
 
+def test_among_the_batches_drawn_here_are_some_that_buy() -> None:
+    def buys(batch: list[SymbolSignal]) -> bool:
+        return any(order.leg == "entry" for order in proposed(batch, {}, Decimal(100_000)))
+
+    assert find(batches(), buys, settings=settings(EXAMPLES, phases=[Phase.generate], derandomize=True))
+
+
 @EXAMPLES
 @given(data=st.data(), decimals=st.integers(1, 9))
 def test_sizes_in_parts_are_those_of_whole_shares_and_less_than_a_share_more(
@@ -98,7 +111,7 @@ def test_sizes_in_parts_are_those_of_whole_shares_and_less_than_a_share_more(
     batch = data.draw(batches())
     _, equity = data.draw(accounts(batch))
     whole = {order.symbol: order for order in proposed(batch, {}, equity)}
-    finer = SizingPolicy(share_decimals=decimals)
+    finer = POLICY.model_copy(update={"share_decimals": decimals})
     parts = {order.symbol: order for order in proposed(batch, {}, equity, policy=finer)}
     cost = sum((order.quantity_shares * (order.limit_usd or 0) for order in parts.values()), Decimal(0))
     assert cost <= equity * Decimal("0.97")
@@ -112,9 +125,7 @@ def test_sizes_in_parts_are_those_of_whole_shares_and_less_than_a_share_more(
 def test_every_symbol_is_a_target_or_left_out_and_never_both(data: st.DataObject) -> None:
     batch = data.draw(batches())
     held, equity = data.draw(accounts(batch))
-    built = target_positions(
-        signals=batch, equity_usd=equity, held_shares=held, policy=SizingPolicy(), regime=None, vix=30.0
-    )
+    built = target_positions(signals=batch, equity_usd=equity, held_shares=held, policy=POLICY, regime=None, vix=30.0)
     places = [target.symbol for target in built.targets] + [left_out.symbol for left_out in built.left_out]
     assert Counter(places) == Counter(signal.symbol for signal in batch)
     assert all(target.reason for target in built.targets)
@@ -142,7 +153,7 @@ def test_entries_and_holdings_together_never_exceed_what_heat_and_buffer_allow(d
     if entries:
         # The smallest unit of a weight is far below a cent of these accounts.
         assert cost + value <= equity * Decimal("0.97") + Decimal("0.01")
-        assert len(entries) + len(held) <= SizingPolicy().max_names
+        assert len(entries) + len(held) <= POLICY.max_names
 
 
 @EXAMPLES
