@@ -1,7 +1,8 @@
 """Take in what is new of every raw table up to a session's cut-off, and write the tape of its trading.
 
 The first time that is the whole history, in one part per calendar year; later one part per session that brought
-something. Sessions nobody asked for are caught up with the next one that is. Asking again finds nothing new.
+something. Sessions nobody asked for are caught up with the next one that is, and so is what a source that goes on could
+not tell yet when it was asked before a session's cut-off. Asking again finds nothing new.
 """
 
 from collections.abc import Iterator
@@ -91,7 +92,13 @@ def take_in(
     spans = (
         [(None, max(session, latest))]
         if latest is not None and is_revised
-        else _spans(calendar, first=sources.first_session, latest=latest, session=session)
+        else _spans(
+            calendar,
+            first=sources.first_session,
+            latest=latest,
+            asked_until=_asked_until(sources, store, table, latest=latest, calendar=calendar),
+            session=session,
+        )
     )
     offered, parts, told_by = 0, [], set[str]()
     for after, until in spans:
@@ -162,14 +169,31 @@ def write_tapes(sources: MarketSources, root: Path, *, session: date, calendar: 
     return tuple(write_tape(root, day, rows) for day, rows in tapes if rows)
 
 
+def _asked_until(
+    sources: MarketSources, store: RawStore, table: RawTable, *, latest: date | None, calendar: TradingCalendar
+) -> datetime | None:
+    """Return the instant up to which a table is taken in; None while it is empty.
+
+    A recorded market tells a session whole. A source that goes on tells what has happened when it is asked, and the
+    day's intake asks before the cut-off.
+    """
+    if latest is None:
+        return None
+    cut_off = calendar.as_of(latest)
+    if sources.last_session is not None:
+        return cut_off
+    return min(cut_off, max(part.recorded_at for part in store.parts(table) if part.session == latest))
+
+
 def _spans(
-    calendar: TradingCalendar, *, first: date, latest: date | None, session: date
+    calendar: TradingCalendar, *, first: date, latest: date | None, asked_until: datetime | None, session: date
 ) -> Iterator[tuple[datetime | None, date]]:
-    """Yield (after, last session) of each stretch to ask for: one per calendar year not yet taken in."""
-    if latest is not None and latest >= session:
-        return
-    after = None if latest is None else calendar.as_of(latest)
-    missing = calendar.between(first if latest is None else calendar.next(latest), session)
+    """Yield (after, last session) of each stretch to ask for: one per calendar year not yet taken in whole."""
+    if latest is not None and asked_until is not None:
+        first = latest if asked_until < calendar.as_of(latest) else calendar.next(latest)
+        if first > session:
+            return
+    after, missing = asked_until, calendar.between(first, session)
     for _, year in groupby(missing, key=lambda day: day.year):
         *_, until = year
         yield after, until

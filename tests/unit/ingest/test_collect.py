@@ -11,8 +11,10 @@ import pytest
 
 from assets import schemas
 from assets.ingest.collect import Intake, listed_rows, pin_snapshot, take_in, write_tapes
+from assets.ingest.columns import known_between, micros
 from assets.ingest.files_settings import FilesSourceSettings
 from assets.ingest.files_source import FilesSource
+from assets.ingest.news import headline_rows
 from assets.ingest.simulated_market import SimulatedMarket, SimulatedMarketSettings
 from assets.ingest.sources import MarketSources, files_sources, simulated_sources
 from assets.raw_store import RawStore
@@ -53,6 +55,47 @@ def test_the_next_intake_takes_one_session(tmp_path: Path) -> None:
     intake = taken(store, CALENDAR.next(SESSION))
     assert len(intake.parts) == 1
     assert intake.parts[0].min_known_at > CALENDAR.as_of(SESSION)
+
+
+BARS_KNOWN, CUT_OFF = CALENDAR.bars_known_at(SESSION), CALENDAR.as_of(SESSION)
+TOLD_AT = (BARS_KNOWN - timedelta(hours=1), BARS_KNOWN + timedelta(minutes=30), CUT_OFF + timedelta(hours=9))
+
+
+class Wire:
+    """Headlines as a wire tells them: none that has not come out yet."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+
+    def news(self, *, after: datetime | None, upto: datetime) -> pa.Table:
+        told = {(f"n{number}", "AAA", micros(at)): (micros(at), "up") for number, at in enumerate(TOLD_AT)}
+        rows = headline_rows(told, source="wire", feed="headlines")
+        return known_between(rows, after=after, upto=min(upto, self._now))
+
+
+def heard(store: RawStore, session: date, *, now: datetime) -> Intake:
+    sources = replace(SOURCES, last_session=None, news=Wire(now))
+    return take_in(sources, store, NEWS, session=session, recorded_at=now, calendar=CALENDAR)
+
+
+def test_headlines_between_the_days_intake_and_its_cut_off_are_taken_in_at_the_cut_off(tmp_path: Path) -> None:
+    store = RawStore(tmp_path)
+    assert [heard(store, SESSION, now=now).new_rows for now in (BARS_KNOWN, CUT_OFF, CUT_OFF)] == [1, 1, 0]
+    assert store.read(NEWS, as_of=CUT_OFF).column("known_at").to_pylist() == list(TOLD_AT[:2])
+
+
+def test_what_no_cycle_asked_for_at_a_cut_off_is_taken_in_with_the_next_session(tmp_path: Path) -> None:
+    store, following = RawStore(tmp_path), CALENDAR.next(SESSION)
+    heard(store, SESSION, now=BARS_KNOWN)
+    assert heard(store, following, now=CALENDAR.bars_known_at(following)).new_rows == 2
+    assert store.read(NEWS, as_of=CALENDAR.as_of(following)).column("known_at").to_pylist() == list(TOLD_AT)
+
+
+def test_a_recorded_market_tells_a_session_whole_and_is_asked_for_it_once(tmp_path: Path) -> None:
+    store = RawStore(tmp_path)
+    for now in (BARS_KNOWN, CUT_OFF):
+        intake = take_in(SOURCES, store, NEWS, session=SESSION, recorded_at=now, calendar=CALENDAR)
+    assert intake.offered_rows == 0
 
 
 @pytest.mark.parametrize("table", [DAILY_BARS, NEWS], ids=lambda table: table.name)
