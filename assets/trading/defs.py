@@ -29,9 +29,9 @@ class PlanConfig(dg.Config):
     """Which batch to plan."""
 
     batch_hash: str | None = None
-    """Content hash of the batch; absent, the newest one published for the session."""
+    """Content hash of the batch; absent, the session's newest, waited for until orders may go out."""
     is_hold: bool = False
-    """Plan without any batch: positions are managed, nothing is bought."""
+    """Plan without any batch: positions are managed, nothing is bought, and no batch of the session is traded later."""
 
 
 @dg.asset(
@@ -48,7 +48,7 @@ def order_plan(
     session = date.fromisoformat(context.partition_key)
     published = desk.batches.published(session)
     newest = published[-1] if published and not config.is_hold else None
-    report = run_session.plan(desk, session=session, batch_hash=config.batch_hash or newest)
+    report = run_session.plan(desk, session=session, batch_hash=config.batch_hash or newest, is_hold=config.is_hold)
     facts = described(report)
     _tag_when_busy(context, report.status)
     facts["trading_state"] = control_sentence(desk.ledger.book().control)

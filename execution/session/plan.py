@@ -27,7 +27,9 @@ from execution.session.reconcile import Reconciled, reconcile
 from execution.session.release import refuse_unreleased
 from execution.session.why_plan import known_symbols, missed_rows, planned_rows
 
-PlanStatus = Literal["planned", "held", "missed", "already_planned", "superseded", "not_tradable", "busy"]
+PlanStatus = Literal[
+    "planned", "held", "missed", "already_planned", "superseded", "not_tradable", "no_batch_yet", "busy"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +37,9 @@ class PlanReport:
     """What came of asking for a plan.
 
     Attributes:
-        status: `planned` and `held` made the cycle's plan now; `missed` closed a session that went by; `busy` means
-            that another process acts, ask again; the others changed nothing but, at most, a note.
+        status: `planned` and `held` made the cycle's plan now; `missed` closed a session that went by; `no_batch_yet`
+            left the cycle to a batch that may still come; `busy` means that another process acts, ask again; the others
+            changed nothing but, at most, a note.
         reason: why there is no new plan, or why it holds; empty for `planned`.
         plan_hash: the cycle's plan; None when it has none.
         batch_hash: the batch the cycle's plan was made of or refused.
@@ -57,8 +60,15 @@ class PlanReport:
     is_approved: bool
 
 
-def plan(desk: Desk, *, session: date, batch_hash: str | None) -> PlanReport:
+def plan(desk: Desk, *, session: date, batch_hash: str | None, is_hold: bool = True) -> PlanReport:
     """Make the plan of a session's cycle from a batch, or from none to manage what is held; once for ever.
+
+    Args:
+        desk: the desk of the account.
+        session: the decision session.
+        batch_hash: the batch to plan; None when there is none.
+        is_hold: whether positions are managed without a batch at any hour; otherwise one is waited for until the submit
+            window opens, because a cycle planned without it would make no entries for ever.
 
     Raises:
         BatchRefused: the batch is malformed, or for another session or strategy.
@@ -70,16 +80,18 @@ def plan(desk: Desk, *, session: date, batch_hash: str | None) -> PlanReport:
     with leased(desk) as acting:
         if acting is None:
             return _without_plan(session, "busy", BUSY)
-        return _planned_once(acting, session, batch_hash)
+        return _planned_once(acting, session, batch_hash, is_hold=is_hold)
 
 
-def _planned_once(desk: Desk, session: date, batch_hash: str | None) -> PlanReport:
+def _planned_once(desk: Desk, session: date, batch_hash: str | None, *, is_hold: bool) -> PlanReport:
     desk.ledger.verify_chain()
     cycle = desk.ledger.book().cycles.get(desk.cycle_id(session))
     if cycle is not None:
         return _of_planned(desk, cycle, batch_hash)
     if session != desk.tradable_session():
         return _of_untradable(desk, session, batch_hash)
+    if batch_hash is None and not is_hold and not desk.is_in_submit_window(session):
+        return _without_plan(session, "no_batch_yet", _no_batch_yet(desk, session))
     refuse_unreleased(desk)
     refuse_other_time(desk)
     reconciled = reconcile(desk)
@@ -150,6 +162,14 @@ def _of_untradable(desk: Desk, session: date, batch_hash: str | None) -> PlanRep
     if desk.submit_has_ended(session):
         return _missed(desk, session, reason)
     return _without_plan(session, "not_tradable", reason)
+
+
+def _no_batch_yet(desk: Desk, session: date) -> str:
+    opens = desk.calendar.submit_window(session)[0].isoformat()
+    return (
+        f"no batch of session {session} is published: when its cycle publishes one, the plan follows by itself; "
+        f"without one, positions alone are managed from {opens} on, or now where `is_hold` asks for it"
+    )
 
 
 def _without_plan(session: date, status: PlanStatus, reason: str) -> PlanReport:
