@@ -81,6 +81,10 @@ class _Published:
         """Return the hashes of a session's batches, the newest last."""
         return tuple(self._by_hash) if session == self._session else ()
 
+    def sessions(self) -> tuple[date, ...]:
+        """Return the newest session with a batch."""
+        return () if self._session is None else (self._session,)
+
     def certificates(self, session: date) -> tuple[GateCertificate, ...]:
         """Return a session's certificates, the newest last."""
         return tuple(batch.certificate for batch in self._by_hash.values() if batch.session == session)

@@ -65,6 +65,10 @@ class SignalBatches(Protocol):
         """Return the hashes of a session's batches in publication order; the newest is the last."""
         ...
 
+    def sessions(self) -> tuple[date, ...]:
+        """Return every session something was published for, oldest first."""
+        ...
+
     def certificates(self, session: date) -> tuple[GateCertificate, ...]:
         """Return a session's certificates in publication order; the newest is the last.
 

@@ -1,11 +1,12 @@
 """What the ledger and the published batches say of the trading side, as the facts its rules ask for."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import date, datetime
 
 from execution.domain.events import PlanMissed
 from execution.ledger.book import Book
 from execution.session.day_orders import is_waiting
+from execution.session.first_decision import first_decision
 from execution.session.watch import WATCHED
 from execution.signal_batch_store import SignalBatchStore
 from execution.trading_calendar import TradingCalendar
@@ -47,20 +48,6 @@ def trading_facts(
             cycle.session for cycle in cycles if cycle.settled is not None or isinstance(cycle.plan, PlanMissed)
         ),
     )
-
-
-def first_decision(book: Book, judged: Sequence[date]) -> date:
-    """Return the session a home's decisions begin with: the first judged one, until there is a plan.
-
-    Sessions before the first plan that are judged later are history, filled in: nobody missed them, and a plan asked of
-    one of them by hand, which came too late to be made, begins nothing.
-
-    Args:
-        book: the folded ledger.
-        judged: the sessions analysis published something for, oldest first; at least one.
-    """
-    decided = (cycle.session for cycle in book.cycles.values() if not isinstance(cycle.plan, PlanMissed))
-    return max(judged[0], min(decided, default=judged[0]))
 
 
 def settled_sessions(book: Book) -> Collection[date]:

@@ -17,6 +17,7 @@ from execution.session.basis import Basis, basis_of
 from execution.session.breakers import after_breakers
 from execution.session.decide import Decisions, decided_on_batch, decided_to_hold
 from execution.session.desk import Desk
+from execution.session.first_decision import first_decision
 from execution.session.frozen_plan import frozen, gate_event, intended_orders, plan_event
 from execution.session.holdings import holdings_of
 from execution.session.lease_of_act import BUSY, leased
@@ -153,7 +154,13 @@ def _of_planned(desk: Desk, cycle: CycleRecord, batch_hash: str | None) -> PlanR
 
 
 def _of_untradable(desk: Desk, session: date, batch_hash: str | None) -> PlanReport:
-    """Return the report of a session that may not be planned now; one that went by is closed for ever."""
+    """Return the report of a session that may not be planned now; one that went by is closed for ever.
+
+    What was over before decisions began is history: nobody missed it, and nothing is written of it.
+    """
+    history = _history(desk, session) if desk.submit_has_ended(session) else ""
+    if history:
+        return _without_plan(session, "not_tradable", history)
     current = desk.tradable_session()
     reason = f"session {session} may not be traded now: " + (
         f"the tradable session is {current}" if current else "no session may be traded at this instant"
@@ -162,6 +169,17 @@ def _of_untradable(desk: Desk, session: date, batch_hash: str | None) -> PlanRep
     if desk.submit_has_ended(session):
         return _missed(desk, session, reason)
     return _without_plan(session, "not_tradable", reason)
+
+
+def _history(desk: Desk, session: date) -> str:
+    """Return why a session that went by is none that anybody could have planned; empty when it was missed."""
+    judged = desk.batches.sessions()
+    if not judged:
+        return f"session {session} is history: no session was judged yet, so none was missed"
+    first = first_decision(desk.ledger.book(), judged)
+    if session < first:
+        return f"session {session} is before {first}, where decisions begin: it is neither planned nor missed"
+    return ""
 
 
 def _no_batch_yet(desk: Desk, session: date) -> str:

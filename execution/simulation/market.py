@@ -156,6 +156,10 @@ class PublishedBatches:
         """Return a session's batches, the newest last."""
         return tuple(self.by_session.get(session, ()))
 
+    def sessions(self) -> tuple[date, ...]:
+        """Return every session with a batch, oldest first."""
+        return tuple(sorted(self.by_session))
+
     def certificates(self, session: date) -> tuple[GateCertificate, ...]:
         """Return a session's certificates, the newest last."""
         return tuple(self.by_hash[digest].certificate for digest in self.published(session))

@@ -4,11 +4,11 @@ from datetime import date
 
 from execution.domain.events import PlanMissed
 from execution.ledger.book import Book
+from execution.session.first_decision import first_decision
 from execution.trading_calendar import TradingCalendar
 from pipelines.home import Home
 from pipelines.trading_adapters import batches_of, clock_of
 from pipelines.trading_settings import TradingSettings
-from sensors.trading_facts import first_decision
 
 
 def planned_sessions(book: Book) -> dict[date, bool]:

@@ -520,9 +520,46 @@ def test_between_two_sessions_none_may_be_planned(days: TradingDays) -> None:
 
 
 def test_a_missed_session_says_why(days: TradingDays) -> None:
+    days.publish(days.a_batch())
     report = run_session.plan(days.evening(SECOND), session=FIRST, batch_hash=None)
     reason = f"session {FIRST} may not be traded now: the tradable session is {SECOND}"
     assert (report.status, report.reason) == ("missed", reason)
+
+
+def test_a_session_before_the_books_first_plan_is_history_and_writes_nothing(days: TradingDays) -> None:
+    days.plan(SECOND)
+    digest = days.publish(days.a_batch(FIRST))
+    before = days.desk.ledger.head()
+    for batch_hash in (digest, None):
+        report = run_session.plan(days.desk, session=FIRST, batch_hash=batch_hash)
+        reason = f"session {FIRST} is before {SECOND}, where decisions begin: it is neither planned nor missed"
+        assert report == nothing_planned(FIRST, "not_tradable", reason)
+    assert days.desk.ledger.head() == before
+
+
+def test_without_a_plan_decisions_begin_with_the_first_session_that_was_judged(days: TradingDays) -> None:
+    days.publish(days.a_batch(SECOND))
+    before = days.desk.ledger.head()
+    report = run_session.plan(days.evening(SECOND), session=FIRST, batch_hash=None)
+    reason = f"session {FIRST} is before {SECOND}, where decisions begin: it is neither planned nor missed"
+    assert report == nothing_planned(FIRST, "not_tradable", reason)
+    assert days.desk.ledger.head() == before
+
+
+def test_where_nothing_was_ever_judged_no_session_was_missed(days: TradingDays) -> None:
+    report = run_session.plan(days.evening(SECOND), session=FIRST, batch_hash=None)
+    reason = f"session {FIRST} is history: no session was judged yet, so none was missed"
+    assert report == nothing_planned(FIRST, "not_tradable", reason)
+    assert not days.desk.ledger.book().notes
+
+
+def test_sessions_an_outage_took_are_missed_before_the_first_plan_and_after_it(days: TradingDays) -> None:
+    days.publish(days.a_batch(FIRST))
+    days.evening(SESSIONS[2])
+    assert [run_session.plan(days.desk, session=one, batch_hash=None).status for one in SESSIONS[:2]] == ["missed"] * 2
+    days.plan(SESSIONS[2])
+    days.evening(SESSIONS[4])
+    assert run_session.plan(days.desk, session=SESSIONS[3], batch_hash=None).status == "missed"
 
 
 def test_while_another_process_acts_nothing_is_planned(days: TradingDays) -> None:
@@ -552,8 +589,10 @@ def test_a_plan_that_comes_second_is_not_written_beside_the_first(tmp_path: Path
 
 def test_a_session_two_processes_find_missed_is_closed_once(tmp_path: Path) -> None:
     rival = TradingDays(tmp_path / "rival")
+    rival.publish(rival.a_batch())
     run_session.plan(rival.evening(SECOND), session=FIRST, batch_hash=None)
     days = overtaken(tmp_path, PlanMissed, rival)
+    days.publish(days.a_batch())
     assert run_session.plan(days.evening(SECOND), session=FIRST, batch_hash=None).status == "missed"
     kinds = [type(recorded.event) for recorded in days.desk.ledger.events()]
     assert kinds.count(PlanMissed) == 1

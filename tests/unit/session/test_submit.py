@@ -418,6 +418,7 @@ def test_a_refusal_outside_of_the_window_tells_the_window(days: TradingDays) -> 
 
 
 def test_a_missed_session_says_why_it_was_missed(days: TradingDays) -> None:
+    days.publish(days.a_batch())
     days.deadline(FIRST)
     missed = run_session.plan(days.desk, session=FIRST, batch_hash=None)
     assert missed.status == "missed"

@@ -7,11 +7,11 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from assets.trading.defs import order_plan
+from assets.trading.defs import exit_watch, order_plan, orders, settlement
 from execution.session.run_session import Desk
 from sensors.rules import Act, Work, trading_due
 from tests.builders.batches import a_red_certificate
-from tests.builders.trading_days import CALENDAR, FIRST, TradingDays
+from tests.builders.trading_days import CALENDAR, FIRST, SESSIONS, TradingDays
 
 
 @pytest.fixture
@@ -65,3 +65,16 @@ def test_once_the_submit_window_is_open_a_plan_without_a_batch_manages_positions
 def test_a_plan_asked_for_without_a_batch_after_the_plan_says_that_it_stands(days: TradingDays) -> None:
     asked(days.evening(FIRST), is_hold=True)
     assert asked(days.desk)["status"] == "already_planned"
+
+
+def test_a_backfill_over_a_session_before_the_first_decision_leaves_the_ledger_as_it_was(days: TradingDays) -> None:
+    days.live(SESSIONS[1])
+    days.publish(days.a_batch(FIRST))
+    before = days.desk.ledger.head()
+    dg.materialize(
+        [order_plan, orders, exit_watch, settlement],
+        partition_key=FIRST.isoformat(),
+        resources={"desk": days.desk, "artifacts_root": days.artifacts_root},
+    )
+    assert days.desk.ledger.head() == before
+    assert {cycle.session for cycle in days.desk.ledger.book().cycles.values()} == {SESSIONS[1]}
