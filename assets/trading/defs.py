@@ -4,7 +4,6 @@ Materializing any of these by hand, any number of times, changes nothing that th
 """
 
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 
 import dagster as dg
@@ -13,13 +12,12 @@ from assets import keys
 from assets.fact_log import tell
 from assets.partitions import SESSIONS
 from assets.run_tags import BUSY_TAG
+from assets.trading.adjustment import adjust
 from assets.trading.describe import described, settled_pages
 from assets.trading.ledger_proof import ledger_verdict
 from execution.domain.errors import ChainBroken
-from execution.domain.quantities import stated_shares
 from execution.ledger.export import export_ledger
 from execution.session import run_session
-from execution.session.adjust import adjust_cash, adjust_shares
 from execution.session.approval import session_of_plan
 from execution.session.control import control_sentence
 from execution.session.run_session import Desk
@@ -192,12 +190,7 @@ class AdjustmentConfig(dg.Config):
 @dg.op(pool="trading")
 def record_adjustment(context: dg.OpExecutionContext, config: AdjustmentConfig, desk: dg.ResourceParam[Desk]) -> None:
     """Book what a person answers for, where it is the whole difference between ledger and venue."""
-    said = {"actor": config.actor, "reason": config.reason}
-    if config.symbol:
-        shares, cost = stated_shares(Decimal(config.shares)), Decimal(config.cost_usd)
-        adjusted = adjust_shares(desk, symbol=config.symbol, shares=shares, cost_usd=cost, **said)
-    else:
-        adjusted = adjust_cash(desk, cash_usd=Decimal(config.cash_usd), **said)
+    adjusted = adjust(desk, **config.model_dump())
     tell("account_adjusted", run_id=context.run_id, decision_id="", **described(adjusted))
 
 

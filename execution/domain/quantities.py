@@ -1,8 +1,10 @@
 """Prices, ticks, shares and ratios: exact rounding in one place. Nothing here is a float for longer than one line."""
 
-from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Final
+
+from execution.domain.errors import SettingsRefused
 
 CENT: Final = Decimal("0.01")
 _SUB_DOLLAR_TICK: Final = Decimal("0.0001")
@@ -102,6 +104,28 @@ def shares_text(shares: Shares) -> str:
 def decimal_of(value: float) -> Decimal:
     """Return the shortest decimal that reads back as a float, so that equal floats give equal decimals everywhere."""
     return Decimal(repr(float(value)))
+
+
+def number_of(text: str, *, named: str) -> Decimal:
+    """Return the exact number that a person wrote.
+
+    Args:
+        text: what was written.
+        named: the option or field it was written into.
+
+    Raises:
+        SettingsRefused: the text is no finite number.
+    """
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite():
+        raise SettingsRefused(
+            f"{named} is {text!r}: expected a number of digits, with a point before its fraction and a minus for what "
+            "went out"
+        )
+    return number
 
 
 def split_fraction(ratio: Decimal) -> Fraction:

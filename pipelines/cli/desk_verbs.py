@@ -15,7 +15,6 @@ from pipelines.cli.verb_options import (
     day_of,
     home_ledger,
     home_place,
-    number_of,
 )
 
 # ruff: noqa: PLC0415 - a verb imports what it needs when it is called, so that help and halt stay quick
@@ -233,12 +232,13 @@ def adjust_cash(
     settings: SettingsFile = None,
 ) -> None:
     """Book a deposit or a withdrawal; refused unless it is the whole difference between ledger and venue."""
+    from execution.domain.quantities import number_of
     from pipelines.cli.consent import book_cash
     from pipelines.home import Home
     from pipelines.trading_settings import load_trading_settings
 
-    home = Home.from_environment()
-    print(book_cash(load_trading_settings(settings), home, cash_usd=number_of(usd), by=by, reason=reason))
+    home, cash_usd = Home.from_environment(), number_of(usd, named="--usd")
+    print(book_cash(load_trading_settings(settings), home, cash_usd=cash_usd, by=by, reason=reason))
 
 
 @adjust.command("shares")
@@ -251,6 +251,7 @@ def adjust_shares(  # noqa: PLR0917 - typer reads options by name, whatever thei
     settings: SettingsFile = None,
 ) -> None:
     """Book shares carried over; refused unless they are the whole difference between ledger and venue."""
+    from execution.domain.quantities import number_of
     from pipelines.cli.consent import book_shares
     from pipelines.home import Home
     from pipelines.trading_settings import load_trading_settings
@@ -259,8 +260,8 @@ def adjust_shares(  # noqa: PLR0917 - typer reads options by name, whatever thei
         load_trading_settings(settings),
         Home.from_environment(),
         symbol=symbol.upper(),
-        shares=number_of(shares),
-        cost_usd=number_of(cost_usd),
+        shares=number_of(shares, named="--shares"),
+        cost_usd=number_of(cost_usd, named="--cost-usd"),
         by=by,
         reason=reason,
     )

@@ -1,7 +1,6 @@
 """Options several verbs share, and what they find in the settings: the home's ledger."""
 
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -38,21 +37,6 @@ Word = Annotated[str, typer.Option("--word", help="Signed word, as `touchstone s
 def day_of(session: datetime | None) -> date | None:
     """Return the day of a session option."""
     return None if session is None else session.date()
-
-
-def number_of(text: str) -> Decimal:
-    """Return the exact number of an option.
-
-    Raises:
-        SettingsRefused: the text is no finite number.
-    """
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        number = Decimal("NaN")
-    if not number.is_finite():
-        raise SettingsRefused(f"{text!r} is no number: expected digits, a point, and a minus for what went out")
-    return number
 
 
 def home_ledger() -> "SqlLedger":
