@@ -4,6 +4,7 @@ The bounds come from the shipped calendar table, not from today, so a key never 
 """
 
 from collections.abc import Sequence
+from datetime import date
 
 import dagster as dg
 
@@ -27,3 +28,23 @@ class StaticPartitionsDefinition(dg.StaticPartitionsDefinition):
 
 SESSIONS = StaticPartitionsDefinition([session.isoformat() for session in TradingCalendar.shipped().sessions])
 """One partition per exchange session of the shipped calendar, oldest first."""
+
+
+def session_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> date:
+    """Return the one session a run is of.
+
+    Raises:
+        Failure: the run was launched without a session, or over several at once; nothing of it is tried again.
+    """
+    if context.has_partition_key:
+        return date.fromisoformat(context.partition_key)
+    choose = "choose one under Partitions, or launch a backfill"
+    if not context.has_partition_key_range:
+        raise dg.Failure(f"found no partition, expected one session: {choose}", allow_retries=False)
+    first, last = context.partition_key_range.start, context.partition_key_range.end
+    if first != last:
+        raise dg.Failure(
+            f"found the partitions {first} to {last} in one run, expected one session: {choose} with a run for each",
+            allow_retries=False,
+        )
+    return date.fromisoformat(first)

@@ -32,7 +32,7 @@ from assets.features.told import coverage_pages, feature_facts, model_facts, ref
 from assets.judged_rows import judged_rows
 from assets.mart_settings import StoredSettings, note_built_by
 from assets.memory import give_back
-from assets.partitions import SESSIONS
+from assets.partitions import SESSIONS, session_of
 from assets.raw_store import RawStore
 from assets.snapshots import SnapshotStore
 from assets.universe_policy import UniversePolicy
@@ -96,7 +96,7 @@ def dbt_assets(plan: BuildPlan, *, name: str, after: Sequence[keys.Key] = ()) ->
             request_build,
         )
 
-        snapshot = snapshots.pinned(date.fromisoformat(context.partition_key))
+        snapshot = snapshots.pinned(session_of(context))
         library = made_with(feature_library, feature_policy)
         source = source_hash(dbt.project_dir, library=library)
         increment = NotedIncrement.of(project_dir=dbt.project_dir, library=library, work=dbt.home / "dbt", step=name)
@@ -159,7 +159,7 @@ def price_features(
     """Price, volume, risk, indicator and level features, the library's, and the market's series, window by window."""
     from assets.features.build import write_price_features  # noqa: PLC0415 - numba loads when a session is built
 
-    snapshot = snapshots.pinned(date.fromisoformat(context.partition_key))
+    snapshot = snapshots.pinned(session_of(context))
     written = write_price_features(
         warehouse=warehouse,
         snapshot=snapshot,
@@ -193,7 +193,7 @@ def news_sentiment(
     scorer = scorer_of(feature_policy)
     written = write_news_sentiment(
         warehouse=warehouse,
-        snapshot=snapshots.pinned(date.fromisoformat(context.partition_key)),
+        snapshot=snapshots.pinned(session_of(context)),
         feature_parts=feature_parts,
         calendar=TradingCalendar.shipped(),
         scorer=scorer,

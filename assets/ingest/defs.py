@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from assets.fact_log import tell
 from assets.ingest.collect import Intake, listed_rows, pin_snapshot, take_in, write_tapes
 from assets.ingest.degrading import last_good
 from assets.ingest.sources import MarketSources
-from assets.partitions import SESSIONS
+from assets.partitions import SESSIONS, session_of
 from assets.raw_store import RawStore
 from assets.snapshots import SnapshotStore
 from execution.domain.errors import NotKnownYet
@@ -52,7 +51,7 @@ def raw_tables(  # noqa: PLR0917 - Dagster hands resources over by name
     tape_root: dg.ResourceParam[Path],
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Everything new of each raw table up to the session's cut-off, and the tapes of its trading."""
-    session, calendar = date.fromisoformat(context.partition_key), TradingCalendar.shipped()
+    session, calendar = session_of(context), TradingCalendar.shipped()
     pinned_until = snapshots.newest_cut_off(now=clock.now())
     chosen = [table for table in schemas.ALL if dg.AssetKey(table.key) in context.selected_asset_keys]
     for table in chosen:
@@ -72,7 +71,7 @@ def raw_tables(  # noqa: PLR0917 - Dagster hands resources over by name
             tell(
                 "source_away",
                 run_id=context.run.run_id,
-                decision_id=context.partition_key,
+                decision_id=session.isoformat(),
                 table=table.name,
                 why=intake,
             )
@@ -95,7 +94,7 @@ def snapshot(
     clock: dg.ResourceParam[Clock],
 ) -> dg.MaterializeResult[None]:
     """The list of raw parts the session may read, pinned: what arrives later cannot change what was decided."""
-    session, calendar = date.fromisoformat(context.partition_key), TradingCalendar.shipped()
+    session, calendar = session_of(context), TradingCalendar.shipped()
     with _refusing_too_early():
         pinned = pin_snapshot(raw_store, snapshots, session=session, now=clock.now(), calendar=calendar)
     counts = {f"parts_{table}": len(hashes) for table, hashes in pinned.parts}

@@ -14,7 +14,7 @@ from assets.maintenance.holdings import change_facts, change_table
 from assets.maintenance.nights import Upkeep, record_night
 from assets.maintenance.restore_drill import refusal
 from assets.maintenance.retention import Keeper
-from assets.partitions import SESSIONS
+from assets.partitions import SESSIONS, session_of
 from assets.warehouse import POOL, Warehouse
 from execution.trading_calendar import TradingCalendar
 
@@ -35,10 +35,11 @@ from execution.trading_calendar import TradingCalendar
 )
 def retention_plan(context: dg.AssetExecutionContext, keeper: dg.ResourceParam[Keeper]):  # type: ignore[no-untyped-def]  # Dagster would read a return annotation as outputs
     """What is old enough to leave the home, and what is held by decisions; removes nothing."""
+    session = session_of(context)
     plan = keeper.plan(context.instance)
     hurt = keeper.hurt(plan)
     facts = {"leaving": len(plan.leaving), "held": len(plan.held)}
-    tell("retention_planned", run_id=context.run.run_id, decision_id=context.partition_key, **facts)
+    tell("retention_planned", run_id=context.run.run_id, decision_id=session.isoformat(), **facts)
     check = dg.AssetCheckResult(
         passed=not hurt, severity=dg.AssetCheckSeverity.ERROR, description=hurt[0] if hurt else None
     )
@@ -54,11 +55,12 @@ def retention_plan(context: dg.AssetExecutionContext, keeper: dg.ResourceParam[K
 )
 def retention(context: dg.AssetExecutionContext, keeper: dg.ResourceParam[Keeper]) -> dg.MaterializeResult[None]:
     """What left the home: archived as hashed Parquet, read back, then removed. Shows only, where settings say so."""
+    session = session_of(context)
     plan, before = keeper.plan(context.instance), keeper.holdings(context.instance)
     done = keeper.carry_out(context.instance, plan) if keeper.is_scheduled else {}
     after = keeper.holdings(context.instance)
     facts = done | change_facts(before, after)
-    tell("retention_done", run_id=context.run.run_id, decision_id=context.partition_key, **facts)
+    tell("retention_done", run_id=context.run.run_id, decision_id=session.isoformat(), **facts)
     return dg.MaterializeResult(metadata={**facts, "tables": dg.MetadataValue.md(change_table(before, after))})
 
 
@@ -73,9 +75,10 @@ def compaction(
     context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse], upkeep: dg.ResourceParam[Upkeep]
 ) -> dg.MaterializeResult[None]:
     """Feature parts merged by month, warehouse rewritten, databases vacuumed and analysed; bytes before and after."""
-    merged = upkeep.merge_parts(date.fromisoformat(context.partition_key))
+    session = session_of(context)
+    merged = upkeep.merge_parts(session)
     sizes = {"parts_merged": merged} | compact(warehouse, upkeep.databases, upkeep.postgres())
-    tell("stores_compacted", run_id=context.run.run_id, decision_id=context.partition_key, **sizes)
+    tell("stores_compacted", run_id=context.run.run_id, decision_id=session.isoformat(), **sizes)
     return dg.MaterializeResult(metadata=sizes)
 
 
@@ -88,8 +91,9 @@ def compaction(
 )
 def backup(context: dg.AssetExecutionContext, upkeep: dg.ResourceParam[Upkeep]) -> dg.MaterializeResult[None]:
     """The home's files in the store of backups, listed by a manifest of hashes that was written last."""
+    session = session_of(context)
     facts = asdict(upkeep.make_backup())
-    tell("backup_made", run_id=context.run.run_id, decision_id=context.partition_key, **facts)
+    tell("backup_made", run_id=context.run.run_id, decision_id=session.isoformat(), **facts)
     return dg.MaterializeResult(metadata=facts)
 
 
@@ -110,10 +114,10 @@ def backup(context: dg.AssetExecutionContext, upkeep: dg.ResourceParam[Upkeep]) 
 )
 def restore_drill(context: dg.AssetExecutionContext, upkeep: dg.ResourceParam[Upkeep]):  # type: ignore[no-untyped-def]  # Dagster would read a return annotation as outputs
     """The newest backup restored to an empty place by a process that cannot see the home, and thrown away again."""
-    session = date.fromisoformat(context.partition_key)
+    session = session_of(context)
     report = upkeep.drill(_is_last_of_week(session))
     reason = refusal(report, restore_seconds_max=upkeep.restore_seconds_max)
-    tell("restore_drilled", run_id=context.run.run_id, decision_id=context.partition_key, **report.facts)
+    tell("restore_drilled", run_id=context.run.run_id, decision_id=session.isoformat(), **report.facts)
     record_night(upkeep.root, session, report.facts | {"refusal": reason, "home_bytes": upkeep.home_bytes()})
     check = dg.AssetCheckResult(
         passed=not reason, severity=dg.AssetCheckSeverity.ERROR, description=reason or None, metadata=report.facts
@@ -144,9 +148,10 @@ def restore_drill(context: dg.AssetExecutionContext, upkeep: dg.ResourceParam[Up
 )
 def health(context: dg.AssetExecutionContext, upkeep: dg.ResourceParam[Upkeep]):  # type: ignore[no-untyped-def]  # Dagster would read a return annotation as outputs
     """How well the home has run over its newest sessions: cycles, uptime, freshness, restores, halts."""
+    session = session_of(context)
     report = upkeep.health()
     facts, broken = report.facts(), promise_broken(report, upkeep.health_policy)
-    tell("health_judged", run_id=context.run.run_id, decision_id=context.partition_key, broken=broken, **facts)
+    tell("health_judged", run_id=context.run.run_id, decision_id=session.isoformat(), broken=broken, **facts)
     scarce, room = lack_of_room(report.machine, upkeep.health_policy), report.machine.facts()
     checks = [
         dg.AssetCheckResult(

@@ -39,7 +39,7 @@ from assets.ml.signal_batch import build_signal_batch
 from assets.ml.training_sets import TrainingSetStore
 from assets.ml.trial_log import TrialLog, choices
 from assets.ml.walk_forward import folds
-from assets.partitions import SESSIONS
+from assets.partitions import SESSIONS, session_of
 from assets.raw_store import RawStore
 from assets.snapshots import SnapshotStore
 from assets.universe_policy import UniversePolicy
@@ -222,7 +222,7 @@ def scores(
     artifacts_root: dg.ResourceParam[Path],
 ) -> dg.MaterializeResult[None]:
     """One score per member of the universe, by the champion or the rule; none without a green certificate."""
-    session = date.fromisoformat(context.partition_key)
+    session = session_of(context)
     with warehouse.kept_open():
         certificate = proven(warehouse, batches, session=session, snapshot_hash=snapshots.pinned(session).hash)
         try:
@@ -261,7 +261,7 @@ def signal_batch(
     artifacts_root: dg.ResourceParam[Path],
 ) -> dg.MaterializeResult[None]:
     """The hand-over to trading, published by hash; while the session is on hold, the reason in its place."""
-    session = date.fromisoformat(context.partition_key)
+    session = session_of(context)
     store = ScoreStore(artifacts_root / SCORES)
     note = store.noted(session)
     if note.scores_hash is None:

@@ -11,7 +11,7 @@ from datetime import date
 import dagster as dg
 
 from assets import keys
-from assets.partitions import SESSIONS
+from assets.partitions import SESSIONS, session_of
 from assets.quality.feature_checks import FEATURE_CHECKS
 from assets.quality.gate import LEFT_OUT, RAW_CHECKS, RAW_GATE, Judgement, judge_features, judge_raw, last_proven
 from assets.quality.leakage import Recomputation
@@ -54,7 +54,7 @@ def raw_gate(
     gate_policy: dg.ResourceParam[GatePolicy],
 ) -> Iterator[dg.AssetCheckResult]:
     """Judge the raw rows of one session; a refusal is published for trading before the checks stop the run."""
-    _, judgement = _judge_raw(context.partition_key, raw_store, snapshots, batches, gate_policy)
+    _, judgement = _judge_raw(session_of(context), raw_store, snapshots, batches, gate_policy)
     if not judgement.passed:
         batches.publish_certificate(judgement.certificate)
     for report in judgement.reports:
@@ -95,7 +95,7 @@ def gate_certificate(  # noqa: PLR0917 - Dagster hands resources over by name
     recompute_features: dg.ResourceParam[Recomputation],
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Judge one session's features and publish the certificate, green or red, before the checks stop the run."""
-    raw, raw_judgement = _judge_raw(context.partition_key, raw_store, snapshots, batches, gate_policy)
+    raw, raw_judgement = _judge_raw(session_of(context), raw_store, snapshots, batches, gate_policy)
     with warehouse.kept_open():
         judgement = judge_features(raw=raw, raw_judgement=raw_judgement, marts=warehouse, recompute=recompute_features)
     certificate_hash = batches.publish_certificate(judgement.certificate)
@@ -107,13 +107,13 @@ def gate_certificate(  # noqa: PLR0917 - Dagster hands resources over by name
 
 
 def _judge_raw(
-    partition: str,
+    session: date,
     raw_store: RawStore,
     snapshots: SnapshotStore,
     batches: SignalBatchStore,
     policy: GatePolicy,
 ) -> tuple[RawEvidence, Judgement]:
-    snapshot = snapshots.pinned(date.fromisoformat(partition))
+    snapshot = snapshots.pinned(session)
     proven = last_proven(
         snapshot.session, snapshots=snapshots, certificates=batches, calendar=TradingCalendar.shipped()
     )

@@ -1,6 +1,5 @@
 """Dagster face of reporting: the day's page, written once the orders of the session are settled."""
 
-from datetime import date
 from pathlib import Path
 
 import dagster as dg
@@ -8,7 +7,7 @@ import dagster as dg
 from assets import keys
 from assets.identity import RunIdentity
 from assets.ledger_frames import latest_export, load_export
-from assets.partitions import SESSIONS
+from assets.partitions import SESSIONS, session_of
 from assets.raw_store import RawStore
 from assets.reporting.daily_report import render
 from assets.reporting.day_reading import read_day
@@ -45,7 +44,7 @@ def daily_report(
     identity: dg.ResourceParam[RunIdentity],
 ) -> dg.MaterializeResult[None]:
     """The day on one self-contained HTML page: gate, scores, orders, fills, positions, equity, and why."""
-    session = date.fromisoformat(context.partition_key)
+    session = session_of(context)
     traded_session = TradingCalendar.shipped().next(session)
     frames = load_export(latest_export(artifacts_root, traded_session))
     day = read_day(session=session, frames=frames, batches=batches, opens_usd=opens_usd(raw_store, traded_session))

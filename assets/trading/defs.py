@@ -3,14 +3,13 @@
 Materializing any of these by hand, any number of times, changes nothing that the ledger already knows.
 """
 
-from datetime import date
 from pathlib import Path
 
 import dagster as dg
 
 from assets import keys
 from assets.fact_log import tell
-from assets.partitions import SESSIONS
+from assets.partitions import SESSIONS, session_of
 from assets.run_tags import BUSY_TAG
 from assets.trading.adjustment import adjust
 from assets.trading.describe import described, settled_pages
@@ -43,14 +42,14 @@ def order_plan(
     context: dg.AssetExecutionContext, config: PlanConfig, desk: dg.ResourceParam[Desk]
 ) -> dg.MaterializeResult[None]:
     """The evening's plan of a session: sized, checked orders and a reason for every symbol. Sends nothing."""
-    session = date.fromisoformat(context.partition_key)
+    session = session_of(context)
     published = desk.batches.published(session)
     newest = published[-1] if published and not config.is_hold else None
     report = run_session.plan(desk, session=session, batch_hash=config.batch_hash or newest, is_hold=config.is_hold)
     facts = described(report)
     _tag_when_busy(context, report.status)
     facts["trading_state"] = control_sentence(desk.ledger.book().control)
-    tell("plan_asked", run_id=context.run.run_id, decision_id=context.partition_key, **facts)
+    tell("plan_asked", run_id=context.run.run_id, decision_id=session.isoformat(), **facts)
     return dg.MaterializeResult(metadata=facts)
 
 
@@ -63,13 +62,13 @@ def order_plan(
 )
 def orders(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk]) -> dg.MaterializeResult[None]:
     """The plan's orders at the venue: sent inside the submit window, the unfilled rest cancelled after it."""
-    session = date.fromisoformat(context.partition_key)
+    session = session_of(context)
     is_over = desk.clock.now() >= desk.calendar.submit_window(session)[1]
     act = run_session.cancel_rest if is_over else run_session.submit
     report = act(desk, session=session)
     facts = described(report)
     _tag_when_busy(context, report.status)
-    tell("orders_handled", run_id=context.run.run_id, decision_id=context.partition_key, **facts)
+    tell("orders_handled", run_id=context.run.run_id, decision_id=session.isoformat(), **facts)
     return dg.MaterializeResult(metadata=facts)
 
 
@@ -82,10 +81,11 @@ def orders(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk]) -> d
 )
 def exit_watch(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk]) -> dg.MaterializeResult[None]:
     """Exit rules asked at last prices until the close; what falls due is sold, each once."""
-    report = run_session.watch(desk, session=date.fromisoformat(context.partition_key))
+    session = session_of(context)
+    report = run_session.watch(desk, session=session)
     facts = described(report)
     _tag_when_busy(context, report.status)
-    tell("positions_watched", run_id=context.run.run_id, decision_id=context.partition_key, **facts)
+    tell("positions_watched", run_id=context.run.run_id, decision_id=session.isoformat(), **facts)
     return dg.MaterializeResult(metadata=facts)
 
 
@@ -118,7 +118,7 @@ def exit_watch(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk]) 
 )
 def settlement(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk], artifacts_root: dg.ResourceParam[Path]):  # type: ignore[no-untyped-def]  # Dagster would read a return annotation as outputs
     """Settle a session after the next one's close."""
-    session = date.fromisoformat(context.partition_key)
+    session = session_of(context)
     try:
         report = run_session.settle(desk, session=session)
     except ChainBroken:
@@ -126,7 +126,7 @@ def settlement(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk], 
         raise
     facts = described(report)
     _tag_when_busy(context, report.status)
-    tell("session_settled", run_id=context.run.run_id, decision_id=context.partition_key, **facts)
+    tell("session_settled", run_id=context.run.run_id, decision_id=session.isoformat(), **facts)
     export = export_ledger(desk.ledger, artifacts_root, upto_session=desk.calendar.next(session))
     pages = settled_pages(desk.ledger.book(), desk.artifacts, desk.cycle_id(session))
     for key in (keys.TRADING_FILLS, keys.TRADING_POSITIONS, keys.TRADING_DECISIONS):
