@@ -90,6 +90,18 @@ def numbers_of(text: str) -> tuple[Decimal, ...]:
         raise SettingsRefused(f"found {text!r}, expected numbers with commas between, as 1,2,3") from None
 
 
+def day_of(text: str, *, named: str) -> date:
+    """Return the day a person wrote into a field.
+
+    Raises:
+        SettingsRefused: the text is no day.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise SettingsRefused(f"{named} is {text!r}: expected a session, as 2023-01-04") from None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lived:
     """The days of one portfolio.

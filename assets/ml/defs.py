@@ -5,7 +5,6 @@ Learning and scoring ask for the gate certificate themselves, so a red gate hold
 
 import time
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +17,7 @@ from assets.identity import RunIdentity
 from assets.mart_settings import StoredSettings, require_built_by
 from assets.memory import give_back
 from assets.ml import another_future, backtest_pages, pages, promotion_pages
-from assets.ml.backtest import FOLDER, Trial, live_through, numbers_of, summed_up
+from assets.ml.backtest import FOLDER, Trial, day_of, live_through, numbers_of, summed_up
 from assets.ml.backtest_files import store_report
 from assets.ml.backtest_market import Scorer, recorded_world, scorer_named
 from assets.ml.backtest_progress import Progress
@@ -303,10 +302,14 @@ class TrialConfig(dg.Config):
     """Other opening cash, one portfolio each, with commas between: how much money this bears."""
 
     def trial(self) -> Trial:
-        """Return it as the value that is lived."""
+        """Return it as the value that is lived.
+
+        Raises:
+            SettingsRefused: a day or a number is none.
+        """
         return Trial(
-            first=date.fromisoformat(self.first),
-            last=date.fromisoformat(self.last),
+            first=day_of(self.first, named="first"),
+            last=day_of(self.last, named="last"),
             scorer=self.scorer,
             every_sessions=self.every_sessions,
             retrain_sessions=self.retrain_sessions,

@@ -14,7 +14,7 @@ from assets.run_tags import BUSY_TAG
 from assets.trading.adjustment import adjust
 from assets.trading.describe import described, settled_pages
 from assets.trading.ledger_proof import ledger_verdict
-from execution.domain.errors import ChainBroken
+from execution.domain.errors import ChainBroken, SettingsRefused
 from execution.ledger.export import export_ledger
 from execution.session import run_session
 from execution.session.approval import session_of_plan
@@ -43,6 +43,8 @@ def order_plan(
 ) -> dg.MaterializeResult[None]:
     """The evening's plan of a session: sized, checked orders and a reason for every symbol. Sends nothing."""
     session = session_of(context)
+    if config.is_hold and config.batch_hash:
+        raise SettingsRefused(f"found is_hold and batch {config.batch_hash[:12]}, expected one of them")
     published = desk.batches.published(session)
     newest = published[-1] if published and not config.is_hold else None
     report = run_session.plan(desk, session=session, batch_hash=config.batch_hash or newest, is_hold=config.is_hold)

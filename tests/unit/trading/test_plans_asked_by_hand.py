@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 
 from assets.trading.defs import exit_watch, order_plan, orders, settlement
+from execution.domain.errors import SettingsRefused
 from execution.session.run_session import Desk
 from sensors.rules import Act, Work, trading_due
 from tests.builders.batches import a_red_certificate
@@ -52,6 +53,13 @@ def test_a_plan_asked_for_before_the_batch_is_published_leaves_the_cycle_to_it(d
 def test_a_red_gate_in_the_evening_may_still_turn_green(days: TradingDays) -> None:
     days.batches.publish_certificate(a_red_certificate(session=FIRST))
     assert asked(days.evening(FIRST))["status"] == "no_batch_yet"
+
+
+def test_a_batch_and_a_hold_at_once_are_refused(days: TradingDays) -> None:
+    digest = days.publish(days.a_batch())
+    with pytest.raises(SettingsRefused, match=f"found is_hold and batch {digest[:12]}, expected one of them"):
+        asked(days.evening(FIRST), batch_hash=digest, is_hold=True)
+    assert not days.desk.ledger.book().cycles
 
 
 def test_a_hold_that_is_asked_for_is_planned_in_the_evening(days: TradingDays) -> None:
