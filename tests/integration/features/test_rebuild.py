@@ -113,6 +113,7 @@ def test_increment_that_finds_a_fault_is_judged_by_dbt(copied):
         resources=copied.resources(),
         raise_on_error=False,
     )
+    assert [event.step_key for event in result.all_events if event.is_step_start] == ["dbt_base"]
     assert not result.success
     refused = {check.check_name: check for check in result.get_asset_check_evaluations() if not check.passed}
     assert refused.keys() == {"known_facts_are_unique"}
