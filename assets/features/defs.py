@@ -3,7 +3,7 @@
 The models are read from `manifest.json`, which `make manifest` writes; dbt itself is imported when a build runs.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -51,18 +51,12 @@ def made_with(library: FeatureLibrary, policy: FeaturePolicy) -> str:
     return f"{library.fingerprint} {scored_by(scorer_of(policy), policy.news)} {raised_versions(FEATURES)}".rstrip()
 
 
-def dbt_assets(plan: BuildPlan, *, name: str, after: Sequence[keys.Key] = ()) -> dg.AssetsDefinition:
-    """Return one multi-asset that builds a plan's models and reports its tests as checks.
-
-    Args:
-        plan: models and tests.
-        name: name of the step.
-        after: assets every model waits for, beside what it reads.
-    """
+def dbt_assets(plan: BuildPlan, *, name: str) -> dg.AssetsDefinition:
+    """Return one multi-asset, a step of this name, that builds a plan's models and reports its tests as checks."""
 
     @dg.multi_asset(
         name=name,
-        specs=[_spec(model, after) for model in plan.models],
+        specs=[_spec(model) for model in plan.models],
         check_specs=[
             *(
                 dg.AssetCheckSpec(test.name, asset=dg.AssetKey(test.model_key), blocking=test.is_blocking)
@@ -205,14 +199,10 @@ def news_sentiment(
 def feature_definitions(manifest: Mapping[str, Any]) -> dg.Definitions:
     """Return the feature assets and checks of a dbt manifest."""
     base, marts = build_plan(manifest, "base"), build_plan(manifest, "marts")
-    # The marts read only some base models, but a red test on any of them must stop all of the marts.
+    # A model is drawn below what it reads and nothing else. A red test on any base model stops kernel and marts all the
+    # same: it fails the one step of the base, and whoever reads one model of a step waits for the whole of it.
     return dg.Definitions(
-        assets=[
-            dbt_assets(base, name="dbt_base"),
-            price_features,
-            news_sentiment,
-            dbt_assets(marts, name="dbt_marts", after=[model.key for model in base.models]),
-        ]
+        assets=[dbt_assets(base, name="dbt_base"), price_features, news_sentiment, dbt_assets(marts, name="dbt_marts")]
     )
 
 
@@ -237,10 +227,10 @@ def _note_settings(
         note_built_by(warehouse, settings())
 
 
-def _spec(model: DbtModel, after: Sequence[keys.Key]) -> dg.AssetSpec:
+def _spec(model: DbtModel) -> dg.AssetSpec:
     return dg.AssetSpec(
         dg.AssetKey(model.key),
-        deps=[dg.AssetKey(dep) for dep in sorted({*model.deps, *after})],
+        deps=[dg.AssetKey(dep) for dep in model.deps],
         group_name=keys.FEATURES,
         description=model.description,
         kinds={"dbt", "duckdb"},

@@ -2,6 +2,8 @@ import dagster as dg
 import pytest
 
 from assets import keys
+from assets.features.dbt_manifest import read_manifest
+from assets.features.defs import MANIFEST_PATH
 from pipelines import analysis, trading
 from pipelines.home import Home
 from pipelines.jobs import JOBS
@@ -67,6 +69,35 @@ def test_lineage_reaches_from_raw_bars_to_fills_and_back_to_the_report(upstream)
     ):
         assert dg.AssetKey(key) in before_fills
     assert dg.AssetKey(keys.TRADING_LEDGER_EXPORT) in ancestors(upstream, dg.AssetKey(keys.REPORTS_DAILY))
+
+
+def test_every_model_is_drawn_below_what_dbt_says_it_reads_and_nothing_else(upstream):
+    manifest = read_manifest(MANIFEST_PATH)
+    models = {name: node for name, node in manifest["nodes"].items() if node["resource_type"] == "model"}
+    drawn = {name: upstream[asset_of_model(node)] for name, node in models.items()}
+    assert len(models) == 20
+    assert drawn == {name: assets_read(manifest["parent_map"][name], manifest) for name in models}
+
+
+def assets_read(parents, manifest):
+    sources = [manifest["sources"][parent] for parent in parents if parent in manifest["sources"]]
+    found = {asset_of_model(manifest["nodes"][parent]) for parent in parents if parent in manifest["nodes"]}
+    for source in sources:
+        match source["source_name"]:
+            case "raw":
+                # Which of a raw table's parts are read, the session's pinned snapshot says.
+                found |= {dg.AssetKey(["raw", source["name"]]), dg.AssetKey(keys.RAW_SNAPSHOT)}
+            case "features":
+                found.add(dg.AssetKey(["features", source["meta"].get("asset", source["name"])]))
+            case other:
+                # Written by the step itself, before it builds.
+                assert other == "request"
+    return found
+
+
+def asset_of_model(node):
+    layer = [] if node["schema"] == "marts" else [node["schema"]]
+    return dg.AssetKey(["features", *layer, node["name"]])
 
 
 def test_analysis_never_depends_on_holdings(upstream):
