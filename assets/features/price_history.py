@@ -59,14 +59,18 @@ class PriceHistory:
 
 def price_histories(vintage: Vintage) -> Iterator[PriceHistory]:
     """Yield the unbroken histories of a reading, oldest first; none when no bar is usable."""
-    oldest = _first_usable(vintage.bars)
+    # A kernel is compiled anew, for seconds, for each memory layout it meets, and a reading has the layout of the panel
+    # it was cut from: many symbols, one, or one with late rows. In one layout it is compiled once.
+    bars = np.ascontiguousarray(vintage.bars)
+    oldest = _first_usable(bars)
     if oldest == vintage.bar_positions.size:
         return
     start = int(vintage.bar_positions[oldest])
     size = int(vintage.bar_positions[-1]) - start + 1
     series, is_reported, begins, ends = _settled(
-        vintage.bar_positions[oldest:] - start,
-        vintage.bars[:, oldest:],
+        vintage.bar_positions - start,
+        bars,
+        oldest,
         split_ratios(sessions=size, splits=_actions(vintage, start, is_split=True)),
         cash_dividends(sessions=size, dividends=_actions(vintage, start, is_split=False)),
     )
@@ -97,12 +101,15 @@ def _is_usable(bars: Floats, bar: int) -> bool:
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _settled(offsets: Ints, bars: Floats, ratios: Floats, dividends_usd: Floats) -> tuple[Floats, Bools, Ints, Ints]:
+def _settled(
+    offsets: Ints, bars: Floats, oldest: int, ratios: Floats, dividends_usd: Floats
+) -> tuple[Floats, Bools, Ints, Ints]:
     """Return the series of consecutive sessions, which of them were reported, and where histories begin and end.
 
     Args:
-        offsets: sessions with a reported bar, ascending, the first is 0 and usable; shape (m,).
+        offsets: sessions with a reported bar, ascending, counted from that of the oldest usable one; shape (m,).
         bars: raw open, high, low, close and volume; shape (5, m).
+        oldest: the oldest usable bar; those before it are not read.
         ratios: from `split_ratios`, shape (n,).
         dividends_usd: from `cash_dividends`, shape (n,).
 
@@ -115,7 +122,7 @@ def _settled(offsets: Ints, bars: Floats, ratios: Floats, dividends_usd: Floats)
     last_close_usd = np.empty(sessions)
     is_reported, is_carried = np.zeros(sessions, dtype=np.bool_), np.zeros(sessions, dtype=np.bool_)
     begins, ends = np.zeros(sessions, dtype=np.int64), np.zeros(sessions, dtype=np.int64)
-    bar, last_usable, newest, factor = 0, 0, 0, 1.0
+    bar, last_usable, newest, factor = oldest, 0, 0, 1.0
     for row in range(sessions):
         factor *= ratios[row]
         out[6, row] = factor

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 
 from assets.carried_actions import MAX_CARRIED_SESSIONS
-from assets.features.price_history import price_histories
+from assets.features.price_history import _first_usable, _settled, price_histories
 from assets.features.vintages import Vintage
 
 
@@ -72,3 +74,17 @@ def test_split_moves_the_adjusted_price_not_its_ratio():
 
 def test_history_without_a_usable_bar_is_none():
     assert list(price_histories(vintage([0, 1], [0.0, 0.0]))) == []
+
+
+def test_readings_of_every_memory_layout_are_read_by_the_same_machine_code():
+    def cut(bars):
+        table = np.tile(bars, (1, 2))
+        return table[:, : bars.shape[1]]
+
+    plain = vintage([3, 4, 6], [0.0, 11.0, 12.0])
+    layouts = [np.ascontiguousarray(plain.bars), np.asfortranarray(plain.bars), cut(plain.bars)]
+    assert len({(bars.flags.c_contiguous, bars.flags.f_contiguous) for bars in layouts}) == 3
+    closes = [[history.close.tolist() for history in price_histories(replace(plain, bars=bars))] for bars in layouts]
+    assert closes == [[[11.0, 11.0, 12.0]]] * 3
+    for kernel in (_first_usable, _settled):
+        assert len(kernel.signatures) == 1
