@@ -99,8 +99,7 @@ def ui(
     from pipelines.home import Home
     from pipelines.settings import load_settings
 
-    load_settings(settings)
-    sys.exit(serve(Home.from_environment(), port=port, settings_path=settings))
+    sys.exit(serve(load_settings(settings), Home.from_environment(), port=port, settings_path=settings))
 
 
 @app.command()

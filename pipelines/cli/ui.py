@@ -17,7 +17,9 @@ from pipelines.daemon_process import SECONDS_TO_STOP, WORKSPACE, running_daemon
 from pipelines.dagster_instance import is_daemon_alive, prepare_instance
 from pipelines.home import Home
 from pipelines.page.rules import LOOPBACK
+from pipelines.settings import Settings
 from pipelines.starter import WITH_STARTER
+from pipelines.trading_adapters import clock_of
 
 SECONDS_TO_START: Final = 180.0
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
@@ -27,22 +29,31 @@ class PageFailed(TouchstoneError):
     """The web page or the daemon ended, or never came up."""
 
 
-def serve(home: Home, *, port: int, settings_path: Path | None = None, tell: Callable[[str], None] = print) -> int:
+def serve(
+    settings: Settings,
+    home: Home,
+    *,
+    port: int,
+    settings_path: Path | None = None,
+    tell: Callable[[str], None] = print,
+) -> int:
     """Serve until interrupted and return the exit code.
 
     A page that answers proves nothing about the daemon, so both are waited for and both are watched.
 
     Args:
+        settings: the whole tree; in told time the home's clock must have an instant, or each look at due work fails.
         home: its instance is made when missing.
         port: on loopback; refused when something else listens there.
         settings_path: the settings file page and daemon read; None for the usual one.
         tell: takes one line for the person at the terminal.
 
     Raises:
-        SettingsRefused: the port is taken.
+        SettingsRefused: the port is taken, or the home's clock was never initialised.
         PageFailed: a child ended by itself or did not come up in time.
     """
     _refuse_taken(port)
+    clock_of(settings.mode, home).now()
     prepare_instance(home)
     environment = home.process_environment(settings_path)
     logs = {name: home.logs / f"{name}.log" for name in ("daemon", "webserver")}
