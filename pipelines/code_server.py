@@ -14,11 +14,11 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from multiprocessing import forkserver, resource_tracker, util
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 # Dagster has no public way to serve a location from Python; `pyproject.toml` pins the version this is written for.
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
@@ -26,6 +26,7 @@ from dagster._core.utils import FuturesAwareThreadPoolExecutor
 from dagster._grpc.server import DagsterApiServer, DagsterGrpcServer
 
 from pipelines.code_hash import checkout_root, code_hash
+from pipelines.starter import end_with_starter, interrupted_in_order
 
 SECONDS_TO_STOP: Final = 20
 _DAGSTERS_OWN: Final = (
@@ -68,13 +69,12 @@ class _WarmServer(DagsterApiServer):
         return super().StartRun(request, _context)
 
 
-def serve(location: str, socket: Path, until: IO[bytes]) -> None:
-    """Serve a location until a stream ends and the runs under way are over.
+def serve(location: str, socket: Path) -> None:
+    """Serve a location until interrupted, or standard input ends, and the runs under way are over.
 
     Args:
         location: `analysis` or `trading`.
         socket: where it listens, in a folder of this account alone.
-        until: a stream whose other end whoever started it holds.
     """
     # Before anything is imported for runs: what changes on disk after this is noticed.
     imported = code_hash(checkout_root())
@@ -99,8 +99,10 @@ def serve(location: str, socket: Path, until: IO[bytes]) -> None:
         threadpool_executor=workers,
         socket=str(socket),
     )
-    threading.Thread(target=_end_with, args=(until, over), name="end-with-starter", daemon=True).start()
-    server.serve()  # type: ignore[no-untyped-call] # Dagster gives it no types
+    with suppress(KeyboardInterrupt), interrupted_in_order():
+        # No sooner: what runs are forked from was to have no thread.
+        end_with_starter()
+        server.serve()  # type: ignore[no-untyped-call] # Dagster gives it no types
 
 
 def _fork_what_runs_are_forked_from(location: str) -> None:
@@ -160,11 +162,6 @@ def _forked(names: Sequence[str], listener: int, alive: int) -> int:
         os._exit(1)
 
 
-def _end_with(stream: IO[bytes], over: threading.Event) -> None:
-    stream.read()
-    over.set()
-
-
 @contextmanager
 def running_server(location: str, socket: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run the server of a location as a child process until the block ends; it may not answer yet when this returns.
@@ -192,4 +189,4 @@ def running_server(location: str, socket: Path) -> Iterator[subprocess.Popen[byt
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1], Path(sys.argv[2]), sys.stdin.buffer)
+    serve(sys.argv[1], Path(sys.argv[2]))
