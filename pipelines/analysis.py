@@ -46,13 +46,14 @@ def build_definitions(settings: Settings, home: Home) -> dg.Definitions:
     """Return the analysis location bound to one home."""
     jobs = job_definitions("analysis")
     due = without_secrets(due_analysis_work(settings, home))
+    all_due = without_secrets(all_due_work(settings, home))
     told = isinstance(clock_of(settings.mode, home), FileClock)
     sensors = [
         due_work_sensor(
             name=name,
             description=description,
             jobs={act: jobs[act] for act in acts},
-            due=due,
+            due=all_due,
             run_config=lambda _work: {},
             starts_running=told,
             # The clock asks for all of it; these are there for a clock that somebody has stopped.
@@ -75,7 +76,7 @@ def build_definitions(settings: Settings, home: Home) -> dg.Definitions:
     ]
     own = dg.Definitions(
         jobs=list(jobs.values()),
-        sensors=[*sensors, *_clock_sensor(settings, home, jobs)],
+        sensors=[*sensors, *_clock_sensor(settings, home, jobs, all_due)],
         schedules=schedules,
         resources=resources_of(settings, home),
         executor=run_executor,
@@ -103,7 +104,10 @@ def all_due_work(settings: Settings, home: Home) -> Callable[[], tuple[Work, ...
 
 
 def _clock_sensor(
-    settings: Settings, home: Home, jobs: Mapping[Act, UnresolvedAssetJobDefinition]
+    settings: Settings,
+    home: Home,
+    jobs: Mapping[Act, UnresolvedAssetJobDefinition],
+    due: Callable[[], tuple[Work, ...]],
 ) -> list[dg.SensorDefinition]:
     clock, calendar = clock_of(settings.mode, home), TradingCalendar.shipped()
     if not isinstance(clock, FileClock):
@@ -116,7 +120,7 @@ def _clock_sensor(
             until=clock.until,
             data_end=None if last is None else calendar.as_of(last),
             advance_to=clock.advance_to,
-            due=without_secrets(all_due_work(settings, home)),
+            due=due,
             jobs=jobs,
             calendar=calendar,
             starts_running=True,

@@ -9,7 +9,7 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from sensors import attempts
-from sensors.rules import Act, Work
+from sensors.rules import AFTER_TRADING, TRADING, Act, Work
 
 SECONDS_BETWEEN_TICKS: Final = 1
 SECONDS_BETWEEN_SECOND_LOOKS: Final = 30
@@ -100,6 +100,8 @@ def next_request(
 ) -> dg.RunRequest | dg.SkipReason:
     """Return the request for the most urgent due work among some jobs, or why there is none.
 
+    What nobody waits for is not begun beside trading work that is due.
+
     Args:
         context: of the tick; its instance, where attempts are counted, is opened only when something is due.
         due: due work, most urgent first; acts without a job here are left to others.
@@ -111,9 +113,19 @@ def next_request(
         if attempts.is_running(context.instance, work):
             return dg.SkipReason(f"{work.name} is under way")
         if not attempts.is_exhausted(context.instance, work):
+            if sooner := _sooner(context.instance, work, due):
+                return dg.SkipReason(f"{work.name} waits for {sooner.name}")
             job_name = jobs[work.act].name
             return attempts.run_request(context.instance, work, job_name=job_name, run_config=run_config(work))
     if waiting:
         names = ", ".join(work.name for work in waiting)
         return dg.SkipReason(f"given up: {names}; see their runs")
     return dg.SkipReason("nothing is due")
+
+
+def _sooner(instance: dg.DagsterInstance, work: Work, due: tuple[Work, ...]) -> Work | None:
+    """Return the due trading work that a piece of work would make late; None where it may begin."""
+    if work.act not in AFTER_TRADING:
+        return None
+    trading = (other for other in due if other.act in TRADING)
+    return next((other for other in trading if not attempts.is_exhausted(instance, other)), None)

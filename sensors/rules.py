@@ -7,6 +7,7 @@ that is due; starting that work twice must be harmless, because an orchestrator 
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Final
 
 from execution.trading_calendar import TradingCalendar
 
@@ -25,6 +26,12 @@ class Act(StrEnum):
     CANCEL_REST = "cancel_rest"
     WATCH = "watch"
     SETTLE = "settle"
+
+
+TRADING: Final = frozenset({Act.PLAN, Act.SUBMIT, Act.CANCEL_REST, Act.WATCH, Act.SETTLE})
+"""Acts at the desk; some of them are too late within minutes."""
+AFTER_TRADING: Final = frozenset({Act.TRAIN, Act.REPORT, Act.UPKEEP})
+"""Nobody waits for these; started beside a plan, they would only make it late."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,6 @@ every second instead of four: a look costs the daemon some hundredths of a secon
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Final
 
 import dagster as dg
 
@@ -17,9 +16,6 @@ from execution.trading_calendar import TradingCalendar
 from sensors import attempts
 from sensors.due_work import SECONDS_BETWEEN_TICKS, next_request
 from sensors.rules import Act, Work, next_instant
-
-_AFTER_TRADING: Final = frozenset({Act.TRAIN, Act.REPORT, Act.UPKEEP})
-"""Nobody waits for these; started beside a plan, they would only make it late."""
 
 
 def session_clock(
@@ -62,13 +58,7 @@ def session_clock(
                 return dg.SkipReason("waiting for a run to end")
             advance_to(instant)
             told = f"moved to {instant.isoformat()}; "
-        trades_first = any(work.act not in jobs for work in waiting)
-        begun = next_request(
-            context,
-            tuple(work for work in waiting if not (trades_first and work.act in _AFTER_TRADING)),
-            jobs,
-            lambda _work: {},
-        )
+        begun = next_request(context, waiting, jobs, lambda _work: {})
         if isinstance(begun, dg.RunRequest):
             return begun
         return dg.SkipReason(f"{told}waiting for {', '.join(work.name for work in waiting)}")

@@ -6,11 +6,11 @@ import pytest
 
 from assets.run_tags import BUSY_TAG, FAILURE_KIND_TAG
 from execution.trading_calendar import TradingCalendar
-from pipelines.jobs import job_definitions
+from pipelines.jobs import Location, job_definitions
 from sensors import attempts
 from sensors.attempts import MOST_ATTEMPTS, WORK_TAG
 from sensors.due_work import due_work_sensor
-from sensors.rules import Act, Work
+from sensors.rules import TRADING, Act, Work
 from sensors.session_clock import session_clock
 
 SESSION = date(2024, 1, 4)
@@ -168,6 +168,48 @@ def test_the_nights_work_waits_for_a_plan_that_is_due(instance: dg.DagsterInstan
     request = clock_tick(instance, clock, (now, night))
     assert isinstance(request, dg.RunRequest)
     assert request.job_name == "upkeep"
+
+
+TRAIN = Work(act=Act.TRAIN, session=SESSION)
+
+
+def tick_of_cycles(instance: dg.DagsterInstance, *due: Work) -> dg.RunRequest | dg.SkipReason:
+    jobs = job_definitions("analysis")
+    sensor = due_work_sensor(
+        name="cycles",
+        description="asks",
+        jobs={act: jobs[act] for act in (Act.CYCLE, Act.TRAIN)},
+        due=lambda: due,
+        run_config=lambda _work: {},
+        starts_running=True,
+    )
+    return sensor._raw_fn(dg.build_sensor_context(instance=instance))  # type: ignore[no-any-return]  # the bare tick
+
+
+def test_training_waits_for_a_plan_that_is_due_whoever_starts_it(instance: dg.DagsterInstance) -> None:
+    answer = tick_of_cycles(instance, TRAIN, PLAN)
+    assert isinstance(answer, dg.SkipReason)
+    assert str(answer.skip_message) == "train:2024-01-04 waits for plan:abc"
+    request = tick_of_cycles(instance, TRAIN)
+    assert isinstance(request, dg.RunRequest)
+    assert request.job_name == "train"
+
+
+def test_training_waits_for_no_plan_that_was_given_up(instance: dg.DagsterInstance) -> None:
+    for _ in range(MOST_ATTEMPTS):
+        failed_run(instance, PLAN)
+    assert isinstance(tick_of_cycles(instance, TRAIN, PLAN), dg.RunRequest)
+
+
+def test_a_cycle_waits_for_no_plan(instance: dg.DagsterInstance) -> None:
+    request = tick_of_cycles(instance, Work(act=Act.CYCLE, session=SESSION), PLAN)
+    assert isinstance(request, dg.RunRequest)
+    assert request.job_name == "cycle"
+
+
+@pytest.mark.parametrize("location", ["analysis", "trading"])
+def test_trading_acts_are_the_jobs_of_the_trading_half(location: Location) -> None:
+    assert {act in TRADING for act in job_definitions(location)} == {location == "trading"}
 
 
 def test_bars_are_taken_in_beside_a_settle_that_waits_for_them(instance: dg.DagsterInstance) -> None:
