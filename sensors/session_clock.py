@@ -9,8 +9,12 @@ from datetime import datetime
 
 import dagster as dg
 
+# What a switch of the page leaves has no public name; `pyproject.toml` pins the version.
+from dagster._core.definitions.run_request import InstigatorType
+
 # The type of an asset job has no public name; it is only named here, never constructed.
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+from dagster._core.scheduler.instigation import InstigatorStatus
 
 from execution.trading_calendar import TradingCalendar
 from sensors import attempts
@@ -61,7 +65,8 @@ def session_clock(
         begun = next_request(context, waiting, jobs, lambda _work: {})
         if isinstance(begun, dg.RunRequest):
             return begun
-        return dg.SkipReason(f"{told}waiting for {', '.join(work.name for work in waiting)}")
+        off = _switched_off(context.instance) if any(work.act not in jobs for work in waiting) else ""
+        return dg.SkipReason(f"{told}waiting for {', '.join(work.name for work in waiting)}{off}")
 
     return dg.SensorDefinition(
         name="session_clock",
@@ -71,3 +76,10 @@ def session_clock(
         minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
         default_status=dg.DefaultSensorStatus.RUNNING if starts_running else dg.DefaultSensorStatus.STOPPED,
     )
+
+
+def _switched_off(instance: dg.DagsterInstance) -> str:
+    """Return what to say of sensors somebody has switched off, one of which may be the one that is waited for."""
+    states = instance.all_instigator_state(instigator_statuses={InstigatorStatus.STOPPED})
+    names = sorted(state.name for state in states if state.instigator_type is InstigatorType.SENSOR)
+    return f"; switched off: {', '.join(names)}" if names else ""

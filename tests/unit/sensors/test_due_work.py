@@ -1,8 +1,16 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteInstigatorOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus
 
 from assets.run_tags import BUSY_TAG, FAILURE_KIND_TAG
 from execution.trading_calendar import TradingCalendar
@@ -19,9 +27,10 @@ CALENDAR = TradingCalendar.shipped()
 
 
 @pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as ephemeral:
-        yield ephemeral
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    # In a folder: one of memory alone knows no switches of sensors.
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as local:
+        yield local
 
 
 def failed_run(instance: dg.DagsterInstance, work: Work) -> None:
@@ -126,6 +135,27 @@ def test_the_clock_waits_for_due_work(instance: dg.DagsterInstance) -> None:
     clock = TickingClock(now, now + timedelta(days=9))
     clock_tick(instance, clock, (now, PLAN))
     assert clock.instant == now
+
+
+def switched(instance: dg.DagsterInstance, name: str, status: InstigatorStatus) -> None:
+    """Note a sensor's state as the page's switch does."""
+    origin = RemoteInstigatorOrigin(
+        RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("trading"), "__repository__"), name
+    )
+    instance.add_instigator_state(InstigatorState(origin, InstigatorType.SENSOR, status))
+
+
+def test_a_clock_that_waits_says_which_sensors_are_switched_off(instance: dg.DagsterInstance) -> None:
+    now = CALENDAR.as_of(SESSION)
+    clock = TickingClock(now, now + timedelta(days=9))
+    switched(instance, "open_orders", InstigatorStatus.RUNNING)
+    told = clock_tick(instance, clock, (now, PLAN))
+    assert isinstance(told, dg.SkipReason)
+    assert told.skip_message == "waiting for plan:abc"
+    switched(instance, "signal_batches", InstigatorStatus.STOPPED)
+    told = clock_tick(instance, clock, (now, PLAN))
+    assert isinstance(told, dg.SkipReason)
+    assert told.skip_message == "waiting for plan:abc; switched off: signal_batches"
 
 
 def test_the_clock_passes_events_at_which_nothing_is_due(instance: dg.DagsterInstance) -> None:
