@@ -140,6 +140,31 @@ class RawStore:
             wanted_rows &= only
         return ds.dataset(paths, schema=table.schema, format="parquet").to_table(columns=wanted, filter=wanted_rows)
 
+    def count(self, table: RawTable, *, after: datetime | None, upto: datetime) -> int:
+        """Return how many rows, all versions, became known after an instant and up to another.
+
+        Parts that lie between the two whole are counted from the index; only one that an instant cuts is opened.
+
+        Args:
+            table: the table's contract.
+            after: rows known at it or before it are left out; None for none.
+            upto: the last instant that counts.
+        """
+        reached = [
+            part
+            for part in self.parts(table)
+            if part.min_known_at <= upto and (after is None or part.max_known_at > after)
+        ]
+        whole = [part for part in reached if part.max_known_at <= upto and (after is None or part.min_known_at > after)]
+        cut = [str(self.path(table, part.hash)) for part in reached if part not in whole]
+        counted = sum(part.rows for part in whole)
+        if cut:
+            wanted = pc.field("known_at") <= pa.scalar(upto, INSTANT)
+            if after is not None:
+                wanted &= pc.field("known_at") > pa.scalar(after, INSTANT)
+            counted += ds.dataset(cut, schema=table.schema, format="parquet").count_rows(filter=wanted)
+        return counted
+
     def latest_session(self, table: RawTable) -> date | None:
         """Return the newest session whose cycle stored rows of the table; None when it is empty."""
         return max((part.session for part in self.parts(table)), default=None)

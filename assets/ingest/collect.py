@@ -125,6 +125,16 @@ def take_in(
     )
 
 
+def session_rows(store: RawStore, table: RawTable, *, session: date, calendar: TradingCalendar) -> int:
+    """Return how many rows of a table are stored that became known between the cut-off before and a session's own.
+
+    A session is taken in after its close and again at its cut-off, when little or nothing is new: this is both.
+    """
+    place = calendar.index(session)
+    after = calendar.as_of(calendar.sessions[place - 1]) if place else None
+    return store.count(table, after=after, upto=calendar.as_of(session))
+
+
 def pin_snapshot(
     store: RawStore, snapshots: SnapshotStore, *, session: date, now: datetime, calendar: TradingCalendar
 ) -> DataSnapshot:

@@ -10,7 +10,7 @@ import dagster as dg
 
 from assets import keys, schemas
 from assets.fact_log import tell
-from assets.ingest.collect import Intake, listed_rows, pin_snapshot, take_in, write_tapes
+from assets.ingest.collect import Intake, listed_rows, pin_snapshot, session_rows, take_in, write_tapes
 from assets.ingest.degrading import last_good
 from assets.ingest.sources import MarketSources
 from assets.partitions import SESSIONS, session_of
@@ -75,9 +75,11 @@ def raw_tables(  # noqa: PLR0917 - Dagster hands resources over by name
                 table=table.name,
                 why=intake,
             )
-            yield dg.MaterializeResult(asset_key=dg.AssetKey(table.key), metadata={"rows": 0, "degraded": intake})
-            continue
-        yield dg.MaterializeResult(asset_key=dg.AssetKey(table.key), metadata=_told(intake, sources))
+            told: dict[str, Any] = {"rows": 0, "degraded": intake}
+        else:
+            told = _told(intake, sources)
+        told["session_rows"] = session_rows(raw_store, table, session=session, calendar=calendar)
+        yield dg.MaterializeResult(asset_key=dg.AssetKey(table.key), metadata=told)
     write_tapes(sources, tape_root, session=session, calendar=calendar)
 
 

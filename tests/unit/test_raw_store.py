@@ -104,6 +104,26 @@ def test_a_correction_is_invisible_before_it_became_known(tmp_path: Path) -> Non
     assert closes(store, as_of=CALENDAR.as_of(MONDAY)) == [Decimal("10.50")]
 
 
+def test_rows_are_counted_by_when_they_became_known_whichever_part_they_lie_in(tmp_path: Path) -> None:
+    store = RawStore(tmp_path)
+    put(store, bar("AAA"), bar("BBB"), bar("AAA", TUESDAY))
+    put(store, bar("BBB", TUESDAY), session=TUESDAY)
+    monday, tuesday = CALENDAR.bars_known_at(MONDAY), CALENDAR.bars_known_at(TUESDAY)
+    counted = [
+        store.count(DAILY_BARS, after=after, upto=upto)
+        for after, upto in ((None, monday), (monday, tuesday), (tuesday, NOW), (None, NOW))
+    ]
+    assert counted == [2, 2, 0, 4]
+
+
+def test_rows_of_parts_that_are_asked_for_whole_are_counted_without_opening_them(tmp_path: Path) -> None:
+    store = RawStore(tmp_path)
+    parts = [put(store, bar(session=day), bar("BBB", day), session=day) for day in (MONDAY, TUESDAY)]
+    for part in parts:
+        store.path(DAILY_BARS, part.hash).write_bytes(b"nobody reads this")
+    assert store.count(DAILY_BARS, after=CALENDAR.as_of(MONDAY), upto=CALENDAR.as_of(TUESDAY)) == 2
+
+
 def test_a_correction_without_a_time_of_its_own_counts_from_its_recording(tmp_path: Path) -> None:
     store = RawStore(tmp_path)
     put(store, bar(close="10.50"))

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pytest
 
 from assets import schemas
-from assets.ingest.collect import Intake, listed_rows, pin_snapshot, take_in, write_tapes
+from assets.ingest.collect import Intake, listed_rows, pin_snapshot, session_rows, take_in, write_tapes
 from assets.ingest.columns import known_between, micros
 from assets.ingest.files_settings import FilesSourceSettings
 from assets.ingest.files_source import FilesSource
@@ -55,6 +55,14 @@ def test_the_next_intake_takes_one_session(tmp_path: Path) -> None:
     intake = taken(store, CALENDAR.next(SESSION))
     assert len(intake.parts) == 1
     assert intake.parts[0].min_known_at > CALENDAR.as_of(SESSION)
+
+
+def test_the_first_session_of_the_calendar_has_rows_though_no_cut_off_was_before_it(tmp_path: Path) -> None:
+    store, session = RawStore(tmp_path), CALENDAR.sessions[0]
+    (row,) = SOURCES.rows(SECURITIES, after=None, upto=CALENDAR.as_of(FIRST)).slice(0, 1).to_pylist()
+    made = pa.Table.from_pylist([{**row, "known_at": CALENDAR.opens_at(session)}], schema=SECURITIES.schema)
+    store.append(SECURITIES, made, session=session, recorded_at=CALENDAR.as_of(session))
+    assert session_rows(store, SECURITIES, session=session, calendar=CALENDAR) == 1
 
 
 BARS_KNOWN, CUT_OFF = CALENDAR.bars_known_at(SESSION), CALENDAR.as_of(SESSION)

@@ -100,6 +100,25 @@ def test_a_materialization_says_rows_hashes_and_that_the_market_is_made(tmp_path
     assert len(metadata["parts"].value) == 1
 
 
+def told_of(result: dg.ExecuteInProcessResult, key: keys.Key) -> dict[str, object]:
+    """Return what the page shows of one raw table."""
+    (event,) = (one for one in result.get_asset_materialization_events() if one.asset_key == dg.AssetKey(key))
+    return {name: value.value for name, value in event.materialization.metadata.items()}
+
+
+def test_a_materialization_that_adds_nothing_still_says_what_is_stored_of_its_session(tmp_path: Path) -> None:
+    run(tmp_path, session=CALENDAR.previous(SESSION))
+    taken_in = told_of(run(tmp_path), keys.RAW_DAILY_BARS)
+    again = told_of(run(tmp_path), keys.RAW_DAILY_BARS)
+    assert (taken_in["rows"], taken_in["session_rows"]) == (5, 5)
+    assert (again["rows"], again["session_rows"]) == (0, 5)
+
+
+def test_the_history_taken_in_with_a_session_is_not_told_as_the_session_s_own(tmp_path: Path) -> None:
+    told = told_of(run(tmp_path), keys.RAW_DAILY_BARS)
+    assert (told["rows"], told["session_rows"]) == (5 * len(CALENDAR.between(date(2022, 1, 3), SESSION)), 5)
+
+
 def files_with(folder: Path, *splits: str) -> MarketSources:
     days = CALENDAR.between(date(2022, 2, 1), date(2022, 3, 1))
     bars = [f"{symbol},{day},10,100" for day in days for symbol in ("AAA", "BBB")]
