@@ -3,6 +3,7 @@
 Materializing any of these by hand, any number of times, changes nothing that the ledger already knows.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import dagster as dg
@@ -12,7 +13,7 @@ from assets.fact_log import tell
 from assets.partitions import SESSIONS, session_of
 from assets.run_tags import BUSY_TAG
 from assets.trading.adjustment import adjust
-from assets.trading.describe import described, settled_pages
+from assets.trading.describe import described, orders_table, plan_pages, settled_pages
 from assets.trading.ledger_proof import ledger_verdict
 from execution.domain.errors import ChainBroken, SettingsRefused
 from execution.ledger.export import export_ledger
@@ -52,7 +53,8 @@ def order_plan(
     _tag_when_busy(context, report.status)
     facts["trading_state"] = control_sentence(desk.ledger.book().control)
     tell("plan_asked", run_id=context.run.run_id, decision_id=session.isoformat(), **facts)
-    return dg.MaterializeResult(metadata=facts)
+    pages = plan_pages(desk.artifacts, report.plan_hash)
+    return dg.MaterializeResult(metadata={**facts, **_markdown(pages)})
 
 
 @dg.asset(
@@ -71,7 +73,8 @@ def orders(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk]) -> d
     facts = described(report)
     _tag_when_busy(context, report.status)
     tell("orders_handled", run_id=context.run.run_id, decision_id=session.isoformat(), **facts)
-    return dg.MaterializeResult(metadata=facts)
+    pages = {"orders": orders_table(desk.ledger.book().orders_of(desk.cycle_id(session)))}
+    return dg.MaterializeResult(metadata={**facts, **_markdown(pages)})
 
 
 @dg.asset(
@@ -130,9 +133,9 @@ def settlement(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk], 
     _tag_when_busy(context, report.status)
     tell("session_settled", run_id=context.run.run_id, decision_id=session.isoformat(), **facts)
     export = export_ledger(desk.ledger, artifacts_root, upto_session=desk.calendar.next(session))
-    pages = settled_pages(desk.ledger.book(), desk.artifacts, desk.cycle_id(session))
+    pages = _markdown(settled_pages(desk.ledger.book(), desk.artifacts, desk.cycle_id(session)))
     for key in (keys.TRADING_FILLS, keys.TRADING_POSITIONS, keys.TRADING_DECISIONS):
-        page = {name: dg.MetadataValue.md(text) for name, text in pages.items() if name == key[-1]}
+        page = {name: text for name, text in pages.items() if name == key[-1]}
         yield dg.MaterializeResult(asset_key=dg.AssetKey(key), metadata={**facts, **page})
     yield dg.MaterializeResult(asset_key=dg.AssetKey(keys.TRADING_LEDGER_EXPORT), metadata={"hash": export.hash})
     yield _ledger_check(desk)
@@ -212,6 +215,10 @@ def _ledger_check(desk: Desk) -> dg.AssetCheckResult:
         description=verdict.reason or None,
         metadata=described(verdict),
     )
+
+
+def _markdown(pages: Mapping[str, str]) -> dict[str, dg.MarkdownMetadataValue]:
+    return {name: dg.MetadataValue.md(text) for name, text in pages.items()}
 
 
 def _tag_when_busy(context: dg.AssetExecutionContext, status: str) -> None:

@@ -1,27 +1,101 @@
-"""Trading as metadata a person reads in the UI: reports as plain scalars, positions and decisions as tables."""
+"""Trading as metadata a person reads in the UI: reports as plain scalars; orders, positions and decisions as tables."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
+
+import orjson
 
 from execution.domain.decisions import WhyRow
 from execution.domain.events import FillBooked, PositionsMarked
 from execution.domain.orders import BrokerFill
 from execution.ledger.book import Book
+from execution.ledger.order_record import OrderRecord
 from execution.ledger.why_rows import read_why_rows
 from execution.ports import Artifacts
+from execution.session.approval import PLANS_FOLDER
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+SHOWN_ORDERS: Final = 60
 SHOWN_FILLS: Final = 40
 
 
 def described(report: "DataclassInstance") -> dict[str, str | int | float | bool]:
     """Return a report's fields as scalars: money and dates as text, absent values as `none`."""
     return {field.name: _scalar(getattr(report, field.name)) for field in fields(report)}
+
+
+def plan_pages(artifacts: Artifacts, plan_hash: str | None) -> dict[str, str]:
+    """Return the page of a plan as it was frozen, whatever became of its orders since; nothing without a plan.
+
+    Raises:
+        CorruptArtifact: the plan's artifact is missing, or does not have the hash it is named by.
+    """
+    if plan_hash is None:
+        return {}
+    frozen = orjson.loads(artifacts.read(PLANS_FOLDER, plan_hash, suffix=".json"))
+    held = f"Held: {frozen['hold_reason']}.\n\n" if frozen["hold_reason"] else ""
+    return {"plan": held + plan_table(frozen["orders"])}
+
+
+def plan_table(orders: Sequence[Mapping[str, Any]], *, shown: int = SHOWN_ORDERS) -> str:
+    """Return a plan's orders as a Markdown table, in the order they go out.
+
+    Args:
+        orders: as the plan's artifact keeps them.
+        shown: most rows.
+    """
+    if not orders:
+        return "No order is planned."
+    rows = [
+        (
+            planned["order"]["symbol"],
+            planned["order"]["side"],
+            planned["leg"],
+            planned["order"]["quantity_shares"],
+            _price(planned["order"]["limit_usd"]) or "market",
+            _price(planned["stop_usd"]),
+            planned["reason"],
+        )
+        for planned in orders
+    ]
+    head = "| symbol | side | leg | shares | limit (USD) | stop (USD) | reason |\n|---|---|---|--:|--:|--:|---|"
+    return _table(head, rows, shown=shown)
+
+
+def orders_table(records: Sequence[OrderRecord], *, shown: int = SHOWN_ORDERS) -> str:
+    """Return a cycle's orders as a Markdown table: what was decided, what went out and what became of it.
+
+    Args:
+        records: in the order they were decided, stops included.
+        shown: most rows.
+    """
+    if not records:
+        return "No order was decided."
+    rows = [
+        (
+            record.order.symbol,
+            record.order.side,
+            record.leg,
+            record.order.quantity_shares,
+            _price(record.order.limit_usd),
+            _price(record.order.stop_usd),
+            record.filled_shares,
+            "" if record.average_fill_usd is None else f"{record.average_fill_usd:,.4f}",
+            record.state.replace("_", " "),
+            record.note or record.reason,
+        )
+        for record in records
+    ]
+    head = (
+        "| symbol | side | leg | shares | limit (USD) | stop (USD) | filled | mean price (USD) | state | why |\n"
+        "|---|---|---|--:|--:|--:|--:|--:|---|---|"
+    )
+    return _table(head, rows, shown=shown)
 
 
 def settled_pages(book: Book, artifacts: Artifacts, cycle_id: str) -> dict[str, str]:
@@ -86,6 +160,26 @@ def decisions_table(rows: Iterable[WhyRow]) -> str:
     counts = Counter((row.outcome, row.stage) for row in rows)
     lines = [f"| {outcome} | {stage} | {count} |\n" for (outcome, stage), count in counts.most_common()]
     return f"| outcome | stage | symbols |\n|---|---|--:|\n{''.join(lines)}".rstrip()
+
+
+def _table(head: str, rows: Sequence[Sequence[object]], *, shown: int) -> str:
+    lines = [_line(row) for row in rows[:shown]]
+    if len(rows) > shown:
+        lines.append(_line([f"and {len(rows) - shown} more", *[""] * (len(rows[0]) - 1)]))
+    return "\n".join([head, *lines])
+
+
+def _line(cells: Iterable[object]) -> str:
+    # A bar or a line's end in a reason would end the cell.
+    told = (" ".join(str(cell).split()).replace("|", "\\|") for cell in cells)
+    return "|" + "".join(f" {cell} |" if cell else " |" for cell in told)
+
+
+def _price(usd: Decimal | str | None) -> str:
+    if usd is None:
+        return ""
+    price = Decimal(usd)
+    return f"{price:,.{2 if abs(price) >= 1 else 4}f}"
 
 
 def _value_usd(fills: Iterable[BrokerFill]) -> Decimal:

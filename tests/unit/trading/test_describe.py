@@ -1,10 +1,17 @@
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
-from assets.trading.describe import described, fills_table, positions_table
+import pytest
+
+from assets.trading.describe import described, fills_table, orders_table, plan_pages, plan_table, positions_table
 from execution.domain.events import FillBooked, PositionMark, PositionsMarked
 from execution.domain.orders import BrokerFill, Side
+from execution.ledger.order_record import OrderRecord
+from execution.session import run_session
+from tests.builders.trading_days import FIRST, SESSIONS, TradingDays, a_day_of
 
 
 @dataclass(frozen=True)
@@ -91,3 +98,89 @@ def test_many_fills_are_cut_and_counted_but_summed_whole() -> None:
 
 def test_a_day_without_fills_says_so() -> None:
     assert fills_table(()) == "Nothing was traded."
+
+
+@pytest.fixture
+def days(tmp_path: Path) -> TradingDays:
+    return TradingDays(tmp_path)
+
+
+def of_cycle(days: TradingDays, session: date = FIRST) -> tuple[OrderRecord, ...]:
+    return days.desk.ledger.book().orders_of(days.desk.cycle_id(session))
+
+
+def test_a_plan_is_told_order_by_order_as_it_was_frozen(days: TradingDays) -> None:
+    plan_hash = days.plan().plan_hash
+    told = plan_pages(days.desk.artifacts, plan_hash)["plan"].splitlines()
+    assert told[0] == "| symbol | side | leg | shares | limit (USD) | stop (USD) | reason |"
+    assert told[2] == (
+        "| AAA | buy | entry | 244 | 40.85 | 38.75 | bought: rank 1 of 6, 244 shares at up to 40.85 USD, "
+        "stop 38.75 USD, sized by cap of a position |"
+    )
+    assert [line.split(" | ")[0] for line in told[2:]] == ["| AAA", "| BBB", "| CCC"]
+    days.submit()
+    assert plan_pages(days.desk.artifacts, plan_hash)["plan"].splitlines() == told
+
+
+def test_a_plan_that_only_holds_says_why_instead_of_a_table(days: TradingDays) -> None:
+    held = run_session.plan(days.evening(FIRST), session=FIRST, batch_hash=None)
+    assert held.status == "held"
+    assert plan_pages(days.desk.artifacts, held.plan_hash) == {"plan": f"Held: {held.reason}.\n\nNo order is planned."}
+
+
+def test_a_session_without_a_plan_has_no_page_of_it(days: TradingDays) -> None:
+    assert plan_pages(days.desk.artifacts, None) == {}
+
+
+def frozen(symbol: str, **changes: Any) -> dict[str, Any]:
+    """Return an order as a plan's artifact keeps it: a sale at the market."""
+    order = {"symbol": symbol, "side": "sell", "quantity_shares": 5, "limit_usd": None}
+    return {"order": order, "leg": "exit", "reason": "rank 9 of 9", "stop_usd": None} | changes
+
+
+def test_a_long_plan_is_cut_and_says_how_much_is_left(days: TradingDays) -> None:
+    lines = plan_table([frozen(f"S{number:02d}") for number in range(5)], shown=2).splitlines()
+    assert lines[2:] == [
+        "| S00 | sell | exit | 5 | market | | rank 9 of 9 |",
+        "| S01 | sell | exit | 5 | market | | rank 9 of 9 |",
+        "| and 3 more | | | | | | |",
+    ]
+
+
+def test_a_bar_in_a_reason_ends_no_cell() -> None:
+    assert plan_table([frozen("AAA", reason="held | until\nMay")]).endswith("| held \\| until May |")
+
+
+def test_orders_are_told_with_what_became_of_them(tmp_path: Path) -> None:
+    # BBB opens above its limit and never comes back: its entry is cancelled at the deadline.
+    traded = SESSIONS[1]
+    dear = a_day_of("BBB", traded, open_usd="45", high_usd="46", low_usd="44.50", close_usd="45")
+    days = TradingDays(tmp_path, bars=[dear])
+    days.plan()
+    days.submit()
+    days.cancel_rest()
+    lines = orders_table(of_cycle(days)).splitlines()
+    head = "| symbol | side | leg | shares | limit (USD) | stop (USD) | filled | mean price (USD) | state | why |"
+    assert lines[0] == head
+    assert lines[2].startswith("| AAA | buy | entry | 244 | 40.85 | | 244 | 40.3000 | filled | bought: rank 1 of 6, ")
+    assert lines[3] == "| BBB | buy | entry | 233 | 42.88 | | 0 | | cancelled | cancelled on request |"
+    assert lines[5] == (
+        "| AAA | sell | stop | 244 | | 38.80 | 0 | | open | 244 shares of AAA are held without a stop |"
+    )
+
+
+def test_orders_that_wait_to_be_sent_are_told_as_such(days: TradingDays) -> None:
+    days.plan()
+    assert orders_table(of_cycle(days)).count("| intended |") == 3
+
+
+def test_many_orders_are_cut_and_counted(days: TradingDays) -> None:
+    days.plan()
+    days.submit()
+    lines = orders_table(of_cycle(days), shown=4).splitlines()
+    assert lines[-1] == "| and 2 more | | | | | | | | | |"
+    assert len(lines) == 2 + 4 + 1
+
+
+def test_a_session_without_orders_says_so() -> None:
+    assert orders_table(()) == "No order was decided."

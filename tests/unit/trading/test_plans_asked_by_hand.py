@@ -75,6 +75,17 @@ def test_a_plan_asked_for_without_a_batch_after_the_plan_says_that_it_stands(day
     assert asked(days.desk)["status"] == "already_planned"
 
 
+def test_the_page_of_a_plan_shows_its_orders_and_the_next_page_what_became_of_them(days: TradingDays) -> None:
+    days.publish(days.a_batch())
+    plan = asked(days.evening(FIRST))["plan"]
+    assert [line.split(" | ")[0] for line in plan.splitlines()[2:]] == ["| AAA", "| BBB", "| CCC"]
+    result = dg.materialize([orders], partition_key=FIRST.isoformat(), resources={"desk": days.morning(FIRST)})
+    (event,) = result.get_asset_materialization_events()
+    _, _, *sent = str(event.materialization.metadata["orders"].value).splitlines()
+    assert ["| filled |" in line for line in sent] == [True] * 3 + [False] * 3
+    assert ["| open |" in line for line in sent] == [False] * 3 + [True] * 3
+
+
 def test_a_backfill_over_a_session_before_the_first_decision_leaves_the_ledger_as_it_was(days: TradingDays) -> None:
     days.live(SESSIONS[1])
     days.publish(days.a_batch(FIRST))
