@@ -27,17 +27,21 @@ def write_page(reports_root: Path, session: date, page: str) -> Path:
     return path
 
 
-def described(day: Day, page: Path) -> dict[str, str | int]:
-    """Return what the UI shows of a day as plain values: the page's hash, the gate's verdict, counts and equity."""
-    account = day.account
+def described(day: Day, page: Path) -> dict[str, str | int | float]:
+    """Return what the UI shows of a day as plain values: the page's hash, the gate's verdict, counts and equity.
+
+    No equity before the account's first close. Money is a number, which the UI draws over the sessions, and a picture
+    only: the report and the ledger have it as Decimal.
+    """
+    equity = {} if day.account is None else {"equity_usd": float(day.account.equity_usd)}
     return {
         "hash": hashlib.sha256(page.read_bytes()).hexdigest(),
         "export_hash": day.export_hash,
         "gate": "no gate ran" if day.certificate is None else ("green" if day.certificate.is_green else "red"),
         "orders_sent": sum(1 for cost in day.costs if not cost.is_resting_stop),
         "positions": len(day.positions),
-        "equity_usd": page_words.usd(account.equity_usd if account else None),
-        "unexplained_usd": page_words.usd(day.unexplained_usd),
+        **equity,
+        "unexplained_usd": float(day.unexplained_usd),
     }
 
 

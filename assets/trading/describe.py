@@ -25,7 +25,7 @@ SHOWN_FILLS: Final = 40
 
 
 def described(report: "DataclassInstance") -> dict[str, str | int | float | bool]:
-    """Return a report's fields as scalars: money and dates as text, absent values as `none`."""
+    """Return a report's fields as scalars: money as a number, dates as text, absent values as `none`."""
     return {field.name: _scalar(getattr(report, field.name)) for field in fields(report)}
 
 
@@ -193,6 +193,9 @@ def _fees_usd(fills: Iterable[BrokerFill]) -> Decimal:
 def _scalar(value: Any) -> str | int | float | bool:
     if isinstance(value, (bool, int, float, str)):
         return value
+    if isinstance(value, Decimal):
+        # A picture of money: the page draws numbers over the sessions, never text. The ledger's own stays Decimal.
+        return float(value)
     if value is None:
         return "none"
     if isinstance(value, (tuple, list, frozenset)):

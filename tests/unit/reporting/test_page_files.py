@@ -1,5 +1,6 @@
 import base64
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -49,6 +50,18 @@ def test_day_without_orders_says_so(days):
 @pytest.mark.parametrize(("name", "verdict"), [("lived", "green"), ("red", "red")])
 def test_gate_verdict_is_told(days, name, verdict, tmp_path):
     assert described(days[name], write_page(tmp_path, SESSION, "page"))["gate"] == verdict
+
+
+def test_money_is_told_in_numbers_that_a_page_can_draw(days, tmp_path):
+    told = described(days["lived"], write_page(tmp_path, SESSION, "page"))
+    assert told["equity_usd"] == float(days["lived"].account.equity_usd)
+    assert told["unexplained_usd"] == 0.0
+    assert {type(told[name]) for name in ("equity_usd", "unexplained_usd")} == {float}
+
+
+def test_day_without_an_account_tells_no_equity(days, tmp_path):
+    unsettled = replace(days["quiet"], equity=())
+    assert "equity_usd" not in described(unsettled, write_page(tmp_path, SESSION, "page"))
 
 
 def test_what_was_traded_is_a_picture_of_at_most_sixty_kilobytes(days):

@@ -27,11 +27,22 @@ def test_a_report_becomes_plain_scalars() -> None:
     told = described(Report(date(2024, 1, 4), Decimal("1.50"), None, ("AAA", "BBB"), True))  # noqa: FBT003 - one field of five
     assert told == {
         "session": "2024-01-04",
-        "cash_usd": "1.50",
+        "cash_usd": 1.5,
         "reason": "none",
         "symbols": "AAA, BBB",
         "is_approved": True,
     }
+
+
+def test_money_on_a_page_is_a_number_so_that_the_page_draws_it_over_the_sessions(days: TradingDays) -> None:
+    told = described(days.live())
+    assert {name: type(told[name]) for name in told if name.endswith("_usd")} == {
+        "cash_usd": float,
+        "equity_usd": float,
+        "realised_usd": float,
+        "unrealised_usd": float,
+    }
+    assert told["equity_usd"] == float(days.desk.ledger.book().marks[-1].equity_usd)
 
 
 def test_positions_are_told_with_value_cash_and_equity() -> None:
