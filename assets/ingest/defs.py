@@ -128,11 +128,12 @@ def _told(intake: Intake, sources: MarketSources) -> dict[str, Any]:
         "rows": intake.new_rows,
         "offered_rows": intake.offered_rows,
         "source": sources.name if intake.has_source else "no source for this table",
-        "told_by": ", ".join(intake.told_by),
         "synthetic": sources.is_synthetic,
         "parts": [part.hash for part in intake.parts],
         "quarantined_rows": len(refused),
     }
+    if intake.told_by:
+        told["told_by"] = ", ".join(intake.told_by)
     if refused:
         told["quarantined_first"] = [f"{row.file} row {row.row} {row.column}: {row.found}" for row in refused[:5]]
     if intake.parts:

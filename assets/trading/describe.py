@@ -25,8 +25,12 @@ SHOWN_FILLS: Final = 40
 
 
 def described(report: "DataclassInstance") -> dict[str, str | int | float | bool]:
-    """Return a report's fields as scalars: money as a number, dates as text, absent values as `none`."""
-    return {field.name: _scalar(getattr(report, field.name)) for field in fields(report)}
+    """Return a report's fields as scalars: money as a number, dates as text, absent values as `none`.
+
+    A text that says nothing, such as the reason of what went well, is left out.
+    """
+    told = {field.name: _scalar(getattr(report, field.name)) for field in fields(report)}
+    return {name: value for name, value in told.items() if value != ""}
 
 
 def plan_pages(artifacts: Artifacts, plan_hash: str | None) -> dict[str, str]:
@@ -198,6 +202,8 @@ def _scalar(value: Any) -> str | int | float | bool:
         return float(value)
     if value is None:
         return "none"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {item}" for key, item in value.items()) or "none"
     if isinstance(value, (tuple, list, frozenset)):
         return ", ".join(str(item) for item in value) or "none"
     return str(value)

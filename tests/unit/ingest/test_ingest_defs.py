@@ -114,6 +114,12 @@ def test_a_materialization_that_adds_nothing_still_says_what_is_stored_of_its_se
     assert (again["rows"], again["session_rows"]) == (0, 5)
 
 
+def test_who_told_the_rows_is_said_where_somebody_told_any(tmp_path: Path) -> None:
+    first, again = (told_of(run(tmp_path), keys.RAW_DAILY_BARS) for _ in range(2))
+    assert first["told_by"] == "simulated"
+    assert "told_by" not in again
+
+
 def test_the_history_taken_in_with_a_session_is_not_told_as_the_session_s_own(tmp_path: Path) -> None:
     told = told_of(run(tmp_path), keys.RAW_DAILY_BARS)
     assert (told["rows"], told["session_rows"]) == (5 * len(CALENDAR.between(date(2022, 1, 3), SESSION)), 5)

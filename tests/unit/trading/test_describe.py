@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -32,6 +32,21 @@ def test_a_report_becomes_plain_scalars() -> None:
         "symbols": "AAA, BBB",
         "is_approved": True,
     }
+
+
+def test_a_report_that_gives_no_reason_shows_none(days: TradingDays) -> None:
+    assert "reason" not in described(days.plan())
+    assert "reason" not in described(days.submit())
+    later = SESSIONS[1]
+    assert described(run_session.submit(days.desk, session=later))["reason"] == f"session {later} has no plan"
+
+
+def test_parts_of_shares_without_a_stop_are_told_by_symbol(days: TradingDays) -> None:
+    days.plan()
+    report = days.submit()
+    assert described(report)["bare_parts"] == "none"
+    bare = replace(report, bare_parts={"AAA": Decimal("0.25"), "BBB": Decimal("0.5")})
+    assert described(bare)["bare_parts"] == "AAA 0.25, BBB 0.5"
 
 
 def test_money_on_a_page_is_a_number_so_that_the_page_draws_it_over_the_sessions(days: TradingDays) -> None:
