@@ -50,7 +50,9 @@ def daily_report(
     day = read_day(session=session, frames=frames, batches=batches, opens_usd=opens_usd(raw_store, traded_session))
     page = write_page(reports_root, session, render(day, identity=identity))
     charts = {name: dg.MetadataValue.md(text) for name, text in drawn(day).items()}
-    return dg.MaterializeResult(metadata={"page": dg.MetadataValue.path(page), **described(day, page), **charts})
+    # From the home on: whoever looks may have the home elsewhere than the machine that wrote the page.
+    in_home = dg.MetadataValue.path(page.relative_to(reports_root.parent))
+    return dg.MaterializeResult(metadata={"page": in_home, **described(day, page), **charts})
 
 
 DEFINITIONS = dg.Definitions(assets=[daily_report])

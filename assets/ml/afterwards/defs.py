@@ -112,10 +112,12 @@ def account_performance(
     if isinstance(record, str):
         return dg.MaterializeResult(metadata={"told": record})
     files = write_account(record, reports_root)
+    # From the home on: whoever looks may have the home elsewhere than the machine that wrote the pages.
+    in_home = {name: path.relative_to(reports_root.parent) for name, path in files.by_name().items()}
     drawn = account_page.tables(record) | {"equity_chart": equity_chart(record.desk, heading="Equity at the close")}
     return dg.MaterializeResult(
         metadata={
-            **{name: dg.MetadataValue.path(path) for name, path in files.by_name().items()},
+            **{name: dg.MetadataValue.path(path) for name, path in in_home.items()},
             "stamps": ", ".join(record.stamps) or "none",
             **account_page.told(record),
             **{name: dg.MetadataValue.md(text) for name, text in drawn.items()},

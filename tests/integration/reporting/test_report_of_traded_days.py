@@ -169,6 +169,7 @@ def test_asset_writes_the_page_and_shows_the_chart(traded, tmp_path):
     (event,) = result.asset_materializations_for_node("reports__daily_report")
     page = (tmp_path / "reports" / f"{FIRST}.html").read_text(encoding="utf-8")
     assert page == render(day_after(traded), identity=IDENTITY)
+    assert event.metadata["page"] == dg.MetadataValue.path(f"reports/{FIRST}.html")
     assert event.metadata["unexplained_usd"] == dg.FloatMetadataValue(0.0)
     (account,) = (point for point in day_after(traded).equity if point.session == CALENDAR.next(FIRST))
     assert event.metadata["equity_usd"] == dg.FloatMetadataValue(float(account.equity_usd))

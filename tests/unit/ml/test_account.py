@@ -224,7 +224,7 @@ def test_the_asset_writes_page_pdf_and_json_and_shows_figures_and_a_chart(
     files = write_account(record, tmp_path / "again")
     for name, path in files.by_name().items():
         written = tmp_path / "reports" / "account" / path.name
-        assert shown[name] == str(written)
+        assert shown[name] == f"reports/account/{path.name}"
         assert written.read_bytes() == path.read_bytes()
     assert files.html.name == f"{account.days[-1].session}.html"
     assert {"total return", "annualised return", "Sharpe ratio", "Sortino ratio", "max drawdown"} <= shown.keys()
