@@ -133,10 +133,10 @@ def settlement(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk], 
     _tag_when_busy(context, report.status)
     tell("session_settled", run_id=context.run.run_id, decision_id=session.isoformat(), **facts)
     export = export_ledger(desk.ledger, artifacts_root, upto_session=desk.calendar.next(session))
-    pages = _markdown(settled_pages(desk.ledger.book(), desk.artifacts, desk.cycle_id(session)))
+    pages = settled_pages(desk.ledger.book(), desk.artifacts, desk.cycle_id(session))
     for key in (keys.TRADING_FILLS, keys.TRADING_POSITIONS, keys.TRADING_DECISIONS):
         page = {name: text for name, text in pages.items() if name == key[-1]}
-        yield dg.MaterializeResult(asset_key=dg.AssetKey(key), metadata={**facts, **page})
+        yield dg.MaterializeResult(asset_key=dg.AssetKey(key), metadata={**facts, **_markdown(page)})
     yield dg.MaterializeResult(asset_key=dg.AssetKey(keys.TRADING_LEDGER_EXPORT), metadata={"hash": export.hash})
     yield _ledger_check(desk)
 
@@ -218,7 +218,8 @@ def _ledger_check(desk: Desk) -> dg.AssetCheckResult:
 
 
 def _markdown(pages: Mapping[str, str]) -> dict[str, dg.MarkdownMetadataValue]:
-    return {name: dg.MetadataValue.md(text) for name, text in pages.items()}
+    # Not by the bare name: a report's number of fills is called `fills` as well.
+    return {f"{name}_table": dg.MetadataValue.md(text) for name, text in pages.items()}
 
 
 def _tag_when_busy(context: dg.AssetExecutionContext, status: str) -> None:

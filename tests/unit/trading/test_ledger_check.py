@@ -50,6 +50,17 @@ def test_a_settled_day_shows_rows_head_and_anchors(days: TradingDays) -> None:
     assert told["anchors_matched"] == sum(len(sink.lines()) for sink in days.desk.anchoring.sinks) > 2
 
 
+def test_a_page_shows_its_table_beside_the_number_of_what_it_lists(days: TradingDays) -> None:
+    pages = {
+        event.asset_key.path[-1]: event.step_materialization_data.materialization.metadata
+        for event in settled(days).get_asset_materialization_events()
+        if event.asset_key
+    }
+    for name in ("fills", "positions"):
+        assert isinstance(pages[name][name], dg.IntMetadataValue)
+        assert isinstance(pages[name][f"{name}_table"], dg.MarkdownMetadataValue)
+
+
 def test_a_broken_chain_fails_the_check_and_the_run(days: TradingDays, tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "ledger.db")
     connection.execute("drop trigger event_refuses_update")

@@ -77,11 +77,11 @@ def test_a_plan_asked_for_without_a_batch_after_the_plan_says_that_it_stands(day
 
 def test_the_page_of_a_plan_shows_its_orders_and_the_next_page_what_became_of_them(days: TradingDays) -> None:
     days.publish(days.a_batch())
-    plan = asked(days.evening(FIRST))["plan"]
+    plan = asked(days.evening(FIRST))["plan_table"]
     assert [line.split(" | ")[0] for line in plan.splitlines()[2:]] == ["| AAA", "| BBB", "| CCC"]
     result = dg.materialize([orders], partition_key=FIRST.isoformat(), resources={"desk": days.morning(FIRST)})
     (event,) = result.get_asset_materialization_events()
-    _, _, *sent = str(event.materialization.metadata["orders"].value).splitlines()
+    _, _, *sent = str(event.materialization.metadata["orders_table"].value).splitlines()
     assert ["| filled |" in line for line in sent] == [True] * 3 + [False] * 3
     assert ["| open |" in line for line in sent] == [False] * 3 + [True] * 3
 
