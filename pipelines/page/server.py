@@ -8,6 +8,7 @@ import ipaddress
 import ssl
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from pipelines.page.passwords import read_passwords
 from pipelines.page.private_file import read_private
 from pipelines.page.rules import LOOPBACK, PageRules, own_hosts
 from pipelines.page.sessions import Sessions
-from pipelines.starter import WITH_STARTER, end_with_starter
+from pipelines.starter import WITH_STARTER, end_with_starter, interrupted_in_order
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -94,7 +95,11 @@ def _door(asked: argparse.Namespace, rules: PageRules) -> Door | None:
 
 
 def _serve(asked: argparse.Namespace, rules: PageRules, door: Door | None) -> None:
+    # The server ends itself by the signal it was given, again, once it has closed its port; the processes that hold the
+    # code locations are closed on the way out.
     with (
+        suppress(KeyboardInterrupt),
+        interrupted_in_order(),
         dg.DagsterInstance.get() as instance,
         WorkspaceProcessContext(
             instance,

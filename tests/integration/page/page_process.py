@@ -28,11 +28,13 @@ class ServedPage:
     """A page that listens on loopback.
 
     Attributes:
+        pid: of its process.
         tls: believes its certificate; None where it speaks none.
         cookies: what a browser would send along.
     """
 
     port: int
+    pid: int
     tls: ssl.SSLContext | None = None
     cookies: dict[str, str] = field(default_factory=dict)
 
@@ -110,7 +112,7 @@ def served_page(folder: Path, *options: str, tls: ssl.SSLContext | None = None) 
                 assert child.poll() is None, (folder / "page.log").read_text()
                 assert time.monotonic() < deadline, (folder / "page.log").read_text()
                 time.sleep(0.1)
-            yield ServedPage(port, tls)
+            yield ServedPage(port, child.pid, tls)
         finally:
             child.terminate()
             child.wait(30)
