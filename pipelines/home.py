@@ -13,6 +13,8 @@ from execution.domain.errors import SettingsRefused
 
 HOME_VARIABLE: Final = "TOUCHSTONE_HOME"
 DEFAULT_HOME: Final = Path(".touchstone")
+SETTINGS_VARIABLE: Final = "TOUCHSTONE_SETTINGS"
+DEFAULT_SETTINGS: Final = Path("settings.yaml")
 ALLOCATOR: Final = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
 """Arrow's own allocator keeps most of what was freed, whatever it is asked (193 MB for 12 in use after a day of 500
 symbols), and reads its choice when it is loaded: so a process is told before it begins."""
@@ -76,15 +78,22 @@ class Home:
         """Return the environment for webserver, daemon and their workers: this process's own, bound to this home.
 
         Args:
-            settings_path: the settings file they read; None for TOUCHSTONE_SETTINGS, else the one the home keeps.
+            settings_path: the settings file they read; None for the one this process reads when none is named.
         """
         bound = {HOME_VARIABLE: str(self.root), "DAGSTER_HOME": str(self.dagster), "DAGSTER_DISABLE_TELEMETRY": "yes"}
-        said = os.environ.get("TOUCHSTONE_SETTINGS", "").strip()
-        named = settings_path or (Path(said) if said else self.settings)
-        if named != self.settings or named.exists():
+        if named := settings_path or self.settings_to_read():
             # Absolute: they start in another folder.
-            bound["TOUCHSTONE_SETTINGS"] = str(named.expanduser().absolute())
+            bound[SETTINGS_VARIABLE] = str(named.expanduser().absolute())
         return ALLOCATOR | os.environ | bound
+
+    def settings_to_read(self, environ: Mapping[str, str] | None = None) -> Path | None:
+        """Return TOUCHSTONE_SETTINGS, else the file the home keeps, else `settings.yaml` here; None for defaults alone.
+
+        A home that keeps its settings goes on with them, wherever it is looked at from.
+        """
+        if named := (os.environ if environ is None else environ).get(SETTINGS_VARIABLE, "").strip():
+            return Path(named).expanduser()
+        return next((path for path in (self.settings, DEFAULT_SETTINGS) if path.is_file()), None)
 
     @property
     def settings(self) -> Path:

@@ -18,20 +18,18 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from execution.domain.errors import SettingsRefused
-from pipelines.home import HOME_VARIABLE, Home
+from pipelines.home import HOME_VARIABLE, SETTINGS_VARIABLE, Home
 from pipelines.settings_schema import SettingsSchema
 from pipelines.settings_sources import ENVIRONMENT_PREFIX, Given, Tree, given_settings, put, value_at
 
-FILE_VARIABLE: Final = "TOUCHSTONE_SETTINGS"
 LIVE_VARIABLE: Final = "TOUCHSTONE_LIVE_ACCOUNT"
-DEFAULT_FILE: Final = Path("settings.yaml")
 PROFILE: Final = "profile "
 """Origin of a value that a named profile filled in, before the profile's name."""
 MASK: Final = "**********"
 
 _NO_SECTION: Final = frozenset({"model_type", "model_attributes_type", "dict_type"})
 _SUBJECT: Final = re.compile(r"^[A-Z][A-Za-z ]* (?=should )")
-_VARIABLES: Final = (HOME_VARIABLE, FILE_VARIABLE, LIVE_VARIABLE)
+_VARIABLES: Final = (HOME_VARIABLE, SETTINGS_VARIABLE, LIVE_VARIABLE)
 
 
 class Origin(NamedTuple):
@@ -87,7 +85,8 @@ class LoadedSettings(BaseSettings):
             environ = os.environ
         schema = SettingsSchema.shipped()
         _refuse_unknown_variables(environ)
-        given = given_settings(path or _named_file(environ), environ, is_text=schema.is_text)
+        file = path or Home.from_environment(environ).settings_to_read(environ)
+        given = given_settings(file, environ, is_text=schema.is_text)
         cls.lay_profile_under(given)
         _refuse_unknown_keys(given, schema)
         _refuse_secrets_in_files(given, schema)
@@ -136,13 +135,6 @@ class LoadedSettings(BaseSettings):
     def secrets(self) -> tuple[str, ...]:
         """Return every secret value of the tree, for those who must keep them out of what they write."""
         return tuple(_secrets(self))
-
-
-def _named_file(environ: Mapping[str, str]) -> Path | None:
-    if named := environ.get(FILE_VARIABLE, "").strip():
-        return Path(named).expanduser()
-    # A home that keeps its settings goes on with them, wherever it is looked at from.
-    return next((path for path in (Home.from_environment(environ).settings, DEFAULT_FILE) if path.is_file()), None)
 
 
 def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:

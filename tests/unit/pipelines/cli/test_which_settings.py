@@ -77,6 +77,13 @@ def test_a_relative_settings_file_of_the_environment_is_found_by_processes_that_
     assert home.process_environment()["TOUCHSTONE_SETTINGS"] == str(tmp_path / "named.yaml")
 
 
+def test_processes_of_a_home_without_settings_go_by_the_file_the_command_itself_reads(home, tmp_path, monkeypatch):
+    monkeypatch.delenv("TOUCHSTONE_SETTINGS", raising=False)
+    here = a_file(tmp_path, "settings.yaml", "account: of-here\n")
+    assert load_settings().account == "of-here"
+    assert home.process_environment()["TOUCHSTONE_SETTINGS"] == str(here)
+
+
 def test_processes_of_a_home_go_by_its_own_settings_where_none_are_named(home, monkeypatch):
     monkeypatch.delenv("TOUCHSTONE_SETTINGS", raising=False)
     assert "TOUCHSTONE_SETTINGS" not in home.process_environment()
