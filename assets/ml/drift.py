@@ -38,8 +38,8 @@ class Drift:
 def stability_index(then: Floats | Singles, now: Floats | Singles) -> float:
     """Return the population stability index of two samples; 0 where one of them holds nothing.
 
-    Bins hold equal counts of the first sample; what is missing is a bin of its own, so that a source that falls silent
-    is a shift.
+    Bins hold equal counts of the first sample. A value that fills more than one of them is a bin of its own, or a flag
+    that was always 0 would share its only bin with 1; so is what is missing: a source that falls silent is a shift.
 
     Args:
         then: the sample that was learned from; NaN is missing.
@@ -48,7 +48,7 @@ def stability_index(then: Floats | Singles, now: Floats | Singles) -> float:
     if not len(then) or not len(now):
         return 0.0
     known = then[np.isfinite(then)]
-    edges = np.unique(np.quantile(known, np.linspace(0, 1, _BINS + 1)[1:-1])) if len(known) else np.zeros(0)
+    edges = _edges(known) if len(known) else np.zeros(0)
     first, second = (np.maximum(_shares(sample, edges), _LEAST_SHARE) for sample in (then, now))
     return float(((second - first) * np.log(second / first)).sum())
 
@@ -99,6 +99,12 @@ def judge_drift(
             f"({entries_net_bps.low:+.1f} to {entries_net_bps.high:+.1f}), expected an interval that reaches 0"
         )
     return Drift(features=found, scores=scores, moved=moved, reasons=tuple(reasons))
+
+
+def _edges(known: Floats | Singles) -> Floats:
+    edges, bins = np.unique(np.quantile(known.astype(np.float64), np.linspace(0, 1, _BINS + 1)), return_counts=True)
+    frequent = edges[bins > 1]
+    return np.union1d(np.setdiff1d(edges[1:-1], frequent), np.append(frequent, np.nextafter(frequent, np.inf)))
 
 
 def _shares(sample: Floats | Singles, edges: Floats | Singles) -> Floats:

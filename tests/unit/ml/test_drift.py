@@ -43,6 +43,14 @@ def test_a_shift_a_wider_spread_and_a_silent_source_are_all_seen():
         assert stability_index(THEN[:, 0], now) > 0.25
 
 
+@pytest.mark.parametrize(("zeros_then", "zeros_now"), [(1000, 0), (0, 1000), (990, 500), (500, 990)])
+def test_a_shift_away_from_or_onto_one_frequent_value_is_seen(zeros_then, zeros_now):
+    then, now = (np.arange(1000) >= zeros for zeros in (zeros_then, zeros_now))
+    for kind in (np.float32, np.float64):
+        assert stability_index(then.astype(kind), now.astype(kind)) > 0.25
+        assert stability_index(then.astype(kind), then.astype(kind)) == 0.0
+
+
 def test_nothing_to_compare_is_no_shift():
     assert stability_index(THEN[:, 0], NOW[:0, 0]) == 0.0
 
