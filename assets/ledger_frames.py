@@ -4,6 +4,7 @@ Money columns stay exact: they arrive as `decimal.Decimal` objects, never as flo
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -90,6 +91,16 @@ def newest_export(root: Path) -> Path | None:
     """
     whole = [path.parent for path in (root / FOLDER).glob(f"*/{MANIFEST}")]
     return max(whole, key=lambda folder: (_manifest(folder)["upto_session"], folder.name), default=None)
+
+
+def chosen_batch(published: Sequence[str], named: str | None) -> str | None:
+    """Return the batch a session was decided from: the one its decisions name, or else the newest published one.
+
+    Args:
+        published: hashes of the session's batches in publication order.
+        named: `batch_hash` of the session's decisions; None where there are none, or none was decided from a batch.
+    """
+    return named if named in published else (published[-1] if published else None)
 
 
 def records(frame: "pd.DataFrame") -> list[dict[str, Any]]:

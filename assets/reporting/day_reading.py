@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
-from assets.ledger_frames import LedgerFrames, of_session, records
+from assets.ledger_frames import LedgerFrames, chosen_batch, of_session, records
 from assets.reporting.day import Day, DecisionRow, EquityPoint, HeldPosition
 from assets.reporting.transaction_costs import Execution, SentOrder, order_costs
 from execution.domain.provenance import GateCertificate
@@ -60,7 +60,7 @@ def read_day(
     fills = of_session(frames.fills, traded_session)
     orders = records(frames.orders)
     published = batches.published(session)
-    chosen = _chosen_batch(published, decisions)
+    chosen = chosen_batch(published, decisions[0]["batch_hash"] if decisions else None)
     batch = batches.load(chosen) if chosen else None
     return Day(
         session=session,
@@ -82,12 +82,6 @@ def read_day(
         positions=_positions(frames, traded_session),
         equity=_equity(frames, traded_session),
     )
-
-
-def _chosen_batch(published: Sequence[str], decisions: Sequence[Mapping[str, Any]]) -> str | None:
-    """Return the batch the ledger planned or refused; where it names none, the newest published one."""
-    named = decisions[0]["batch_hash"] if decisions else None
-    return named if named in published else (published[-1] if published else None)
 
 
 def _held_back(batch: SignalBatch | None, decisions: Sequence[Mapping[str, Any]]) -> str | None:

@@ -8,7 +8,7 @@ from typing import Final, TypedDict
 
 import numpy as np
 
-from assets.ledger_frames import load_export, newest_export
+from assets.ledger_frames import LedgerFrames, chosen_batch, load_export, newest_export, records
 from assets.ml.dataset import Floats, Singles, member_features, training_cut_off
 from assets.ml.drift import Drift, judge_drift
 from assets.ml.ensemble import predicted
@@ -31,7 +31,7 @@ class LookedBack:
     """What published scores were worth, how far the world moved since the champion learned, and what came of it.
 
     Attributes:
-        live: of every published session, whoever scored it.
+        live: of every published session, by the batch it was decided from, whoever scored it.
         drift: None without a champion; live ranking alone where `unknown` says why.
         unknown: why features and scores could not be held against what the champion learned from; None when they were.
         demoted: hash of the champion that may no longer decide; None when it goes on.
@@ -82,8 +82,10 @@ def look_back(
         CorruptArtifact: a batch, an export or the champion is not what it was.
     """
     upto = training_cut_off(warehouse, now=now, calendar=calendar)
-    published = [batches.load(found[0]) for day in batches.sessions() if (found := batches.published(day))]
-    bought = _bought(artifacts_root)
+    newest = newest_export(artifacts_root)
+    ledger = load_export(newest) if newest is not None else None
+    published = _chosen_batches(batches, ledger)
+    bought = _bought(ledger)
     rows = live_rows(warehouse, published, bought, calendar=calendar, upto=upto)
     live = judge_live(rows, horizon_sessions=policy.horizon_sessions, seed=policy.seed)
     champion = models.champion(as_of=now)
@@ -145,11 +147,17 @@ def decided_by_models(
     ]
 
 
-def _bought(artifacts_root: Path) -> dict[date, set[str]]:
-    folder = newest_export(artifacts_root)
-    if folder is None:
+def _chosen_batches(batches: SignalBatchStore, ledger: LedgerFrames | None) -> list[SignalBatch]:
+    decisions = None if ledger is None else ledger.decisions[["session", "batch_hash"]].drop_duplicates("session")
+    named = {} if decisions is None else {row["session"]: row["batch_hash"] for row in records(decisions)}
+    chosen = (chosen_batch(batches.published(session), named.get(session)) for session in batches.sessions())
+    return [batches.load(batch_hash) for batch_hash in chosen if batch_hash is not None]
+
+
+def _bought(ledger: LedgerFrames | None) -> dict[date, set[str]]:
+    if ledger is None:
         return {}
-    orders = load_export(folder).orders
+    orders = ledger.orders
     # An entry that tried several limits is an order for each: entry, entry_2 and so on.
     entered = orders[orders["leg"].str.startswith("entry") & (orders["filled_shares"] > 0)]
     found: dict[date, set[str]] = {}

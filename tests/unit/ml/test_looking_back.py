@@ -16,6 +16,7 @@ from execution.domain.errors import CorruptArtifact
 from execution.signal_batch_store import SignalBatchStore
 from tests.builders.batches import a_batch, a_signal
 from tests.unit.ml.marts_builder import CALENDAR, CONSTANT, NOISE, RULE, SIGNAL, a_market, a_policy, a_training_set
+from tests.unit.reporting.sample_days import why_row, write_export
 
 MARKET = a_market(symbols=12, sessions=80, signal=0.5)
 POLICY = LearningPolicy()
@@ -51,6 +52,8 @@ class Home:
         self.models.promote(self.champion, reason="first", at=TAUGHT_AT)
 
     def decided(self, first, last, *, sign, model_hash="of month {month}"):
+        """Publish a batch a session and return their hashes."""
+        hashes = []
         for place in range(first, last):
             signals = [
                 a_signal(symbol, score=sign * float(MARKET.features[SIGNAL][place, column]))
@@ -58,7 +61,17 @@ class Home:
             ]
             told = model_hash and model_hash.format(month=(place - first) // MONTH)
             batch = a_batch(signals, session=MARKET.sessions[place])
-            self.batches.publish(replace(batch, model_hash=told))
+            hashes.append(self.batches.publish(replace(batch, model_hash=told)))
+        return hashes
+
+    def planned(self, batch_hashes):
+        """Export a ledger in which each batch was decided from."""
+        of_a_name_left_out = {"outcome": "none", "stage": "score", "reason": "below the best"}
+        rows = [
+            why_row("AAA", session=self.batches.load(digest).session, batch_hash=digest, **of_a_name_left_out)
+            for digest in batch_hashes
+        ]
+        write_export(self.root, {"orders": [], "fills": [], "positions": [], "equity": [], "decisions": rows})
 
     def looked_back(self, *, now=NOW):
         return look_back(
@@ -89,6 +102,23 @@ def test_live_ranking_that_is_right_or_too_short_or_a_rules_demotes_nobody(home)
     home.decided(5, 25, sign=-1.0, model_hash=None)
     home.decided(25, 64, sign=-1.0)
     assert not any("live rank IC" in reason for reason in home.looked_back().drift.reasons)
+
+
+def test_what_was_published_again_before_the_plan_replaces_what_nobody_decided_from(home):
+    home.decided(5, 65, sign=1.0)
+    home.decided(5, 65, sign=-1.0, model_hash="another")
+    found = home.looked_back()
+    assert found.live.ranking.rank_ic.value < 0
+    assert found.demoted == home.champion
+
+
+def test_what_was_published_again_after_the_plan_changes_no_judgement_of_what_was_decided(home):
+    planned = home.decided(5, 65, sign=-1.0)
+    home.decided(5, 65, sign=1.0, model_hash="another")
+    home.planned(planned)
+    found = home.looked_back()
+    assert found.live.ranking.rank_ic.value < 0
+    assert found.demoted == home.champion
 
 
 def test_drift_is_told_from_the_rows_a_champion_learned_from_whatever_was_made_for_their_cut_off_since(home):

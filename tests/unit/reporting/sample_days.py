@@ -175,7 +175,7 @@ def lived_day(root: Path, *, held_days: int = 90) -> SampleDay:
     store = SignalBatchStore(root)
     store.publish_certificate(made.certificate)
     store.publish(made)
-    return SampleDay(root, store, _export(root, _lived_tables(made, held_days)), made)
+    return SampleDay(root, store, write_export(root, _lived_tables(made, held_days)), made)
 
 
 def red_day(root: Path) -> SampleDay:
@@ -187,7 +187,7 @@ def red_day(root: Path) -> SampleDay:
         for symbol in symbols()
     ]
     tables = {"orders": [], "fills": [], "positions": [], "equity": [_equity_row(TRADED, Decimal(100_000))]}
-    return SampleDay(root, store, _export(root, {**tables, "decisions": why}), None)
+    return SampleDay(root, store, write_export(root, {**tables, "decisions": why}), None)
 
 
 def quiet_day(root: Path) -> SampleDay:
@@ -209,7 +209,7 @@ def quiet_day(root: Path) -> SampleDay:
         for one in made.signals
     ]
     tables = {"orders": [], "fills": [], "positions": [], "equity": [_equity_row(TRADED, Decimal(100_000))]}
-    return SampleDay(root, store, _export(root, {**tables, "decisions": why}), made)
+    return SampleDay(root, store, write_export(root, {**tables, "decisions": why}), made)
 
 
 def day_of(sample: SampleDay, **changes: Any) -> Day:
@@ -392,7 +392,7 @@ EXPORT_SCHEMAS: Mapping[str, pa.Schema] = {
 }
 
 
-def _export(root: Path, tables: Mapping[str, list[dict[str, Any]]]) -> Path:
+def write_export(root: Path, tables: Mapping[str, list[dict[str, Any]]]) -> Path:
     content = {}
     for name, schema in EXPORT_SCHEMAS.items():
         rows = [{column: _fits(row.get(column)) for column in schema.names} for row in tables[name]]
