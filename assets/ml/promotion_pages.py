@@ -38,12 +38,13 @@ def evidence_pages(card: ModelCard) -> dict[str, str]:
 def evidence_table(evidence: Evidence) -> str:
     """Return what holding the best fifth earned beside rules and luck as a Markdown table."""
     net = evidence.net_bps
-    paths = ", ".join(f"{path:+.2f}" for path in evidence.path_net_bps)
+    interval = f"{net.value:+.2f} ({net.low:+.2f} to {net.high:+.2f})"
+    paths = [f"{path:+.2f}" for path in evidence.path_net_bps]
     lines = [
         "| held over the market, bps a day after costs | |",
         "|---|---|",
-        f"| model, {evidence.days} days | {net.value:+.2f} ({net.low:+.2f} to {net.high:+.2f}) |",
-        f"| each of its paths | {paths} |",
+        f"| model, {evidence.days} days, mean of {len(paths)} paths | {interval} |",
+        f"| each of its paths | {', '.join(paths)} |",
         f"| bought and sold a day | {evidence.turnover:.1%} |",
         f"| random portfolios beaten | {evidence.luck_quantile:.1%} |",
     ]
