@@ -5,7 +5,7 @@ The order in which signals come changes nothing.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -44,7 +44,8 @@ def target_positions(
     """Return the positions wanted after this session, and for every other symbol of the batch why not.
 
     Holdings are kept, or reduced to the cap of a position; nothing is added to them, and only entries shrink with the
-    heat of market and account. A holding takes its place among the names until it is sold.
+    heat of market and account. A holding takes its place among the names until it is sold; the places left go to the
+    best ranks that can be bought.
 
     Args:
         signals: the batch's signals, one per symbol, in any order.
@@ -74,22 +75,46 @@ def target_positions(
             places.append(_holding(signal, rank, ranking, shares=held[signal.symbol], equity=equity_usd, policy=policy))
         else:
             places.append(_newcomer(signal, rank, ranking, heat=heat, policy=policy, ramp=ramp))
-    candidates = [place for place in places if isinstance(place, Candidate)]
-    slots = max(0, policy.max_names - len(held))
     closes = {signal.symbol: signal.close_usd for signal in signals}
     room = room_weight(closes_usd=closes, held_shares=held, equity_usd=equity_usd, heat=heat, policy=policy)
-    chosen, unknown = candidates[:slots], list[LeftOut]()
-    if policy.spread == "risk_parity":
-        chosen, unknown = spread_by_risk_parity(chosen, {signal.symbol: signal for signal in signals}, room=room)
-    entries, too_small = sized_entries(chosen, equity_usd=equity_usd, room=room, policy=policy)
+
+    def sized(chosen: Sequence[Candidate]) -> tuple[list[Target], list[LeftOut]]:
+        unknown = list[LeftOut]()
+        if policy.spread == "risk_parity":
+            chosen, unknown = spread_by_risk_parity(chosen, {signal.symbol: signal for signal in signals}, room=room)
+        entries, too_small = sized_entries(chosen, equity_usd=equity_usd, room=room, policy=policy)
+        return entries, unknown + too_small
+
+    candidates = [place for place in places if isinstance(place, Candidate)]
+    entries, unfit, waiting = _placed(candidates, slots=max(0, policy.max_names - len(held)), sized=sized)
     targets = [place for place in places if isinstance(place, Target)] + entries
-    left_out = [place for place in places if isinstance(place, LeftOut)] + unknown + too_small
-    left_out += [_without_slot(each, held_names=len(held), policy=policy) for each in candidates[slots:]]
+    left_out = [place for place in places if isinstance(place, LeftOut)] + unfit
+    left_out += [_without_slot(each, held_names=len(held), policy=policy) for each in waiting]
     return Construction(
         targets=tuple(sorted(targets, key=lambda target: target.rank)),
         left_out=tuple(sorted(left_out, key=lambda symbol: symbol.symbol)),
         heat=heat,
     )
+
+
+def _placed(
+    candidates: Sequence[Candidate],
+    *,
+    slots: int,
+    sized: Callable[[Sequence[Candidate]], tuple[list[Target], list[LeftOut]]],
+) -> tuple[list[Target], list[LeftOut], Sequence[Candidate]]:
+    """Return the entries that fill the free places, who was left out of them, and who waits for a place.
+
+    Whoever cannot be bought leaves its place to the next rank, and all are sized again together.
+    """
+    unfit = list[LeftOut]()
+    while True:
+        entries, left_out = sized(candidates[:slots])
+        if not left_out:
+            return entries, unfit, candidates[slots:]
+        unfit += left_out
+        gone = {each.symbol for each in left_out}
+        candidates = [each for each in candidates if each.symbol not in gone]
 
 
 def _is_scored(signal: SymbolSignal) -> bool:

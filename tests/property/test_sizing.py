@@ -36,6 +36,8 @@ NO_NUMBER = st.sampled_from([None, float("nan")])
 SECTOR = st.sampled_from(SECTORS)
 ONE_OF_TEN = st.integers(0, 9)
 SHARES_HELD = st.integers(1, 400)
+SMALL_EQUITIES_USD = st.decimals("500", "5000", places=2)
+SPREADS = st.sampled_from(["own_risk", "risk_parity"])
 EQUITIES_USD = st.decimals("0", "400000", places=2)
 
 
@@ -61,11 +63,12 @@ def signals(draw: st.DrawFn) -> SymbolSignal:
 
 
 SIGNALS = st.lists(signals(), max_size=30)
+MANY_SIGNALS = st.lists(signals(), min_size=12, max_size=30)
 
 
 @st.composite
-def batches(draw: st.DrawFn) -> list[SymbolSignal]:
-    drawn = draw(SIGNALS)
+def batches(draw: st.DrawFn, *, drawn_from: st.SearchStrategy[list[SymbolSignal]] = SIGNALS) -> list[SymbolSignal]:
+    drawn = draw(drawn_from)
     return [replace(signal, symbol=f"S{number:02}") for number, signal in enumerate(drawn)]
 
 
@@ -130,6 +133,20 @@ def test_every_symbol_is_a_target_or_left_out_and_never_both(data: st.DataObject
     assert Counter(places) == Counter(signal.symbol for signal in batch)
     assert all(target.reason for target in built.targets)
     assert all(left_out.reason for left_out in built.left_out)
+
+
+@EXAMPLES
+@given(st.data())
+def test_nobody_waits_for_a_place_while_one_is_empty(data: st.DataObject) -> None:
+    batch = data.draw(batches(drawn_from=MANY_SIGNALS))
+    equity = data.draw(SMALL_EQUITIES_USD)
+    few = POLICY.model_copy(update={"max_names": data.draw(st.integers(1, 4)), "spread": data.draw(SPREADS)})
+    built = target_positions(signals=batch, equity_usd=equity, held_shares={}, policy=few, regime=None, vix=None)
+    bought = [target.rank for target in built.targets]
+    waiting = [left_out.rank or 0 for left_out in built.left_out if left_out.stage == "slots"]
+    if waiting:
+        assert len(bought) == few.max_names
+        assert max(bought) < min(waiting)
 
 
 @EXAMPLES

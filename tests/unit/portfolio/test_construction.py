@@ -1,3 +1,4 @@
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -5,6 +6,8 @@ import pytest
 
 from execution.portfolio.targets import LeftOut, Target
 from tests.builders.sizing import CLOSE, EQUITY, constructed, left_out_of, plain, ranked, target_of
+
+EVERY_RANK = {"entry_top_fraction": Decimal(1), "hold_top_fraction": Decimal(1)}
 
 
 def test_the_best_fifth_is_bought_and_the_rest_is_told_its_rank() -> None:
@@ -104,6 +107,29 @@ def test_holdings_take_places_until_they_are_sold() -> None:
     assert [target.symbol for target in built.targets] == [f"S{rank:03}" for rank in range(1, 19)]
     assert left_out_of(built, "S019").stage == "slots"
     assert "2 of 20 places are held and 18 go to better ranks" in left_out_of(built, "S019").reason
+
+
+def test_the_place_of_a_candidate_whose_share_costs_too_much_goes_to_the_next_rank() -> None:
+    prices = {"AAA": "900.00", "BBB": "800.00", "CCC": "20.00", "DDD": "20.00", "EEE": "20.00"}
+    signals = [
+        plain(symbol, score=1.0 - place / 10, close_usd=Decimal(price), atr14_usd=Decimal(price) / 50)
+        for place, (symbol, price) in enumerate(prices.items())
+    ]
+    built = constructed(signals, equity_usd=Decimal(3_000), max_names=2, **EVERY_RANK)
+    assert [target.symbol for target in built.targets] == ["CCC", "DDD"]
+    assert {left_out.symbol: left_out.stage for left_out in built.left_out} == {
+        "AAA": "size",
+        "BBB": "size",
+        "EEE": "slots",
+    }
+
+
+def test_the_place_of_a_candidate_of_unknown_movement_goes_to_the_next_rank() -> None:
+    first, *others = ranked(4)
+    signals = [replace(first, returns_60d=(0.0,) * 60), *others]
+    built = constructed(signals, spread="risk_parity", max_names=2, **EVERY_RANK)
+    assert [target.symbol for target in built.targets] == ["S002", "S003"]
+    assert left_out_of(built, "S001").stage == "unknown"
 
 
 def test_holdings_take_room_until_they_are_sold() -> None:
