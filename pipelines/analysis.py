@@ -1,6 +1,7 @@
 """Code location 1, the data half: sources to a signal batch, and the pages. It may be wrong; it cannot trade."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 import dagster as dg
 
@@ -113,12 +114,16 @@ def _clock_sensor(
     if not isinstance(clock, FileClock):
         return []
     sources = sources_of(settings, home)
-    last = sources.last_session and calendar.between(sources.first_session, sources.last_session)[-1]
+
+    def data_end() -> datetime | None:
+        first, last = sources.span()
+        return None if last is None else calendar.as_of(calendar.between(first, last)[-1])
+
     return [
         session_clock(
             now=clock.now,
             until=clock.until,
-            data_end=None if last is None else calendar.as_of(last),
+            data_end=data_end,
             advance_to=clock.advance_to,
             due=due,
             jobs=jobs,

@@ -52,7 +52,7 @@ def _provided(provider: NewsProvider, settings: Settings, home: Home, told: Mark
         provider,
         reader=_reader(provider, chosen, settings, home),
         symbols=(lambda: chosen.symbols) if chosen.symbols else partial(_read_of, RawStore(home.raw), clock),
-        first_session=told.first_session,
+        first_session=lambda: told.first_session,
         folder=home.provider_pages / provider.name,
         clock=clock,
         calendar=TradingCalendar.shipped(),

@@ -26,7 +26,7 @@ def session_clock(
     *,
     now: Callable[[], datetime],
     until: Callable[[], datetime],
-    data_end: datetime | None,
+    data_end: Callable[[], datetime | None],
     advance_to: Callable[[datetime], object],
     due: Callable[[], tuple[Work, ...]],
     jobs: Mapping[Act, UnresolvedAssetJobDefinition],
@@ -38,7 +38,8 @@ def session_clock(
     Args:
         now: the clock's instant.
         until: the instant past which nobody has asked it to go.
-        data_end: cut-off of the last session with data, past which nothing can be planned; None for data that go on.
+        data_end: cut-off of the last session with data so far, past which nothing can be planned; None for data that go
+            on. Asked at each tick, for files grow.
         advance_to: moves the clock.
         due: all due work of both code locations.
         jobs: the jobs of this location; the work of others is waited for.
@@ -50,12 +51,12 @@ def session_clock(
         def outstanding() -> tuple[Work, ...]:
             return tuple(work for work in due() if not attempts.is_exhausted(context.instance, work))
 
-        told = ""
+        told, end = "", data_end()
         # Events at which nothing falls due are passed in the same tick: a tick is a second of somebody's life.
         while not (waiting := outstanding()):
             instant = next_instant(now=now(), calendar=calendar)
-            if data_end is not None and instant > data_end:
-                return dg.SkipReason(f"{told}the data end at {data_end.isoformat()}, and so does the clock")
+            if end is not None and instant > end:
+                return dg.SkipReason(f"{told}the data end at {end.isoformat()}, and so does the clock")
             if instant > until():
                 return dg.SkipReason(f"{told}may go no further than {until().isoformat()}: `touchstone clock live`")
             if not told and attempts.anything_runs(context.instance):

@@ -215,8 +215,7 @@ def alpaca_sources(
     return MarketSources(
         name="alpaca",
         is_synthetic=False,
-        first_session=alpaca.first_session,
-        last_session=None,
+        span=lambda: (alpaca.first_session, None),
         prices=alpaca,
         corporate_actions=alpaca,
         securities=alpaca,

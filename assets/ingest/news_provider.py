@@ -82,7 +82,7 @@ class ProvidedNews:
         provider: whose.
         reader: the way to it.
         symbols: whose headlines are asked for.
-        first_session: the oldest headlines are of this day.
+        first_session: tells the day of the oldest headlines.
         folder: where answers about days that are over are kept; made when absent.
         clock: nothing later than its instant is told.
         calendar: exchange sessions.
@@ -94,7 +94,7 @@ class ProvidedNews:
         *,
         reader: HttpReader,
         symbols: Callable[[], Sequence[str]],
-        first_session: date,
+        first_session: Callable[[], date],
         folder: Path,
         clock: Clock,
         calendar: TradingCalendar,
@@ -102,7 +102,8 @@ class ProvidedNews:
         self._provider = provider
         self._reader = reader
         self._symbols = symbols
-        self._since = calendar.opens_at(first_session)
+        self._first_session = first_session
+        self._calendar = calendar
         self._pages = PageStore(folder)
         self._clock = clock
 
@@ -114,7 +115,7 @@ class ProvidedNews:
             VenueUnavailable: the provider does not answer.
             DataError: an answer is not what it publishes.
         """
-        begin = self._since if after is None else after - NEWS_KNOWN_AFTER
+        begin = self._calendar.opens_at(self._first_session()) if after is None else after - NEWS_KNOWN_AFTER
         until = min(upto, self._clock.now())
         end = until - NEWS_KNOWN_AFTER
         if end <= begin:

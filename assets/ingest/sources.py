@@ -31,8 +31,8 @@ class MarketSources:
     Attributes:
         name: where the rows come from, for pages and metadata.
         is_synthetic: the market is made, not observed.
-        first_session: the first session with bars.
-        last_session: the last session with bars; None for a source that goes on.
+        span: asked for the first session with bars and the last one, None for a source that goes on. Files are opened
+            for it, and they grow.
         prices: bars.
         corporate_actions: splits and dividends.
         securities: listings.
@@ -50,8 +50,7 @@ class MarketSources:
 
     name: str
     is_synthetic: bool
-    first_session: date
-    last_session: date | None
+    span: Callable[[], tuple[date, date | None]]
     prices: PriceSource
     corporate_actions: CorporateActionSource | None = None
     securities: SecuritySource
@@ -65,6 +64,16 @@ class MarketSources:
     tape: TapeSource | None = None
     revisions: Callable[[str], str] | None = None
     refusals: Callable[[str], tuple[Refusal, ...]] | None = None
+
+    @property
+    def first_session(self) -> date:
+        """The first session with bars."""
+        return self.span()[0]
+
+    @property
+    def last_session(self) -> date | None:
+        """The last session with bars so far; None for a source that goes on."""
+        return self.span()[1]
 
     def rows(self, table: RawTable, *, after: datetime | None, upto: datetime) -> pa.Table:
         """Return the rows of a raw table that became known in (after, upto]; none where there is no source."""
@@ -111,8 +120,7 @@ def simulated_sources(market: SimulatedMarket, *, watchlists: WatchlistSource | 
     return MarketSources(
         name="simulated",
         is_synthetic=True,
-        first_session=market.first_session,
-        last_session=market.last_session,
+        span=lambda: (market.first_session, market.last_session),
         prices=market,
         corporate_actions=market,
         securities=market,
@@ -128,16 +136,11 @@ def simulated_sources(market: SimulatedMarket, *, watchlists: WatchlistSource | 
 
 
 def files_sources(files: FilesSource) -> MarketSources:
-    """Return the ports a folder of files has; a table without a file has none.
-
-    Raises:
-        BadSourceFile: the files of the bars are unusable.
-    """
+    """Return the ports a folder of files has; a table without a file has none. No file is opened yet."""
     return MarketSources(
         name=files.name,
         is_synthetic=False,
-        first_session=files.first_session,
-        last_session=files.last_session,
+        span=lambda: (files.first_session, files.last_session),
         prices=files,
         corporate_actions=files if files.has(schemas.CORPORATE_ACTIONS) else None,
         securities=files,

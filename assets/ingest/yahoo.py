@@ -195,8 +195,7 @@ def yahoo_sources(yahoo: YahooData, *, watchlists: WatchlistSource | None = None
     return MarketSources(
         name=SOURCE,
         is_synthetic=False,
-        first_session=yahoo.first_session,
-        last_session=None,
+        span=lambda: (yahoo.first_session, None),
         prices=yahoo,
         corporate_actions=yahoo,
         securities=yahoo,

@@ -18,7 +18,10 @@ from execution.signal_batch_store import SignalBatchStore
 from execution.trading_calendar import TradingCalendar
 from pipelines.cli.init import create_home
 from pipelines.home import Home
+from pipelines.replay_analysis import replay_analysis
 from pipelines.settings import load_settings
+from pipelines.upkeep.backup import make_backup
+from pipelines.upkeep.drill import run_drill
 from tests.builders.lived_home import live_home
 
 CHECKOUT = Path(__file__).parents[2]
@@ -43,6 +46,16 @@ DATED = {
 }
 
 
+# A model is taught and judged in the slice; how well it does is the campaign's to say.
+LIGHT = """
+learning:
+  num_trees: 5
+  bin_sample_rows: 5000
+  forest: {trees: 0}
+  max_history_sessions: 300
+"""
+
+
 def slice_of_the_data(folder: Path) -> Path:
     """Return a folder with the same files, those that are long without their early years."""
     folder.mkdir()
@@ -62,12 +75,12 @@ def lived(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     root = tmp_path_factory.mktemp("real")
     home = Home(root / "home")
     is_whole = request.param == "whole"
-    environment = {"TOUCHSTONE__FILES__FOLDER": str(DATA if is_whole else slice_of_the_data(root / "data"))}
-    if not is_whole:
-        # A model is taught and judged here; how well it does is the campaign's to say.
-        light = {"NUM_TREES": "5", "BIN_SAMPLE_ROWS": "5000", "FOREST__TREES": "0", "MAX_HISTORY_SESSIONS": "300"}
-        environment |= {f"TOUCHSTONE__LEARNING__{name}": value for name, value in light.items()}
-    settings = load_settings(CHECKOUT / "examples" / "real-data.yaml", environment)
+    folder = DATA if is_whole else slice_of_the_data(root / "data")
+    example = (CHECKOUT / "examples" / "real-data.yaml").read_text(encoding="utf-8")
+    mapped = example.replace("folder: ../../shared/data", f"folder: {folder}")
+    path = root / "settings.yaml"
+    path.write_text(mapped if is_whole else mapped + LIGHT, encoding="utf-8")
+    settings = load_settings(path, {})
     create_home(settings, home)
     session = settings.first_cycle_session
     assert session is not None
@@ -102,3 +115,19 @@ def test_a_name_without_a_sector_is_not_bought(lived: Home) -> None:
     without = {signal.symbol for signal in batch.signals if signal.sector is None}
     assert without
     assert not without & SqliteLedger(lived.ledger).book().held_shares.keys()
+
+
+def test_the_decision_is_made_again_where_the_users_files_are_gone(lived: Home, tmp_path: Path) -> None:
+    settings = load_settings(lived.settings, {"TOUCHSTONE__FILES__FOLDER": str(tmp_path / "gone")})
+    (cycle,) = SqliteLedger(lived.ledger).book().cycles.values()
+    batch = SignalBatchStore(lived.artifacts).load(cycle.batch_hash or "")
+    steps = replay_analysis(settings, lived, batch, beside=tmp_path / "again")
+    assert [step.name for step in steps if not step.is_equal] == []
+
+
+def test_the_drill_that_may_not_read_the_users_files_makes_the_decision_again(lived: Home) -> None:
+    settings = load_settings(lived.settings, {})
+    make_backup(settings, lived)
+    report = run_drill(settings, lived, is_from_raw=True)
+    assert (report.passed, report.reason) == (True, "")
+    assert report.decision.endswith("bit for bit")

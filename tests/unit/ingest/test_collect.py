@@ -82,7 +82,7 @@ class Wire:
 
 
 def heard(store: RawStore, session: date, *, now: datetime) -> Intake:
-    sources = replace(SOURCES, last_session=None, news=Wire(now))
+    sources = replace(SOURCES, span=lambda: (SOURCES.first_session, None), news=Wire(now))
     return take_in(sources, store, NEWS, session=session, recorded_at=now, calendar=CALENDAR)
 
 

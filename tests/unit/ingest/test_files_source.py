@@ -49,6 +49,23 @@ def test_the_data_begin_and_end_with_their_first_and_last_bar(tmp_path: Path) ->
     assert not sources.is_synthetic
 
 
+def test_the_data_end_later_once_a_file_has_grown(tmp_path: Path) -> None:
+    sources = files_sources(market(tmp_path))
+    assert sources.last_session == WEDNESDAY
+    with (tmp_path / "bars.csv").open("a") as file:
+        file.write("AAA,2024-03-07,13,100\n")
+    assert sources.last_session == THURSDAY
+
+
+def test_no_file_is_opened_before_somebody_asks(tmp_path: Path) -> None:
+    files = market(tmp_path)
+    (tmp_path / "bars.csv").unlink()
+    sources = files_sources(files)
+    assert sources.has(schemas.DAILY_BARS)
+    with pytest.raises(BadSourceFile, match=r"bars\.csv"):
+        sources.rows(schemas.DAILY_BARS, after=None, upto=END)
+
+
 def test_prices_in_cents_are_scaled_exactly(tmp_path: Path) -> None:
     (tmp_path / "bars.csv").write_text("s,d,p,v\nAAA,2024-03-04,1055,100\n")
     scale = dict.fromkeys(("open_usd", "high_usd", "low_usd", "close_usd"), 0.01)

@@ -78,7 +78,7 @@ def provided(
             PROVIDER,
             reader=reader,
             symbols=lambda: ["AAA", "BBB"],
-            first_session=date(2023, 2, 1),
+            first_session=lambda: date(2023, 2, 1),
             folder=folder / "pages",
             clock=clock,
             calendar=CALENDAR,

@@ -8,7 +8,8 @@ import pytest
 from assets import schemas
 from assets.ingest.alpaca_data import AlpacaData
 from assets.ingest.standing_in import StandingIn
-from execution.domain.errors import SettingsRefused
+from execution.domain.errors import BadSourceFile, SettingsRefused
+from pipelines.analysis import build_definitions
 from pipelines.analysis_adapters import sources_of
 from pipelines.home import Home
 from pipelines.settings import Settings
@@ -71,3 +72,18 @@ def test_without_the_extra_settings_that_want_yahoo_are_refused(
     monkeypatch.setitem(sys.modules, "yfinance", None)
     with pytest.raises(SettingsRefused, match="install the extra `yahoo`"):
         sources_of(paper(yahoo={"use": "prices", "symbols": ["AAPL"]}), Home(tmp_path))
+
+
+def test_a_home_of_files_is_opened_without_its_folder_and_misses_it_when_it_takes_in(tmp_path: Path) -> None:
+    columns = {"symbol": "s", "session": "d", "open_usd": "o", "high_usd": "h", "low_usd": "l", "close_usd": "c"}
+    bars = {"file": "bars.csv", "columns": {**columns, "volume_shares": "v"}}
+    told = {
+        "mode": "files",
+        "files": {"folder": tmp_path / "gone", "tables": {"daily_bars": [bars]}},
+        "news_providers": {"finnhub": {"key": "a-key-of-a-test", "symbols": ["AAA"]}},
+    }
+    settings, home = Settings.model_validate(told), Home(tmp_path / "home")
+    home.create()
+    assert build_definitions(settings, home).resolve_asset_graph().materializable_asset_keys
+    with pytest.raises(BadSourceFile, match=r"bars\.csv"):
+        _ = sources_of(settings, home).first_session

@@ -24,7 +24,7 @@ REFUSAL = r"found 252 sessions of data from 2024-01-02 to 2024-12-31, expected a
 
 def running(first: date, last: date | None) -> MarketSources:
     made = simulated_sources(SimulatedMarket(SimulatedMarketSettings(symbols=1)))
-    return replace(made, first_session=first, last_session=last)
+    return replace(made, span=lambda: (first, last))
 
 
 def market(sessions: int) -> MarketSources:

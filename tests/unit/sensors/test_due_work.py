@@ -120,7 +120,7 @@ def clock_tick(
     sensor = session_clock(
         now=lambda: clock.instant,
         until=lambda: clock.limit,
-        data_end=clock.data_end,
+        data_end=lambda: clock.data_end,
         advance_to=clock.advance_to,
         due=lambda: tuple(work for begins, work in due_from if begins <= clock.instant),
         jobs=job_definitions("analysis"),
