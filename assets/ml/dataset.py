@@ -189,7 +189,7 @@ def build_training_set(
     """
     first = calendar.sessions[max(0, calendar.index(cut_off) + 1 - policy.max_history_sessions)]
     grid = calendar.between(first, cut_off)
-    returns = ForwardReturns.read(warehouse, grid=grid)
+    returns = ForwardReturns.read(warehouse, grid=grid, calendar=calendar)
     rows = warehouse.read(_members_sql(()), {"first": first, "last": cut_off})
     day = np.searchsorted(np.array(grid, dtype="datetime64[D]"), _days(rows, "session"))
     forward, *judged = (

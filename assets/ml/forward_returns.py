@@ -1,8 +1,10 @@
 """What happened after each decision: total returns from the close of the entry session on, over some sessions.
 
-Nothing after the last session of the grid is read; a return that is not complete there is NaN.
+Nothing after the last session of the grid is read; a return that is not complete there is NaN. A stock that reopens
+after more than five sessions without a bar begins a new history: what it lost meanwhile is in no return here.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -12,10 +14,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from assets.ml.restated_returns import restated_returns
 from assets.warehouse import Warehouse
+from execution.trading_calendar import TradingCalendar
 
 ENTRY_LAG_SESSIONS: Final = 1
 """Sessions between a decision and the close its label starts from."""
+
+_SAME: Final = 1e-9
 
 Floats = npt.NDArray[np.float64]
 
@@ -35,8 +41,8 @@ class ForwardReturns:
     has_bar: npt.NDArray[np.bool_]
 
     @classmethod
-    def read(cls, warehouse: Warehouse, *, grid: Sequence[date]) -> "ForwardReturns":
-        """Return the history of a grid of consecutive sessions."""
+    def read(cls, warehouse: Warehouse, *, grid: Sequence[date], calendar: TradingCalendar) -> "ForwardReturns":
+        """Return the history of a grid of consecutive sessions, as it is known at the cut-off of its last one."""
         rows = warehouse.read(
             "select session, symbol, total_return from marts.fct_total_returns "
             "where session between $first and $last order by session, symbol",
@@ -52,6 +58,13 @@ class ForwardReturns:
         has_bar = np.zeros(growth.shape, dtype=np.bool_)
         growth[day, column] = 1.0 + np.asarray(rows.column("total_return").to_numpy(), dtype=np.float64)
         has_bar[day, column] = True
+        for told in restated_returns(warehouse, grid=grid, calendar=calendar):
+            if told.symbol in position:
+                place = bisect_left(grid, told.session), position[told.symbol]
+                has_bar[place] = True
+                # The same return, reckoned here and by the kernel, may differ in its last digits.
+                if not abs(growth[place] - 1.0 - told.total_return) < _SAME:
+                    growth[place] = 1.0 + told.total_return
         return cls(names, growth, has_bar)
 
     def over(self, horizon_sessions: int) -> Floats:

@@ -141,7 +141,7 @@ def live_rows(
     """
     past = [(batch, batch.horizon_sessions) for batch in batches if batch.session < upto]
     grid = calendar.between(past[0][0].session, upto) if past else ()
-    returns = ForwardReturns.read(warehouse, grid=grid) if grid else None
+    returns = ForwardReturns.read(warehouse, grid=grid, calendar=calendar) if grid else None
     return _rows(past, bought, grid=grid, returns=returns)
 
 
@@ -164,7 +164,7 @@ def live_outcomes(
     """
     past = [batch for batch in batches if batch.session < upto]
     grid = calendar.between(past[0].session, upto) if past else ()
-    returns = ForwardReturns.read(warehouse, grid=grid) if grid else None
+    returns = ForwardReturns.read(warehouse, grid=grid, calendar=calendar) if grid else None
     found = []
     for span in LIVE_HORIZONS:
         rows = _rows([(batch, span) for batch in past], bought, grid=grid, returns=returns)

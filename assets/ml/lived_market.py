@@ -30,7 +30,7 @@ _HASH_SHOWN: Final = 12
 
 def every_stock(warehouse: Warehouse, sessions: Sequence[date]) -> Floats:
     """Return the growth of one dollar in every stock with a bar, in equal parts each day and free of costs."""
-    told = ForwardReturns.read(warehouse, grid=sessions)
+    told = ForwardReturns.read(warehouse, grid=sessions, calendar=TradingCalendar.shipped())
     return in_equal_parts(np.where(told.has_bar, told.growth, np.nan))
 
 

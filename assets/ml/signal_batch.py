@@ -12,6 +12,7 @@ from math import isfinite
 from typing import Any, Final
 
 from assets.identity import RunIdentity
+from assets.ml.restated_returns import restated_returns
 from assets.ml.score_store import ScoringNote
 from assets.ml.scores import SessionScores, SymbolScore
 from assets.warehouse import Warehouse
@@ -179,7 +180,8 @@ def _session_facts(warehouse: Warehouse, *, session: date, calendar: TradingCale
 def _returns(warehouse: Warehouse, *, session: date, calendar: TradingCalendar) -> dict[str, tuple[float, ...]]:
     """Return up to 60 one-session returns per symbol, oldest first, the last of them always the session's own.
 
-    A session without a bar counts as no change, so that two names' series stay aligned from their ends.
+    They are as known at the session's cut-off: a split told late leaves no fall in them. A session without a bar counts
+    as no change, so that two names' series stay aligned from their ends.
     """
     last = calendar.index(session)
     grid = calendar.sessions[max(0, last + 1 - RETURN_SESSIONS) : last + 1]
@@ -189,12 +191,16 @@ def _returns(warehouse: Warehouse, *, session: date, calendar: TradingCalendar) 
         "where session between $first and $last and total_return is not null order by symbol, session",
         {"first": grid[0], "last": session},
     )
+    restated = {
+        (told.session, told.symbol): told.total_return
+        for told in restated_returns(warehouse, grid=grid, calendar=calendar)
+    }
     series: dict[str, list[float]] = {}
     for day, symbol, value in zip(*(rows.column(name).to_pylist() for name in rows.column_names), strict=True):
         if isfinite(value):
             # The list begins at the symbol's first return; later sessions without a bar stay at no change.
             known = series.setdefault(symbol, [0.0] * (len(grid) - position[day]))
-            known[position[day] - len(grid)] = value
+            known[position[day] - len(grid)] = restated.get((day, symbol), value)
     return {symbol: tuple(values) for symbol, values in series.items()}
 
 

@@ -1,6 +1,6 @@
 """A small warehouse with the marts learning reads, from a seed; each builder varies what a test names."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -11,6 +11,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from assets import schemas
 from assets.feature_catalogue import NAMES
 from assets.identity import RunIdentity
 from assets.judged_rows import judged_features_hash, judged_rows
@@ -20,6 +21,7 @@ from assets.warehouse import Warehouse
 from execution.domain.canonical import content_hash
 from execution.domain.provenance import CheckOutcome, GateCertificate
 from execution.trading_calendar import TradingCalendar
+from tests.builders import raw_rows
 
 CALENDAR = TradingCalendar.shipped()
 FIRST = date(2023, 1, 3)
@@ -147,6 +149,17 @@ class Market:
     def _is_listed(self) -> np.ndarray:
         """Listed from the first bar on; what leaves the exchange is told by `is_member` alone."""
         return np.maximum.accumulate(self.has_bar, axis=0)
+
+
+def stage(path: Path, bars: Iterable[Mapping[str, Any]], actions: Iterable[Mapping[str, Any]] = ()) -> None:
+    """Put every version of raw bars and actions into a warehouse's file, as staging holds them."""
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("set timezone = 'UTC'")
+        connection.execute("create schema staging")
+        for table, rows in ((schemas.DAILY_BARS, bars), (schemas.CORPORATE_ACTIONS, actions)):
+            connection.register("rows_in", raw_rows.rows(table, rows))
+            connection.execute(f"create table staging.stg_raw__{table.name} as select * from rows_in")  # noqa: S608 - named above
+            connection.unregister("rows_in")
 
 
 def a_market(*, symbols: int = 24, sessions: int = 140, seed: int = 1, signal: float = 0.25) -> Market:

@@ -1,4 +1,6 @@
 from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -9,7 +11,8 @@ from assets.ml.forward_returns import ENTRY_LAG_SESSIONS
 from assets.ml.held_returns import ReturnGrid, held_weights, net_returns
 from assets.ml.training_sets import TrainingSetStore
 from execution.domain.errors import CorruptArtifact, DataError
-from tests.unit.ml.marts_builder import CALENDAR, NOISE, SIGNAL, Market, a_market, a_policy
+from tests.builders.raw_rows import action, bar
+from tests.unit.ml.marts_builder import CALENDAR, NOISE, SIGNAL, Market, a_market, a_policy, stage
 
 
 def built(market: Market, tmp_path, *, cut_off_index: int = -1, features=NAMES, **policy) -> TrainingSet:
@@ -49,6 +52,33 @@ def test_overnight_move_before_the_first_order_is_never_credited(tmp_path):
 def test_every_label_ended_on_or_before_the_cut_off(tmp_path):
     made = built(a_market(), tmp_path)
     assert made.label_end.max() == np.datetime64(made.cut_off)
+
+
+def test_a_label_heals_when_a_split_inside_it_is_told_late_and_not_before(tmp_path):
+    market = a_market(symbols=6, sessions=120)
+    place, truth = 40, market.returns[40, 2]
+    market.returns[place, 2] = (1 + truth) / 2 - 1
+    warehouse = market.write(tmp_path / "warehouse.duckdb")
+    closes = 100 * np.cumprod(np.r_[1.0, 1 + market.returns[1:, 2]])
+    told_at = CALENDAR.as_of(market.day(90)) + timedelta(hours=2)
+    bars = [
+        bar("S002", day, 0.0, close_usd=Decimal(f"{close:.6f}"), open_usd=1, high_usd=1, low_usd=1)
+        for day, close in zip(market.sessions, closes, strict=True)
+    ]
+    stage(warehouse.path, bars, [action("S002", market.day(place), "split", "2", told_at)])
+    before, after = (
+        build_training_set(
+            warehouse, cut_off=market.day(last), feature_names=NAMES, policy=a_policy(), calendar=CALENDAR
+        )
+        for last in (90, 91)
+    )
+    days = slice(place - ENTRY_LAG_SESSIONS - 5, place - ENTRY_LAG_SESSIONS)
+    for decided in market.sessions[days]:
+        told, healed = (made.net_return[row_of(made, decided, "S002")] for made in (before, after))
+        assert told < -0.25 < healed
+    window = np.r_[market.returns[place - 4 : place, 2], truth]
+    one_symbol = after.forward_returns[row_of(after, market.day(place - 6), "S002"), 1]
+    assert one_symbol == pytest.approx(np.prod(1 + window) - 1, abs=1e-6)
 
 
 def test_returns_after_the_cut_off_change_nothing(tmp_path):

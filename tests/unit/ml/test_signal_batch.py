@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -12,7 +13,8 @@ from execution.domain.canonical import content_hash
 from execution.domain.errors import BatchRefused, CertificateRefused
 from execution.domain.signals import SignalBatch, SymbolSignal
 from execution.signal_batch_store import SignalBatchStore
-from tests.unit.ml.marts_builder import CALENDAR, IDENTITY, SNAPSHOT_HASH, a_certificate, a_market, a_policy
+from tests.builders.raw_rows import action, bar
+from tests.unit.ml.marts_builder import CALENDAR, IDENTITY, SNAPSHOT_HASH, a_certificate, a_market, a_policy, stage
 
 
 def inputs(learned, tmp_path, *, session=None, warehouse=None, mode="simulated"):
@@ -137,6 +139,21 @@ def test_a_session_without_a_bar_keeps_the_series_aligned(learned, tmp_path):
     assert len(series) == 60
     assert series[-5] == 0.0
     assert series[-4:] == tuple(market.returns[76:, 3].tolist())
+
+
+def test_a_split_told_late_leaves_no_fall_in_the_returns_handed_over(learned, tmp_path):
+    market = a_market(symbols=6, sessions=80)
+    market.returns[75, 2] = -0.5
+    warehouse = market.write(tmp_path / "warehouse.duckdb")
+    ex_session, late = market.sessions[75], CALENDAR.as_of(market.sessions[75]) + timedelta(hours=2)
+    bars = [bar("S002", day, 100.0 if day < ex_session else 50.0) for day in market.sessions[70:]]
+    stage(warehouse.path, bars, [action("S002", ex_session, "split", "2", late)])
+    on_its_evening, later = (
+        of(build(learned, tmp_path, warehouse=warehouse, session=session), "S002").returns_60d
+        for session in (ex_session, market.sessions[-1])
+    )
+    assert on_its_evening[-1] == -0.5
+    assert later[-5] == 0.0
 
 
 def test_a_red_certificate_makes_no_batch(learned, tmp_path):

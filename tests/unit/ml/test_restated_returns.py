@@ -1,0 +1,93 @@
+"""What looks back believes returns as they are known by then: a fact told late changes the past it is about."""
+
+from datetime import timedelta
+
+import duckdb
+import numpy as np
+import pytest
+
+from assets import schemas
+from assets.features.price_features import feature_rows, read_past
+from assets.ml.forward_returns import ForwardReturns
+from assets.ml.restated_returns import restated_returns
+from assets.warehouse import Warehouse
+from tests.builders import raw_rows
+from tests.builders.feature_market import market
+from tests.builders.raw_rows import CALENDAR, action, bar
+from tests.unit.ml.marts_builder import stage
+
+DAYS = raw_rows.sessions(12)
+LATE = timedelta(hours=2)
+
+
+def staged(path, bars, actions=()):
+    stage(path, bars, actions)
+    return Warehouse(path)
+
+
+def told(warehouse, last, *, first=1):
+    found = restated_returns(warehouse, grid=DAYS[first : last + 1], calendar=CALENDAR)
+    return {DAYS.index(one.session): pytest.approx(one.total_return, abs=1e-9) for one in found}
+
+
+def late(place):
+    """Return an instant after a session's cut-off, and before that of the next one."""
+    return CALENDAR.as_of(DAYS[place]) + LATE
+
+
+def test_a_split_told_a_session_late_takes_the_fall_out_of_the_return(tmp_path):
+    closes = [100.0, 100.0, 100.0, 50.0, 55.0, 55.0]
+    bars = [bar("AAA", day, close) for day, close in zip(DAYS, closes, strict=False)]
+    warehouse = staged(tmp_path / "w.duckdb", bars, [action("AAA", DAYS[3], "split", "2", late(3))])
+    assert told(warehouse, 3) == {}
+    assert told(warehouse, 5) == {1: 0.0, 2: 0.0, 3: 0.0, 4: 0.1, 5: 0.0}
+
+
+@pytest.mark.parametrize("evenings", [0, 1, 3])
+def test_a_close_put_right_later_takes_the_fault_out_of_both_returns(tmp_path, evenings):
+    bars = [bar("AAA", day, 100.0) for day in DAYS[:8]]
+    bars[3] = bar("AAA", DAYS[3], 120.0)
+    bars.append(bar("AAA", DAYS[3], 100.0, known_at=late(3 + evenings)))
+    warehouse = staged(tmp_path / "w.duckdb", bars)
+    assert told(warehouse, 3 + evenings) == {}
+    assert told(warehouse, 7) == dict.fromkeys(range(1, 8), 0.0)
+
+
+def test_what_was_told_in_time_is_left_to_the_marts(tmp_path):
+    bars = [bar("AAA", day, 100.0) for day in DAYS]
+    warehouse = staged(tmp_path / "w.duckdb", bars, [action("AAA", DAYS[3], "dividend", "1")])
+    assert told(warehouse, 11) == {}
+
+
+def test_of_a_market_with_late_facts_every_return_is_the_kernels_newest_reading(tmp_path):
+    days = raw_rows.sessions(300)
+    records = market(days, symbols=20)
+    rows = {name: raw_rows.rows(schemas.BY_NAME[name], records[name]) for name in records}
+    past = read_past(
+        bars=rows["daily_bars"],
+        actions=rows["corporate_actions"],
+        membership=rows["membership"],
+        last=days[-1],
+        calendar=CALENDAR,
+    )
+    path = tmp_path / "w.duckdb"
+    warehouse = staged(path, records["daily_bars"], records["corporate_actions"])
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("create schema marts")
+        connection.register("as_first_known", feature_rows(past, days))
+        connection.execute(
+            "create table marts.fct_total_returns as select session, symbol, total_return from as_first_known"
+        )
+    grid = days[1:]
+    known = ForwardReturns.read(warehouse, grid=grid, calendar=CALENDAR)
+    restated = {one.symbol for one in restated_returns(warehouse, grid=grid, calendar=CALENDAR)}
+    assert 3 <= len(restated) < len(past.symbols)
+    begin = CALENDAR.index(grid[0])
+    for row, symbol in enumerate(past.symbols):
+        newest = [history for _, last, history in past.readings[row] if last == past.last]
+        for history in newest:
+            first = history.start - begin
+            inside = np.arange(max(1, -first), history.close.size)
+            kernels = np.cumsum(np.log1p(history.total_return[inside]))
+            ours = np.cumsum(np.log(known.growth[first + inside, known.symbols.index(symbol)]))
+            assert ours[-1] == pytest.approx(kernels[-1], abs=1e-9), symbol
