@@ -5,15 +5,16 @@ The order in which signals come changes nothing.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
 from execution.domain.quantities import Shares, affordable_shares, share_decimals
 from execution.domain.signals import SymbolSignal
 from execution.portfolio.capital_ramp import RampStage
-from execution.portfolio.risk_parity import spread_by_risk_parity
-from execution.portfolio.sizing import Candidate, candidate, room_weight, rounded, sized_entries
+from execution.portfolio.risk_parity import of_known_movement, spread_by_risk_parity
+from execution.portfolio.sizing import Candidate, Spread, by_own_risk, candidate, room_weight, rounded, sized_entries
 from execution.portfolio.sizing_policy import SizingPolicy
 from execution.portfolio.targets import Construction, LeftOut, Target
 
@@ -77,18 +78,17 @@ def target_positions(
             places.append(_newcomer(signal, rank, ranking, heat=heat, policy=policy, ramp=ramp))
     closes = {signal.symbol: signal.close_usd for signal in signals}
     room = room_weight(closes_usd=closes, held_shares=held, equity_usd=equity_usd, heat=heat, policy=policy)
-
-    def sized(chosen: Sequence[Candidate]) -> tuple[list[Target], list[LeftOut]]:
-        unknown = list[LeftOut]()
-        if policy.spread == "risk_parity":
-            chosen, unknown = spread_by_risk_parity(chosen, {signal.symbol: signal for signal in signals}, room=room)
-        entries, too_small = sized_entries(chosen, equity_usd=equity_usd, room=room, policy=policy)
-        return entries, unknown + too_small
-
     candidates = [place for place in places if isinstance(place, Candidate)]
-    entries, unfit, waiting = _placed(candidates, slots=max(0, policy.max_names - len(held)), sized=sized)
+    entries, too_small, waiting = sized_entries(
+        candidates,
+        places=max(0, policy.max_names - len(held)),
+        room=room,
+        spread=_spread(signals, policy),
+        equity_usd=equity_usd,
+        policy=policy,
+    )
     targets = [place for place in places if isinstance(place, Target)] + entries
-    left_out = [place for place in places if isinstance(place, LeftOut)] + unfit
+    left_out = [place for place in places if isinstance(place, LeftOut)] + too_small
     left_out += [_without_slot(each, held_names=len(held), policy=policy) for each in waiting]
     return Construction(
         targets=tuple(sorted(targets, key=lambda target: target.rank)),
@@ -97,24 +97,10 @@ def target_positions(
     )
 
 
-def _placed(
-    candidates: Sequence[Candidate],
-    *,
-    slots: int,
-    sized: Callable[[Sequence[Candidate]], tuple[list[Target], list[LeftOut]]],
-) -> tuple[list[Target], list[LeftOut], Sequence[Candidate]]:
-    """Return the entries that fill the free places, who was left out of them, and who waits for a place.
-
-    Whoever cannot be bought leaves its place to the next rank, and all are sized again together.
-    """
-    unfit = list[LeftOut]()
-    while True:
-        entries, left_out = sized(candidates[:slots])
-        if not left_out:
-            return entries, unfit, candidates[slots:]
-        unfit += left_out
-        gone = {each.symbol for each in left_out}
-        candidates = [each for each in candidates if each.symbol not in gone]
+def _spread(signals: Sequence[SymbolSignal], policy: SizingPolicy) -> Spread:
+    if policy.spread == "own_risk":
+        return by_own_risk
+    return partial(spread_by_risk_parity, returns={signal.symbol: signal.returns_60d for signal in signals})
 
 
 def _is_scored(signal: SymbolSignal) -> bool:
@@ -181,7 +167,10 @@ def _newcomer(
     if expected is not None and (math.isnan(expected) or expected <= cost):
         reason = f"expected return {expected:.1f} bps does not exceed the cost of {cost} bps; rank {rank} of {ranked}"
         return LeftOut(symbol=symbol, stage="cost", reason=reason, rank=rank, is_held=False)
-    return candidate(signal, rank=rank, ranked=ranked, heat=heat, policy=policy, ramp=ramp)
+    found = candidate(signal, rank=rank, ranked=ranked, heat=heat, policy=policy, ramp=ramp)
+    if policy.spread == "risk_parity" and isinstance(found, Candidate):
+        return of_known_movement(found, signal.returns_60d)
+    return found
 
 
 def _without_slot(each: Candidate, *, held_names: int, policy: SizingPolicy) -> LeftOut:

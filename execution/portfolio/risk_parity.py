@@ -7,8 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from execution.domain.quantities import decimal_of
-from execution.domain.signals import SymbolSignal
-from execution.portfolio.sizing import Candidate, rounded
+from execution.portfolio.sizing import Candidate, by_own_risk, rounded
 from execution.portfolio.targets import LeftOut
 
 RETURN_SESSIONS: Final = 60
@@ -17,24 +16,30 @@ _LEAST_VARIANCE: Final = 1e-16
 
 
 def spread_by_risk_parity(
-    candidates: Sequence[Candidate], signals: Mapping[str, SymbolSignal], *, room: Decimal
-) -> tuple[list[Candidate], list[LeftOut]]:
-    """Return candidates that share the room there is by risk parity, and those whose movement is unknown.
+    candidates: Sequence[Candidate], room: Decimal, *, returns: Mapping[str, Sequence[float]]
+) -> list[Candidate]:
+    """Return candidates that share the room there is by risk parity.
 
     No candidate gets more than it wanted alone, so the loss at a stop and the cap of a position hold as before; what
-    that leaves over stays in cash.
+    that leaves over stays in cash, or goes to those who share after them.
 
     Args:
-        candidates: by rank, best first.
-        signals: symbol to its signal, for the last 60 one-session returns.
+        candidates: by rank, best first; the movement of each is known.
         room: part of equity that entries may take together.
+        returns: symbol to its last 60 one-session returns.
     """
-    returns = {each.symbol: _newest(signals[each.symbol].returns_60d) for each in candidates}
-    known = [each for each in candidates if returns[each.symbol]]
-    parts = risk_parity_weights({each.symbol: returns[each.symbol] for each in known})
-    shared = min(room, sum((each.wanted_weight for each in known), Decimal(0)))
-    spread = [_shared(each, shared * rounded(decimal_of(parts[each.symbol]))) for each in known]
-    return spread, [_unknown(each) for each in candidates if not returns[each.symbol]]
+    parts = risk_parity_weights({each.symbol: _newest(returns[each.symbol]) for each in candidates})
+    shared = min(room, sum((each.wanted_weight for each in candidates), Decimal(0)))
+    spread = [_shared(each, shared * rounded(decimal_of(parts[each.symbol]))) for each in candidates]
+    return by_own_risk(spread, room)
+
+
+def of_known_movement(each: Candidate, returns: Sequence[float]) -> Candidate | LeftOut:
+    """Return a candidate, or why risk parity cannot place it among others."""
+    if _newest(returns):
+        return each
+    reason = f"unknown: {RETURN_SESSIONS} one-session returns that move, which risk parity needs"
+    return LeftOut(symbol=each.symbol, stage="unknown", reason=reason, rank=each.rank, is_held=False)
 
 
 def risk_parity_weights(returns: Mapping[str, Sequence[float]]) -> dict[str, float]:
@@ -97,8 +102,3 @@ def _newest(returns: Sequence[float]) -> tuple[float, ...]:
 
 def _shared(each: Candidate, weight: Decimal) -> Candidate:
     return each if weight >= each.wanted_weight else replace(each, wanted_weight=weight, sized_by="risk parity")
-
-
-def _unknown(each: Candidate) -> LeftOut:
-    reason = f"unknown: {RETURN_SESSIONS} one-session returns that move, which risk parity needs"
-    return LeftOut(symbol=each.symbol, stage="unknown", reason=reason, rank=each.rank, is_held=False)

@@ -1,8 +1,8 @@
 """How large an entry is: what its risk allows, within the caps, shrunk to the room there is."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
@@ -32,6 +32,10 @@ class Candidate:
     stop_usd: Decimal
     wanted_weight: Decimal
     sized_by: str
+
+
+Spread = Callable[[Sequence[Candidate], Decimal], list[Candidate]]
+"""What candidates get of a room, in their order: together no more than it, and none more than it wanted alone."""
 
 
 def candidate(
@@ -119,34 +123,54 @@ def room_weight(
 
 
 def sized_entries(
-    candidates: Sequence[Candidate], *, equity_usd: Decimal, room: Decimal, policy: SizingPolicy
-) -> tuple[list[Target], list[LeftOut]]:
-    """Return entries that fit the room together, all shrunk in proportion, and the candidates that became too small.
+    candidates: Sequence[Candidate],
+    *,
+    places: int,
+    room: Decimal,
+    spread: Spread,
+    equity_usd: Decimal,
+    policy: SizingPolicy,
+) -> tuple[list[Target], list[LeftOut], list[Candidate]]:
+    """Return the entries that fill the places, the candidates too small to buy, and those that find no place.
+
+    Places and room go down the ranks together. Who is too small with all the room to itself takes no place. The best of
+    the others share the room, and the places and the room they leave are for the next, who thus take nothing from them.
 
     Args:
         candidates: by rank, best first; the worst gives way first.
-        equity_usd: cash and positions.
+        places: most entries.
         room: part of equity that entries may take together.
+        spread: what each gets of a room.
+        equity_usd: cash and positions.
         policy: the strategy's numbers.
     """
-    kept = list(candidates)
-    too_small: list[LeftOut] = []
-    while kept:
-        wanted = sum((each.wanted_weight for each in kept), _ZERO)
-        scale = min(Decimal(1), room / wanted) if wanted > 0 else _ZERO
-        small = [each for each in kept if _is_too_small(each, each.wanted_weight * scale, equity_usd, policy)]
-        if not small:
-            return [_entry(each, each.wanted_weight * scale, equity_usd, policy) for each in kept], too_small
-        # One at a time, the worst ranked: the room it leaves may be enough for the others.
-        worst = small[-1]
-        kept.remove(worst)
-        reason = (
-            f"too small: weight {rounded(worst.wanted_weight * scale)} at {canonical_text(worst.limit_usd)} USD a "
-            f"share, at least {policy.position_min_weight} and one {_size(policy)}; rank {worst.rank} of "
-            f"{worst.ranked}, room {rounded(room)}"
-        )
-        too_small.append(LeftOut(symbol=worst.symbol, stage="size", reason=reason, rank=worst.rank, is_held=False))
-    return [], too_small
+    entries: list[Target] = []
+    bought: set[str] = set()
+    reasons: dict[str, LeftOut] = {}
+    waiting = list(candidates)
+    while waiting and len(entries) < places:
+        fitting = []
+        for each in waiting:
+            [alone] = spread([each], room)
+            if _shares(alone, equity_usd, policy):
+                fitting.append(each)
+            else:
+                reasons.setdefault(each.symbol, _too_small(alone, room, policy))
+        kept, gave_way = _sharing(fitting[: places - len(entries)], room, spread, equity_usd, policy)
+        entries += [_entry(each, equity_usd, policy) for each in kept]
+        reasons |= {each.symbol: _too_small(each, room, policy) for each in gave_way}
+        room = max(_ZERO, room - sum((each.wanted_weight for each in kept), _ZERO))
+        bought |= {each.symbol for each in kept}
+        waiting = [each for each in fitting if each.symbol not in bought]
+    return entries, [reason for symbol, reason in reasons.items() if symbol not in bought], waiting
+
+
+def by_own_risk(candidates: Sequence[Candidate], room: Decimal) -> list[Candidate]:
+    """Return candidates with the weights they want, all shrunk in proportion where these exceed the room together."""
+    wanted = sum((each.wanted_weight for each in candidates), _ZERO)
+    if wanted <= room:
+        return list(candidates)
+    return [replace(each, wanted_weight=each.wanted_weight * (room / wanted)) for each in candidates]
 
 
 def rounded(weight: Decimal) -> Decimal:
@@ -158,16 +182,40 @@ def _size(policy: SizingPolicy) -> str:
     return "part of a share" if policy.share_decimals else "share"
 
 
-def _is_too_small(each: Candidate, weight: Decimal, equity_usd: Decimal, policy: SizingPolicy) -> bool:
-    return weight < policy.position_min_weight or _shares(each, weight, equity_usd, policy) == 0
+def _sharing(
+    candidates: Sequence[Candidate], room: Decimal, spread: Spread, equity_usd: Decimal, policy: SizingPolicy
+) -> tuple[list[Candidate], list[Candidate]]:
+    """Return the candidates that can be bought when they share the room, and those that gave way, as they were then."""
+    kept = list(candidates)
+    gave_way: list[Candidate] = []
+    while True:
+        shared = spread(kept, room)
+        small = [each for each in shared if not _shares(each, equity_usd, policy)]
+        if not small:
+            return shared, gave_way
+        # One at a time, the worst ranked: the room it leaves may be enough for the others.
+        gave_way.append(small[-1])
+        kept = [each for each in kept if each.symbol != small[-1].symbol]
 
 
-def _shares(each: Candidate, weight: Decimal, equity_usd: Decimal, policy: SizingPolicy) -> Shares:
-    return affordable_shares(weight * equity_usd, each.limit_usd, decimals=policy.share_decimals)
+def _shares(each: Candidate, equity_usd: Decimal, policy: SizingPolicy) -> Shares:
+    """Return what a candidate's weight buys; nothing where the entry would not be worth making."""
+    if each.wanted_weight < policy.position_min_weight:
+        return 0
+    return affordable_shares(each.wanted_weight * equity_usd, each.limit_usd, decimals=policy.share_decimals)
 
 
-def _entry(each: Candidate, weight: Decimal, equity_usd: Decimal, policy: SizingPolicy) -> Target:
-    shares = _shares(each, weight, equity_usd, policy)
+def _too_small(each: Candidate, room: Decimal, policy: SizingPolicy) -> LeftOut:
+    reason = (
+        f"too small: weight {rounded(each.wanted_weight)} at {canonical_text(each.limit_usd)} USD a share, at least "
+        f"{policy.position_min_weight} and one {_size(policy)}; rank {each.rank} of {each.ranked}, "
+        f"room left {rounded(room)}"
+    )
+    return LeftOut(symbol=each.symbol, stage="size", reason=reason, rank=each.rank, is_held=False)
+
+
+def _entry(each: Candidate, equity_usd: Decimal, policy: SizingPolicy) -> Target:
+    shares = _shares(each, equity_usd, policy)
     return Target(
         symbol=each.symbol,
         rank=each.rank,

@@ -8,7 +8,7 @@ from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from execution.domain.orders import ProposedOrder
-from execution.domain.quantities import is_on_tick, share_decimals
+from execution.domain.quantities import Shares, is_on_tick, share_decimals
 from execution.domain.signals import SymbolSignal
 from execution.portfolio.construction import target_positions
 from execution.portfolio.rebalance import Holding, rebalance
@@ -37,6 +37,8 @@ SECTOR = st.sampled_from(SECTORS)
 ONE_OF_TEN = st.integers(0, 9)
 SHARES_HELD = st.integers(1, 400)
 SMALL_EQUITIES_USD = st.decimals("500", "5000", places=2)
+# Most of them leave so little room that not all can share it.
+BUFFERS = st.sampled_from([Decimal(buffer) for buffer in ("0.03", "0.5", "0.9", "0.98")])
 SPREADS = st.sampled_from(["own_risk", "risk_parity"])
 EQUITIES_USD = st.decimals("0", "400000", places=2)
 
@@ -147,6 +149,63 @@ def test_nobody_waits_for_a_place_while_one_is_empty(data: st.DataObject) -> Non
     if waiting:
         assert len(bought) == few.max_names
         assert max(bought) < min(waiting)
+
+
+Account = tuple[dict[str, int], Decimal, SizingPolicy]
+
+
+@st.composite
+def short_of_room(draw: st.DrawFn) -> tuple[list[SymbolSignal], Account, int]:
+    """Return a batch, an account that has room for few of it, and how many places are free there."""
+    batch = draw(batches(drawn_from=MANY_SIGNALS))
+    held = draw(st.dictionaries(st.sampled_from([signal.symbol for signal in batch]), SHARES_HELD, max_size=2))
+    places = draw(st.integers(1, 4))
+    policy = SizingPolicy(
+        entry_top_fraction=Decimal(1),
+        hold_top_fraction=Decimal(1),
+        max_names=len(held) + places,
+        cash_buffer_weight=draw(BUFFERS),
+        spread=draw(SPREADS),
+    )
+    return batch, (held, draw(SMALL_EQUITIES_USD), policy), places
+
+
+def bought_of(batch: list[SymbolSignal], account: Account) -> dict[str, Shares]:
+    """Return symbol to shares of the entries."""
+    held, equity, policy = account
+    built = target_positions(
+        signals=batch, equity_usd=equity, held_shares=held, policy=policy, regime="bull_calm", vix=None
+    )
+    return {target.symbol: target.quantity_shares for target in built.targets if not target.is_held}
+
+
+def parted(batch: list[SymbolSignal], account: Account) -> tuple[list[SymbolSignal], list[SymbolSignal]]:
+    """Return the holdings of a batch, and by rank what the account could buy were there nothing else to buy."""
+    holdings = [signal for signal in batch if signal.symbol in account[0]]
+    others = [signal for signal in batch if signal.symbol not in account[0]]
+    buyable = [signal for signal in others if bought_of([*holdings, signal], account)]
+    return holdings, sorted(buyable, key=lambda signal: (-(signal.score or 0), signal.symbol))
+
+
+@EXAMPLES
+@given(short_of_room())
+def test_who_could_not_be_bought_alone_changes_nothing_for_others(
+    drawn: tuple[list[SymbolSignal], Account, int],
+) -> None:
+    batch, account, _ = drawn
+    holdings, buyable = parted(batch, account)
+    assert bought_of(batch, account) == bought_of([*holdings, *buyable], account)
+
+
+@EXAMPLES
+@given(short_of_room())
+def test_those_who_move_up_take_nothing_from_the_ranks_before_them(
+    drawn: tuple[list[SymbolSignal], Account, int],
+) -> None:
+    batch, account, places = drawn
+    holdings, buyable = parted(batch, account)
+    first = bought_of([*holdings, *buyable[:places]], account)
+    assert bought_of(batch, account).items() >= first.items()
 
 
 @EXAMPLES

@@ -132,6 +132,41 @@ def test_the_place_of_a_candidate_of_unknown_movement_goes_to_the_next_rank() ->
     assert left_out_of(built, "S001").stage == "unknown"
 
 
+def test_a_worse_rank_that_wants_more_takes_nothing_from_a_better_one() -> None:
+    # Room for two at the least weight: three good ranks of which each wants little, then three that want much.
+    wild = [plain(f"S{rank:03}", score=1 - rank / 10, volatility_20d=0.06) for rank in (1, 2, 3)]
+    calm = [plain(f"S{rank:03}", score=1 - rank / 10) for rank in (4, 5, 6)]
+    held = plain("HELD", score=-1.0)
+    built = constructed([*wild, *calm, held], held={"HELD": 1_916}, max_names=4, **EVERY_RANK)
+    alone = constructed([*wild, held], held={"HELD": 1_916}, max_names=4, **EVERY_RANK)
+    bought = {target.symbol: target.quantity_shares for target in built.targets}
+    assert bought == {target.symbol: target.quantity_shares for target in alone.targets}
+    assert bought.keys() == {"HELD", "S001", "S002"}
+
+
+def test_who_finds_no_room_left_is_told_so_and_not_that_others_have_the_places() -> None:
+    built = constructed(ranked(100), held={"S099": 958, "S098": 958})
+    for symbol in (f"S{rank:03}" for rank in range(3, 21)):
+        assert left_out_of(built, symbol).stage == "size"
+    assert left_out_of(built, "S020").reason == (
+        "too small: weight 0.000000 at 50.75 USD a share, at least 0.005 and one share; rank 20 of 100, "
+        "room left 0.000000"
+    )
+
+
+def test_room_that_those_before_leave_goes_to_the_next_rank() -> None:
+    # 4 % are free and all fit alone; beside the first, no share of the second does, and the third takes what is left.
+    signals = [
+        plain("S001", score=0.9, close_usd=Decimal(1_000), atr14_usd=Decimal(20), volatility_20d=0.1),
+        plain("S002", score=0.8, close_usd=Decimal(3_900), atr14_usd=Decimal(78)),
+        plain("S003", score=0.7, volatility_20d=0.2),
+        plain("HELD", score=-1.0, close_usd=Decimal(100)),
+    ]
+    built = constructed(signals, held={"HELD": 930}, max_names=3, position_min_weight=0, **EVERY_RANK)
+    assert [target.symbol for target in built.targets] == ["S001", "S003", "HELD"]
+    assert left_out_of(built, "S002").stage == "size"
+
+
 def test_holdings_take_room_until_they_are_sold() -> None:
     built = constructed(ranked(100), held={"S100": 1_000})
     assert sum(target.weight for target in built.targets) <= Decimal("0.47")

@@ -83,3 +83,19 @@ def test_a_symbol_whose_movement_is_unknown_is_left_out_by_name(unknown: tuple[f
     assert left_out.stage == "unknown"
     assert "60 one-session returns" in left_out.reason
     assert target_of(built, "B").quantity_shares > 0
+
+
+def test_when_room_is_short_risk_parity_buys_the_best_ranks_that_fit() -> None:
+    signals = [plain(f"S{number}", score=1 - number / 10, returns_60d=_returns(number)) for number in range(6)]
+    held = plain("HELD", score=-1.0, returns_60d=_returns(9))
+    built = constructed(
+        [*signals, held],
+        held={"HELD": 1_916},
+        spread="risk_parity",
+        max_names=5,
+        entry_top_fraction=Decimal(1),
+        hold_top_fraction=Decimal(1),
+    )
+    bought = [target.symbol for target in built.targets if not target.is_held]
+    assert bought
+    assert bought == [signal.symbol for signal in signals[: len(bought)]]
