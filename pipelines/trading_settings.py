@@ -157,6 +157,16 @@ class TradingSettings(LoadedSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _asks_of_an_entry_what_it_costs(self) -> "TradingSettings":
+        asked, costs = self.sizing.round_trip_cost_bps, self.costs.round_trip_bps(Decimal(0))
+        if 0 < asked < costs:
+            raise ValueError(
+                f"sizing.round_trip_cost_bps {asked} is below the {costs} bps that costs say a round trip costs: "
+                "trades that lose would be made; raise it, or set it to 0 to ask for nothing but a gain"
+            )
+        return self
+
     @classmethod
     def lay_profile_under(cls, given: Given) -> None:
         """Fill in the limits of the profile `strict` that neither files nor environment set."""

@@ -39,8 +39,9 @@ class SizingPolicy(BaseModel):
     round_trip_cost_bps: Decimal = Field(
         default=Decimal(20),
         ge=0,
-        le=1_000,
-        description="Costs in basis points that an expected return must exceed; unknown expected returns pass.",
+        le=2_100,
+        description="Basis points that an expected return must exceed: at least what costs say of a round trip, "
+        "impact and commissions aside; 0 asks for no more than a gain. Unknown expected returns pass.",
     )
     risk_per_trade_fraction: Decimal = Field(
         default=Decimal("0.01"),

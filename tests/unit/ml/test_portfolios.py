@@ -1,5 +1,6 @@
 """What lives beside production: dearer, other settings, other sizes; what factors explain; how much money it bears."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -44,6 +45,12 @@ def test_production_comes_first_and_what_is_beside_it_keeps_its_own_rules() -> N
     assert made[0].rules == rules_of(DEAR)
     assert made[1].rules.costs == DEAR.times(Decimal(3))
     assert made[2].rules == rules_of(FREE)
+
+
+def test_dearer_costs_change_nothing_that_is_decided_by() -> None:
+    multiples = (Decimal(1), Decimal(3))
+    production, dearer = side_by_side(rules_of(DEAR), scorer="model", policy=POLICY, cost_multiples=multiples)
+    assert replace(dearer.rules, costs=production.rules.costs) == production.rules
 
 
 def test_production_pays_the_settings_costs_wherever_they_stand_among_the_multiples() -> None:

@@ -151,6 +151,35 @@ def test_a_left_over_live_switch_is_refused_in_every_other_mode():
     assert "unset it, or set mode to live" in refusal({"TOUCHSTONE_LIVE_ACCOUNT": "main"})
 
 
+COSTS = "TOUCHSTONE__COSTS__"
+BAR = "TOUCHSTONE__SIZING__ROUND_TRIP_COST_BPS"
+
+
+@pytest.mark.parametrize(
+    ("costs", "told"),
+    [
+        ({f"{COSTS}SLIPPAGE_BPS": "60"}, "120"),
+        ({f"{COSTS}SLIPPAGE_BPS": "60", f"{COSTS}SELL_FEE_BPS": "0.5"}, "120.5"),
+        ({f"{COSTS}HALF_SPREAD_BPS": "12", f"{COSTS}IMPACT_BPS": "150"}, "24"),
+    ],
+)
+def test_a_bar_for_entries_below_what_the_costs_say_is_refused(costs, told):
+    told_by_both = f"sizing.round_trip_cost_bps 20 is below the {told} bps that costs say a round trip costs"
+    assert told_by_both in refusal(costs)
+    with pytest.raises(SettingsRefused, match=re.escape(told_by_both)):
+        load_trading_settings(environ=costs)
+    assert load_settings(environ={**costs, BAR: told}).sizing.round_trip_cost_bps == Decimal(told)
+
+
+def test_a_bar_of_nothing_is_no_mistake():
+    assert load_settings(environ={f"{COSTS}SLIPPAGE_BPS": "60", BAR: "0"}).sizing.round_trip_cost_bps == 0
+
+
+def test_the_dearest_costs_have_a_bar_that_settings_allow():
+    dearest = {f"{COSTS}SLIPPAGE_BPS": "1000", f"{COSTS}SELL_FEE_BPS": "100", BAR: "2100"}
+    assert load_settings(environ=dearest).costs.round_trip_bps(Decimal(0)) == 2_100
+
+
 def test_the_tree_cannot_be_changed_after_loading():
     with pytest.raises(ValueError, match="frozen"):
         load_settings(environ={}).mode = "live"
