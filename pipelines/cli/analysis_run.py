@@ -50,13 +50,13 @@ def run_analysis(act: str, settings: Settings, home: Home, session: date | None)
     from pipelines.analysis import build_definitions  # noqa: PLC0415 - imports the whole data half
 
     now, calendar = clock_of(settings.mode, home).now(), TradingCalendar.shipped()
-    first = first_cycle_session(settings, sources_of(settings, home))
-    chosen = decided_session(session, first=first, now=now, calendar=calendar)
     if act == "train":
         # The job has no partition: it learns by the cut-off its own first step finds.
-        chosen = trained_session(
-            session, newest=training_cut_off(Warehouse(home.warehouse), now=now, calendar=calendar)
-        )
+        newest = training_cut_off(Warehouse(home.warehouse), now=now, calendar=calendar)
+        chosen = trained_session(session, newest=newest)
+    else:
+        first = first_cycle_session(settings, sources_of(settings, home))
+        chosen = decided_session(session, first=first, now=now, calendar=calendar)
     job = build_definitions(settings, home).resolve_job_def(act)
     # In-process execution takes the place of the location's executor, which does this for a launched run.
     run_id, named = make_new_run_id(), chosen.isoformat()

@@ -92,6 +92,17 @@ def test_a_training_of_another_session_is_refused_before_anything_runs(tmp_path,
     assert list(home.dagster.iterdir()) == []
 
 
+def test_a_training_learns_from_the_home_and_opens_no_file_of_the_user(tmp_path, monkeypatch):
+    home, path = Home(tmp_path / "home").create(), tmp_path / "settings.yaml"
+    columns = "{symbol: s, session: d, open_usd: o, high_usd: h, low_usd: l, close_usd: c, volume_shares: v}"
+    bars = f"[{{file: bars.csv, columns: {columns}}}]"
+    path.write_text(f"mode: files\nfiles: {{folder: gone, tables: {{daily_bars: {bars}}}}}\n")
+    FileClock(home.clock).initialise(AFTER_CUT_OFF)
+    monkeypatch.setattr(analysis_run, "training_cut_off", lambda *_, **__: date(2024, 2, 29))
+    with pytest.raises(SettingsRefused, match="expected 2024-02-29"):
+        run_analysis("train", load_settings(path, {}), home, date(2010, 1, 4))
+
+
 @dg.asset(check_specs=[dg.AssetCheckSpec(name, asset="judged", blocking=True) for name in ("rows_exist", "no_jumps")])
 def judged():
     yield dg.MaterializeResult(
