@@ -34,7 +34,7 @@ from execution.domain.errors import DataError
 from pipelines.home import Home
 from pipelines.ledger_opening import has_ledger, ledger_driver
 from pipelines.settings import Settings
-from pipelines.trading_adapters import clock_of
+from pipelines.trading_adapters import clock_of, is_clock_told
 from pipelines.upkeep.audit_rows import archived_upto, old_rows, rows_of_item
 from pipelines.upkeep.holdings import holdings_of
 from pipelines.upkeep.run_history import delete_runs, ended_runs, rows_of
@@ -63,7 +63,7 @@ class Retention:
             stood_on |= dict.fromkeys(names, session)
         policy = self.settings.retention
         items = [
-            *ended_runs(instance, today=today, now=SystemClock().now()),
+            *ended_runs(instance, today=today, now=SystemClock().now(), is_told=is_clock_told(self.settings.mode)),
             *self._superseded_features(),
             *self._news(),
             *self._scores(),

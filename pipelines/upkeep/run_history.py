@@ -14,7 +14,7 @@ import pyarrow as pa
 from dagster._serdes import serialize_value
 
 from assets.maintenance.retention import RUNS, Item
-from sensors.attempts import session_of
+from sensors.attempts import WORK_TAG, session_of
 
 _ENDED: Final = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 SCHEMA: Final = pa.schema(
@@ -29,17 +29,30 @@ SCHEMA: Final = pa.schema(
 """One row per event, in order; row 0 of a run is the run itself."""
 
 
-def ended_runs(instance: dg.DagsterInstance, *, today: date, now: datetime) -> Iterator[Item]:
-    """Yield every run that ended, dated by the session it was of.
+def ended_runs(instance: dg.DagsterInstance, *, today: date, now: datetime, is_told: bool) -> Iterator[Item]:
+    """Yield every run that ended, dated by the home's day when it ran.
+
+    Where time is told, a year passes in an hour of the machine's. A run of a session is then as old as the newest
+    session that runs up to it were of, and never older than the first one a rule asked for: so a run by hand of an old
+    session is not. A run of no session is dated as many days before the home's day as the machine says it is old.
 
     Args:
         instance: whose runs they are.
         today: the home's day.
-        now: the machine's instant: a run of no session is dated as many days before the home's day as it is old.
+        now: the machine's instant.
+        is_told: whether the home's day is told, not the machine's.
     """
-    for record in instance.get_run_records(filters=dg.RunsFilter(statuses=_ENDED)):
+    records = instance.get_run_records(filters=dg.RunsFilter(statuses=_ENDED), ascending=True)
+    asked_for = [record.dagster_run.tags for record in records if WORK_TAG in record.dagster_run.tags]
+    reached = min(filter(None, map(session_of, asked_for)), default=date.min)
+    for record in records:
         age = now - record.create_timestamp.replace(tzinfo=UTC)
-        day = session_of(record.dagster_run.tags) or today - timedelta(days=age.days)
+        day = today - timedelta(days=age.days)
+        session = session_of(record.dagster_run.tags) if is_told else None
+        if session is not None:
+            day = max(session, reached)
+            # A home may be asked for a session to come, and has not reached it by that.
+            reached = day if session <= today else reached
         yield Item(kind=RUNS, name=record.dagster_run.run_id, day=day)
 
 

@@ -109,6 +109,43 @@ def test_a_run_of_no_session_leaves_by_the_work_it_did_or_by_its_age(
         assert {item.name for item in keeper.plan(instance).leaving} >= {learned, by_hand}
 
 
+def test_a_run_of_an_old_session_is_as_old_as_the_home_was_when_it_ran(
+    home: Home, settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    cycle = a_job.execute_in_process(instance=instance, tags={"touchstone/work": "cycle:2024-01-04"}).run_id
+    then = a_run(instance, "2020-12-31")
+    a_run(instance, "2024-06-25")
+    a_run(instance, "2020-12-31")
+    leaving = Retention(settings=settings, home=home).plan(instance).leaving
+    assert {item.name for item in leaving} == {cycle, then}
+
+
+def test_a_run_by_hand_before_a_homes_first_cycle_is_no_older_than_the_cycle(
+    home: Home, settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    a_run(instance, "2020-12-31")
+    a_job.execute_in_process(instance=instance, tags={"touchstone/work": "first_cycle:2024-06-24"})
+    assert Retention(settings=settings, home=home).plan(instance).leaving == ()
+
+
+def test_a_run_of_a_session_to_come_makes_no_other_younger(
+    home: Home, settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    ahead, old = a_run(instance, "2024-06-27"), a_run(instance, "2024-01-04")
+    assert ahead != old
+    assert [item.name for item in Retention(settings=settings, home=home).plan(instance).leaving] == [old]
+
+
+def test_where_time_is_the_machines_a_run_leaves_by_its_own_age_whatever_its_session(tmp_path: Path) -> None:
+    traded = TradedHome(tmp_path / "paper", mode="paper")
+    keeper = Retention(settings=traded.settings, home=traded.home)
+    with dg.DagsterInstance.from_config(str(prepare_instance(traded.home))) as instance:
+        run = a_run(instance, "2020-12-31")
+        assert keeper.plan(instance).leaving == ()
+        with time_machine.travel(datetime.now(UTC) + timedelta(days=91)):
+            assert [item.name for item in keeper.plan(instance).leaving] == [run]
+
+
 def test_a_feature_part_no_session_uses_leaves_and_the_one_in_force_stays(
     home: Home, settings: Settings, instance: dg.DagsterInstance
 ) -> None:
