@@ -7,7 +7,7 @@ version. Quarters that are only told from the year's beginning are told apart by
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from importlib.resources import files
 from itertools import chain
@@ -24,6 +24,10 @@ QUARTER_DAYS: Final = range(80, 101)
 YEAR_DAYS: Final = range(350, 381)
 _YEAR_TO_DATE_DAYS: Final = (range(165, 196), range(255, 290))
 _ACCEPTED_IN: Final = ZoneInfo("America/New_York")
+# EDGAR takes filings from six to ten; what it was sent by ten is accepted minutes later. A report sent by half past
+# five counts as filed that day, one sent later as filed the next.
+_ACCEPTED_FROM_TO: Final = range(6, 23)
+_KEEPS_ITS_DAY_UNTIL: Final = time(18)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class _Filings(msgspec.Struct):
     acceptanceDateTime: list[str]  # noqa: N815 - as above
     reportDate: list[str]  # noqa: N815 - as above
     form: list[str | None]
+    filingDate: list[str] = []  # noqa: N815 - as above
 
 
 class _OlderPage(msgspec.Struct):
@@ -237,13 +242,30 @@ def _days(start: date, end: date) -> int:
 
 
 def _filings(page: _Filings) -> Iterator[Filing]:
-    rows = zip(page.accessionNumber, page.acceptanceDateTime, page.reportDate, page.form, strict=True)
-    for accession, accepted, period, form in rows:
-        # Written with a Z, it is New York's wall time all the same: its hours are those in which EDGAR takes filings,
-        # and filings after half past five in the evening carry the next day's date.
-        instant = datetime.fromisoformat(accepted).replace(tzinfo=_ACCEPTED_IN)
+    is_in_utc = _is_told_in_utc(page)
+    filed_on = page.filingDate or [""] * len(page.form)
+    rows = zip(page.accessionNumber, page.acceptanceDateTime, page.reportDate, page.form, filed_on, strict=True)
+    for accession, accepted, period, form, filed in rows:
         is_periodic = (form or "").startswith(("10-Q", "10-K"))
+        # Written with a Z, most bodies tell New York's wall time all the same, and read so none is known too early.
+        # Read as UTC it is known hours earlier: only where the body is in UTC, and the report's own day says so too.
+        instant = datetime.fromisoformat(accepted).replace(tzinfo=_ACCEPTED_IN)
+        is_too_late_for_its_day = instant.time() >= _KEEPS_ITS_DAY_UNTIL and filed == instant.date().isoformat()
+        if is_in_utc and is_periodic and is_too_late_for_its_day:
+            instant = instant.replace(tzinfo=UTC)
         yield Filing(accession, form or "", date.fromisoformat(period) if period and is_periodic else None, instant)
+
+
+def _is_told_in_utc(page: _Filings) -> bool:
+    """Return whether a body's times are UTC: some are of New York's night, and read as UTC none is."""
+    # The SEC itself posts effectiveness after midnight; all else waits for EDGAR to open.
+    told = [
+        datetime.fromisoformat(accepted).replace(tzinfo=UTC)
+        for accepted, form in zip(page.acceptanceDateTime, page.form, strict=True)
+        if form != "EFFECT"
+    ]
+    read_as_utc = {instant.astimezone(_ACCEPTED_IN).hour for instant in told}
+    return any(instant.hour not in _ACCEPTED_FROM_TO for instant in told) and read_as_utc <= set(_ACCEPTED_FROM_TO)
 
 
 @cache

@@ -4,6 +4,7 @@ import gzip
 import os
 from datetime import UTC, date, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
@@ -12,7 +13,8 @@ from assets.ingest.edgar_facts import QUARTER_DAYS, YEAR_DAYS, Figure, figures, 
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 BODIES = Path(os.environ.get("REAL_DATA_FOLDER", CHECKOUT.parent / "shared" / "data")) / "json"
-APPLE, ALPHABET = "0000320193", "0001652044"
+APPLE, ALPHABET, MICROSOFT = "0000320193", "0001652044", "0000789019"
+NEW_YORK = ZoneInfo("America/New_York")
 pytestmark = [
     pytest.mark.real_data,
     pytest.mark.skipif(not BODIES.is_dir(), reason="no bodies of the SEC beside the checkout: set REAL_DATA_FOLDER"),
@@ -66,6 +68,19 @@ def test_filings_nobody_listed_are_known_by_their_date() -> None:
     rows = figures(body(f"companyfacts_CIK{ALPHABET}.json.gz"), {}, known_by_date=at_midnight)
     [(revenue, known_at), *_] = versions(rows, "revenue", date(2022, 12, 31), 12)
     assert (revenue, known_at.date()) == (282_836e6, date(2023, 2, 3))
+
+
+def reports_accepted(company: str) -> list[datetime]:
+    """Return when each report of a company was accepted, by the clock of the place where it is."""
+    filings = filings_of(body(f"submissions_CIK{company}.json.gz")).values()
+    return [filing.accepted_at.astimezone(NEW_YORK) for filing in filings if filing.period_end is not None]
+
+
+def test_one_body_tells_new_yorks_time_and_another_utc() -> None:
+    assert {at.hour for at in reports_accepted(APPLE)} == {6, 8, 16, 17, 18, 19}
+    after_the_close = [at for at in reports_accepted(MICROSOFT) if at.hour == 16]
+    # One of them was filed at a quarter to nine in the evening and counts as of that day: it is in doubt, and late.
+    assert (len(after_the_close), len(reports_accepted(MICROSOFT))) == (24, 25)
 
 
 MOMENTS = (date(2013, 6, 30), date(2016, 6, 30), date(2019, 12, 15), date(2023, 6, 15), date(2025, 12, 31))

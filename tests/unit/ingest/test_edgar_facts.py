@@ -1,5 +1,6 @@
 from datetime import UTC, date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
@@ -53,6 +54,52 @@ def values(rows: list[Figure]) -> list[tuple[str, str, float, int]]:
 def test_a_figure_is_known_when_its_filing_was_accepted_by_new_york_time() -> None:
     [figure] = told(fact("q3", 7, "2023-06-30", "2023-04-01"))
     assert figure.known_at == datetime(2023, 8, 3, 20, 31, 37, tzinfo=UTC)
+
+
+Row = tuple[str, str, str]
+INSIDER: Row = ("4", "2023-07-06", "2023-07-06T23:01:15.000Z")
+
+
+def accepted_in(form: str, filed: str, told: str, /, *others: Row) -> datetime:
+    """Return when the first filing of a body counts as accepted: form, day it counts as filed, and acceptance."""
+    rows = [(form, filed, told), *others]
+    recent = {
+        "accessionNumber": [str(number) for number in range(len(rows))],
+        "form": [row[0] for row in rows],
+        "reportDate": ["2023-06-30" for _ in rows],
+        "filingDate": [row[1] for row in rows],
+        "acceptanceDateTime": [row[2] for row in rows],
+    }
+    return filings_of(orjson.dumps({"filings": {"recent": recent}}))["0"].accepted_at
+
+
+def test_a_report_of_a_body_told_in_utc_is_known_when_it_was_accepted() -> None:
+    accepted = accepted_in("10-Q", "2023-07-25", "2023-07-25T20:07:40.000Z", INSIDER)
+    assert accepted == datetime(2023, 7, 25, 20, 7, 40, tzinfo=UTC)
+
+
+REPORT: Row = ("10-Q", "2023-07-25", "2023-07-25T20:07:40.000Z")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param([REPORT], id="nothing of the body was accepted at night"),
+        pytest.param([REPORT, ("4", "2023-07-06", "2023-07-06T22:05:07.000Z")], id="one was accepted after ten"),
+        pytest.param([REPORT, ("EFFECT", "2023-07-05", "2023-07-06T00:15:33.000Z")], id="the SEC posts at night"),
+        pytest.param(
+            [REPORT, INSIDER, ("8-K", "2023-05-05", "2023-05-05T06:30:11.000Z")], id="one would be of the night in UTC"
+        ),
+        pytest.param([("10-Q", "2023-07-26", REPORT[2]), INSIDER], id="it came too late for its day"),
+        pytest.param([("10-Q", "2023-07-25", "2023-07-25T17:41:00.000Z"), INSIDER], id="it was sent by half past five"),
+        pytest.param([("10-Q", "2023-07-25", "2023-07-25T13:05:00.000Z"), INSIDER], id="both may be"),
+        pytest.param([("8-K", *REPORT[1:]), INSIDER], id="it is no report"),
+    ],
+)
+def test_in_doubt_an_acceptance_is_read_as_new_york_time_which_is_later(rows: list[Row]) -> None:
+    first, *others = rows
+    wall = datetime.fromisoformat(first[2]).replace(tzinfo=ZoneInfo("America/New_York"))
+    assert accepted_in(*first, *others) == wall
 
 
 def test_a_filing_nobody_listed_is_known_by_its_date() -> None:
