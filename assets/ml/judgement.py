@@ -251,10 +251,10 @@ def judge_horizon(sessions: Days, scores: Floats, returns: Floats, *, horizon_se
 def quantile_returns(sessions: Days, scores: Floats, net_return: Floats) -> Floats:
     """Return (n_days, 5) mean net returns of each fifth of a day's names by score, lowest first, in basis points.
 
-    Days with fewer than five names are left out. Equal scores keep the order of the rows.
+    Days with fewer than five names are left out. Of equal scores the earlier row counts as the better.
     """
     told = [
-        [net_return[rows][part].mean() for part in np.array_split(np.argsort(scores[rows], kind="stable"), QUANTILES)]
+        [net_return[rows][part].mean() for part in np.array_split(_best_first(scores[rows])[::-1], QUANTILES)]
         for rows in day_slices(sessions)
         if rows.stop - rows.start >= QUANTILES
     ]
@@ -279,9 +279,14 @@ def daily_turnover(sessions: Days, symbols: npt.NDArray[np.object_], scores: Flo
     """Return the share of the highest fifth that is new from one day to the next; none with fewer than two days."""
     tops = []
     for rows in day_slices(sessions):
-        best = np.argsort(scores[rows], kind="stable")[::-1][: max(1, (rows.stop - rows.start) // QUANTILES)]
+        best = _best_first(scores[rows])[: max(1, (rows.stop - rows.start) // QUANTILES)]
         tops.append(set(symbols[rows][best].tolist()))
     return np.array([len(after - before) / len(after) for before, after in pairwise(tops)])
+
+
+def _best_first(scores: Floats) -> npt.NDArray[np.intp]:
+    """Return places by score, equal ones in their order, as `held_weights` buys them."""
+    return np.argsort(-scores, kind="stable")
 
 
 def daily_hit_rates(sessions: Days, scores: Floats, net_return: Floats) -> Floats:

@@ -116,6 +116,14 @@ def test_turnover_is_the_share_of_the_best_fifth_that_is_new():
     assert daily_turnover(days(3, 10), names, np.concatenate([first, second, third])).tolist() == [0.5, 0.0]
 
 
+def test_of_equal_scores_the_fifth_that_is_held_is_the_one_that_is_judged():
+    names = np.array([f"S{number}" for number in range(10)] * 2, dtype=object)
+    held_first = np.concatenate([np.zeros(10), [1.0, 1.0], np.zeros(8)])
+    net = np.tile([0.5, 0.3, *[0.0] * 8], 2)
+    assert quantile_returns(days(2, 10), np.zeros(20), net)[:, -1].tolist() == [4000.0, 4000.0]
+    assert daily_turnover(days(2, 10), names, held_first).tolist() == [0.0]
+
+
 def test_the_hit_rate_is_told_by_day():
     scores, net = np.array([1.0, 2, 3, 4, 1, 2, 3, 4]), np.array([-1.0, -1, 1, 1, 1, 1, -1, -1])
     assert daily_hit_rates(days(2, 4), scores, net).tolist() == [1.0, 0.0]
