@@ -1,7 +1,6 @@
 """What happened after each decision: total returns from the close of the entry session on, over some sessions.
 
-Nothing after the last session of the grid is read; a return that is not complete there is NaN. A stock that reopens
-after more than five sessions without a bar begins a new history: what it lost meanwhile is in no return here.
+Nothing after the last session of the grid is read; a return that is not complete there is NaN.
 """
 
 from bisect import bisect_left

@@ -151,12 +151,18 @@ class Market:
         return np.maximum.accumulate(self.has_bar, axis=0)
 
 
-def stage(path: Path, bars: Iterable[Mapping[str, Any]], actions: Iterable[Mapping[str, Any]] = ()) -> None:
-    """Put every version of raw bars and actions into a warehouse's file, as staging holds them."""
+def stage(
+    path: Path,
+    bars: Iterable[Mapping[str, Any]],
+    actions: Iterable[Mapping[str, Any]] = (),
+    securities: Iterable[Mapping[str, Any]] = (),
+) -> None:
+    """Put every version of raw rows into a warehouse's file, as staging holds them."""
     with duckdb.connect(str(path)) as connection:
         connection.execute("set timezone = 'UTC'")
         connection.execute("create schema staging")
-        for table, rows in ((schemas.DAILY_BARS, bars), (schemas.CORPORATE_ACTIONS, actions)):
+        tables = {schemas.DAILY_BARS: bars, schemas.CORPORATE_ACTIONS: actions, schemas.SECURITIES: securities}
+        for table, rows in tables.items():
             connection.register("rows_in", raw_rows.rows(table, rows))
             connection.execute(f"create table staging.stg_raw__{table.name} as select * from rows_in")  # noqa: S608 - named above
             connection.unregister("rows_in")

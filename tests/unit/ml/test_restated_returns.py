@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from assets import schemas
-from assets.features.price_features import feature_rows, read_past
+from assets.features.price_features import ROW_SCHEMA, feature_rows, read_past
 from assets.ml.forward_returns import ForwardReturns
 from assets.ml.restated_returns import restated_returns
 from assets.warehouse import Warehouse
@@ -18,10 +19,15 @@ from tests.unit.ml.marts_builder import stage
 
 DAYS = raw_rows.sessions(12)
 LATE = timedelta(hours=2)
+NO_RETURNS = ROW_SCHEMA.empty_table()
 
 
-def staged(path, bars, actions=()):
-    stage(path, bars, actions)
+def staged(path, bars, actions=(), *, returns=NO_RETURNS, securities=()):
+    stage(path, bars, actions, securities)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("create schema marts")
+        connection.register("rows_in", returns)
+        connection.execute("create table marts.fct_total_returns as select session, symbol, total_return from rows_in")
     return Warehouse(path)
 
 
@@ -59,6 +65,32 @@ def test_what_was_told_in_time_is_left_to_the_marts(tmp_path):
     assert told(warehouse, 11) == {}
 
 
+def reopened(path, *, listed=()):
+    """Return a warehouse of a stock that had no bar for seven sessions and came back at less than half."""
+    days, closes = [*DAYS[:3], *DAYS[10:]], [100.0, 100.0, 100.0, 40.0, 44.0]
+    bars = [bar("AAA", day, close) for day, close in zip(days, closes, strict=True)]
+    told_returns = {day: None if day == DAYS[10] else 0.0 for day in days}
+    returns = pa.table(
+        {
+            "session": pa.array(told_returns.keys(), pa.date32()),
+            "symbol": ["AAA"] * len(days),
+            "total_return": pa.array(told_returns.values(), pa.float64()),
+        }
+    )
+    securities = [{"symbol": "AAA", "listed_session": day, "known_at": CALENDAR.opens_at(day)} for day in listed]
+    return staged(path, bars, returns=returns, securities=securities)
+
+
+def test_a_stock_that_reopens_after_a_long_halt_brings_its_loss(tmp_path):
+    warehouse = reopened(tmp_path / "w.duckdb", listed=DAYS[:1])
+    assert told(warehouse, 11)[10] == -0.6
+    assert ForwardReturns.read(warehouse, grid=DAYS, calendar=CALENDAR).growth[10, 0] == pytest.approx(0.4)
+
+
+def test_a_symbol_that_another_listing_took_brings_no_return_from_the_former_ones_close(tmp_path):
+    assert 10 not in told(reopened(tmp_path / "w.duckdb", listed=[DAYS[0], DAYS[10]]), 11)
+
+
 def test_of_a_market_with_late_facts_every_return_is_the_kernels_newest_reading(tmp_path):
     days = raw_rows.sessions(300)
     records = market(days, symbols=20)
@@ -70,14 +102,9 @@ def test_of_a_market_with_late_facts_every_return_is_the_kernels_newest_reading(
         last=days[-1],
         calendar=CALENDAR,
     )
-    path = tmp_path / "w.duckdb"
-    warehouse = staged(path, records["daily_bars"], records["corporate_actions"])
-    with duckdb.connect(str(path)) as connection:
-        connection.execute("create schema marts")
-        connection.register("as_first_known", feature_rows(past, days))
-        connection.execute(
-            "create table marts.fct_total_returns as select session, symbol, total_return from as_first_known"
-        )
+    warehouse = staged(
+        tmp_path / "w.duckdb", records["daily_bars"], records["corporate_actions"], returns=feature_rows(past, days)
+    )
     grid = days[1:]
     known = ForwardReturns.read(warehouse, grid=grid, calendar=CALENDAR)
     restated = {one.symbol for one in restated_returns(warehouse, grid=grid, calendar=CALENDAR)}
