@@ -174,6 +174,7 @@ def build_training_set(
     feature_names: Sequence[str],
     policy: LearningPolicy,
     calendar: TradingCalendar,
+    known: date | None = None,
 ) -> TrainingSet:
     """Return every universe member's features joined with the label that was complete at the cut-off.
 
@@ -183,13 +184,14 @@ def build_training_set(
         feature_names: columns of `marts.fct_features` to learn from.
         policy: horizon and bounds of the history.
         calendar: the exchange's sessions; labels count these, so a day without data never stretches a horizon.
+        known: session at whose cut-off the past is told, corrections included; the cut-off unless told otherwise.
 
     Raises:
         DataError: fewer labelled sessions than the policy demands.
     """
     first = calendar.sessions[max(0, calendar.index(cut_off) + 1 - policy.max_history_sessions)]
     grid = calendar.between(first, cut_off)
-    returns = ForwardReturns.read(warehouse, grid=grid, calendar=calendar)
+    returns = ForwardReturns.read(warehouse, grid=grid, calendar=calendar, known=known)
     rows = warehouse.read(_members_sql(()), {"first": first, "last": cut_off})
     day = np.searchsorted(np.array(grid, dtype="datetime64[D]"), _days(rows, "session"))
     forward, *judged = (

@@ -87,7 +87,7 @@ def label_differences(
     policy: LearningPolicy,
     calendar: TradingCalendar,
 ) -> int:
-    """Return how many labels complete at a moment are others when nothing after it can be read.
+    """Return how many labels complete at a moment are others when no session after it can be read.
 
     Args:
         training_set: the rows as they will be learned from.
@@ -106,6 +106,8 @@ def label_differences(
             update={"max_history_sessions": _reach(training_set, moment, calendar), "min_history_sessions": 1}
         ),
         calendar=calendar,
+        # A session up to the moment is told with the corrections that came since: they are no look ahead.
+        known=training_set.cut_off,
     )
     then = training_set.label_end <= np.datetime64(moment)
     was = dict(

@@ -40,8 +40,17 @@ class ForwardReturns:
     has_bar: npt.NDArray[np.bool_]
 
     @classmethod
-    def read(cls, warehouse: Warehouse, *, grid: Sequence[date], calendar: TradingCalendar) -> "ForwardReturns":
-        """Return the history of a grid of consecutive sessions, as it is known at the cut-off of its last one."""
+    def read(
+        cls, warehouse: Warehouse, *, grid: Sequence[date], calendar: TradingCalendar, known: date | None = None
+    ) -> "ForwardReturns":
+        """Return the history of a grid of consecutive sessions.
+
+        Args:
+            warehouse: holds the marts and the versions of raw rows.
+            grid: consecutive sessions, at least one.
+            calendar: the exchange's sessions.
+            known: session at whose cut-off the history is told; the grid's last one unless told otherwise.
+        """
         rows = warehouse.read(
             "select session, symbol, total_return from marts.fct_total_returns "
             "where session between $first and $last order by session, symbol",
@@ -57,13 +66,13 @@ class ForwardReturns:
         has_bar = np.zeros(growth.shape, dtype=np.bool_)
         growth[day, column] = 1.0 + np.asarray(rows.column("total_return").to_numpy(), dtype=np.float64)
         has_bar[day, column] = True
-        for told in restated_returns(warehouse, grid=grid, calendar=calendar):
-            if told.symbol in position:
-                place = bisect_left(grid, told.session), position[told.symbol]
+        for (session, symbol), told in restated_returns(warehouse, grid=grid, calendar=calendar, known=known).items():
+            if symbol in position:
+                place = bisect_left(grid, session), position[symbol]
                 has_bar[place] = True
-                # The same return, reckoned here and by the kernel, may differ in its last digits.
-                if not abs(growth[place] - 1.0 - told.total_return) < _SAME:
-                    growth[place] = 1.0 + told.total_return
+                # The same return, reckoned there and by the kernel, may differ in its last digits.
+                if not abs(growth[place] - 1.0 - told) < _SAME:
+                    growth[place] = 1.0 + told
         return cls(names, growth, has_bar)
 
     def over(self, horizon_sessions: int) -> Floats:

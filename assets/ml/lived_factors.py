@@ -14,8 +14,10 @@ import numpy as np
 
 from assets.ml.dataset import Floats
 from assets.ml.judgement import Estimate, half_width
+from assets.ml.restated_returns import restated_returns
 from assets.performance import SESSIONS_PER_YEAR
 from assets.warehouse import Warehouse
+from execution.trading_calendar import TradingCalendar
 
 MARKET: Final = "market"
 UNEXPLAINED: Final = "what none explains"
@@ -53,19 +55,22 @@ def factor_returns(warehouse: Warehouse, sessions: Sequence[date], market: Float
     """
     columns = ", ".join(f'f."{feature}"' for feature, _ in _FACTORS.values())
     rows = warehouse.read(
-        f"select r.session, r.total_return, {columns} from marts.fct_total_returns as r "  # noqa: S608 - names are above
+        f"select r.session, r.symbol, r.total_return, {columns} from marts.fct_total_returns as r "  # noqa: S608 - names are above
         "inner join (select f.*, u.is_member, lead(f.session) over (partition by f.symbol order by f.session) as next "
         "from marts.fct_features as f inner join marts.fct_universe as u using (session, symbol) "
         "where f.session between $before and $last) as f on f.symbol = r.symbol and f.next = r.session "
-        "where f.is_member and r.session between $first and $last and r.total_return is not null "
+        "where f.is_member and r.session between $first and $last "
         "order by r.session, r.symbol",
         {"before": date.fromordinal(sessions[0].toordinal() - 10), "first": sessions[0], "last": sessions[-1]},
     )
     day = np.searchsorted(np.array(sessions, dtype="datetime64[D]"), rows["session"].to_numpy().astype("datetime64[D]"))
-    returns = np.asarray(rows["total_return"].to_numpy(), dtype=np.float64)
+    restated = restated_returns(warehouse, grid=sessions, calendar=TradingCalendar.shipped())
+    own = zip(*(rows[name].to_pylist() for name in ("session", "symbol", "total_return")), strict=True)
+    returns = np.array([restated.get((at, symbol), told) for at, symbol, told in own], dtype=np.float64)
     found = {MARKET: market}
     for name, (feature, sign) in _FACTORS.items():
-        told = thirds_apart(day, sign * np.asarray(rows[feature].to_numpy(), dtype=np.float64), returns, len(sessions))
+        ranked = np.where(np.isfinite(returns), sign * np.asarray(rows[feature].to_numpy(), dtype=np.float64), np.nan)
+        told = thirds_apart(day, ranked, returns, len(sessions))
         is_known = np.isfinite(told)
         if is_known.mean() >= _KNOWN_SHARE_MIN:
             found[name] = np.where(is_known, told, 0.0)

@@ -191,10 +191,7 @@ def _returns(warehouse: Warehouse, *, session: date, calendar: TradingCalendar) 
         "where session between $first and $last and total_return is not null order by symbol, session",
         {"first": grid[0], "last": session},
     )
-    restated = {
-        (told.session, told.symbol): told.total_return
-        for told in restated_returns(warehouse, grid=grid, calendar=calendar)
-    }
+    restated = restated_returns(warehouse, grid=grid, calendar=calendar)
     series: dict[str, list[float]] = {}
     for day, symbol, value in zip(*(rows.column(name).to_pylist() for name in rows.column_names), strict=True):
         if isfinite(value):

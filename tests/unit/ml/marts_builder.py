@@ -157,7 +157,7 @@ def stage(
     actions: Iterable[Mapping[str, Any]] = (),
     securities: Iterable[Mapping[str, Any]] = (),
 ) -> None:
-    """Put every version of raw rows into a warehouse's file, as staging holds them."""
+    """Put every version of raw rows into a warehouse's file, as staging holds them; all symbols were listed on time."""
     with duckdb.connect(str(path)) as connection:
         connection.execute("set timezone = 'UTC'")
         connection.execute("create schema staging")
@@ -166,6 +166,11 @@ def stage(
             connection.register("rows_in", raw_rows.rows(table, rows))
             connection.execute(f"create table staging.stg_raw__{table.name} as select * from rows_in")  # noqa: S608 - named above
             connection.unregister("rows_in")
+        connection.execute("create schema intermediate")
+        connection.execute(
+            "create table intermediate.int_securities__as_known as "
+            "select distinct symbol, session from staging.stg_raw__daily_bars"
+        )
 
 
 def a_market(*, symbols: int = 24, sessions: int = 140, seed: int = 1, signal: float = 0.25) -> Market:

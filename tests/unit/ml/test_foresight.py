@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -6,7 +7,8 @@ import pytest
 from assets.ml.dataset import build_training_set
 from assets.ml.foresight import earlier_moment, label_differences
 from execution.domain.errors import DataError
-from tests.unit.ml.marts_builder import CALENDAR, NOISE, SIGNAL, a_market, a_policy, a_training_set
+from tests.builders.raw_rows import action, bar
+from tests.unit.ml.marts_builder import CALENDAR, NOISE, SIGNAL, a_market, a_policy, a_training_set, stage
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +31,19 @@ def differences(rows, warehouse, moment):
 @pytest.mark.parametrize("seed", range(4))
 def test_labels_are_the_same_when_nothing_later_can_be_read(rows, warehouse, seed):
     assert differences(rows, warehouse, earlier_moment(rows, seed=seed)) == 0
+
+
+@pytest.mark.parametrize("place", [60, 75, 88, 95])
+def test_a_split_told_after_the_moment_about_a_session_before_it_is_no_look_ahead(tmp_path, place):
+    market = a_market(symbols=10, sessions=120)
+    warehouse = market.write(tmp_path / "warehouse.duckdb")
+    ex_session, told_at = market.day(60), CALENDAR.as_of(market.day(90)) + timedelta(hours=2)
+    bars = [bar("S002", day, 100.0 if day < ex_session else 50.0) for day in market.sessions]
+    stage(warehouse.path, bars, [action("S002", ex_session, "split", "2", told_at)])
+    rows = build_training_set(
+        warehouse, cut_off=market.day(-1), feature_names=(SIGNAL,), policy=a_policy(), calendar=CALENDAR
+    )
+    assert differences(rows, warehouse, market.day(place)) == 0
 
 
 def test_labels_that_looked_a_session_too_far_are_counted(rows, warehouse):
