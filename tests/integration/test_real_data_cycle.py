@@ -18,7 +18,6 @@ from execution.signal_batch_store import SignalBatchStore
 from execution.trading_calendar import TradingCalendar
 from pipelines.cli.init import create_home
 from pipelines.home import Home
-from pipelines.replay_analysis import replay_analysis
 from pipelines.settings import load_settings
 from pipelines.upkeep.backup import make_backup
 from pipelines.upkeep.drill import run_drill
@@ -117,14 +116,7 @@ def test_a_name_without_a_sector_is_not_bought(lived: Home) -> None:
     assert not without & SqliteLedger(lived.ledger).book().held_shares.keys()
 
 
-def test_the_decision_is_made_again_where_the_users_files_are_gone(lived: Home, tmp_path: Path) -> None:
-    settings = load_settings(lived.settings, {"TOUCHSTONE__FILES__FOLDER": str(tmp_path / "gone")})
-    (cycle,) = SqliteLedger(lived.ledger).book().cycles.values()
-    batch = SignalBatchStore(lived.artifacts).load(cycle.batch_hash or "")
-    steps = replay_analysis(settings, lived, batch, beside=tmp_path / "again")
-    assert [step.name for step in steps if not step.is_equal] == []
-
-
+@pytest.mark.campaign
 def test_the_drill_that_may_not_read_the_users_files_makes_the_decision_again(lived: Home) -> None:
     settings = load_settings(lived.settings, {})
     make_backup(settings, lived)
