@@ -106,6 +106,42 @@ def test_a_recorded_market_tells_a_session_whole_and_is_asked_for_it_once(tmp_pa
     assert intake.offered_rows == 0
 
 
+ACCEPTED = CUT_OFF - timedelta(minutes=10)
+
+
+class Registry:
+    """Two companies' figures; those of the second are published twenty minutes after they were accepted."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+
+    def filings(self, *, after: datetime | None, upto: datetime) -> pa.Table:
+        (row,) = SOURCES.rows(FILINGS, after=None, upto=CUT_OFF).slice(0, 1).to_pylist()
+        told = [{**row, "symbol": "SIM0001", "known_at": ACCEPTED}]
+        if self._now >= ACCEPTED + timedelta(minutes=20):
+            told.append({**row, "symbol": "SIM0002", "known_at": ACCEPTED})
+        rows = pa.Table.from_pylist(told, schema=FILINGS.schema)
+        return known_between(rows, after=after, upto=min(upto, self._now))
+
+
+def filed(store: RawStore, session: date, *, now: datetime, pinned_until: datetime | None = None) -> Intake:
+    sources = replace(SOURCES, span=lambda: (SOURCES.first_session, None), fundamentals=Registry(now))
+    return take_in(
+        sources, store, FILINGS, session=session, recorded_at=now, calendar=CALENDAR, pinned_until=pinned_until
+    )
+
+
+def test_figures_published_after_the_intake_that_followed_their_acceptance_are_taken_in_and_known_from_then(
+    tmp_path: Path,
+) -> None:
+    store, following = RawStore(tmp_path), CALENDAR.next(SESSION)
+    later = CALENDAR.bars_known_at(following)
+    assert filed(store, SESSION, now=CUT_OFF).new_rows == 1
+    assert filed(store, following, now=later, pinned_until=CUT_OFF).new_rows == 1
+    assert filed(store, following, now=CALENDAR.as_of(following), pinned_until=CUT_OFF).new_rows == 0
+    assert store.read(FILINGS, as_of=later).column("known_at").to_pylist() == [ACCEPTED, later]
+
+
 @pytest.mark.parametrize("table", [DAILY_BARS, NEWS], ids=lambda table: table.name)
 def test_a_session_whose_bars_are_not_known_yet_is_not_taken_in(tmp_path: Path, table: RawTable) -> None:
     store, known_at = RawStore(tmp_path), CALENDAR.bars_known_at(SESSION)
