@@ -120,12 +120,8 @@ class FilesSourceSettings(BaseModel):
     watchlists_file: str | None = Field(
         default=None, description="A YAML file of watchlist rows below the folder; null for none."
     )
-    first_session: date | None = Field(
-        default=None, description="First session of the data; null for the first with a bar."
-    )
-    last_session: date | None = Field(
-        default=None, description="Last session of the data; null for the last with a bar."
-    )
+    first_session: date | None = Field(default=None, description="Bars before this day are left out; null for none.")
+    last_session: date | None = Field(default=None, description="Bars after this day are left out; null for none.")
     max_file_mb: int = Field(default=4_000, ge=1, le=100_000, description="Largest file that is opened, in megabytes.")
     max_rows: int = Field(default=100_000_000, ge=1, le=10_000_000_000, description="Most rows of one file.")
 

@@ -54,13 +54,15 @@ class FilesSource:
 
     @property
     def first_session(self) -> date:
-        """The first session of the data: as stated, else the first with a bar."""
-        return self._settings.first_session or pc.min(self._bars.column("session")).as_py()
+        """The first session with a bar within the stated span."""
+        first: date = pc.min(self._bars.column("session")).as_py()
+        return first
 
     @property
     def last_session(self) -> date:
-        """The last session of the data: as stated, else the last with a bar."""
-        return self._settings.last_session or pc.max(self._bars.column("session")).as_py()
+        """The last session with a bar within the stated span."""
+        last: date = pc.max(self._bars.column("session")).as_py()
+        return last
 
     def has(self, table: RawTable) -> bool:
         """Return whether the mapping names a source of a raw table; listings always follow from the bars."""

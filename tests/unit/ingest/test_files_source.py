@@ -57,6 +57,19 @@ def test_the_data_end_later_once_a_file_has_grown(tmp_path: Path) -> None:
     assert sources.last_session == THURSDAY
 
 
+def test_a_stated_span_wider_than_the_bars_makes_no_session_of_a_day_without_one(tmp_path: Path) -> None:
+    market(tmp_path)
+    for first, last in ((date(2024, 1, 1), date(2024, 3, 30)), (date(2024, 3, 2), date(2024, 3, 7))):
+        settings = {
+            "folder": tmp_path,
+            "tables": {"daily_bars": [BARS]},
+            "first_session": first,
+            "last_session": last,
+        }
+        source = FilesSource(FilesSourceSettings.model_validate(settings))
+        assert (source.first_session, source.last_session) == (MONDAY, WEDNESDAY)
+
+
 def test_no_file_is_opened_before_somebody_asks(tmp_path: Path) -> None:
     files = market(tmp_path)
     (tmp_path / "bars.csv").unlink()
