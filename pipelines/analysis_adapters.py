@@ -117,13 +117,11 @@ def _first_with_history(sources: MarketSources, calendar: TradingCalendar) -> da
 
 def analysis_facts_of(settings: Settings, home: Home, sources: MarketSources) -> AnalysisFacts:
     """Return what is so on the data side: asked of our own stores, never of run history."""
-    calendar, batches = TradingCalendar.shipped(), batches_of(home.artifacts)
+    batches = batches_of(home.artifacts)
     models = ModelRegistry(home.artifacts).history()
-    # The last session of a source is never traded: it has no next session to trade in.
-    last = None if sources.last_session is None else calendar.previous(sources.last_session)
     return AnalysisFacts(
         first_session=first_cycle_session(settings, sources),
-        last_session=last,
+        last_session=sources.last_session,
         ingested=RawStore(home.raw).latest_session(DAILY_BARS),
         decided=frozenset(session for session in batches.sessions() if _is_decided(batches, session)),
         scored=frozenset(session for session in batches.sessions() if _is_scored(batches, session)),

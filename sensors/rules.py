@@ -67,7 +67,8 @@ class AnalysisFacts:
 
     Attributes:
         first_session: the first session a decision is made for.
-        last_session: the last one the source can serve; None when it has no end.
+        last_session: the last one with bars so far; None when the source goes on. It is taken in, and not decided
+            before there is a next one to trade in.
         ingested: the newest session with stored bars; None before the first.
         decided: sessions whose cycle has ended, in a batch, in a hold or in a refusal.
         scored: sessions whose data passed and whose cycle has ended: in a batch, or in a hold.
@@ -126,23 +127,25 @@ def analysis_due(*, now: datetime, calendar: TradingCalendar, facts: AnalysisFac
     if newest is None:
         return ()
     last = newest if facts.last_session is None else min(newest, facts.last_session)
+    decidable = newest if facts.last_session is None else min(newest, calendar.previous(facts.last_session))
     due: list[Work] = []
-    for session in calendar.between(facts.first_session, last):
+    for session in calendar.between(facts.first_session, decidable):
         if session not in facts.decided and calendar.as_of(session) <= now:
             act = Act.FIRST_CYCLE if facts.judged_as_of is None and not facts.decided else Act.CYCLE
             due.append(Work(act=act, session=session))
     is_new = facts.ingested is not None and facts.ingested < last
-    if is_new and calendar.bars_known_at(last) <= now < calendar.as_of(last):
+    # From its cut-off on a session is taken in by its cycle, where one can come.
+    if is_new and calendar.bars_known_at(last) <= now and (last > decidable or now < calendar.as_of(last)):
         due.append(Work(act=Act.INGEST, session=last))
     due.extend(
         Work(act=Act.REPORT, session=session)
         for session in sorted(facts.settled - facts.reported)
-        # The page measures fills against the opens of the traded session; past the last one nobody takes any in.
-        if facts.ingested is not None and facts.ingested >= min(calendar.next(session), facts.last_session or date.max)
+        # The page measures fills against the opens of the traded session.
+        if facts.ingested is not None and facts.ingested >= calendar.next(session)
     )
     if not due:
         judged = facts.judged_as_of
-        upto = last if facts.is_demoted or judged is None else _last_session_of_a_week(last, calendar)
+        upto = decidable if facts.is_demoted or judged is None else _last_session_of_a_week(decidable, calendar)
         if upto in facts.scored and (judged is None or judged < calendar.as_of(upto)):
             due.append(Work(act=Act.TRAIN, session=upto))
     if facts.upkept is not None and not due:

@@ -12,6 +12,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from assets.raw_store import RawStore
+from assets.schemas import DAILY_BARS
 from execution.domain.events import PlanRecorded
 from execution.ledger.sqlite_ledger import SqliteLedger
 from execution.signal_batch_store import SignalBatchStore
@@ -36,8 +38,9 @@ pytestmark = [
 ]
 
 
-# A universe asks for two years before the decision of June 2015.
-SLICE_BEGINS = date(2013, 3, 1)
+# A universe asks for two years before the decision of June 2015; the files end with the session it is traded in, as
+# those of somebody who adds a day each evening.
+SLICE_BEGINS, SLICE_ENDS = date(2013, 3, 1), date(2015, 6, 16)
 DATED = {
     "prices_daily_wiki_2009_2016h1": ("date", SLICE_BEGINS),
     "news_benzinga_2009_2016h1": ("published_at", SLICE_BEGINS),
@@ -62,7 +65,8 @@ def slice_of_the_data(folder: Path) -> Path:
         if file.stem in DATED:
             rows = pq.read_table(file)
             column, begins = DATED[file.stem]
-            is_kept = pc.greater_equal(rows[column].cast("date32"), begins)
+            days = rows[column].cast("date32")
+            is_kept = pc.and_(pc.greater_equal(days, begins), pc.less_equal(days, SLICE_ENDS))
             pq.write_table(rows.filter(is_kept), folder / file.name)
         else:
             shutil.copy(file, folder)
@@ -96,6 +100,12 @@ def test_a_day_on_real_prices_is_decided_by_the_rule_as_no_model_passed_and_orde
     assert cycle.plan.decision_source == "momentum_12_1"
     assert cycle.settled is not None
     assert book.fills
+
+
+def test_the_session_that_was_traded_in_is_taken_in_and_the_page_measures_the_fills_by_its_opens(lived: Home) -> None:
+    assert RawStore(lived.raw).latest_session(DAILY_BARS) == SLICE_ENDS
+    (page,) = lived.reports.glob("*-*-*.html")
+    assert " · vs open " in page.read_text(encoding="utf-8")
 
 
 def test_the_batch_covers_the_index_and_is_not_stamped_synthetic(lived: Home) -> None:

@@ -83,8 +83,27 @@ def test_missed_cycles_are_caught_up_in_order() -> None:
 
 
 def test_no_cycle_is_due_past_the_end_of_the_source() -> None:
-    due = analysis_at(CALENDAR.as_of(FRIDAY), decided=frozenset({TUESDAY}), last_session=TUESDAY)
-    assert due == ()
+    over = {"decided": frozenset({TUESDAY}), "ingested": WEDNESDAY}
+    assert analysis_at(CALENDAR.as_of(FRIDAY), **over, last_session=WEDNESDAY) == ()
+
+
+def test_the_last_session_of_a_source_is_taken_in_though_nobody_can_trade_on_it() -> None:
+    over = {"decided": frozenset({TUESDAY}), "ingested": TUESDAY, "last_session": WEDNESDAY}
+    due = (Work(act=Act.INGEST, session=WEDNESDAY),)
+    assert analysis_at(CALENDAR.bars_known_at(WEDNESDAY), **over) == due
+    assert analysis_at(CALENDAR.as_of(WEDNESDAY), **over) == due, "no cycle comes that would do it"
+    assert analysis_at(CALENDAR.as_of(WEDNESDAY), **(over | {"ingested": WEDNESDAY})) == ()
+
+
+def test_at_the_end_of_a_source_training_looks_at_the_last_session_that_was_decided() -> None:
+    *decided, friday = CALENDAR.between(TUESDAY, FRIDAY)
+    days = frozenset(decided)
+    over = {"decided": days, "scored": days, "ingested": friday, "last_session": friday}
+    tuesday, thursday = CALENDAR.as_of(TUESDAY), CALENDAR.as_of(decided[-1])
+    assert analysis_at(CALENDAR.as_of(friday), **over, judged_as_of=tuesday) == (), "its week is not over"
+    due = analysis_at(CALENDAR.as_of(friday), **over, judged_as_of=tuesday, is_demoted=True)
+    assert due == (Work(act=Act.TRAIN, session=decided[-1]),)
+    assert analysis_at(CALENDAR.as_of(friday), **over, judged_as_of=thursday, is_demoted=True) == ()
 
 
 def test_bars_are_taken_in_between_their_known_time_and_the_cut_off() -> None:
@@ -140,8 +159,10 @@ def test_a_settled_session_is_reported_once_the_bars_it_was_traded_on_are_taken_
     assert reports_at(settled_at, ingested=WEDNESDAY, reported=frozenset({TUESDAY})) == []
 
 
-def test_the_last_session_of_a_source_is_reported_without_the_bars_that_nobody_takes_in() -> None:
-    assert reports_at(CALENDAR.bars_known_at(WEDNESDAY), ingested=TUESDAY, last_session=TUESDAY) == [TUESDAY]
+def test_a_source_that_ends_is_reported_to_its_last_session_but_one_with_the_bars_traded_on() -> None:
+    settled_at = CALENDAR.bars_known_at(WEDNESDAY)
+    assert reports_at(settled_at, ingested=TUESDAY, last_session=WEDNESDAY) == []
+    assert reports_at(settled_at, ingested=WEDNESDAY, last_session=WEDNESDAY) == [TUESDAY]
 
 
 def test_a_published_batch_of_the_tradable_session_is_planned() -> None:
