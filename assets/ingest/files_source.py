@@ -24,6 +24,7 @@ from assets.ingest.file_rules import Refusal, repeated
 from assets.ingest.file_table import FileContext, FileRows, file_rows
 from assets.ingest.files_settings import FilesSourceSettings, TableFile
 from assets.ingest.known_times import KnownTimes
+from assets.ingest.listings_of_bars import SILENT_SESSIONS
 from assets.ingest.watchlist_file import watchlist_rows
 from assets.schemas import RawTable
 from execution.brokers.tape import TapeRow
@@ -134,12 +135,14 @@ class FilesSource:
     def tape_rows(self, session: date) -> tuple[TapeRow, ...]:
         """Return the bars of a session as the venue sees them, in symbol order.
 
-        With each come the splits and dividends that went ex since the symbol's bar before it.
+        With each come the splits and dividends that went ex since the symbol's bar before it. A delisting comes with
+        the symbol's last bar, and once more in a halt at its close, ten silent sessions later: who lived through the
+        last bar while the files ended there learns of it then.
         """
         day = self._on(self._bars, "session", session).sort_by("symbol")
         acting = self._acting_on(session)
-        last = self._last_bars
-        return tuple(
+        told = self._delistings_told
+        rows = [
             TapeRow(
                 session=session,
                 symbol=row["symbol"],
@@ -151,19 +154,45 @@ class FilesSource:
                 is_halted=row["is_halted"],
                 split_ratio=acting.get(row["symbol"], NO_ACTIONS).split_ratio,
                 dividend_usd=acting.get(row["symbol"], NO_ACTIONS).dividend_usd,
-                is_last_session=last[row["symbol"]] == session < self.last_session,
+                is_last_session=row["symbol"] in told and told[row["symbol"]][0] == session,
             )
             for row in day.to_pylist()
-        )
+        ]
+        gone = {symbol: last for symbol, (last, told_on) in told.items() if told_on == session}
+        rows += [self._halted_at_the_close(symbol, last, session) for symbol, last in gone.items()]
+        return tuple(sorted(rows, key=lambda row: row.symbol))
 
     @property
     def _bars(self) -> pa.Table:
         return self._loaded(schemas.DAILY_BARS)[0]
 
     @property
-    def _last_bars(self) -> Mapping[str, date]:
+    def _delistings_told(self) -> Mapping[str, tuple[date, date]]:
+        """By delisted symbol, the session of its last bar and the tenth without one."""
         spans = self._bars.group_by("symbol").aggregate([("session", "max")])
-        return dict(zip(spans.column("symbol").to_pylist(), spans.column("session_max").to_pylist(), strict=True))
+        ended = pc.less(spans.column("session_max"), pa.scalar(self.last_session, pa.date32()))
+        told = {
+            row["symbol"]: (row["session_max"], self._calendar.offset(row["session_max"], SILENT_SESSIONS))
+            for row in spans.filter(ended).to_pylist()
+        }
+        return {symbol: days for symbol, days in told.items() if days[1] <= self.last_session}
+
+    def _halted_at_the_close(self, symbol: str, last: date, session: date) -> TapeRow:
+        bars = self._on(self._bars, "session", last)
+        (close,) = bars.filter(pc.equal(bars.column("symbol"), symbol)).column("close_usd").to_pylist()
+        return TapeRow(
+            session=session,
+            symbol=symbol,
+            open_usd=close,
+            high_usd=close,
+            low_usd=close,
+            close_usd=close,
+            volume_shares=0,
+            is_halted=True,
+            split_ratio=NO_ACTIONS.split_ratio,
+            dividend_usd=NO_ACTIONS.dividend_usd,
+            is_last_session=True,
+        )
 
     def _acting_on(self, session: date) -> Mapping[str, BarActions]:
         """Return by symbol the splits and dividends that act on its bar of a session."""

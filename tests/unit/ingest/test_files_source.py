@@ -102,10 +102,15 @@ def test_a_symbol_is_listed_from_its_first_bar_and_not_known_before(tmp_path: Pa
     assert listings["BBB"]["sector"] is None
 
 
-def delistings(folder: Path, silent_sessions: int) -> list[tuple[date | None, datetime]]:
-    """Return what is told of a symbol with one bar in a market that went on for some sessions without it."""
+def gone_on_without(folder: Path, silent_sessions: int) -> FilesSource:
+    """Return a market with one bar of BBB, that went on for some sessions without it."""
     days = [MONDAY, *(CALENDAR.offset(MONDAY, number + 1) for number in range(silent_sessions))]
-    source = market(folder, "BBB,2024-03-04,10,100\n" + "".join(f"AAA,{day},10,100\n" for day in days))
+    return market(folder, "BBB,2024-03-04,10,100\n" + "".join(f"AAA,{day},10,100\n" for day in days))
+
+
+def delistings(folder: Path, silent_sessions: int) -> list[tuple[date | None, datetime]]:
+    """Return what is told of that symbol."""
+    source = gone_on_without(folder, silent_sessions)
     rows = source.securities(after=None, upto=END).to_pylist()
     return [(row["delisted_session"], row["known_at"]) for row in rows if row["symbol"] == "BBB"]
 
@@ -122,9 +127,23 @@ def test_a_symbol_that_is_silent_for_fewer_sessions_is_missed_and_not_delisted(t
 
 
 def test_the_last_bar_of_a_delisted_symbol_is_its_last_on_the_tape(tmp_path: Path) -> None:
-    source = market(tmp_path, "AAA,2024-03-04,10,100\nBBB,2024-03-04,10,100\nAAA,2024-03-05,10,100\n")
+    source = gone_on_without(tmp_path, 10)
     assert {row.symbol: row.is_last_session for row in source.tape_rows(MONDAY)} == {"AAA": False, "BBB": True}
     assert [row.is_last_session for row in source.tape_rows(TUESDAY)] == [False]
+
+
+def test_a_gap_at_the_end_of_a_file_is_no_delisting_on_the_tape(tmp_path: Path) -> None:
+    source = gone_on_without(tmp_path, 9)
+    assert {row.symbol: row.is_last_session for row in source.tape_rows(MONDAY)} == {"AAA": False, "BBB": False}
+
+
+def test_who_was_told_of_no_delisting_while_the_file_grew_is_told_when_it_counts_as_one(tmp_path: Path) -> None:
+    tenth = CALENDAR.offset(MONDAY, 10)
+    bbb = {row.symbol: row for row in gone_on_without(tmp_path, 10).tape_rows(tenth)}["BBB"]
+    assert (bbb.is_last_session, bbb.is_halted, bbb.close_usd, bbb.volume_shares) == (True, True, 10, 0)
+    ninth, eleventh = CALENDAR.previous(tenth), CALENDAR.next(tenth)
+    source = gone_on_without(tmp_path, 11)
+    assert [[row.symbol for row in source.tape_rows(day)] for day in (ninth, eleventh)] == [["AAA"], ["AAA"]]
 
 
 def test_sectors_come_from_a_file_and_say_that_their_time_is_assumed(tmp_path: Path) -> None:
