@@ -1,17 +1,18 @@
-"""Runbooks name commands that exist, with options that exist, and pages that exist."""
+"""Runbooks, README and pages name commands that exist, with options that exist; runbooks name pages that exist."""
 
 import re
 import shlex
 from pathlib import Path
 
-import click
 import pytest
+import typer.core
 import typer.main
 
 from pipelines.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = sorted((ROOT / "docs" / "runbooks").glob("*.md"))
+WITH_COMMANDS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SITUATIONS = {
     "missed-cycle",
     "failed-gate",
@@ -26,27 +27,28 @@ SITUATIONS = {
 }
 # In a sentence a command may stop after its verb; what an operator copies from a block is whole.
 BLOCK = re.compile(r"^ *```\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
+COMMAND = re.compile(r"^ *(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?(touchstone .+)$", re.MULTILINE)
 
 
 def commands(page: Path) -> list[str]:
-    lines = [line.strip() for block in BLOCK.findall(page.read_text()) for line in block.splitlines()]
-    return [line for line in lines if line.startswith("touchstone ")]
+    return [line for block in BLOCK.findall(page.read_text()) for line in COMMAND.findall(block.replace("\\\n", " "))]
 
 
-WHOLE = [(page.stem, line) for page in PAGES for line in commands(page)]
+WHOLE = [(page.stem, line) for page in WITH_COMMANDS for line in commands(page)]
 NAMED = [
     (page.stem, words)
-    for page in PAGES
-    for words in re.findall(r"`(?:[A-Z_]+=\S+ )?touchstone ([a-z -]+)", page.read_text())
+    for page in WITH_COMMANDS
+    for words in re.findall(r"`(?:[A-Z_]+=\S+ )?touchstone ([^`]+)`", BLOCK.sub("", page.read_text()))
 ]
 
 
-def verb_of(words: list[str]) -> tuple[click.Command, list[str]]:
-    found: click.Command = typer.main.get_command(app)
-    while isinstance(found, click.Group):
+def verb_of(words: list[str]) -> tuple[typer.core.TyperCommand, list[str]]:
+    found = typer.main.get_command(app)
+    while isinstance(found, typer.core.TyperGroup):
         assert words, f"{found.name} wants a verb"
         assert words[0] in found.commands, f"there is no `touchstone {words[0]}`"
         found, words = found.commands[words[0]], words[1:]
+    assert isinstance(found, typer.core.TyperCommand)
     return found, words
 
 
@@ -56,13 +58,15 @@ def test_every_situation_has_its_page() -> None:
 
 @pytest.mark.parametrize(("page", "line"), WHOLE)
 def test_a_command_to_copy_is_understood_as_written(page: str, line: str) -> None:
-    verb, words = verb_of(shlex.split(line)[1:])
+    verb, words = verb_of(shlex.split(line, comments=True)[1:])
     verb.make_context(page, list(words), resilient_parsing=False)
 
 
 @pytest.mark.parametrize(("page", "words"), NAMED)
 def test_a_command_in_a_sentence_exists(page: str, words: str) -> None:
-    verb_of(words.split())
+    verb, rest = verb_of(words.split())
+    known = {name for option in verb.params for name in (*option.opts, *option.secondary_opts)}
+    assert {word for word in rest if word.startswith("--")} <= known
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
