@@ -48,7 +48,7 @@ class Question:
 _QUESTIONS: Final = (
     Question(("account",), "Name of the account, part of every order id (small letters, digits, hyphens)", "main"),
     Question(("initial_cash_usd",), "Cash the ledger opens with, in USD; on paper what the account holds", "100000"),
-    Question(("risk_profile",), "Limits: standard (20 names) or strict (5 names, tighter stops)", "standard"),
+    Question(("risk_profile",), "Limits: standard (20 names) or strict (5 names, calm ones only)", "standard"),
     Question(("simulated", "symbols"), "How many symbols the made market has", "100", "simulated"),
     Question(("edgar", "sender"), "Your name and mail address, which the SEC wants of whoever asks it", "", "paper"),
     Question(("backup", "folder"), "Folder of the backups, best on another disk; empty for one in the home", ""),
