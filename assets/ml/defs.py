@@ -75,7 +75,7 @@ def _keys(*names: keys.Key) -> list[dg.AssetKey]:
             LABELS_HOLD,
             asset=dg.AssetKey(list(keys.ML_TRAINING_SET)),
             blocking=True,
-            description="Labels complete at an earlier cut-off are the same to the bit when nothing later is read.",
+            description="Labels complete at an earlier cut-off are the same to the bit when no later session is read.",
         )
     ],
 )
