@@ -80,6 +80,7 @@ class Market:
 
     def write(self, path: Path) -> Warehouse:
         path.unlink(missing_ok=True)
+        stage(path, bars=())
         with duckdb.connect(str(path)) as connection:
             connection.execute("set timezone = 'UTC'")
             connection.execute("create schema marts")
@@ -160,15 +161,15 @@ def stage(
     """Put every version of raw rows into a warehouse's file, as staging holds them; all symbols were listed on time."""
     with duckdb.connect(str(path)) as connection:
         connection.execute("set timezone = 'UTC'")
-        connection.execute("create schema staging")
+        connection.execute("create schema if not exists staging")
         tables = {schemas.DAILY_BARS: bars, schemas.CORPORATE_ACTIONS: actions, schemas.SECURITIES: securities}
         for table, rows in tables.items():
             connection.register("rows_in", raw_rows.rows(table, rows))
-            connection.execute(f"create table staging.stg_raw__{table.name} as select * from rows_in")  # noqa: S608 - named above
+            connection.execute(f"create or replace table staging.stg_raw__{table.name} as select * from rows_in")  # noqa: S608 - named above
             connection.unregister("rows_in")
-        connection.execute("create schema intermediate")
+        connection.execute("create schema if not exists intermediate")
         connection.execute(
-            "create table intermediate.int_securities__as_known as "
+            "create or replace table intermediate.int_securities__as_known as "
             "select distinct symbol, session from staging.stg_raw__daily_bars"
         )
 
