@@ -7,6 +7,7 @@ UTC). The hash of the part a row came in is its file's name. A correction is a n
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 import pyarrow as pa
@@ -24,11 +25,19 @@ _ORIGIN: Final = (
 
 @dataclass(frozen=True, slots=True)
 class RawTable:
-    """One raw table: its key, its columns in order, and the columns that name a fact (a correction repeats them)."""
+    """One raw table.
+
+    Attributes:
+        key: its asset key.
+        schema: its columns in order.
+        fact_key: the columns that name a fact; a correction repeats them.
+        published_within: how much later than the instant a row is known from a source that goes on may first tell it.
+    """
 
     key: keys.Key
     schema: pa.Schema
     fact_key: tuple[str, ...]
+    published_within: timedelta = timedelta(0)
 
     @property
     def name(self) -> str:
@@ -36,8 +45,10 @@ class RawTable:
         return self.key[-1]
 
 
-def _table(key: keys.Key, fact_key: tuple[str, ...], *columns: pa.Field) -> RawTable:
-    return RawTable(key, pa.schema([*columns, *_ORIGIN]), fact_key)
+def _table(
+    key: keys.Key, fact_key: tuple[str, ...], *columns: pa.Field, published_within: timedelta = timedelta(0)
+) -> RawTable:
+    return RawTable(key, pa.schema([*columns, *_ORIGIN]), fact_key, published_within)
 
 
 def _required(name: str, kind: pa.DataType) -> pa.Field:
@@ -119,6 +130,8 @@ FILINGS: Final = _table(
     _required("value", pa.float64()),
     # Months the value covers: 0 for a balance at the period's end, 3 for a quarter, 12 for a year.
     _required("duration_months", pa.int16()),
+    # The SEC dates a report by its acceptance, lists it after that, and its figures later still.
+    published_within=timedelta(days=7),
 )
 
 EVENTS: Final = _table(

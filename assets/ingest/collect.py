@@ -7,10 +7,9 @@ not tell yet when it was asked before a session's cut-off. Asking again finds no
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from itertools import groupby
 from pathlib import Path
-from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,14 +18,11 @@ from assets import schemas
 from assets.ingest.sources import MarketSources
 from assets.raw_part import Part
 from assets.raw_store import RawStore
-from assets.schemas import FILINGS, RawTable
+from assets.schemas import RawTable
 from assets.snapshots import DataSnapshot, SnapshotStore
 from execution.brokers.tape import write_tape
 from execution.domain.errors import DataError, NotKnownYet
 from execution.trading_calendar import TradingCalendar
-
-# The SEC lists a report after it took it, and its figures after that; an intake in between must not be the last word.
-_PUBLISHED_WITHIN: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,8 +185,8 @@ def _asked_until(
     """Return the instant up to which a table is taken in; None while it is empty.
 
     A recorded market tells a session whole. A source that goes on tells what has happened when it is asked, and the
-    day's intake asks before the cut-off. Filings are dated by their acceptance, and published after it: those of the
-    last days are asked for again.
+    day's intake asks before the cut-off. What may be published later than the instant it is known from is asked for
+    again for as long as that may take.
     """
     if latest is None:
         return None
@@ -198,7 +194,7 @@ def _asked_until(
     if sources.last_session is not None:
         return cut_off
     asked_until = min(cut_off, max(part.recorded_at for part in store.parts(table) if part.session == latest))
-    return asked_until - _PUBLISHED_WITHIN if table == FILINGS else asked_until
+    return asked_until - table.published_within
 
 
 def _spans(
