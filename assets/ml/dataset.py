@@ -19,14 +19,11 @@ import pyarrow as pa
 
 from assets.mart_settings import built_by
 from assets.ml.forward_returns import ENTRY_LAG_SESSIONS, ForwardReturns
-from assets.ml.policy import LearningPolicy
+from assets.ml.policy import JUDGED_HORIZONS, LearningPolicy
 from assets.warehouse import Warehouse
 from execution.domain.canonical import canonical_bytes
 from execution.domain.errors import DataError
 from execution.trading_calendar import AS_OF_AFTER_CLOSE, TradingCalendar
-
-JUDGED_HORIZONS: Final = (1, 5, 20)
-"""Sessions over which scores are judged, whatever the label's own horizon is."""
 
 _SESSIONS_READ_AT_ONCE: Final = 125
 

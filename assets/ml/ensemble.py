@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import numpy as np
 
-from assets.ml.dataset import JUDGED_HORIZONS, Days, Floats, Singles, TrainingSet, gaussian_rank
-from assets.ml.policy import LearningPolicy
+from assets.ml.dataset import Days, Floats, Singles, TrainingSet, gaussian_rank
+from assets.ml.policy import JUDGED_HORIZONS, LearningPolicy
 from assets.ml.rule_strategies import rule_named
 from assets.ml.walk_forward import day_slices, standardised
 from execution.domain.canonical import canonical_bytes
-from execution.domain.errors import CorruptArtifact, SettingsRefused
+from execution.domain.errors import CorruptArtifact
 from execution.domain.signals import RuleName
 
 if TYPE_CHECKING:
@@ -60,19 +60,9 @@ def is_single(policy: LearningPolicy) -> bool:
 
 
 def teachers(training_set: TrainingSet, policy: LearningPolicy) -> tuple[Teacher, ...]:
-    """Return the members in the order they are stored: horizons from the shortest, seeds within them, then rules.
-
-    Raises:
-        SettingsRefused: a horizon is none that is judged, or longer than the label's own.
-    """
-    own, chosen = training_set.horizon_sessions, policy.ensemble
-    horizons = chosen.horizons or {own: 1.0}
-    wrong = sorted(span for span in horizons if span != own and (span not in JUDGED_HORIZONS or span > own))
-    if wrong:
-        raise SettingsRefused(
-            f"learning.ensemble.horizons names {', '.join(map(str, wrong))}: expected some of {JUDGED_HORIZONS} up to "
-            f"the label's own {own}, since folds are purged for that one"
-        )
+    """Return the members in the order they are stored: horizons from the shortest, seeds within them, then rules."""
+    chosen = policy.ensemble
+    horizons = chosen.horizons or {training_set.horizon_sessions: 1.0}
     total = sum(horizons.values()) + sum(chosen.rules.values())
     trees = [
         Teacher(

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from assets.ml.calibration import fit_calibration
-from assets.ml.dataset import JUDGED_HORIZONS, Floats, TrainingSet
+from assets.ml.dataset import Floats, TrainingSet
 from assets.ml.forward_returns import ENTRY_LAG_SESSIONS
 from assets.ml.judgement import (
     Days,
@@ -24,7 +24,7 @@ from assets.ml.judgement import (
     rank_ic_within,
     sharpe_record,
 )
-from assets.ml.policy import LearningPolicy
+from assets.ml.policy import JUDGED_HORIZONS, LearningPolicy
 from assets.ml.walk_forward import (
     Fold,
     FoldMetrics,

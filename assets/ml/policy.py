@@ -1,10 +1,13 @@
 """What learning may do: horizon, folds, trees, ages. One frozen value; the settings tree composes it."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from execution.domain.signals import RuleName
+
+JUDGED_HORIZONS: Final = (1, 5, 20)
+"""Sessions over which scores are judged, whatever the label's own horizon is."""
 
 
 class PromotionPolicy(BaseModel):
@@ -251,3 +254,16 @@ class LearningPolicy(BaseModel):
     drift: DriftPolicy = Field(
         default=DriftPolicy(), description="When the world has left the one a model learned from."
     )
+
+    @model_validator(mode="after")
+    def _teaches_judged_horizons(self) -> Self:
+        own = self.horizon_sessions
+        wrong = sorted(
+            span for span in self.ensemble.horizons if span != own and (span not in JUDGED_HORIZONS or span > own)
+        )
+        if wrong:
+            raise ValueError(
+                f"ensemble.horizons names {', '.join(map(str, wrong))}: expected some of {JUDGED_HORIZONS} up to "
+                f"the label's own {own}, since folds are purged for that one"
+            )
+        return self

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assets.memory import give_back
-from assets.ml.dataset import JUDGED_HORIZONS, StillHeld, TrainingSet
+from assets.ml.dataset import StillHeld, TrainingSet
+from assets.ml.policy import JUDGED_HORIZONS
 from execution.artifact_files import read_by_hash, write_atomically, write_by_hash
 from execution.domain.canonical import canonical_bytes
 from execution.domain.errors import CorruptArtifact, DataError

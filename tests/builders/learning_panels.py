@@ -6,7 +6,8 @@ feature itself ranks five-session returns with a correlation near 0.04.
 
 import numpy as np
 
-from assets.ml.dataset import JUDGED_HORIZONS, TrainingSet, gaussian_rank
+from assets.ml.dataset import TrainingSet, gaussian_rank
+from assets.ml.policy import JUDGED_HORIZONS
 from execution.trading_calendar import TradingCalendar
 
 CALENDAR = TradingCalendar.shipped()

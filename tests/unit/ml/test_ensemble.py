@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from assets.ml.combinatorial import path_scores
-from assets.ml.ensemble import explained, members_of, predicted, teachers
+from assets.ml.ensemble import explained, members_of, predicted
 from assets.ml.evidence import gathered
 from assets.ml.model_registry import ModelRegistry
 from assets.ml.policy import EnsemblePolicy
 from assets.ml.train import train
-from execution.domain.errors import CorruptArtifact, SettingsRefused
+from execution.domain.errors import CorruptArtifact
 from tests.unit.ml.marts_builder import CALENDAR, a_policy, a_training_set
 
 AS_OF = CALENDAR.as_of(CALENDAR.sessions[2155])
@@ -97,12 +97,6 @@ def test_the_score_of_a_day_does_not_hang_on_other_days():
     last = ROWS.sessions[both] == days[-1]
     apart = predicted(model.text, model.card.features, ROWS.sessions[both][last], ROWS.features[both][last])
     assert together[last].tobytes() == apart.tobytes()
-
-
-@pytest.mark.parametrize("span", [2, 20])
-def test_a_horizon_that_is_not_judged_or_reaches_beyond_the_purge_is_refused(span):
-    with pytest.raises(SettingsRefused, match=f"names {span}: expected some of"):
-        teachers(ROWS, a_policy(ensemble=EnsemblePolicy(horizons={span: 1.0})))
 
 
 def test_members_of_another_version_are_refused():

@@ -5,7 +5,6 @@ import pytest
 
 from assets.ml import pages
 from assets.ml.calibration import Calibration
-from assets.ml.dataset import JUDGED_HORIZONS
 from assets.ml.judgement import (
     CalibrationBin,
     bins_of_promises,
@@ -21,6 +20,7 @@ from assets.ml.judgement import (
     rank_ic_within,
 )
 from assets.ml.model_registry import ModelRegistry
+from assets.ml.policy import JUDGED_HORIZONS
 from assets.ml.train import train
 from assets.ml.walk_forward import newey_west_t
 from tests.unit.ml.marts_builder import CALENDAR, a_policy, a_training_set

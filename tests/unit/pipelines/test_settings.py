@@ -264,6 +264,13 @@ def test_a_rule_over_several_fields_speaks_for_itself():
     )
 
 
+@pytest.mark.parametrize("span", [2, 20])
+def test_a_horizon_that_is_not_judged_or_reaches_beyond_the_purge_is_refused_before_a_day_is_lived(span):
+    message = refusal({"TOUCHSTONE__LEARNING__ENSEMBLE__HORIZONS": f'{{"{span}": 1}}'})
+    assert message.startswith("learning (TOUCHSTONE__LEARNING__ENSEMBLE__HORIZONS): ensemble.horizons names")
+    assert f"names {span}: expected some of (1, 5, 20) up to" in message
+
+
 def test_a_home_goes_on_with_the_settings_it_keeps(tmp_path, monkeypatch):
     (tmp_path / "risk.yaml").write_text("risk_profile: strict\n")
     (tmp_path / "settings.yaml").write_text("includes: [risk.yaml]\naccount: kept\n")
