@@ -24,6 +24,7 @@ from assets.ml.walk_forward import (
     Fold,
     FoldMetrics,
     Rows,
+    daily_ics,
     fold_metrics,
     folds,
     mean_rank_ic,
@@ -110,7 +111,7 @@ def train(
         is_synthetic: whether the market is simulated.
 
     Raises:
-        DataError: no label or no feature varies, or there are too few sessions for the folds.
+        DataError: no label, no feature or no score varies, or there are too few sessions for the folds.
     """
     if training_set.label.min() == training_set.label.max():
         raise DataError(
@@ -122,12 +123,18 @@ def train(
         raise DataError(f"found no feature that varies among {len(dropped)}, expected at least one: check the marts")
     made = folds(training_set, policy)
     fold_scores = [out_of_fold(training_set, used, fold, policy) for fold in made]
+    tested = np.concatenate([fold.test for fold in made])
+    _, ranked = daily_ics(training_set.sessions[tested], np.concatenate(fold_scores), training_set.net_return[tested])
+    if not len(ranked):
+        raise DataError(
+            "found one score for all names on each tested day, expected scores that differ: no tree found a split; "
+            f"take in more names or history, or lower learning.min_rows_per_leaf from {policy.min_rows_per_leaf}"
+        )
     covered = [_is_covered(chosen_features(training_set, used, fold.test), policy) for fold in made]
     metrics = tuple(
         fold_metrics(training_set, fold, scores, coverage=float(is_covered.mean()))
         for fold, scores, is_covered in zip(made, fold_scores, covered, strict=True)
     )
-    tested = np.concatenate([fold.test for fold in made])
     rank_ic = mean_rank_ic(metrics)
     calibration = fit_calibration(
         z=standardised_by_day(training_set.sessions[tested], np.concatenate(fold_scores)),

@@ -90,6 +90,11 @@ def test_features_that_never_vary_teach_nothing():
         trained(replace(rows, features=np.ones_like(rows.features)))
 
 
+def test_trees_that_find_no_split_teach_nothing():
+    with pytest.raises(DataError, match=r"one score .* lower learning.min_rows_per_leaf from 100000"):
+        trained(min_rows_per_leaf=100_000)
+
+
 def test_coverage_counts_rows_with_enough_features():
     rows = a_training_set(signal=0.2)
     features = rows.features.copy()
