@@ -140,9 +140,12 @@ class Day:
 
     @property
     def unexplained_usd(self) -> Decimal:
-        """Equity less cash less positions: anything but zero is a fault of the ledger, and the page says so."""
+        """Equity less cash less positions, to the cent: all but zero is a fault of the ledger, and the page says so.
+
+        The export rounds each amount to a millionth, so values of parts of shares add up to less than a cent beside it.
+        """
         account = self.account
-        return account.equity_usd - account.cash_usd - self.held_usd if account else Decimal(0)
+        return round(account.equity_usd - account.cash_usd - self.held_usd, 2) if account else Decimal(0)
 
     @property
     def totals(self) -> CostTotals:

@@ -116,6 +116,16 @@ def test_cash_and_positions_shown_add_up_to_the_equity_shown(lived):
     assert "to the cent" in page
 
 
+def test_millionths_of_a_dollar_that_the_export_rounds_away_are_no_alarm(lived):
+    account = lived.account
+    rounded = replace(
+        lived, equity=(*lived.equity[:-1], replace(account, equity_usd=account.equity_usd + Decimal("0.000001")))
+    )
+    page = render(rounded, identity=IDENTITY)
+    assert "are unexplained" not in page
+    assert "to the cent" in page
+
+
 def test_cent_too_much_is_an_alarm(lived):
     account = lived.account
     wrong = replace(
