@@ -27,7 +27,7 @@ class WatchReport:
             another process acted at its end.
         looks: how often exit rules were asked.
         sent: client order ids of all sales that went out.
-        last: what the last look came to: its status, or why nothing was looked at.
+        last: what the last look came to: its status, or why nothing was looked at; of a watch that was over, its note.
     """
 
     session: date
@@ -40,6 +40,9 @@ class WatchReport:
 def watch(desk: Desk, *, session: date) -> WatchReport:
     """Ask the exit rules until the traded session closes; killed at any point, it is simply started again.
 
+    One that is over asks nothing more: where the clock stands, each start would else be one more look, and let the next
+    of several rules sell.
+
     Args:
         desk: the desk that acts; it holds the account only while it looks, never while it waits.
         session: the decision session whose orders trade in the session that runs.
@@ -50,6 +53,8 @@ def watch(desk: Desk, *, session: date) -> WatchReport:
         LedgerError: ledger and venue differ.
         ReleaseRefused: this program may not trade.
     """
+    if over := desk.ledger.book().notes.get((WATCHED, session, desk.strategy)):
+        return WatchReport(session=session, status="watched", looks=0, sent=(), last=over.detail)
     closes_at = desk.calendar.closes_at(desk.calendar.next(session))
     sent: list[str] = []
     looks = 0

@@ -26,6 +26,14 @@ NEVER = TypeAdapter(ExitRules).validate_python(
     [{"name": "never", "when": [{"fact": "gain_fraction", "at_least": "100"}]}]
 )
 
+# Each sells a part, and a look asks the second once the first has sold its own.
+ONE_AFTER_THE_OTHER = TypeAdapter(ExitRules).validate_python(
+    [
+        {"name": name, "when": [{"fact": "gain_fraction", "at_least": "-0.5"}], "sell_fraction": "0.25"}
+        for name in ("first", "second")
+    ]
+)
+
 
 class GoingClock(ManualClock):
     """A clock that a wait moves on, and that tells somebody so."""
@@ -44,7 +52,11 @@ class GoingClock(ManualClock):
 
 @pytest.fixture
 def days(tmp_path: Path) -> TradingDays:
-    days = TradingDays(tmp_path)
+    return held_to_the_deadline(tmp_path)
+
+
+def held_to_the_deadline(folder: Path) -> TradingDays:
+    days = TradingDays(folder)
     days.live(FIRST)
     days.plan(SECOND, days.a_batch(SECOND))
     days.submit(SECOND)
@@ -78,7 +90,7 @@ def test_a_going_clock_is_watched_until_the_close_and_not_beyond(days: TradingDa
     assert report.looks == len(clock.pauses) > 6
 
 
-def test_a_wilder_market_is_looked_at_more_often(days: TradingDays) -> None:
+def test_a_wilder_market_is_looked_at_more_often(tmp_path: Path) -> None:
     pace = {"pause_min_seconds": 300, "pause_max_seconds": 3_600, "calm_vix_points": 0, "calm_volatility_daily": 0}
     looks = [
         watched(
@@ -87,7 +99,7 @@ def test_a_wilder_market_is_looked_at_more_often(days: TradingDays) -> None:
             clock=GoingClock(days.clock.now()),
             monitoring=MonitorPolicy(**pace, wild_vix_points=200, wild_volatility_daily=wild),
         ).looks
-        for wild in (1.0, 0.001)
+        for wild, days in ((wild, held_to_the_deadline(tmp_path / str(wild))) for wild in (1.0, 0.001))
     ]
     assert looks[0] < looks[1]
 
@@ -102,6 +114,15 @@ def test_a_watch_killed_and_begun_again_sells_nothing_twice(days: TradingDays) -
     fills = days.venue.fills(since=OPENS)
     again = watched(days, exits=AT_ONCE)
     assert (again.status, again.sent) == ("watched", ())
+    assert days.venue.fills(since=OPENS) == fills
+
+
+def test_a_watch_that_is_over_sells_no_more_when_it_is_started_again(days: TradingDays) -> None:
+    first = watched(days, exits=ONE_AFTER_THE_OTHER)
+    fills = days.venue.fills(since=OPENS)
+    again = watched(days, exits=ONE_AFTER_THE_OTHER)
+    assert first.sent
+    assert (again.status, again.looks, again.sent, again.last) == ("watched", 0, (), notes(days)[0])
     assert days.venue.fills(since=OPENS) == fills
 
 
