@@ -267,3 +267,12 @@ class LearningPolicy(BaseModel):
                 f"the label's own {own}, since folds are purged for that one"
             )
         return self
+
+    @model_validator(mode="after")
+    def _reads_the_history_it_demands(self) -> Self:
+        if self.min_history_sessions > self.max_history_sessions:
+            raise ValueError(
+                f"min_history_sessions {self.min_history_sessions} is above max_history_sessions "
+                f"{self.max_history_sessions}: no model would ever be trained; lower the first or raise the second"
+            )
+        return self

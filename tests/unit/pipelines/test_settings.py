@@ -271,6 +271,11 @@ def test_a_horizon_that_is_not_judged_or_reaches_beyond_the_purge_is_refused_bef
     assert f"names {span}: expected some of (1, 5, 20) up to" in message
 
 
+def test_more_history_demanded_than_is_ever_read_is_refused():
+    message = refusal({"TOUCHSTONE__LEARNING__MAX_HISTORY_SESSIONS": "64"})
+    assert "min_history_sessions 252 is above max_history_sessions 64: no model would ever be trained" in message
+
+
 def test_a_home_goes_on_with_the_settings_it_keeps(tmp_path, monkeypatch):
     (tmp_path / "risk.yaml").write_text("risk_profile: strict\n")
     (tmp_path / "settings.yaml").write_text("includes: [risk.yaml]\naccount: kept\n")
