@@ -131,7 +131,7 @@ def _decider(day: Day) -> str:
 def tiles(day: Day) -> tuple[Tile, ...]:
     """Return the strip of eight figures: account, trading, risk."""
     account, past, totals = day.account, day.performance, day.totals
-    change = day.equity[-1].equity_usd - day.equity[-2].equity_usd if len(day.equity) > 1 else None
+    change = account.equity_usd - day.equity[-2].equity_usd if account and len(day.equity) > 1 else None
     held = page_words.percent(account.gross_exposure, 1) if account else page_words.UNKNOWN
     sharpe = "too short" if past.sharpe is None else page_words.number(past.sharpe)
     error = (
@@ -148,7 +148,7 @@ def tiles(day: Day) -> tuple[Tile, ...]:
             page_words.direction(change),
         ),
         Tile("cash", page_words.usd(account.cash_usd if account else None), "USD, settled and free"),
-        Tile("invested", held, f"{len(day.positions)} positions"),
+        Tile("invested", held, f"{len(day.positions)} positions" if account else "not valued"),
         Tile("from the high", page_words.percent(past.drawdown), f"worst {page_words.percent(past.max_drawdown)}"),
         Tile("filled", _filled(totals), f"of {_count(day)} sent, {page_words.usd(totals.traded_usd)} USD"),
         Tile(
@@ -178,6 +178,13 @@ def alarms(day: Day) -> tuple[Alarm, ...]:
         )
     if day.held_back is not None:
         found.append(Alarm("The session's batch was not traded; what is held was only looked after.", (day.held_back,)))
+    if day.account is None:
+        found.append(
+            Alarm(
+                f"The account was not valued at the close of {day.traded_session}.",
+                ("It had moved on when the session was settled: what is held is on the next page.",),
+            )
+        )
     if day.unexplained_usd != 0:
         difference = page_words.signed_usd(day.unexplained_usd)
         found.append(Alarm(f"Cash and positions do not add up to equity: {difference} USD are unexplained.", ()))

@@ -130,8 +130,8 @@ class Day:
 
     @property
     def account(self) -> EquityPoint | None:
-        """The account at the newest close; None before the first."""
-        return self.equity[-1] if self.equity else None
+        """The account at the close after the orders; None where it was not valued, as for a session settled late."""
+        return self.equity[-1] if self.equity and self.equity[-1].session == self.traded_session else None
 
     @property
     def held_usd(self) -> Decimal:
@@ -163,7 +163,7 @@ class Day:
             return performance(values)
         sessions = TradingCalendar.shipped().between(self.equity[0].session, self.equity[told - 1].session)
         past = performance(values, spanned_sessions=len(sessions) - 1)
-        return past if told == len(equity) else replace(past, last_return=None)
+        return past if told == len(equity) and self.account is not None else replace(past, last_return=None)
 
 
 def ranked(batch: SignalBatch | None) -> tuple[ScoredSymbol, ...]:

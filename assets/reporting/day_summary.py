@@ -156,7 +156,8 @@ def _why(day: Day) -> SummaryTable:
 def _account(day: Day) -> SummaryTable:
     account = day.account
     if account is None:
-        return SummaryTable(title="Account", columns=("",), rows=(), note="The account has no settled session yet.")
+        note = f"It was not valued at the close of {day.traded_session}."
+        return SummaryTable(title="Account", columns=("",), rows=(), note=note)
     rows = (
         ("cash", page_words.usd(account.cash_usd)),
         (f"positions ({len(day.positions)})", page_words.usd(day.held_usd)),

@@ -30,8 +30,8 @@ def write_page(reports_root: Path, session: date, page: str) -> Path:
 def described(day: Day, page: Path) -> dict[str, str | int | float]:
     """Return what the UI shows of a day as plain values: the page's hash, the gate's verdict, counts and equity.
 
-    No equity before the account's first close. Money is a number, which the UI draws over the sessions, and a picture
-    only: the report and the ledger have it as Decimal.
+    No equity where the account was not valued at the close. Money is a number, which the UI draws over the sessions,
+    and a picture only: the report and the ledger have it as Decimal.
     """
     equity = {} if day.account is None else {"equity_usd": float(day.account.equity_usd)}
     return {

@@ -24,6 +24,7 @@ from execution.ledger.order_record import OrderRecord
 from execution.ledger.store import LedgerStore
 from execution.ledger.why_rows import SCHEMA as WHY_SCHEMA
 from execution.ledger.why_rows import parquet_bytes, schema_holding, why_table
+from execution.trading_calendar import TradingCalendar
 
 FOLDER: Final = "ledger_export"
 MANIFEST: Final = "manifest.json"
@@ -118,7 +119,9 @@ def export_ledger(ledger: LedgerStore, root: Path, *, upto_session: date) -> Led
     """
     events = _settled_upto([recorded.event for recorded in ledger.events()], upto_session)
     book = folded(Book(), events)
-    reached = min(upto_session, max((mark.marked_session for mark in book.marks), default=upto_session))
+    # Not by the marks: a session that is settled after the next open has none, and its day is told all the same.
+    settled = [cycle.session for cycle in book.cycles.values() if cycle.settled]
+    reached = min(upto_session, TradingCalendar.shipped().next(max(settled))) if settled else upto_session
     tables = {
         "orders": _table(_ORDERS, (_order(r) for r in book.orders.values() if r.sent_at is not None)),
         "fills": _table(_FILLS, (_fill(booked.fill) for booked in book.fills.values())),

@@ -12,7 +12,7 @@ from execution.ledger.explain import why
 from execution.ledger.export import LedgerExport, export_ledger
 from execution.session import run_session
 from tests.builders.batches import a_red_certificate
-from tests.builders.trading_days import FIRST, SESSIONS, SYMBOLS, TradingDays
+from tests.builders.trading_days import FIRST, SESSIONS, SYMBOLS, TradingDays, a_day_of
 
 SECOND, THIRD = SESSIONS[1:3]
 TABLES = ("orders", "fills", "positions", "equity", "decisions")
@@ -51,6 +51,18 @@ def test_an_export_of_the_past_is_not_changed_by_what_came_later(tmp_path: Path)
     then = exported(days, SECOND)
     days.live(SECOND)
     assert exported(days, SECOND) == then
+
+
+def test_an_export_reaches_a_session_that_was_settled_too_late_to_be_valued(tmp_path: Path) -> None:
+    paying = a_day_of("AAA", SESSIONS[3], dividend_usd="0.50")
+    days = TradingDays(tmp_path, bars=[paying], is_on_files=True)
+    days.live()
+    days.plan(SECOND)
+    days.submit(SECOND)
+    run_session.settle(days.morning(THIRD), session=SECOND)
+    export = exported(days)
+    assert orjson.loads((export.path / "manifest.json").read_bytes())["upto_session"] == THIRD.isoformat()
+    assert {row["session"] for row in rows(export, "equity")} == {SECOND}
 
 
 def test_the_manifest_names_every_table_by_hash(days: TradingDays) -> None:

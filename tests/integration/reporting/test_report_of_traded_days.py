@@ -140,6 +140,23 @@ def test_stop_of_an_earlier_day_that_filled_is_on_the_page(tmp_path):
     assert day.totals.filled_shares >= stopped.filled_shares
 
 
+def test_a_day_settled_after_the_next_open_has_its_page_and_says_that_its_close_was_not_valued(tmp_path):
+    paying = a_day_of("AAA", SESSIONS[3], dividend_usd="0.50")
+    days = TradingDays(tmp_path, bars=[paying], is_on_files=True)
+    days.live(FIRST)
+    days.plan(SECOND)
+    days.submit(SECOND)
+    # The venue was away over the evening and the night: a dividend came with the next open before anybody settled.
+    run_session.settle(days.morning(SESSIONS[2]), session=SECOND)
+    day = day_after(days, SECOND)
+    page = render(day, identity=IDENTITY)
+    assert (day.account, day.positions, day.unexplained_usd) == (None, (), 0)
+    assert [point.session for point in day.equity][-1] == CALENDAR.next(FIRST)
+    assert f"The account was not valued at the close of {day.traded_session}" in page
+    assert "is all cash" not in page
+    assert "do not add up" not in page
+
+
 def test_red_gate_is_told_and_nothing_is_ordered(tmp_path):
     days = TradingDays(tmp_path, is_on_files=True)
     days.desk.batches.publish_certificate(a_red_certificate(session=FIRST, symbols=SYMBOLS))
