@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from dagster._core.remote_origin import (
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus
 
 from assets.run_tags import BUSY_TAG, FAILURE_KIND_TAG
+from execution.clock import SystemClock
 from execution.trading_calendar import TradingCalendar
 from pipelines.jobs import Location, job_definitions
 from sensors import attempts
@@ -299,6 +300,81 @@ def test_a_given_up_batch_makes_way_for_the_plan_that_only_manages(instance: dg.
     request = tick(instance, PLAN, Work(act=Act.PLAN, session=SESSION))
     assert isinstance(request, dg.RunRequest)
     assert request.run_key == "plan:2024-01-04:0"
+
+
+SETTLE = Work(act=Act.SETTLE, session=CALENDAR.previous(SESSION))
+
+
+def tick_of_settles(instance: dg.DagsterInstance, *due: Work) -> dg.RunRequest | dg.SkipReason:
+    sensor = due_work_sensor(
+        name="open_orders",
+        description="asks",
+        jobs={Act.SETTLE: job_definitions("trading")[Act.SETTLE]},
+        due=lambda: due,
+        run_config=lambda _work: {},
+        starts_running=True,
+    )
+    return sensor._raw_fn(dg.build_sensor_context(instance=instance))  # type: ignore[no-any-return]  # the bare tick
+
+
+@pytest.fixture
+def minutes_later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Let the machine's time be so many minutes from now."""
+    return lambda minutes: monkeypatch.setattr(
+        attempts, "machine_now", lambda: SystemClock().now() + timedelta(minutes=minutes)
+    )
+
+
+def test_an_act_given_up_while_the_venue_was_away_is_begun_again_after_growing_pauses(
+    instance: dg.DagsterInstance, minutes_later: Callable[[float], None]
+) -> None:
+    for _ in range(MOST_ATTEMPTS):
+        failed_run(instance, SETTLE)
+    assert isinstance(tick_of_settles(instance, SETTLE), dg.SkipReason)
+    for pause in (1, 2, 4, 8, 16, 32, 60, 60):
+        minutes_later(pause - 0.5)
+        assert isinstance(tick_of_settles(instance, SETTLE), dg.SkipReason)
+        minutes_later(pause + 0.5)
+        assert isinstance(tick_of_settles(instance, SETTLE), dg.RunRequest)
+        failed_run(instance, SETTLE)
+
+
+def test_a_cycle_given_up_while_a_provider_was_away_is_begun_again_after_a_pause(
+    instance: dg.DagsterInstance, minutes_later: Callable[[float], None]
+) -> None:
+    cycle = Work(act=Act.CYCLE, session=SESSION)
+    for _ in range(MOST_ATTEMPTS):
+        failed_run(instance, cycle)
+    assert isinstance(tick_of_cycles(instance, cycle), dg.SkipReason)
+    minutes_later(1.5)
+    assert isinstance(tick_of_cycles(instance, cycle), dg.RunRequest)
+
+
+def test_an_act_a_person_terminated_as_often_is_not_begun_again(
+    instance: dg.DagsterInstance, minutes_later: Callable[[float], None]
+) -> None:
+    for _ in range(MOST_ATTEMPTS):
+        instance.report_run_canceled(asked_run(instance, SETTLE))
+    minutes_later(600)
+    assert isinstance(tick_of_settles(instance, SETTLE), dg.SkipReason)
+
+
+def test_learning_is_given_up_however_long_ago_it_failed_until_it_is_due_anew(
+    instance: dg.DagsterInstance, minutes_later: Callable[[float], None]
+) -> None:
+    for _ in range(MOST_ATTEMPTS):
+        failed_run(instance, TRAIN)
+    minutes_later(600)
+    assert isinstance(tick_of_cycles(instance, TRAIN), dg.SkipReason)
+
+
+def test_an_act_that_waits_for_a_person_is_not_begun_again_however_long_ago_it_failed(
+    instance: dg.DagsterInstance, minutes_later: Callable[[float], None]
+) -> None:
+    run = instance.create_run_for_job(_nothing, tags={WORK_TAG: SETTLE.name, FAILURE_KIND_TAG: "needs_review"})
+    instance.report_run_failed(run)
+    minutes_later(600)
+    assert isinstance(tick_of_settles(instance, SETTLE), dg.SkipReason)
 
 
 def busy_run(instance: dg.DagsterInstance, work: Work) -> None:
