@@ -20,7 +20,7 @@ class WhyRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         session: the decision session.
         outcome: what was decided; after settle, what came of it.
         stage: the first stage that said no, or the one that said yes: `gate`, `data`, a stage of sizing, `guard:` and
-            the name of a check, `order`, `fill`, `missed`.
+            the name of a check, `order`, `fill`, `delisting`, `missed`.
         reason: one sentence with its numbers.
         checks: what each guard said of the order, in declared order, as text.
         regime: the market regime at the decision; None when unknown.

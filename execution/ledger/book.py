@@ -213,6 +213,15 @@ class Book(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             booked for day in self.days_since(instant) for booked in day.fills if booked.fill.filled_at >= instant
         )
 
+    def actions_since(self, instant: datetime) -> tuple[CorporateActionEntry, ...]:
+        """Return what the venue booked besides executions after an instant, in the order it came into the ledger.
+
+        What it booked earlier and told later is left out.
+        """
+        newest_first = takewhile(lambda booked: booked.at > instant, reversed(tuple(self.actions.values())))
+        entries = [booked.entry for booked in newest_first][::-1]
+        return tuple(entry for entry in entries if entry.booked_at > instant)
+
     def exposed_shares(self, symbol: str, *, side: str, leg: str | None = None) -> Shares:
         """Return shares of a symbol that open or possibly open orders of a side may still trade.
 

@@ -153,13 +153,17 @@ def _finished_why_rows(desk: Desk, book: Book, cycle: CycleRecord, traded_sessio
     if not cycle.why_rows:
         return ()
     planned = cycle.why_rows[0]
+    opens_at, closes_at = desk.calendar.opens_at(traded_session), desk.calendar.closes_at(traded_session)
+    # Each action belongs to one session, whenever between two closes the venue booked it.
+    booked = book.actions_since(desk.calendar.closes_at(cycle.session))
     rows = finished_rows(
         read_why_rows(desk.artifacts, planned.artifact_hash),
         orders=book.orders_of(cycle.cycle_id),
-        fills=[booked.fill for booked in book.fills_since(desk.calendar.opens_at(traded_session))],
+        fills=[booked.fill for booked in book.fills_since(opens_at)],
+        actions=[entry for entry in booked if entry.booked_at <= closes_at],
         known_orders=book.orders,
         held_shares=book.held_shares,
-        traded=(desk.calendar.opens_at(traded_session), desk.calendar.closes_at(traded_session)),
+        traded=(opens_at, closes_at),
     )
     artifact_hash = write_why_rows(desk.artifacts, rows, previous_hash=planned.artifact_hash)
     identity: dict[str, Any] = {"at": desk.clock.now(), "cycle_id": cycle.cycle_id, "session": cycle.session}

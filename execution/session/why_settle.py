@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from execution.domain.canonical import canonical_text
 from execution.domain.decisions import Outcome, WhyRow
-from execution.domain.orders import ATTACHED_LEGS, BrokerFill, Leg
+from execution.domain.orders import ATTACHED_LEGS, BrokerFill, CorporateActionEntry, Leg
 from execution.domain.quantities import Shares, shares_text, unsigned_shares
 from execution.ledger.order_record import OrderRecord
 
@@ -28,6 +28,7 @@ def finished_rows(
     *,
     orders: Sequence[OrderRecord],
     fills: Sequence[BrokerFill],
+    actions: Sequence[CorporateActionEntry],
     known_orders: Mapping[str, OrderRecord],
     held_shares: Mapping[str, Shares],
     traded: tuple[datetime, datetime],
@@ -38,6 +39,7 @@ def finished_rows(
         rows: the plan's rows.
         orders: the cycle's orders.
         fills: all fills of the account; those of the session count, stops of earlier cycles included.
+        actions: what the venue booked besides executions since the close of the decision.
         known_orders: every order of the account by its id: what traded beside the row's own may be of another cycle.
         held_shares: symbol to shares held after the session.
         traded: opening and closing instant of the session the orders traded in.
@@ -47,8 +49,9 @@ def finished_rows(
     for fill in fills:
         if opens_at <= fill.filled_at <= closes_at:
             by_symbol.setdefault(fill.symbol, []).append(fill)
+    delistings = {entry.symbol: entry for entry in actions if entry.kind == "delisting"}
     by_id = {record.order.client_order_id: (record,) for record in orders} | _ladders(orders)
-    return tuple(
+    finished = (
         _finished(
             row,
             by_id.get(row.client_order_id or "", ()),
@@ -58,6 +61,14 @@ def finished_rows(
         )
         for row in rows
     )
+    return tuple(_delisted(row, delistings[row.symbol]) if row.symbol in delistings else row for row in finished)
+
+
+def _delisted(row: WhyRow, entry: CorporateActionEntry) -> WhyRow:
+    """Return a row with the end the venue made of its position, by which it is sold if by nothing else."""
+    shares = shares_text(unsigned_shares(entry.quantity_delta_shares))
+    told = replace(row, reason=f"{row.reason}; {shares} shares went with its delisting, for {entry.cash_usd} USD")
+    return replace(told, outcome="sold", stage="delisting") if row.outcome == "none" else told
 
 
 def _ladders(orders: Sequence[OrderRecord]) -> dict[str, tuple[OrderRecord, ...]]:

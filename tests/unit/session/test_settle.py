@@ -185,6 +185,15 @@ def test_a_position_sold_by_the_watch_names_its_exit_rule(tmp_path: Path) -> Non
     assert "gain: gain_fraction" in told
 
 
+def test_a_position_that_was_delisted_says_so(tmp_path: Path) -> None:
+    days = TradingDays(tmp_path, bars=[a_day_of("AAA", SESSIONS[2], is_last_session=True)])
+    days.live(batch=days.a_batch(best=("AAA",)))
+    held, row = days.desk.ledger.book().held_shares["AAA"], finished(days, days.live(SECOND))["AAA"]
+    (entry,) = [booked.entry for booked in days.desk.ledger.book().actions.values()]
+    assert (row.outcome, row.stage) == ("sold", "delisting")
+    assert row.reason.endswith(f"; {held} shares went with its delisting, for {entry.cash_usd} USD")
+
+
 def test_a_position_closed_by_a_person_says_so(tmp_path: Path) -> None:
     days = TradingDays(tmp_path)
     days.live()
