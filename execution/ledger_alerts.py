@@ -9,6 +9,7 @@ from execution.domain.events import (
     ControlChanged,
     Event,
     LedgerRestored,
+    OrderEnded,
     OrderMissed,
     OrderRefused,
     OutcomeUnknown,
@@ -39,6 +40,8 @@ def alert_of(event: Event) -> Alert | None:
             return _alert("missed_order", "critical", "the venue does not know an order that was sent", _order(event))
         case OrderRefused():
             return _alert("rejected_order", "warning", "the venue refused an order", _order(event))
+        case OrderEnded(status="rejected"):
+            return _alert("rejected_order", "warning", "the venue refused an order", _rejected(event))
         case SymbolQuarantined():
             title = f"{event.symbol} is in quarantine"
             return _alert(f"quarantine:{event.symbol}", "warning", title, event.reason)
@@ -62,6 +65,11 @@ def _alert(cause: str, severity: Severity, title: str, detail: str) -> Alert:
 
 def _by(event: ControlChanged) -> str:
     return f"by {event.actor}: {event.reason}"
+
+
+def _rejected(event: OrderEnded) -> str:
+    words = f", {event.reason}" if event.reason else ""
+    return f"{event.client_order_id}: rejected after it was accepted{words}; `touchstone orders` lists it"
 
 
 def _order(event: OutcomeUnknown | OrderMissed | OrderRefused) -> str:

@@ -4,12 +4,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from execution.alert_outbox import Alert, AlertOutbox
 from execution.alert_sender import AlertPolicy, AppriseChannel, channels_of, deliver
-from execution.domain.events import AccountOpened, AuditNoted, ControlChanged, Event, OutcomeUnknown, PlanMissed
+from execution.domain.events import (
+    AccountOpened,
+    AuditNoted,
+    ControlChanged,
+    Event,
+    OrderEnded,
+    OutcomeUnknown,
+    PlanMissed,
+)
 from execution.ledger_alerts import alert_of
 
 NOON = datetime(2024, 3, 5, 12, tzinfo=UTC)
@@ -49,6 +58,23 @@ def test_the_first_of_a_cause_is_told_at_once(outbox: AlertOutbox) -> None:
     ((title, body),) = channel.told
     assert title == "[critical] an order is stuck"
     assert body.startswith("t1abc: no answer\nfirst seen 2024-03-05T12:00:00+00:00")
+
+
+def test_an_order_rejected_after_it_was_accepted_is_told_as_one_that_was_refused() -> None:
+    ended = OrderEnded(at=NOON, client_order_id="t1abc", status="rejected", filled_shares=0, reason="")
+    told = alert_of(ended)
+    assert told is not None
+    assert (told.cause, told.severity) == ("rejected_order", "warning")
+    assert told.detail == "t1abc: rejected after it was accepted; `touchstone orders` lists it"
+    worded = alert_of(OrderEnded(at=NOON, client_order_id="t1abc", status="rejected", filled_shares=0, reason="why"))
+    assert worded is not None
+    assert worded.detail.startswith("t1abc: rejected after it was accepted, why;")
+
+
+@pytest.mark.parametrize("status", ["filled", "cancelled", "expired"])
+def test_an_order_that_ends_otherwise_is_no_news(status: Any) -> None:
+    ended = OrderEnded(at=NOON, client_order_id="t1abc", status=status, filled_shares=0, reason="")
+    assert alert_of(ended) is None
 
 
 def test_repeats_within_five_minutes_are_not_told_but_counted(outbox: AlertOutbox) -> None:
