@@ -92,6 +92,7 @@ def _trading_lines(settings: TradingSettings, book: Book, home: Home) -> list[st
         f"trading       {_control_line(book, home)}",
         f"last cycle    {last or 'none was planned from a batch yet'}",
         f"open orders   {opened}, of {unknown} nobody knows the outcome",
+        *(f"quarantine    {symbol}: {event.reason}" for symbol, event in sorted(book.quarantined.items())),
         f"limits used   {limits or 'nothing was marked yet'}",
         *([f"capital ramp  {stage.told}, {stage.reason}"] if stage else []),
     ]

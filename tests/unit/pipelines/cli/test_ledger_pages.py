@@ -14,6 +14,7 @@ from execution.domain.events import (
     PositionMark,
     PositionsMarked,
     SubmissionStarted,
+    SymbolQuarantined,
     WhyRowsRecorded,
 )
 from execution.domain.orders import BrokerFill, OrderRequest
@@ -158,6 +159,14 @@ def test_status_tells_the_stage_of_a_capital_ramp_and_nothing_where_there_is_non
     )
     assert told in status_page(load_trading_settings(environ=chosen), home)
     assert "capital ramp" not in status_page(load_trading_settings(environ={}), home)
+
+
+def test_status_names_what_is_in_quarantine_and_why(home):
+    assert "quarantine" not in status_page(load_trading_settings(environ={}), home)
+    apart = SymbolQuarantined(at=AT, symbol="AAPL", reason="AAPL is 10 shares in the ledger, 17 at the venue")
+    SqliteLedger(home.ledger).record(lambda _: (apart,))
+    page = status_page(load_trading_settings(environ={}), home)
+    assert "quarantine    AAPL: AAPL is 10 shares in the ledger, 17 at the venue" in page
 
 
 def test_status_shouts_when_the_kill_switch_is_engaged(home):
