@@ -4,6 +4,7 @@ The same rules are asked by sensors (a clock that moves when told) and by schedu
 that is due; starting that work twice must be harmless, because an orchestrator may always do so.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -121,7 +122,8 @@ def analysis_due(*, now: datetime, calendar: TradingCalendar, facts: AnalysisFac
 
     Missed sessions are caught up in order. A cycle never trains, except the first of a home, which has no model to
     score with. Training is due once a week, after the cycle of the week's last session, if its data passed; after a
-    demotion, and where no model was ever judged because the first session was red, it waits for no week's end.
+    demotion, and where no model was ever judged because the first session was red, it waits for no week's end. Training
+    and upkeep wait for what else is due of their session and after it, and for nothing older.
     """
     newest = calendar.last_closed(now)
     if newest is None:
@@ -143,15 +145,15 @@ def analysis_due(*, now: datetime, calendar: TradingCalendar, facts: AnalysisFac
         # The page measures fills against the opens of the traded session.
         if facts.ingested is not None and facts.ingested >= calendar.next(session)
     )
-    if not due:
-        judged = facts.judged_as_of
-        upto = decidable if facts.is_demoted or judged is None else _last_session_of_a_week(decidable, calendar)
-        if upto in facts.scored and (judged is None or judged < calendar.as_of(upto)):
-            due.append(Work(act=Act.TRAIN, session=upto))
-    if facts.upkept is not None and not due:
+    judged = facts.judged_as_of
+    upto = decidable if facts.is_demoted or judged is None else _last_session_of_a_week(decidable, calendar)
+    is_untaught = upto in facts.scored and (judged is None or judged < calendar.as_of(upto))
+    if is_untaught and not _any_from(upto, due):
+        due.append(Work(act=Act.TRAIN, session=upto))
+    if facts.upkept is not None:
         # In the evening after a settled day, when the next cycle is over: nobody waits for it, and a day has one.
         nights = [session for session in facts.settled if calendar.as_of(calendar.next(session)) <= now]
-        if nights and max(nights) not in facts.upkept:
+        if nights and max(nights) not in facts.upkept and not _any_from(max(nights), due):
             due.append(Work(act=Act.UPKEEP, session=max(nights)))
     return tuple(due)
 
@@ -204,6 +206,11 @@ def next_instant(*, now: datetime, calendar: TradingCalendar) -> datetime:
     following = calendar.next(newest)
     instants += [calendar.bars_known_at(following), calendar.as_of(following)]
     return min(instant for instant in instants if instant > now)
+
+
+def _any_from(session: date, due: Iterable[Work]) -> bool:
+    """Return whether anything is due of a session or of one after it; an older one may never come to its end."""
+    return any(work.session >= session for work in due)
 
 
 def _last_session_of_a_week(upto: date, calendar: TradingCalendar) -> date:

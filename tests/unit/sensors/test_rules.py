@@ -120,6 +120,12 @@ def test_training_is_due_once_a_week_after_its_last_cycle() -> None:
     assert analysis_at(friday, **done, judged_as_of=friday) == ()
 
 
+def test_an_older_cycle_that_never_ends_keeps_no_week_from_teaching() -> None:
+    rest = frozenset(CALENDAR.between(WEDNESDAY, FRIDAY))
+    due = analysis_at(CALENDAR.as_of(FRIDAY), decided=rest, scored=rest, judged_as_of=CALENDAR.as_of(WEDNESDAY))
+    assert due == (Work(act=Act.CYCLE, session=TUESDAY), Work(act=Act.TRAIN, session=FRIDAY))
+
+
 def test_a_home_whose_first_session_was_red_trains_on_the_first_session_that_was_scored() -> None:
     wednesday = CALENDAR.as_of(WEDNESDAY)
     red = {"decided": frozenset({TUESDAY, WEDNESDAY}), "ingested": WEDNESDAY}
@@ -268,9 +274,22 @@ def test_a_settled_day_is_backed_up_in_the_evening_when_the_next_cycle_is_over()
     assert nightly(evening - timedelta(minutes=1)) == ()
 
 
-def test_upkeep_waits_for_whatever_else_is_due() -> None:
+def test_upkeep_waits_for_what_is_due_of_its_day_and_after_it() -> None:
     waiting = nightly(CALENDAR.as_of(WEDNESDAY), decided=frozenset({TUESDAY}))
     assert [work.act for work in waiting] == [Act.CYCLE]
+    waiting = nightly(CALENDAR.as_of(WEDNESDAY), reported=NOTHING, ingested=WEDNESDAY)
+    assert [work.act for work in waiting] == [Act.REPORT]
+
+
+def test_an_older_cycle_that_never_ends_keeps_no_night_from_its_backup() -> None:
+    thursday = date(2024, 1, 4)
+    due = nightly(
+        CALENDAR.as_of(thursday),
+        decided=frozenset({WEDNESDAY, thursday}),
+        settled=frozenset({WEDNESDAY}),
+        reported=frozenset({WEDNESDAY}),
+    )
+    assert due == (Work(act=Act.CYCLE, session=TUESDAY), Work(act=Act.UPKEEP, session=WEDNESDAY))
 
 
 def test_a_night_is_kept_once_and_nobody_catches_up_on_older_ones() -> None:
