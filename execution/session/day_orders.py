@@ -37,8 +37,13 @@ def working_stops(book: Book, symbol: str) -> tuple[OrderRecord, ...]:
     )
 
 
-def end_day_orders(desk: Desk, *, session: date, reason: str) -> bool:
+def end_day_orders(desk: Desk, *, session: date, before: str) -> bool:
     """Void a session's orders that were never sent and ask the venue to cancel the entries and exits that work.
+
+    Args:
+        desk: the desk that acts.
+        session: the decision session whose orders these are.
+        before: until when they could have been sent and filled, in words: it stands in the reason of each.
 
     Returns:
         Whether the venue was asked to end any, for the first time or again.
@@ -46,9 +51,9 @@ def end_day_orders(desk: Desk, *, session: date, reason: str) -> bool:
     is_asked = False
     for record in desk.ledger.book().orders_of(desk.cycle_id(session)):
         if record.state == "intended":
-            void(desk, record, reason)
+            void(desk, record, f"not sent before {before}")
         elif record.is_unproven and record.order.leg in DAY_LEGS:
-            cancel(desk, record, reason)
+            cancel(desk, record, f"not filled before {before}")
             is_asked = True
     return is_asked
 

@@ -78,7 +78,7 @@ def _settled(desk: Desk, session: date) -> SettleReport:
     if desk.clock.now() < desk.calendar.closes_at(traded_session):
         return _report(desk, session, "too_early", f"session {traded_session} has not closed")
     reconciled = reconcile(desk)
-    is_asked = end_day_orders(desk, session=session, reason="its session is over")
+    is_asked = end_day_orders(desk, session=session, before="the end of its session")
     reconciled = reconcile(desk) if is_asked else still_known(desk, reconciled)
     reconciled.refuse_differences()
     waiting = [

@@ -170,7 +170,7 @@ def _cancelled(desk: Desk, session: date) -> SubmitReport:
         # Nobody ends the orders of a settled session any more, so none may be decided for it, stops included.
         return _report(desk, session, "rest_cancelled", f"session {session} is settled")
     reconciled = reconcile(desk)
-    is_asked = end_day_orders(desk, session=session, reason="not filled before the deadline")
+    is_asked = end_day_orders(desk, session=session, before="the deadline")
     reconciled = reconcile(desk) if is_asked else still_known(desk, reconciled)
     reconciled.refuse_differences()
     try:

@@ -485,13 +485,15 @@ def test_what_the_venue_has_not_ended_is_named(tmp_path: Path) -> None:
     report = days.settle()
     assert report.reason == "the venue has not ended the day's orders in AAA, BBB"
     reasons = [r.event.reason for r in days.desk.ledger.events() if isinstance(r.event, CancelRequested)]
-    assert reasons == ["its session is over", "its session is over"]
+    assert reasons == ["not filled before the end of its session"] * 2
 
 
 def test_what_was_never_sent_ends_with_its_session(days: TradingDays) -> None:
     days.plan()
     days.settle()
-    assert {record.note for record in days.desk.ledger.book().orders.values()} == {"its session is over"}
+    assert {record.note for record in days.desk.ledger.book().orders.values()} == {
+        "not sent before the end of its session"
+    }
 
 
 def test_a_mark_holds_every_position_at_its_close(days: TradingDays) -> None:

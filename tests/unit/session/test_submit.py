@@ -387,7 +387,7 @@ def test_what_was_never_sent_is_counted_as_voided(days: TradingDays) -> None:
     report = days.cancel_rest()
     assert (report.session, report.status, report.reason) == (FIRST, "rest_cancelled", "")
     assert (report.accepted, report.voided, report.filled) == (0, 3, 0)
-    assert {record.note for record in days.desk.ledger.book().orders.values()} == {"not filled before the deadline"}
+    assert {record.note for record in days.desk.ledger.book().orders.values()} == {"not sent before the deadline"}
 
 
 def test_while_another_process_acts_both_halves_of_the_morning_ask_to_be_asked_again(days: TradingDays) -> None:

@@ -77,8 +77,8 @@ def an_order_out(order: OrderRequest = ORDER) -> tuple[Event, ...]:
 
 UNKNOWN = OutcomeUnknown(at=AT, client_order_id=ID, reason="lost")
 ACCEPTED = OrderAccepted(at=NOW, client_order_id=ID, broker_order_id="v-1")
-CANCEL = CancelRequested(at=NOW, client_order_id=ID, reason="over")
-MISSED = OrderMissed(at=AT, client_order_id=ID, reason="over")
+CANCEL = CancelRequested(at=NOW, client_order_id=ID, before="its end")
+MISSED = OrderMissed(at=AT, client_order_id=ID, before="its end")
 
 # Opening.
 
@@ -124,13 +124,13 @@ def test_an_end_that_is_asked_for_once_more_is_worth_another_look_though_it_writ
     morning = Morning(*an_order_out(), ACCEPTED, CANCEL)
     morning.venue.orders[ID] = at_venue()
     before = morning.ledger.head()
-    assert end_day_orders(morning.desk, session=SESSION, reason="over")
+    assert end_day_orders(morning.desk, session=SESSION, before="its end")
     assert (morning.venue.cancelled, morning.ledger.head()) == ([ID], before)
 
 
 def test_where_no_order_works_no_end_is_asked_for() -> None:
     morning = Morning(intended(ORDER))
-    assert not end_day_orders(morning.desk, session=SESSION, reason="over")
+    assert not end_day_orders(morning.desk, session=SESSION, before="its end")
     assert (morning.venue.cancelled, morning.ledger.book().orders[ID].state) == ([], "voided")
 
 
