@@ -74,6 +74,7 @@ def lived_content(
         "worst": trips[::-1][:SHOWN_TRIPS],
         "trips": trips_sentence(trips),
         "has_features": bool(facts.by_feature),
+        "features_left_out": _features_left_out(facts),
     }
 
 
@@ -158,7 +159,7 @@ def _trades(desk: Lived, facts: Facts, closes: Mapping[str, Mapping[date, Decima
 
 
 def _charts(facts: Facts, benchmarks: Mapping[str, Floats], named: str) -> dict[str, str]:
-    features = dict(list(facts.by_feature.items())[:SHOWN_FEATURES])
+    features = _drawn_features(facts)
     drawn = {
         "equity": charts.equity_svg(facts, benchmarks, name=named),
         "drawdown": session_svg(facts.sessions, facts.drawdown, y_title="below the highest"),
@@ -167,3 +168,19 @@ def _charts(facts: Facts, benchmarks: Mapping[str, Floats], named: str) -> dict[
         "regimes": amounts_svg(facts.by_regime, x_title="earned, USD"),
     }
     return drawn | ({"features": amounts_svg(features, x_title="earned, USD")} if features else {})
+
+
+def _drawn_features(facts: Facts) -> dict[str, float]:
+    """Return the features with the largest amounts, earned or lost alike, what earned most first."""
+    told = facts.by_feature
+    drawn = set(sorted(told, key=lambda name: (-abs(told[name]), name))[:SHOWN_FEATURES])
+    return {name: amount for name, amount in told.items() if name in drawn}
+
+
+def _features_left_out(facts: Facts) -> str:
+    """Return how many features are not drawn, and what all came to; nothing where all are."""
+    count, usd = len(facts.by_feature), sum(facts.by_feature.values())
+    if count <= SHOWN_FEATURES:
+        return ""
+    largest = f"the {SHOWN_FEATURES} of {count} features with the largest amounts"
+    return f"Drawn are {largest}; together all {count} come to {usd:+,.0f} USD."

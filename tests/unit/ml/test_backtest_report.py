@@ -97,6 +97,17 @@ def test_a_feature_gets_its_part_by_the_size_of_its_contribution(desks: tuple[Li
     assert facts.by_feature["rsi_14"] == pytest.approx(earned(desks[1]) * 0.25)
 
 
+def test_of_many_features_those_that_lost_most_are_drawn_beside_those_that_earned_most(report: Report) -> None:
+    small = {f"earned_{place}": 20.0 - place for place in range(20)}
+    amounts = {"earned_most": 700.0} | small | {"lost_little": -1.0, "lost_much": -400.0, "lost_most": -900.0}
+    page = drawn(replace(report, facts=replace(report.facts, by_feature=amounts))).html()
+    told = [name for name in re.findall(r"<text[^>]*>([a-z]+_[a-z0-9]+)</text>", page) if name in amounts]
+    assert told == ["earned_most", *list(small)[:9], "lost_much", "lost_most"]
+    assert "Drawn are the 12 of 24 features with the largest amounts; together all 24 come to -391 USD." in page
+    few = dict(list(amounts.items())[:12])
+    assert "Drawn are" not in drawn(replace(report, facts=replace(report.facts, by_feature=few))).html()
+
+
 def test_months_compound_to_the_whole(desks: tuple[Lived, ...], facts: Facts) -> None:
     months = [value for months in facts.months.values() for value in months.values()]
     assert np.prod([1 + value for value in months]) - 1 == pytest.approx(earned(desks[1]) / float(CASH))
