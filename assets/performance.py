@@ -18,6 +18,9 @@ SESSIONS_PER_YEAR: Final = 252
 SHORTEST_HISTORY_SESSIONS: Final = 60
 """Returns below which no ratio is shown: at 60, the standard error of a yearly Sharpe ratio is still about 2."""
 
+NEVER_MOVED: Final = "the account never moved"
+"""Why a history that is long enough has no Sharpe ratio: its returns do not differ."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Performance:
@@ -32,7 +35,8 @@ class Performance:
         max_drawdown: the lowest drawdown of the history.
         recovery_sessions: sessions from there back to the high before it; 0 without a fall, None while below.
         volatility: yearly standard deviation of returns; None when the history is too short.
-        sharpe: yearly ratio of mean to standard deviation, risk-free rate 0; None when the history is too short.
+        sharpe: yearly ratio of mean to standard deviation, risk-free rate 0; None when the history is too short, or
+            never moved.
         sharpe_standard_error: one standard error of `sharpe`, also yearly; None when `sharpe` is.
         sortino: yearly ratio of mean to downside deviation from 0; None when the history is too short or never fell.
     """

@@ -26,15 +26,19 @@ def tried_sentence(trials: Sequence[Line]) -> str:
 
 
 def figures(desk: Lived) -> Mapping[str, str | None]:
-    """Return what one desk's days came to, by what a column is called; None where the history is too short."""
+    """Return what one desk's days came to, by what a column is called; None where the history is too short.
+
+    An account that never moved has no ratio however long its history is: `none`.
+    """
     past, days = desk.performance, desk.days
     states = [day.trading_state for day in days]
+    no_ratio = None if past.is_too_short else "none"
     return {
         "portfolio": desk.name,
         "return %": f"{(past.total_return or 0) * 100:+.2f}",
         "volatility %": None if past.volatility is None else f"{past.volatility * 100:.1f}",
-        "Sharpe": None if past.sharpe is None else f"{past.sharpe:+.2f}",
-        "+-": None if past.sharpe_standard_error is None else f"{past.sharpe_standard_error:.2f}",
+        "Sharpe": no_ratio if past.sharpe is None else f"{past.sharpe:+.2f}",
+        "+-": no_ratio if past.sharpe_standard_error is None else f"{past.sharpe_standard_error:.2f}",
         "worst fall %": f"{past.max_drawdown * 100:.2f}",
         "turnover": f"{desk.turnover_per_year:.1f}" if is_long_enough(len(days)) else None,
         "entries": str(sum(day.entries for day in days)),

@@ -23,7 +23,7 @@ from assets.ml.lived_facts import (
     trips_sentence,
 )
 from assets.ml.svg_charts import INK, amounts_svg, session_svg
-from assets.performance import SHORTEST_HISTORY_SESSIONS, Performance
+from assets.performance import NEVER_MOVED, SHORTEST_HISTORY_SESSIONS, Performance
 
 SHOWN_TRIPS: Final = 8
 SHOWN_FEATURES: Final = 12
@@ -88,9 +88,13 @@ def return_tile(desk: Lived, facts: Facts) -> tuple[str, str, str]:
 
 def sharpe_tile(past: Performance) -> tuple[str, str, str]:
     """Return the Sharpe ratio with its standard error and the Sortino ratio, or what they still need."""
-    told = f"standard error {past.sharpe_standard_error or 0:.2f}; Sortino ratio {ratio(past.sortino, past)}"
-    needed = f"this and the Sortino ratio need {SHORTEST_HISTORY_SESSIONS} sessions"
-    return "Sharpe ratio", ratio(past.sharpe, past), needed if past.is_too_short else told
+    if past.is_too_short:
+        note = f"this and the Sortino ratio need {SHORTEST_HISTORY_SESSIONS} sessions"
+    elif past.sharpe_standard_error is None:
+        note = NEVER_MOVED
+    else:
+        note = f"standard error {past.sharpe_standard_error:.2f}; Sortino ratio {ratio(past.sortino, past)}"
+    return "Sharpe ratio", ratio(past.sharpe, past), note
 
 
 def fall_tile(past: Performance) -> tuple[str, str, str]:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from assets.identity import RunIdentity
+from assets.performance import NEVER_MOVED
 from assets.reporting import page_words
 from assets.reporting.day import Day, StageCount, ranked, stage_counts
 from assets.reporting.inline_svg import equity_svg, histogram_svg
@@ -133,12 +134,13 @@ def tiles(day: Day) -> tuple[Tile, ...]:
     account, past, totals = day.account, day.performance, day.totals
     change = account.equity_usd - day.equity[-2].equity_usd if account and len(day.equity) > 1 else None
     held = page_words.percent(account.gross_exposure, 1) if account else page_words.UNKNOWN
-    sharpe = "too short" if past.sharpe is None else page_words.number(past.sharpe)
-    error = (
-        f"{past.sessions} of 60 sessions"
-        if past.sharpe is None and past.is_too_short
-        else f"± {page_words.number(past.sharpe_standard_error)} standard error"
-    )
+    if past.is_too_short:
+        sharpe, error = "too short", f"{past.sessions} of 60 sessions"
+    elif past.sharpe is None:
+        sharpe, error = "none", NEVER_MOVED
+    else:
+        sharpe = page_words.number(past.sharpe)
+        error = f"± {page_words.number(past.sharpe_standard_error)} standard error"
     return (
         Tile("equity", page_words.usd(account.equity_usd if account else None), "USD at the close"),
         Tile(

@@ -48,7 +48,7 @@ class Window:
         name: month or quarter.
         sessions: length of each window.
         returns: one per window, the newest last; at least one.
-        sharpe: yearly Sharpe ratio of the newest window; None where a window is too short for one.
+        sharpe: yearly Sharpe ratio of the newest window; None where a window is too short for one, or never moved.
     """
 
     name: str

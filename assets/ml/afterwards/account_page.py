@@ -21,6 +21,7 @@ from assets.ml.lived_page import (
     turnover_tile,
 )
 from assets.ml.report_rendering import DrawnReport
+from assets.performance import SHORTEST_HISTORY_SESSIONS
 from execution.domain.canonical import canonical_bytes
 
 SCHEMA: Final = "touchstone.account_performance"
@@ -194,11 +195,12 @@ def _tiles(record: AccountRecord) -> list[tuple[str, str, str]]:
 
 def _window_row(record: AccountRecord, place: int) -> tuple[str, ...]:
     one = record.windows[place]
+    no_ratio = _TOO_SHORT if one.sessions < SHORTEST_HISTORY_SESSIONS else "none"
     return (
         f"{one.name}, {one.sessions} sessions",
         *(_percent(value) for value in (one.returns[-1], max(one.returns), min(one.returns))),
         f"{sum(value > 0 for value in one.returns) / len(one.returns) * 100:.0f} %",
-        _TOO_SHORT if one.sharpe is None else f"{one.sharpe:+.2f}",
+        no_ratio if one.sharpe is None else f"{one.sharpe:+.2f}",
     )
 
 

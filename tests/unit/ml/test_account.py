@@ -1,5 +1,6 @@
 """The traded account is told as a backtest is: from its ledger's days, payments left out, and honestly when short."""
 
+import re
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -67,6 +68,14 @@ def test_windows_are_told_as_far_as_the_history_is_long_enough() -> None:
     assert (quarterly.name, quarterly.returns) == ("quarter", (pytest.approx(0.63),))
     assert quarterly.sharpe is not None
     assert windows_of(values[:21]) == ()
+
+
+def test_a_window_in_which_nothing_moved_has_no_ratio_and_is_not_called_too_short(record: AccountRecord) -> None:
+    month, still = windows_of([Decimal(100)] * 64)
+    page = drawn(replace(record, windows=(month, still))).html()
+    cells = [re.search(rf"<td>{one.name}, .*</td>", page) for one in (month, still)]
+    told = [re.findall(r"<td>([^<]*)</td>", cell[0])[-1] for cell in cells if cell is not None]
+    assert told == ["too short", "none"]
 
 
 def test_a_windows_ratio_counts_the_marks_a_year_really_has() -> None:

@@ -264,6 +264,33 @@ def test_of_twenty_sessions_or_fewer_no_interval_and_no_figure_a_year_is_told(re
         assert figures(shortened(report, sessions).desks[0])["turnover"] is None
 
 
+def idle(report: Report) -> Report:
+    """Return the report of as many sessions on which nothing was bought."""
+    days = tuple(
+        replace(
+            day,
+            mark=replace(day.mark, positions=(), cash_usd=CASH, equity_usd=CASH),
+            executions=(),
+            actions=(),
+            bought=(),
+        )
+        for day in report.desks[0].days
+    )
+    desk = replace(report.desks[0], days=days, performance=performance(values_of(CASH, days)))
+    return replace(report, desks=(desk, *report.desks[1:]), facts=facts_of(desk), closes={})
+
+
+def test_an_account_that_never_moved_has_no_ratio_however_long_it_is(report: Report) -> None:
+    still = idle(report)
+    assert not still.desks[0].performance.is_too_short
+    page = drawn(still).html()
+    assert "Sharpe ratio</span><b>none</b><i>the account never moved</i>" in page
+    assert "standard error 0.00" not in page
+    assert "<td>too short</td>" not in page
+    assert [figures(still.desks[0])[name] for name in ("Sharpe", "+-")] == ["none", "none"]
+    assert drawn(still).pdf().startswith(b"%PDF")
+
+
 def test_a_history_too_short_for_a_ratio_has_no_deflated_one_and_tells_no_capacity(report: Report) -> None:
     short = shortened(report, 59)
     page = drawn(short).html()

@@ -164,6 +164,15 @@ def test_long_history_shows_the_ratio_with_its_standard_error(lived):
     assert shown["Sharpe ratio"].note.endswith("standard error")
 
 
+def test_long_history_that_never_moved_has_no_ratio_and_is_not_called_too_short(lived):
+    still = tuple(replace(point, equity_usd=Decimal(100), realised_usd=Decimal(0), unrealised_usd=Decimal(0))
+                  for point in lived.equity)  # fmt: skip
+    day = replace(lived, equity=still)
+    assert not day.performance.is_too_short
+    shown = {tile.label: tile for tile in tiles(day)}
+    assert (shown["Sharpe ratio"].value, shown["Sharpe ratio"].note) == ("none", "the account never moved")
+
+
 def test_every_symbol_of_the_universe_is_on_the_page(lived):
     page = render(lived, identity=IDENTITY)
     assert len(lived.decisions) == 100
