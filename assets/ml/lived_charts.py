@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from assets.ml.capacity import SizePoint
 from assets.ml.lived_facts import BAND_SESSIONS_MIN, Facts, Floats
-from assets.ml.svg_charts import BAD, GOOD, HALF_WIDTH, INK, SOFT, growth_svg, named, noon, shown, svg
+from assets.ml.svg_charts import BAD, GOOD, HALF_WIDTH, INK, SOFT, growth_svg, named, noon, session_axis, shown, svg
 from execution.domain.orders import BrokerFill
 
 _SESSIONS_AROUND: Final = 40
@@ -72,11 +72,11 @@ def trade_svg(
 
 
 def rolling_svg(sessions: Sequence[date], windows: Mapping[str, Sequence[float]]) -> str:
-    """Return the return over the window that ends at each close, one line per window, in percent.
+    """Return the return over the window that ends at each close, one line per window, in percent; one alone is a point.
 
     Args:
         sessions: of the closes, ascending.
-        windows: by name, one return per window, that of the newest close last.
+        windows: by name, at least one, one return per window, that of the newest close last.
     """
     import altair as alt  # noqa: PLC0415 - as above
 
@@ -86,16 +86,15 @@ def rolling_svg(sessions: Sequence[date], windows: Mapping[str, Sequence[float]]
         for at in shown(len(returns))
     ]
     colours = alt.Scale(domain=list(windows), range=[SOFT, INK][: len(windows)])
-    chart = (
-        alt.Chart(named("rows"))
-        .mark_line(strokeWidth=1.4)
-        .encode(
-            x=alt.X("session:T", title=None),
-            y=alt.Y("return:Q", title="return over the window", axis=alt.Axis(format="%")),
-            color=alt.Color("window:N", scale=colours, legend=alt.Legend(title=None, orient="top")),
-        )
-    )
-    return svg(chart.properties(width=HALF_WIDTH, height=130), rows=rows)
+    encoded: dict[str, Any] = {
+        "x": session_axis(sessions[-max(map(len, windows.values())) :]),
+        "y": alt.Y("return:Q", title="return over the window", axis=alt.Axis(format="%")),
+        "color": alt.Color("window:N", scale=colours, legend=alt.Legend(title=None, orient="top")),
+    }
+    lines = alt.Chart(named("rows")).mark_line(strokeWidth=1.4).encode(**encoded)
+    points = alt.Chart(named("alone")).mark_point(filled=True).encode(**encoded)
+    alone = [row for row in rows if len(windows[str(row["window"])]) == 1]
+    return svg((lines + points).properties(width=HALF_WIDTH, height=130), rows=rows, alone=alone)
 
 
 def _path(sessions: Sequence[date], closes: Mapping[date, Decimal]) -> list[dict[str, Any]]:

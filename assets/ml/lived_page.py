@@ -73,7 +73,7 @@ def lived_content(
         "best": trips[:SHOWN_TRIPS],
         "worst": trips[::-1][:SHOWN_TRIPS],
         "trips": trips_sentence(trips),
-        "has_features": bool(facts.by_feature),
+        "nothing_earned": "Nothing was earned or lost." if facts.trips else "Nothing was bought.",
         "features_left_out": _features_left_out(facts),
     }
 
@@ -163,15 +163,13 @@ def _trades(desk: Lived, facts: Facts, closes: Mapping[str, Mapping[date, Decima
 
 
 def _charts(facts: Facts, benchmarks: Mapping[str, Floats], named: str) -> dict[str, str]:
-    features = _drawn_features(facts)
-    drawn = {
+    shared_out = {"sectors": facts.by_sector, "regimes": facts.by_regime, "features": _drawn_features(facts)}
+    return {
         "equity": charts.equity_svg(facts, benchmarks, name=named),
         "drawdown": session_svg(facts.sessions, facts.drawdown, y_title="below the highest"),
         "exposure": session_svg(facts.sessions, facts.exposure, y_title="held of equity", color=INK),
-        "sectors": amounts_svg(facts.by_sector, x_title="earned, USD"),
-        "regimes": amounts_svg(facts.by_regime, x_title="earned, USD"),
+        **{name: amounts_svg(told, x_title="earned, USD") for name, told in shared_out.items() if told},
     }
-    return drawn | ({"features": amounts_svg(features, x_title="earned, USD")} if features else {})
 
 
 def _drawn_features(facts: Facts) -> dict[str, float]:

@@ -25,7 +25,7 @@ _NUMBERED: Final = re.compile(r"\b(clip|gradient_|gradient)(\d+)\b")
 def growth_svg(
     sessions: Sequence[date], curves: Mapping[str, Floats], *, low: Floats, high: Floats, y_title: str
 ) -> str:
-    """Return curves over sessions, the first with a band around it.
+    """Return curves over sessions, the first with a band around it; of one session points, since a line needs two.
 
     Args:
         sessions: ascending.
@@ -48,7 +48,7 @@ def growth_svg(
     colours = alt.Scale(domain=list(curves), range=[INK, GOLD, SOFT, GOOD][: len(curves)])
     drawn = (
         alt.Chart(named("lines"))
-        .mark_line(strokeWidth=1.6)
+        .mark_line(strokeWidth=1.6, point=len(places) == 1)
         .encode(
             x=x,
             y=alt.Y("growth:Q", title=y_title, scale=alt.Scale(zero=False)),
@@ -59,13 +59,18 @@ def growth_svg(
 
 
 def session_svg(sessions: Sequence[date], values: Floats, *, y_title: str, color: str = BAD) -> str:
-    """Return one figure per session as a filled line, in percent."""
+    """Return one figure per session as a filled line, in percent; of one session a point."""
     import altair as alt  # noqa: PLC0415 - as above
 
     rows = [{"session": noon(sessions[at]), "value": float(values[at])} for at in shown(len(sessions))]
     chart = (
         alt.Chart(named("rows"))
-        .mark_area(opacity=0.35, color=color, line={"color": color, "strokeWidth": 1.2})
+        .mark_area(
+            opacity=0.35,
+            color=color,
+            line={"color": color, "strokeWidth": 1.2},
+            point={"color": color} if len(rows) == 1 else False,
+        )
         .encode(x=session_axis(sessions), y=alt.Y("value:Q", title=y_title, axis=alt.Axis(format="%")))
     )
     return svg(chart.properties(width=HALF_WIDTH, height=120), rows=rows)

@@ -151,14 +151,15 @@ def _content(record: AccountRecord) -> dict[str, Any]:
         factors=record.factors,
         closes=record.closes,
     )
-    rolling = {"rolling": rolling_svg(facts.sessions, {one.name: one.returns for one in record.windows})}
+    windows = {one.name: one.returns for one in record.windows}
+    rolling = {"rolling": rolling_svg(facts.sessions, windows)} if windows else {}
     return content | {
         "kind": "Account",
         "title": f"account {desk.name} from {facts.sessions[0]} to {facts.sessions[-1]}",
         "stamps": record.stamps,
         "identity": record.identity,
         "tiles": _tiles(record),
-        "charts": content["charts"] | (rolling if record.windows else {}),
+        "charts": content["charts"] | rolling,
         "windows": [_window_row(record, place) for place in range(len(record.windows))],
         "beside_rows": [
             (name, percent(one.alpha), plain(one.beta), f"{one.tracking_error * 100:.1f} %")

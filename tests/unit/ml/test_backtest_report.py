@@ -13,7 +13,7 @@ from assets.ml.backtest import Lived, Trial, summed_up, values_of
 from assets.ml.backtest_pages import figures
 from assets.ml.backtest_report import Report, drawn
 from assets.ml.judgement import SharpeRecord
-from assets.ml.lived_charts import equity_svg
+from assets.ml.lived_charts import equity_svg, rolling_svg
 from assets.ml.lived_facts import (
     BAND_SESSIONS_MIN,
     BLOCK_SESSIONS,
@@ -289,6 +289,34 @@ def test_an_account_that_never_moved_has_no_ratio_however_long_it_is(report: Rep
     assert "<td>too short</td>" not in page
     assert [figures(still.desks[0])[name] for name in ("Sharpe", "+-")] == ["none", "none"]
     assert drawn(still).pdf().startswith(b"%PDF")
+
+
+def test_a_page_of_days_on_which_nothing_was_bought_says_so_where_it_has_nothing_to_draw(report: Report) -> None:
+    page = drawn(idle(report)).html()
+    for heading in ("Earned by sector", "Earned by regime at entry", "Earned by feature"):
+        assert f'<h2>{heading}</h2><p class="note">Nothing was bought.</p>' in page
+    assert "tells no contributions" not in page
+
+
+def test_the_figures_of_a_single_session_are_drawn_as_points(report: Report) -> None:
+    one, many = (drawn(told).content["charts"] for told in (shortened(report, 1), report))
+    for name, curves in (("equity", 2), ("drawdown", 1), ("exposure", 1)):
+        assert points_in(one[name]) == curves
+        assert points_in(many[name]) == 0
+
+
+def test_a_window_that_was_complete_once_is_drawn_as_a_point(report: Report) -> None:
+    sessions = report.facts.sessions
+    first = rolling_svg(sessions[:21], {"month": (0.01,)})
+    assert points_in(first) == 1
+    assert "PM" not in first
+    assert points_in(rolling_svg(sessions, {"month": (0.01,) * 30, "quarter": (0.02,)})) == 1
+    assert points_in(rolling_svg(sessions, {"month": (0.01,) * 30})) == 0
+
+
+def points_in(drawing: str) -> int:
+    """Return how many points a chart has; a line through one session alone is not seen."""
+    return drawing.count('aria-roledescription="point"')
 
 
 def test_a_history_too_short_for_a_ratio_has_no_deflated_one_and_tells_no_capacity(report: Report) -> None:
