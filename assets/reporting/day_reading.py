@@ -14,6 +14,7 @@ from execution.ledger.order_record import EXPOSED
 from execution.trading_calendar import TradingCalendar
 
 _GUARD: Final = "guard:"
+_NO_SPLITS: Final[Mapping[str, Decimal]] = {}
 _UNTRADED: Final = {
     "gate": "refused",
     "missed": "missed",
@@ -46,6 +47,7 @@ def read_day(
     frames: LedgerFrames,
     batches: PublishedBatches,
     opens_usd: Mapping[str, Decimal],
+    split_ratios: Mapping[str, Decimal] = _NO_SPLITS,
 ) -> Day:
     """Return one decision session gathered from the ledger export and the published batches.
 
@@ -54,6 +56,8 @@ def read_day(
         frames: a ledger export that reaches the session after it.
         batches: where analysis published certificates and batches.
         opens_usd: raw opens of the traded session per symbol, as far as known.
+        split_ratios: new shares per old of what was split before that open: a fill is of shares after it, and so is
+            the close it is measured against.
     """
     traded_session = TradingCalendar.shipped().next(session)
     decisions = of_session(frames.decisions, session)
@@ -76,7 +80,11 @@ def read_day(
         costs=order_costs(
             orders=[_sent(row) for row in orders if row["session"] == session or _has_traded(row, fills)],
             fills=[_execution(row) for row in fills],
-            decision_closes_usd={row["symbol"]: row["close_usd"] for row in decisions if row["close_usd"] is not None},
+            decision_closes_usd={
+                row["symbol"]: row["close_usd"] / split_ratios.get(row["symbol"], 1)
+                for row in decisions
+                if row["close_usd"] is not None
+            },
             opens_usd=opens_usd,
         ),
         positions=_positions(frames, traded_session),

@@ -11,7 +11,7 @@ from assets.partitions import SESSIONS, session_of
 from assets.raw_store import RawStore
 from assets.reporting.daily_report import render
 from assets.reporting.day_reading import read_day
-from assets.reporting.market_opens import opens_usd
+from assets.reporting.market_opens import opens_usd, split_ratios
 from assets.reporting.page_files import described, drawn, write_page
 from execution.signal_batch_store import SignalBatchStore
 from execution.trading_calendar import TradingCalendar
@@ -31,6 +31,7 @@ from execution.trading_calendar import TradingCalendar
             keys.ML_SIGNAL_BATCH,
             keys.FEATURES_GATE_CERTIFICATE,
             keys.RAW_DAILY_BARS,
+            keys.RAW_CORPORATE_ACTIONS,
         )
     ],
 )
@@ -47,7 +48,13 @@ def daily_report(
     session = session_of(context)
     traded_session = TradingCalendar.shipped().next(session)
     frames = load_export(latest_export(artifacts_root, traded_session))
-    day = read_day(session=session, frames=frames, batches=batches, opens_usd=opens_usd(raw_store, traded_session))
+    day = read_day(
+        session=session,
+        frames=frames,
+        batches=batches,
+        opens_usd=opens_usd(raw_store, traded_session),
+        split_ratios=split_ratios(raw_store, traded_session),
+    )
     page = write_page(reports_root, session, render(day, identity=identity))
     charts = {name: dg.MetadataValue.md(text) for name, text in drawn(day).items()}
     # From the home on: whoever looks may have the home elsewhere than the machine that wrote the page.

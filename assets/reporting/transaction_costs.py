@@ -26,7 +26,7 @@ class OrderCost:
         ordered_shares: shares asked for.
         filled_shares: shares executed.
         average_fill_usd: mean price per share weighted by shares; None when nothing was filled.
-        decision_close_usd: raw close of the decision session; None when unknown.
+        decision_close_usd: raw close of the decision session, in shares of the traded one; None when unknown.
         open_usd: raw open of the session traded in; None when unknown.
         slippage_to_close_bps: cost against the decision's close; None when either price is unknown.
         slippage_to_open_bps: cost against the open; None when either price is unknown.

@@ -5,8 +5,10 @@ from html.parser import HTMLParser
 
 import pytest
 
+from assets.ledger_frames import load_export
 from assets.reporting.daily_report import alarms, render, tiles
 from assets.reporting.day import stage_counts
+from assets.reporting.day_reading import read_day
 from assets.reporting.page_words import usd
 from execution.trading_calendar import TradingCalendar
 from tests.unit.reporting.sample_days import (
@@ -152,6 +154,27 @@ def test_red_gate_day_shows_no_order_and_a_reason_for_each_symbol(red):
 def test_day_without_orders_shows_a_dash_for_slippage(quiet):
     shown = {tile.label: tile.value for tile in tiles(quiet)}
     assert (shown["filled"], shown["slippage vs close"]) == ("no orders", "–")  # noqa: RUF001 - the page's own dash
+
+
+def test_a_fill_after_a_split_is_measured_against_the_close_in_its_own_shares(tmp_path):
+    sample = lived_day(tmp_path)
+    whole = day_of(sample)
+    filled = next(cost for cost in whole.costs if cost.filled_shares)
+    split = read_day(
+        session=SESSION,
+        frames=load_export(sample.export),
+        batches=sample.store,
+        opens_usd={},
+        split_ratios={filled.symbol: Decimal(4)},
+    )
+    costs = {cost.client_order_id: cost for cost in split.costs}
+    close = costs[filled.client_order_id].decision_close_usd
+    assert close == filled.decision_close_usd / 4
+    side = 1 if filled.side == "buy" else -1
+    told = costs[filled.client_order_id].slippage_to_close_bps
+    assert told == side * (filled.average_fill_usd - close) / close * 10_000
+    others = [(cost.client_order_id, cost) for cost in whole.costs if cost.symbol != filled.symbol]
+    assert all(costs[name] == cost for name, cost in others)
 
 
 def test_short_history_says_too_short_instead_of_a_ratio(quiet):

@@ -3,8 +3,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from assets.raw_store import RawStore
-from assets.reporting.market_opens import opens_usd
-from assets.schemas import DAILY_BARS
+from assets.reporting.market_opens import opens_usd, split_ratios
+from assets.schemas import CORPORATE_ACTIONS, DAILY_BARS
 from tests.builders.raw_rows import CALENDAR, bar, rows, sessions
 
 YESTERDAY, TODAY, TOMORROW = sessions(3)
@@ -32,3 +32,17 @@ def test_a_correction_of_a_later_day_does_not_change_the_open(tmp_path: Path) ->
     corrected = rows(DAILY_BARS, [bar("AAA", TODAY, 12.0, known_at=later)])
     store.append(DAILY_BARS, corrected, session=TOMORROW, recorded_at=later)
     assert opens_usd(store, TODAY) == {"AAA": Decimal("10.00")}
+
+
+def test_a_split_counts_on_its_ex_session_alone_and_a_dividend_is_none(tmp_path: Path) -> None:
+    known_at = CALENDAR.as_of(YESTERDAY)
+    told = [("AAA", TODAY, "split", 4), ("BBB", TOMORROW, "split", 2), ("CCC", TODAY, "dividend", 1)]
+    records = [
+        {"symbol": symbol, "ex_session": ex, "action": action, "value": Decimal(value), "known_at": known_at}
+        for symbol, ex, action, value in told
+    ]
+    store = RawStore(tmp_path)
+    table = rows(CORPORATE_ACTIONS, records)
+    store.append(CORPORATE_ACTIONS, table, session=YESTERDAY, recorded_at=known_at)
+    assert split_ratios(store, TODAY) == {"AAA": Decimal(4)}
+    assert split_ratios(store, YESTERDAY) == {}
