@@ -20,7 +20,7 @@ from assets.ml.judgement import Estimate, Judgement
 from assets.ml.lived_facts import BAND_SESSIONS_MIN
 from assets.ml.promotion import Promotion
 from assets.ml.report_rendering import DrawnReport
-from assets.ml.svg_charts import amounts_svg, growth_svg
+from assets.ml.svg_charts import WIDTH, amounts_svg, growth_svg
 from assets.ml.told import horizon_row, with_interval
 from assets.ml.train import ModelCard
 from assets.ml.trials import Tried
@@ -170,7 +170,7 @@ def _charts(report: ModelReport, judgement: Judgement) -> dict[str, str]:
     }
     if report.importances:
         needed = most_important(report.importances)
-        charts["importances"] = amounts_svg(needed, x_title="rank IC it loses without", form=".3f")
+        charts["importances"] = amounts_svg(needed, x_title="rank IC it loses without", form=".3f", width=WIDTH)
     return charts
 
 

@@ -16,6 +16,7 @@ Floats = npt.NDArray[np.float64]
 
 WIDTH: Final = 940
 HALF_WIDTH: Final = 430
+THIRD_WIDTH: Final = 230
 INK, GOLD, GOOD, BAD, SOFT = "#275d86", "#a87c1e", "#17694a", "#ad2418", "#8a94a1"
 _POINTS_MAX: Final = 600
 _FEW_SESSIONS: Final = 12
@@ -76,7 +77,7 @@ def session_svg(sessions: Sequence[date], values: Floats, *, y_title: str, color
     return svg(chart.properties(width=HALF_WIDTH, height=120), rows=rows)
 
 
-def amounts_svg(amounts: Mapping[str, float], *, x_title: str, form: str = "~s") -> str:
+def amounts_svg(amounts: Mapping[str, float], *, x_title: str, form: str = "~s", width: int = THIRD_WIDTH) -> str:
     """Return named amounts as bars, the given order downwards; losses in another colour."""
     import altair as alt  # noqa: PLC0415 - as above
 
@@ -90,7 +91,7 @@ def amounts_svg(amounts: Mapping[str, float], *, x_title: str, form: str = "~s")
             color=alt.condition("datum.amount >= 0", alt.value(GOOD), alt.value(BAD)),
         )
     )
-    return svg(chart.properties(width=230, height=15 * max(1, len(rows))), rows=rows)
+    return svg(chart.properties(width=width, height=15 * max(1, len(rows))), rows=rows)
 
 
 def svg(chart: Any, **rows: Sequence[Mapping[str, Any]]) -> str:

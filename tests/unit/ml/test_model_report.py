@@ -1,5 +1,6 @@
 """A model's report says what its card says, the same way twice; each family of features is told what it adds."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -157,3 +158,13 @@ def test_what_the_forest_needs_is_drawn_and_where_there_is_none_the_page_does_wi
     assert "What a random forest needs" in drawn(report).html()
     assert "What a random forest needs" not in drawn(without).html()
     assert drawn(report).pdf() != drawn(without).pdf()
+
+
+def test_a_chart_that_fills_a_card_is_as_wide_as_the_page_so_that_its_words_are_no_larger(report: ModelReport) -> None:
+    def width(name: str) -> int:
+        found = re.search(r'<svg [^>]*?\bwidth="(\d+)"', drawn(report).content["charts"][name])
+        assert found is not None
+        return int(found[1])
+
+    assert width("importances") == pytest.approx(width("growth"), rel=0.15)
+    assert width("fifths") < width("growth") / 2
