@@ -3,6 +3,7 @@
 The trading location imports `pipelines.trading_settings` instead, because this module imports the data rooms.
 """
 
+import difflib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from assets.feature_catalogue import NAMES
+from assets.features.feature_library import switched_on
 from assets.features.policy import FeaturePolicy
 from assets.ingest.alpaca_settings import AlpacaDataSettings
 from assets.ingest.edgar_settings import EdgarSettings
@@ -81,6 +84,22 @@ class Settings(TradingSettings):
             raise ValueError(
                 f"learning.horizon_sessions is {self.learning.horizon_sessions} and sizing.horizon_sessions is "
                 f"{self.sizing.horizon_sessions}: hold positions as long as they are predicted for"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _names_features_there_are(self) -> "Settings":
+        """Refuse what would be refused in training: a home's first cycle would end there, without a score."""
+        constrained = self.learning.constrained
+        if not (self.features.sets or constrained):
+            return self
+        offered = {*NAMES, *(feature.name for feature in switched_on(self.features.sets).features)}
+        if unknown := sorted(constrained - offered):
+            near = difflib.get_close_matches(unknown[0], sorted(offered), n=1)
+            nearest = f"; the nearest is {near[0]}" if near else ""
+            raise ValueError(
+                f"learning.monotone or learning.interactions name {', '.join(unknown)}: expected features of the "
+                f"catalogue, or of a set that features.sets switches on{nearest}"
             )
         return self
 

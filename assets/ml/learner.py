@@ -179,8 +179,7 @@ def _grades(label: Singles, grades: int) -> Singles:
 def _constraints(
     training_set: TrainingSet, names: tuple[str, ...], policy: LearningPolicy, *, offered: tuple[str, ...]
 ) -> dict[str, Any]:
-    told = {*policy.monotone, *(name for group in policy.interactions for name in group)}
-    unknown = sorted(told - set(training_set.feature_names))
+    unknown = sorted(policy.constrained - set(training_set.feature_names))
     if unknown:
         raise SettingsRefused(
             f"learning.monotone or learning.interactions name {', '.join(unknown)}: expected features of the marts"

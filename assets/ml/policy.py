@@ -255,6 +255,11 @@ class LearningPolicy(BaseModel):
         default=DriftPolicy(), description="When the world has left the one a model learned from."
     )
 
+    @property
+    def constrained(self) -> frozenset[str]:
+        """Names of the features that `monotone` or `interactions` say something of."""
+        return frozenset((*self.monotone, *(name for group in self.interactions for name in group)))
+
     @model_validator(mode="after")
     def _teaches_judged_horizons(self) -> Self:
         own = self.horizon_sessions

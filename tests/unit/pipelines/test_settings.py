@@ -276,6 +276,26 @@ def test_more_history_demanded_than_is_ever_read_is_refused():
     assert "min_history_sessions 252 is above max_history_sessions 64: no model would ever be trained" in message
 
 
+def test_a_set_of_features_that_is_not_there_is_refused_before_a_day_is_lived():
+    message = refusal({"TOUCHSTONE__FEATURES__SETS": "[alpha185]"})
+    assert message.startswith("features.sets names alpha185, expected some of alpha158, money_flow")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("MONOTONE", "{retrun_5d: 1}"), ("INTERACTIONS", "[[rsi_14, retrun_5d]]")]
+)
+def test_a_constraint_on_what_is_no_feature_is_refused_before_a_day_is_lived(setting, value):
+    message = refusal({f"TOUCHSTONE__LEARNING__{setting}": value})
+    assert "learning.monotone or learning.interactions name retrun_5d: expected features of the catalogue" in message
+    assert "the nearest is return_5d" in message
+
+
+def test_a_feature_of_the_library_is_one_where_its_set_is_switched_on():
+    constraint = {"TOUCHSTONE__LEARNING__MONOTONE": "{alpha158_kmid: 1, return_5d: -1}"}
+    assert "name alpha158_kmid: expected" in refusal(constraint)
+    assert load_settings(environ=constraint | {"TOUCHSTONE__FEATURES__SETS": "[alpha158]"}).learning.monotone
+
+
 def test_a_home_goes_on_with_the_settings_it_keeps(tmp_path, monkeypatch):
     (tmp_path / "risk.yaml").write_text("risk_profile: strict\n")
     (tmp_path / "settings.yaml").write_text("includes: [risk.yaml]\naccount: kept\n")
