@@ -1,7 +1,7 @@
 """The data half of a past decision, made again: the same jobs on the same pinned parts, in an empty home beside.
 
 Nothing of the warehouse or of the stored features is read, so what comes out equal was not copied. What is taken from
-the old home is what a decision starts from: raw parts, the pinned list, and the model by its hash.
+the old home is what a decision starts from: raw parts, the pinned list, and the champion of that moment.
 """
 
 from dataclasses import replace
@@ -10,7 +10,8 @@ from pathlib import Path
 import dagster as dg
 
 from assets import keys
-from assets.ml.model_registry import CHAMPION_RECORD
+from assets.ml.model_registry import CHAMPION_RECORD, MODELS, ModelRegistry
+from assets.ml.rules import speaks_of
 from assets.raw_store import RawStore
 from assets.snapshots import SnapshotStore
 from execution.clock import FileClock
@@ -92,11 +93,11 @@ def _second_home(home: Home, batch: SignalBatch, second: Home) -> Home:
             (second.snapshots / pin.name).write_bytes(pin.read_bytes())
     _publish_earlier(SignalBatchStore(home.artifacts), SignalBatchStore(second.artifacts), batch)
     FileClock(second.clock).initialise(batch.as_of)
-    models, second_models = home.artifacts / "models", second.artifacts / "models"
+    models, second_models = home.artifacts / MODELS, second.artifacts / MODELS
     second_models.mkdir()
     for folder in sorted(path for path in models.glob("*") if path.is_dir()):
         (second_models / folder.name).symlink_to(folder, target_is_directory=True)
-    (second_models / CHAMPION_RECORD).write_bytes(_record_then(models / CHAMPION_RECORD, batch))
+    (second_models / CHAMPION_RECORD).write_bytes(_record_then(home.artifacts, batch))
     return second
 
 
@@ -107,15 +108,21 @@ def _publish_earlier(then: SignalBatchStore, second: SignalBatchStore, batch: Si
                 second.publish_certificate(certificate)
 
 
-def _record_then(record: Path, batch: SignalBatch) -> bytes:
-    """Return the champion's record as it was when the batch's model decided: up to its promotion."""
-    lines = record.read_bytes().splitlines(keepends=True) if record.exists() else []
-    if batch.model_hash is None:
-        return b""
+def _record_then(artifacts: Path, batch: SignalBatch) -> bytes:
+    """Return the champion's record as it was at the decision: up to the promotion of the champion of that moment.
+
+    A rule decides beside a champion too, one that has grown too old or was taught otherwise: its reason names it.
+    """
+    history = ModelRegistry(artifacts).history()
     promoted = [
-        number for number, line in enumerate(lines) if batch.model_hash.encode() in line and b'"promoted"' in line
+        number
+        for number, entry in enumerate(history, start=1)
+        if entry.verdict == "promoted"
+        and (entry.model_hash == batch.model_hash or speaks_of(batch.decision_reason, entry.model_hash))
     ]
-    return b"".join(lines[: promoted[-1] + 1]) if promoted else b""
+    if not promoted:
+        return b""
+    return b"".join((artifacts / MODELS / CHAMPION_RECORD).read_bytes().splitlines(keepends=True)[: promoted[-1]])
 
 
 def _run(settings: Settings, second: Home, batch: SignalBatch) -> None:

@@ -118,5 +118,14 @@ def reason_against(
     return None
 
 
+def speaks_of(reason: str, model_hash: str) -> bool:
+    """Return whether the reason of a decision is about a model as the champion, whether it decided or not."""
+    return reason.startswith(f"{_called(model_hash)},")
+
+
+def _called(model_hash: str) -> str:
+    return f"champion {model_hash[:12]}"
+
+
 def _known(champion: ModelRecord) -> str:
-    return f"champion {champion.model_hash[:12]}, taught up to {champion.card.trained_as_of.isoformat()}"
+    return f"{_called(champion.model_hash)}, taught up to {champion.card.trained_as_of.isoformat()}"

@@ -23,8 +23,10 @@ from assets.maintenance.retention_policy import RetentionPolicy
 from assets.ml.another_future import check_orders, moment_of
 from assets.ml.backtest import Trial, live_through
 from assets.ml.backtest_market import RecordedBatches, RetaughtModels, World, recorded_world
+from assets.ml.model_registry import ModelRegistry
 from assets.ml.portfolios import side_by_side
 from assets.ml.scores import SessionScores, score_session
+from assets.ml.train import TrainedModel
 from assets.ml.trial_log import TrialLog, choices
 from assets.raw_store import RawStore
 from assets.schemas import NEWS
@@ -51,6 +53,7 @@ from pipelines.dagster_instance import prepare_instance
 from pipelines.home import Home
 from pipelines.jobs import JOBS
 from pipelines.live_in_process import live_in_process
+from pipelines.replay_analysis import replay_analysis
 from pipelines.settings import Settings, load_settings
 from pipelines.trading import build_definitions as trading_definitions
 from pipelines.trading import run_config
@@ -235,6 +238,25 @@ def test_a_decision_with_positions_and_stops_is_told_to_have_come_out_bit_for_bi
     monkeypatch.setattr("pipelines.cli.replay_page.replay_analysis", lambda *_arguments, **_named: steps)
     page = replay_page(settings, lived, SECOND.isoformat(), tell=lambda _line: None)
     assert page.endswith(f"the decision of {SECOND} came out bit for bit")
+
+
+def test_what_the_rule_decided_beside_a_champion_grown_too_old_comes_out_bit_for_bit(
+    settings: Settings, lived: Home, tmp_path: Path
+) -> None:
+    home = Home(shutil.copytree(lived.root, tmp_path / "home"))
+    store, models = SignalBatchStore(home.artifacts), ModelRegistry(home.artifacts)
+    decided = store.load(store.published(FIRST)[-1])
+    taught = models.load(models.history()[0].model_hash)
+    then = decided.as_of - timedelta(days=60)
+    card = replace(taught.card, trained_as_of=then)
+    old = models.publish(TrainedModel(text=taught.text, calibration=taught.calibration, card=card))
+    models.promote(old, reason="it was good then", at=then)
+    # Promoted at the decision's own instant, after it: a week's last cycle decides before its training.
+    models.promote(taught.model_hash, reason="it is good now", at=decided.as_of)
+    against = f"champion {old[:12]}, taught up to {then.isoformat()}, is older than 30 days"
+    beside_it = replace(decided, decision_reason=f"{against}; the rule decides in simulated mode")
+    steps = replay_analysis(settings, home, beside_it, beside=tmp_path / "beside")
+    assert [step.name for step in steps if not step.is_equal] == []
 
 
 def test_a_decision_is_found_by_any_of_its_orders(book: Book) -> None:
