@@ -103,6 +103,20 @@ class Settings(TradingSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _tells_who_is_on_a_watchlist(self) -> "Settings":
+        """Refuse a screen that leaves out every symbol of every session: nothing would ever be bought."""
+        told, remedy = self.watchlists_file is not None, "set watchlists_file"
+        if self.mode == "files":
+            told = self.files is None or bool(self.files.watchlists_file or self.files.tables.get("watchlists"))
+            remedy = "set files.watchlists_file or map files.tables.watchlists"
+        if self.universe.watchlists and not told:
+            raise ValueError(
+                f"universe.watchlists names {', '.join(self.universe.watchlists)}, and no symbol is on a list: "
+                f"{remedy}, or leave universe.watchlists empty"
+            )
+        return self
+
 
 def load_settings(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
     """Return the whole tree from a YAML file, its includes, and the environment; the environment wins.

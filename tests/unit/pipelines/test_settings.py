@@ -296,6 +296,38 @@ def test_a_feature_of_the_library_is_one_where_its_set_is_switched_on():
     assert load_settings(environ=constraint | {"TOUCHSTONE__FEATURES__SETS": "[alpha158]"}).learning.monotone
 
 
+@pytest.mark.parametrize(
+    ("source", "remedy"),
+    [
+        ("mode: simulated", "set watchlists_file"),
+        (
+            """
+mode: files
+watchlists_file: of-another-mode.yaml
+files:
+  folder: data
+  tables:
+    daily_bars:
+      - file: bars.csv
+        columns: {symbol: a, session: b, open_usd: c, high_usd: d, low_usd: e, close_usd: f, volume_shares: g}
+""",
+            "set files.watchlists_file",
+        ),
+    ],
+)
+def test_watchlists_that_nothing_tells_are_refused_before_a_day_is_lived_without_a_name(source, remedy, tmp_path):
+    path = tmp_path / "settings.yaml"
+    path.write_text(source)
+    message = refusal({"TOUCHSTONE__UNIVERSE__WATCHLISTS": "[core]"}, path)
+    assert f"universe.watchlists names core, and no symbol is on a list: {remedy}" in message
+
+
+def test_watchlists_of_a_file_may_be_named(tmp_path):
+    path = tmp_path / "settings.yaml"
+    path.write_text("watchlists_file: mine.yaml\nuniverse:\n  watchlists: [core]\n")
+    assert load_settings(path, {}).universe.watchlists == ("core",)
+
+
 def test_a_home_goes_on_with_the_settings_it_keeps(tmp_path, monkeypatch):
     (tmp_path / "risk.yaml").write_text("risk_profile: strict\n")
     (tmp_path / "settings.yaml").write_text("includes: [risk.yaml]\naccount: kept\n")
