@@ -77,8 +77,8 @@ def an_order_out(order: OrderRequest = ORDER) -> tuple[Event, ...]:
 
 UNKNOWN = OutcomeUnknown(at=AT, client_order_id=ID, reason="lost")
 ACCEPTED = OrderAccepted(at=NOW, client_order_id=ID, broker_order_id="v-1")
-CANCEL = CancelRequested(at=NOW, client_order_id=ID, before="its end")
-MISSED = OrderMissed(at=AT, client_order_id=ID, before="its end")
+CANCEL = CancelRequested(at=NOW, client_order_id=ID, reason="over")
+MISSED = OrderMissed(at=AT, client_order_id=ID, reason="over")
 
 # Opening.
 
