@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -101,8 +102,14 @@ def test_case_48_a_socket_that_says_nothing_any_more_is_opened_anew(account: Alp
         account.accepted(buy(10))
         until(lambda: (updates.listener() or ("",))[0] == "away")
         until(lambda: (updates.listener() or ("",))[0] == "listening")
-        account.accepted(buy(5, client_order_id="buy-2", limit_usd=FAR))
-        until(lambda: "new" in names(updates))
+        numbers = count(2)
+
+        def an_order_is_told_of() -> bool:
+            # Again and again: a socket is given up after as short a silence here, and what is told meanwhile is lost.
+            account.accepted(buy(5, client_order_id=f"buy-{next(numbers)}", limit_usd=FAR))
+            return "new" in names(updates)
+
+        until(an_order_is_told_of)
 
 
 def test_case_49_refused_keys_are_told_within_a_moment_and_not_asked_again(account: AlpacaAccount) -> None:
