@@ -190,6 +190,8 @@ def alarms(day: Day) -> tuple[Alarm, ...]:
     if day.unexplained_usd != 0:
         difference = page_words.signed_usd(day.unexplained_usd)
         found.append(Alarm(f"Cash and positions do not add up to equity: {difference} USD are unexplained.", ()))
+    if day.bare_symbols:
+        found.append(Alarm("Held after the close without a stop at the venue.", (", ".join(day.bare_symbols),)))
     if day.superseded:
         found.append(
             Alarm(

@@ -100,6 +100,7 @@ class Day:
         plan_hash: content hash of the order plan; None when nothing was planned.
         held_back: why the session's batch was not traded although it exists; None when it was traded, or none exists.
         resting_stops_usd: trigger price of each position's working protective stop, by symbol.
+        bare_symbols: symbols of which a share or more is held that no working order would sell, sorted.
         export_hash: the ledger export this day was read from.
         decisions: one row per symbol of the universe, sorted by symbol.
         costs: each order of the session, and each older one that traded in it, in the ledger's order.
@@ -115,6 +116,7 @@ class Day:
     plan_hash: str | None
     held_back: str | None
     resting_stops_usd: Mapping[str, Decimal]
+    bare_symbols: tuple[str, ...]
     export_hash: str
     decisions: tuple[DecisionRow, ...]
     costs: tuple[OrderCost, ...]

@@ -63,6 +63,7 @@ def read_day(
     decisions = of_session(frames.decisions, session)
     fills = of_session(frames.fills, traded_session)
     orders = records(frames.orders)
+    positions = _positions(frames, traded_session)
     published = batches.published(session)
     chosen = chosen_batch(published, decisions[0]["batch_hash"] if decisions else None)
     batch = batches.load(chosen) if chosen else None
@@ -75,6 +76,7 @@ def read_day(
         plan_hash=decisions[0]["plan_hash"] if decisions else None,
         held_back=_held_back(batch, decisions),
         resting_stops_usd={row["symbol"]: row["stop_usd"] for row in orders if row["stop_usd"] and _is_working(row)},
+        bare_symbols=_bare(positions, orders),
         export_hash=frames.hash,
         decisions=tuple(sorted((_decision(row) for row in decisions), key=lambda row: row.symbol)),
         costs=order_costs(
@@ -87,7 +89,7 @@ def read_day(
             },
             opens_usd=opens_usd,
         ),
-        positions=_positions(frames, traded_session),
+        positions=positions,
         equity=_equity(frames, traded_session),
     )
 
@@ -101,6 +103,12 @@ def _held_back(batch: SignalBatch | None, decisions: Sequence[Mapping[str, Any]]
 
 def _is_working(order: Mapping[str, Any]) -> bool:
     return order["status"] in EXPOSED
+
+
+def _bare(positions: Sequence[HeldPosition], orders: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return what is held without protection; part of a share alone can have no stop that stays."""
+    sold = {row["symbol"] for row in orders if row["side"] == "sell" and _is_working(row)}
+    return tuple(held.symbol for held in positions if held.shares >= 1 and held.symbol not in sold)
 
 
 def _has_traded(order: Mapping[str, Any], fills: Sequence[Mapping[str, Any]]) -> bool:

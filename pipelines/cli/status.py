@@ -14,6 +14,7 @@ from execution.ledger.book import Book
 from execution.risk.kill_switch import KillSwitch
 from execution.session.control import control_sentence, control_state
 from execution.session.limits_used import limits_used
+from execution.session.protect import unprotected
 from execution.session.ramp_stage import ramp_stage
 from execution.signal_batch_store import SignalBatchStore
 from execution.trading_calendar import TradingCalendar
@@ -92,6 +93,7 @@ def _trading_lines(settings: TradingSettings, book: Book, home: Home) -> list[st
         f"trading       {_control_line(book, home)}",
         f"last cycle    {last or 'none was planned from a batch yet'}",
         f"open orders   {opened}, of {unknown} nobody knows the outcome",
+        *([f"NO STOP       {', '.join(bare)}"] if (bare := unprotected(book)) else []),
         *(f"quarantine    {symbol}: {event.reason}" for symbol, event in sorted(book.quarantined.items())),
         f"limits used   {limits or 'nothing was marked yet'}",
         *([f"capital ramp  {stage.told}, {stage.reason}"] if stage else []),

@@ -15,6 +15,7 @@ from execution.session import run_session
 from tests.builders.batches import a_red_certificate
 from tests.builders.raw_rows import bar, rows
 from tests.builders.trading_days import CALENDAR, FIRST, SESSIONS, SYMBOLS, TradingDays, a_day_of
+from tests.fakes.scripted_broker import ScriptedBroker
 
 SECOND = SESSIONS[1]
 IDENTITY = RunIdentity(
@@ -106,6 +107,16 @@ def test_sold_out_names_are_sells_of_the_second_day(traded):
 def test_held_positions_have_their_resting_stop_beside_them(traded):
     day = day_after(traded, SECOND)
     assert {position.symbol for position in day.positions} == set(day.resting_stops_usd)
+
+
+def test_a_position_whose_stop_the_venue_refused_is_an_alarm(traded, tmp_path):
+    assert "without a stop at the venue" not in render(day_after(traded), identity=IDENTITY)
+    days = TradingDays(tmp_path, wrap_broker=ScriptedBroker)
+    days.desk.broker.faults["AAA", "stop"] = "refuse"
+    days.live(FIRST)
+    day = day_after(days)
+    assert day.bare_symbols == ("AAA",)
+    assert "Held after the close without a stop at the venue." in render(day, identity=IDENTITY)
 
 
 def test_page_of_a_day_stays_the_same_after_later_days(traded):

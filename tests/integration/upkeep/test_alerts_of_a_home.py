@@ -30,6 +30,7 @@ from execution.clock import FileClock
 from execution.domain.errors import ChainBroken
 from execution.domain.events import ControlChanged
 from execution.ledger.event_codec import decoded
+from execution.session.reconcile import reconcile
 from pipelines.alerting.watch import AlertWatch
 from pipelines.cli.alerts import run_alerts, try_channels
 from pipelines.cli.status import status_page
@@ -228,6 +229,16 @@ def test_the_status_tells_of_chain_orders_and_limits(traded: TradedHome) -> None
     assert "of 0 nobody knows the outcome" in page
     assert f"last cycle    {FIRST}" in page
     assert "limits used   drawdown 0%" in page
+
+
+def test_the_status_names_what_is_held_without_a_stop(traded: TradedHome) -> None:
+    traded.days.live(FIRST)
+    traded.tell_the_clock()
+    assert "NO STOP" not in status_page(traded.settings, traded.home)
+    [stop] = [order for order in traded.days.venue.open_orders() if order.symbol == "BBB"]
+    traded.days.venue.cancel(stop.client_order_id)
+    reconcile(traded.days.desk)
+    assert "NO STOP       BBB\n" in status_page(traded.settings, traded.home)
 
 
 def test_a_limit_that_is_near_is_told_once(traded: TradedHome) -> None:
