@@ -38,10 +38,7 @@ def usd(value: Decimal | None) -> str:
 
 def signed_usd(value: Decimal | None) -> str:
     """Return dollars and cents with a sign in front unless they are zero."""
-    if value is None:
-        return UNKNOWN
-    cents = value.quantize(_CENT, ROUND_HALF_EVEN)
-    return _signed(f"{cents:+,.2f}") if cents else "0.00"
+    return UNKNOWN if value is None else _signed(f"{value.quantize(_CENT, ROUND_HALF_EVEN):+,.2f}")
 
 
 def price(value: Decimal | None) -> str:
@@ -115,4 +112,5 @@ def direction(value: Decimal | float | None) -> str:
 
 
 def _signed(text: str) -> str:
-    return text.replace("-", _MINUS)
+    """Return the text of a number with a minus as wide as a plus, or with no sign where it rounds to nothing."""
+    return text.replace("-", _MINUS) if any(digit in text for digit in "123456789") else text.lstrip("+-")

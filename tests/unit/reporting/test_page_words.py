@@ -32,6 +32,13 @@ def test_gain_has_a_plus_and_nothing_has_no_sign():
     assert (words.signed_usd(Decimal("1.5")), words.signed_usd(Decimal("0.001"))) == ("+1.50", "0.00")
 
 
+@pytest.mark.parametrize("small", ["0", "0.000004", "-0.000004"])
+def test_what_rounds_to_nothing_has_no_sign(small):
+    value = Decimal(small)
+    told = (words.usd(value), words.percent(value), words.signed_percent(value), words.bps(value), words.number(value))
+    assert told == ("0.00", "0.00%", "0.00%", "0.0", "0.00")
+
+
 def test_price_below_a_dollar_keeps_four_places():
     assert (words.price(Decimal("0.12345")), words.price(Decimal("12.345"))) == ("0.1234", "12.34")
 
