@@ -338,6 +338,14 @@ def test_trades_are_drawn_on_their_prices_with_each_purchase_and_sale(report: Re
     assert all(f"{trip.symbol}, {trip.entered} to {trip.ended}" in page for trip in trips)
 
 
+def test_what_earned_is_not_among_the_worst_and_what_lost_not_among_the_best(report: Report) -> None:
+    won = tuple(trip for trip in report.facts.trips if trip.earned_usd > 0)[:3]
+    page = drawn(replace(report, facts=replace(report.facts, trips=won))).html()
+    best, worst = page.split("<h2>Best round trips</h2>")[1].split("<h2>Worst round trips</h2>")
+    assert all(f"<td>{trip.symbol}</td><td>{trip.entered}</td>" in best for trip in won)
+    assert worst.startswith('\n<p class="note">None lost anything.</p>')
+
+
 def test_factors_and_what_none_explains_are_told_with_intervals(report: Report) -> None:
     page = drawn(report).html()
     assert page.index("<td>market</td>") < page.index("<td>momentum</td>") < page.index("<td>what none explains</td>")
