@@ -14,9 +14,8 @@ _POINTS_MAX = 250
 def title(trial: Trial, *, is_synthetic: bool) -> str:
     """Return one line that says what was tried, and on what."""
     market = "a simulated market" if is_synthetic else "recorded history"
-    return (
-        f"{trial.scorer} from {trial.first} to {trial.last} on {market}, scores every {trial.every_sessions} sessions"
-    )
+    often = "every session" if trial.every_sessions == 1 else f"every {trial.every_sessions} sessions"
+    return f"{trial.scorer} from {trial.first} to {trial.last} on {market}, scores {often}"
 
 
 def tried_sentence(trials: Sequence[Line]) -> str:

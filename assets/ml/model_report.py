@@ -28,7 +28,6 @@ from execution.artifact_files import write_by_hash
 from execution.domain.errors import DataError
 
 FOLDER: Final = "model_reports"
-_SHOWN_RULES: Final = 3
 _HASH_SHOWN: Final = 12
 
 
@@ -133,9 +132,10 @@ def _tiles(report: ModelReport, judgement: Judgement) -> list[tuple[str, str, st
     for one in judgement.horizons:
         own = one if one.horizon_sessions == report.card.horizon_sessions else own
     evidence, tried = report.card.evidence, report.tried
+    trainings = "1 training" if tried.trials == 1 else f"{tried.trials} trainings"
     net = evidence.net_bps if evidence else Estimate(value=0.0, low=0.0, high=0.0)
     return [
-        ("choices tried", str(tried.choices), f"in {tried.trials} trainings and the backtests of this home"),
+        ("choices tried", str(tried.choices), f"in {trainings} and the backtests of this home"),
         ("deflated Sharpe", f"{tried.deflated_sharpe:.3f}", "probability of an edge after all choices"),
         ("overfitting", f"{tried.overfitting_probability:.2f}", "probability that the best choice fails elsewhere"),
         (
@@ -154,10 +154,9 @@ def _has_band(report: ModelReport) -> bool:
 
 def _charts(report: ModelReport, judgement: Judgement) -> dict[str, str]:
     record = report.record
-    rules = dict(sorted(record.rules.items())[:_SHOWN_RULES])
     curves: dict[str, Floats] = {
         name: np.asarray(np.cumprod(1.0 + np.array(values)), dtype=np.float64)
-        for name, values in {"model": record.model, **rules}.items()
+        for name, values in {"model": record.model, **dict(sorted(record.rules.items()))}.items()
     }
     low, high = report.band if _has_band(report) else (curves["model"], curves["model"])
     fifths = {

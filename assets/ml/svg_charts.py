@@ -20,6 +20,7 @@ THIRD_WIDTH: Final = 230
 INK, GOLD, GOOD, BAD, SOFT = "#275d86", "#a87c1e", "#17694a", "#ad2418", "#8a94a1"
 _POINTS_MAX: Final = 600
 _FEW_SESSIONS: Final = 12
+_SOME_SESSIONS: Final = 45
 _NUMBERED: Final = re.compile(r"\b(clip|gradient_|gradient)(\d+)\b")
 
 
@@ -30,7 +31,7 @@ def growth_svg(
 
     Args:
         sessions: ascending.
-        curves: by name, (n_sessions,) values; at most four.
+        curves: by name, (n_sessions,) values; the first five have colours of their own.
         low: (n_sessions,) lower end of the first curve's band.
         high: (n_sessions,) upper end.
         y_title: what is drawn, with its unit.
@@ -46,7 +47,7 @@ def growth_svg(
     ]
     x: Any = session_axis(sessions)
     shade = alt.Chart(named("band")).mark_area(opacity=0.13, color=INK).encode(x=x, y=alt.Y("low:Q"), y2="high:Q")
-    colours = alt.Scale(domain=list(curves), range=[INK, GOLD, SOFT, GOOD][: len(curves)])
+    colours = alt.Scale(domain=list(curves), range=[INK, GOLD, SOFT, GOOD, BAD][: len(curves)])
     drawn = (
         alt.Chart(named("lines"))
         .mark_line(strokeWidth=1.6, point=len(places) == 1)
@@ -122,8 +123,11 @@ def session_axis(sessions: Sequence[date]) -> Any:
     """
     import altair as alt  # noqa: PLC0415 - as above
 
-    if len(sessions) > _FEW_SESSIONS:
+    if len(sessions) > _SOME_SESSIONS:
         return alt.X("session:T", title=None)
+    if len(sessions) > _FEW_SESSIONS:
+        # Left to itself the axis names a Sunday by its date and every other day by its weekday.
+        return alt.X("session:T", title=None, axis=alt.Axis(format="%b %d"))
     return alt.X("session:T", title=None, axis=alt.Axis(tickCount="day", format="%b %d"))
 
 

@@ -16,6 +16,7 @@ from assets.ml.model_registry import ModelRegistry
 from assets.ml.model_report import ModelReport, drawn, store_model_report
 from assets.ml.pages import model_pages
 from assets.ml.policy import ForestPolicy
+from assets.ml.rule_strategies import RULES
 from assets.ml.train import out_of_fold
 from assets.ml.trial_log import TrialLog
 from assets.ml.walk_forward import folds
@@ -103,6 +104,14 @@ def test_the_first_page_says_how_often_a_model_was_trained_and_where_else_choice
 ) -> None:
     tried = replace(report.tried, trials=3, choices=5)
     assert "in 3 trainings and the backtests of this home" in drawn(replace(report, tried=tried)).html()
+    tried = replace(report.tried, trials=1, choices=5)
+    assert "in 1 training and the backtests of this home" in drawn(replace(report, tried=tried)).html()
+
+
+def test_every_rule_of_the_table_has_its_curve(report: ModelReport) -> None:
+    rules = {rule.name: report.record.model for rule in RULES}
+    told = drawn(replace(report, record=replace(report.record, rules=rules))).html()
+    assert {name for name in rules if f">{name}</text>" in told} == set(rules)
 
 
 def test_a_record_of_fewer_than_a_hundred_days_has_no_band(report: ModelReport) -> None:
