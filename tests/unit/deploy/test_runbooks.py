@@ -8,6 +8,9 @@ import pytest
 import typer.core
 import typer.main
 
+from assets.quality.feature_checks import FEATURE_CHECKS
+from assets.quality.gate import LEFT_OUT, RAW_CHECKS
+from assets.quality.policy import GatePolicy
 from pipelines.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -50,6 +53,17 @@ def verb_of(words: list[str]) -> tuple[typer.core.TyperCommand, list[str]]:
         found, words = found.commands[words[0]], words[1:]
     assert isinstance(found, typer.core.TyperCommand)
     return found, words
+
+
+def test_the_runbook_of_a_red_gate_tells_each_check_and_each_setting_of_the_gate() -> None:
+    table = (ROOT / "docs" / "runbooks" / "failed-gate.md").read_text().split("| check |")[1]
+    rows = [row.split("|")[1:3] for row in table.splitlines() if row.startswith("| `")]
+    checks = {name for first, _ in rows for name in re.findall(r"`(\w+)`", first)}
+    told = {name for _, second in rows for name in re.findall(r"`(\w+)`", second)}
+    there = {check.name for check in (*RAW_CHECKS, *FEATURE_CHECKS)} | {LEFT_OUT}
+    assert checks <= there
+    assert {name for name in there - checks if not name.endswith("_expectations")} == set()
+    assert told == set(GatePolicy.model_fields)
 
 
 def test_every_situation_has_its_page() -> None:
