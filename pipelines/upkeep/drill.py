@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -90,7 +91,19 @@ def _readable(settings: Settings, home: Home, folder: Path) -> tuple[Path, ...]:
     program = [checkout_root() / name for name in SOURCE_FOLDERS]
     store = home.backups if settings.backup.folder is None else settings.backup.folder.expanduser().absolute()
     places = (Path(sys.prefix), Path(sys.base_prefix), *program, *map(Path, _SYSTEM), folder, store)
-    return tuple(place for place in places if not home.root.is_relative_to(place))
+    root = home.root.resolve()
+    return tuple(part for place in places for part in _beside(place, root))
+
+
+def _beside(place: Path, home: Path) -> Iterator[Path]:
+    """Yield a place, or of one that holds the home all that does not, as of `/opt` with the home below it."""
+    found = place.resolve()
+    if not home.is_relative_to(found):
+        yield place
+    elif found != home and not place.is_symlink():
+        # What a link below it leads to is read from where it lies, or was never below this place.
+        for child in sorted(child for child in place.iterdir() if not child.is_symlink()):
+            yield from _beside(child, home)
 
 
 def _revealed(policy: BackupPolicy) -> dict[str, Any]:

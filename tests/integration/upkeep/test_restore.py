@@ -248,6 +248,19 @@ def test_nothing_a_drill_may_read_holds_the_home(traded: TradedHome, tmp_path: P
     assert traded.home.backups in _readable(inside, traded.home, tmp_path)
 
 
+def test_of_a_system_folder_that_holds_the_home_a_drill_may_read_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = tmp_path / "system"
+    traded = TradedHome(system / "desk")
+    (system / "library").mkdir()
+    (system / "way-to-the-home").symlink_to(traded.folder)
+    monkeypatch.setattr("pipelines.upkeep.drill._SYSTEM", (str(system),))
+    readable = _readable(traded.settings, traded.home, tmp_path / "folder")
+    assert {system / "library", traded.folder / "settings.yaml"} <= set(readable)
+    assert not any(traded.home.root.is_relative_to(place.resolve()) for place in readable)
+
+
 def test_a_decision_made_under_other_settings_is_not_held_against_the_backup(
     traded: TradedHome, tmp_path: Path
 ) -> None:
