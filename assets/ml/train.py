@@ -194,7 +194,9 @@ def out_of_fold_with_less(
             replace(teacher.member, text="" if rows is None else _trees(teacher, rows, fold.train, offered))
             for teacher, rows in bins
         ]
-        return predicted(_stored(members, policy), names, sessions, tested)
+        # Trees cannot ask about the rest, but a rule among the members would.
+        told = np.where(np.isin(names, offered), tested, np.float32(np.nan))
+        return predicted(_stored(members, policy), names, sessions, told)
 
     return scores
 

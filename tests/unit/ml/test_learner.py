@@ -74,6 +74,15 @@ def test_what_is_not_offered_of_binned_rows_teaches_as_little_as_what_was_never_
     assert scores(offered).tobytes() != scores(ROWS.feature_names).tobytes()
 
 
+def test_a_rule_among_members_is_silent_where_the_feature_it_reads_is_not_offered():
+    names = ("return_5d", *ROWS.feature_names[1:])
+    rows = replace(ROWS, feature_names=names)
+    policy = a_policy(ensemble={"rules": {"reversal_5d": 0.3}})
+    fold = folds(rows, policy)[0]
+    scores = out_of_fold_with_less(rows, names, fold, policy)(names[1:])
+    assert scores.tobytes() == out_of_fold_with_less(ROWS, ROWS.feature_names, fold, policy)(names[1:]).tobytes()
+
+
 def test_too_few_days_to_set_some_aside_are_refused():
     week = np.flatnonzero(ROWS.sessions < ROWS.days[6])
     with pytest.raises(DataError, match="set early_stopping_rounds to 0"):
