@@ -12,6 +12,7 @@ import numpy as np
 from assets.feature_catalogue import FEATURES
 from assets.ml.dataset import Days, Floats, TrainingSet
 from assets.ml.judgement import Estimate, estimate
+from assets.ml.told import with_interval
 from assets.ml.walk_forward import Fold, ics_of_each_day
 
 LIBRARY = "library"
@@ -26,12 +27,14 @@ class FamilyWorth:
         used: of those, how many were ever known and varied.
         added_rank_ic: mean daily rank IC with all families less that without this one, on the same days.
         without_rank_ic: mean daily rank IC without it.
+        days: days judged; None on a card from before it was told.
     """
 
     offered: int
     used: int
     added_rank_ic: Estimate
     without_rank_ic: float
+    days: int | None = None
 
 
 def families_of(offered: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -71,23 +74,36 @@ def family_worth(
             used=len(used) - len(rest),
             added_rank_ic=estimate(with_all - without, block_sessions=training_set.horizon_sessions),
             without_rank_ic=float(without.mean()),
+            days=len(with_all),
         )
     return worth
 
 
-def family_table(worth: Mapping[str, FamilyWorth]) -> str:
-    """Return what each family added as a Markdown table."""
+def family_table(worth: Mapping[str, FamilyWorth], *, block_sessions: int) -> str:
+    """Return what each family added as a Markdown table; arguments as in `family_rows`."""
     lines = ["| family | features used | rank IC it adds | rank IC without it |", "|---|---|---|---|"]
-    return "\n".join(lines + [f"| {' | '.join(row)} |" for row in family_rows(worth)])
+    rows = family_rows(worth, block_sessions=block_sessions)
+    return "\n".join(lines + [f"| {' | '.join(row)} |" for row in rows])
 
 
-def family_rows(worth: Mapping[str, FamilyWorth]) -> list[tuple[str, str, str, str]]:
-    """Return a line of text per family: its name, features used, what it adds with its interval, and the rest."""
+def family_rows(worth: Mapping[str, FamilyWorth], *, block_sessions: int) -> list[tuple[str, str, str, str]]:
+    """Return a line of text per family: its name, features used, what it adds with its interval, and the rest.
+
+    Args:
+        worth: by family.
+        block_sessions: sessions over which neighbouring days hang together. Where the days are not told, the interval
+            is as it always was.
+    """
     return [
         (
             family,
             f"{one.used} of {one.offered}",
-            f"{one.added_rank_ic.value:+.4f} ({one.added_rank_ic.low:+.4f} to {one.added_rank_ic.high:+.4f})",
+            with_interval(
+                one.added_rank_ic,
+                "+.4f",
+                days=2 * block_sessions if one.days is None else one.days,
+                block_sessions=block_sessions,
+            ),
             f"{one.without_rank_ic:+.4f}",
         )
         for family, one in worth.items()

@@ -113,7 +113,7 @@ def _content(report: ModelReport) -> dict[str, Any]:
             )
             for one in card.folds
         ],
-        "families": family_rows(card.families or {}),
+        "families": family_rows(card.families or {}, block_sessions=card.horizon_sessions),
         "groups": [(name, _told(one)) for name, one in {**judgement.by_regime, **judgement.by_sector}.items()],
         "calibration": [(f"{one.promised:.3f}", f"{one.happened:.3f}", str(one.rows)) for one in judgement.calibration],
         "rules": [

@@ -170,7 +170,7 @@ def model_pages(card: ModelCard) -> dict[str, str]:
     """Return a model's tables and charts, each Markdown, by name."""
     pages = {"folds": fold_table(card), "rank_ic_by_fold": rank_ic_chart(card), "not_used": dropped_table(card)}
     if card.families is not None:
-        pages["families"] = family_table(card.families)
+        pages["families"] = family_table(card.families, block_sessions=card.horizon_sessions)
     if card.judgement is None:
         return pages
     return pages | {

@@ -88,8 +88,23 @@ def test_a_feature_nobody_catalogued_is_of_the_library() -> None:
 
 def test_the_card_says_what_families_add_also_when_it_is_nothing(report: ModelReport) -> None:
     page = model_pages(report.card)["families"]
-    assert page == family_table(report.card.families or {})
+    assert page == family_table(report.card.families or {}, block_sessions=report.card.horizon_sessions)
     assert "| news | 0 of 1 | +0.0000 (+0.0000 to +0.0000) |" in page
+
+
+def test_days_too_few_for_an_interval_tell_none_of_what_families_add(report: ModelReport) -> None:
+    last = report.card.folds[-1]
+    days = (last.test_last - last.test_first).days  # of the calendar: more than were judged
+    long_horizon = replace(report.card, horizon_sessions=days)
+    told = [line for line in model_pages(long_horizon)["families"].splitlines() if " of " in line]
+    assert told
+    assert all("(too short for an interval)" in line for line in told)
+    assert drawn(replace(report, card=long_horizon)).html().count("(too short for an interval)") >= len(told)
+
+
+def test_what_families_added_on_an_older_card_is_told_as_it_was(report: ModelReport) -> None:
+    older = {name: replace(one, days=None) for name, one in (report.card.families or {}).items()}
+    assert model_pages(replace(report.card, families=older)) == model_pages(report.card)
 
 
 def test_the_first_page_tells_choices_and_deflated_ratio_before_anything_that_could_please(report: ModelReport) -> None:
