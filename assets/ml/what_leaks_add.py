@@ -71,9 +71,10 @@ def nothing_purged(training_set: TrainingSet, folds: Sequence[Fold], policy: Lea
     return walk(training_set, [unpurged(fold) for fold in folds], policy)
 
 
-def features_chosen_on_all_years(training_set: TrainingSet, folds: Sequence[Fold], policy: LearningPolicy) -> Floats:
+def features_chosen_on_judged_years(training_set: TrainingSet, folds: Sequence[Fold], policy: LearningPolicy) -> Floats:
     """Return scores of learners that are offered the ten features that ranked best in the years they are judged on."""
-    worth = dict(zip(training_set.feature_names, np.abs(mean_rank_ics(training_set)).tolist(), strict=True))
+    judged = np.concatenate([fold.test for fold in folds])
+    worth = dict(zip(training_set.feature_names, np.abs(mean_rank_ics(training_set, judged)).tolist(), strict=True))
     chosen = sorted(worth, key=lambda name: (-worth[name], name))[:_CHOSEN]
     places = [training_set.feature_names.index(name) for name in chosen]
     return walk(
@@ -83,7 +84,7 @@ def features_chosen_on_all_years(training_set: TrainingSet, folds: Sequence[Fold
 
 LEAKS: Final[Mapping[str, Leak]] = {
     "nothing purged between teaching and judging": nothing_purged,
-    "features chosen on the years they are judged on": features_chosen_on_all_years,
+    "features chosen on the years they are judged on": features_chosen_on_judged_years,
     "shuffled folds": shuffled_folds,
     "bought at the close that was decided on": bought_at_the_close_it_was_decided_on,
     "features told a session early": features_a_session_early,
@@ -103,17 +104,22 @@ def _with_features_of(training_set: TrainingSet, *, sessions_ahead: int) -> Trai
     return replace(training_set, features=features)
 
 
-def mean_rank_ics(training_set: TrainingSet) -> Floats:
-    """Return (n_features,) the mean daily rank IC of each feature alone over all days; 0 where it never ranks.
+def mean_rank_ics(training_set: TrainingSet, rows: Rows) -> Floats:
+    """Return (n_features,) the mean daily rank IC of each feature alone over the rows' days; 0 where it never ranks.
 
     All that every name of a day has are ranked at once: a hundred features over years of days, one by one, take longer
     than teaching.
+
+    Args:
+        training_set: whose rows are meant.
+        rows: (n,) row numbers, ascending, whole days.
     """
     from scipy.stats import rankdata  # noqa: PLC0415 - definitions import this module; it loads when it ranks
 
     total, days = np.zeros(len(training_set.feature_names)), np.zeros(len(training_set.feature_names))
-    for rows in day_slices(training_set.sessions):
-        values, returns = training_set.features[rows].astype(np.float64), training_set.net_return[rows]
+    for part in day_slices(training_set.sessions[rows]):
+        day = rows[part]
+        values, returns = training_set.features[day].astype(np.float64), training_set.net_return[day]
         known = np.isfinite(values)
         is_whole = known.all(axis=0)
         ics = np.full(len(total), np.nan)
@@ -125,7 +131,7 @@ def mean_rank_ics(training_set: TrainingSet) -> Floats:
         ics[is_whole] = np.divide(covered, spread, out=np.full(len(spread), np.nan), where=spread > 0)
         for place in np.flatnonzero(~is_whole & (known.sum(axis=0) > 1)).tolist():
             has = known[:, place]
-            _, ranked = daily_ics(training_set.sessions[rows][has], values[has, place], returns[has])
+            _, ranked = daily_ics(training_set.sessions[day][has], values[has, place], returns[has])
             ics[place] = ranked[0] if len(ranked) else np.nan
         is_ranked = np.isfinite(ics)
         total[is_ranked] += ics[is_ranked]

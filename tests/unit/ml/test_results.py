@@ -157,6 +157,22 @@ def test_a_leak_finds_in_noise_what_is_not_there(noise: TrainingSet, leak) -> No
     assert leaky.low > 0
 
 
+@pytest.mark.parametrize("leak", LEAKS.values(), ids=LEAKS)
+def test_no_leak_looks_at_what_is_sealed(leak) -> None:
+    panel = a_panel(seed=5, symbols=20, sessions=260, noise_features=14)
+    folds = yearly_folds(panel, POLICY, retrain_sessions=RETRAIN)
+    sealed = panel.label_end > panel.label_end[folds[-1].test].max()
+    # In the sealed sessions, and there alone, one feature tells all that is to come.
+    told = panel.features[:, -1].astype(np.float64)
+    changed = replace(
+        panel,
+        label=np.where(sealed, told, panel.label).astype(np.float32),
+        net_return=np.where(sealed, told, panel.net_return),
+        forward_returns=np.where(sealed[:, np.newaxis], told[:, np.newaxis], panel.forward_returns),
+    )
+    assert leak(changed, folds, POLICY).tobytes() == leak(panel, folds, POLICY).tobytes()
+
+
 def test_each_line_is_told_as_soon_as_it_is_known(noise: TrainingSet, tmp_path: Path) -> None:
     told: list[str] = []
     found = made(
@@ -195,7 +211,7 @@ def test_a_feature_ranks_alone_as_it_does_one_by_one(noise: TrainingSet) -> None
         return float(ranked.mean()) if len(ranked) else 0.0
 
     one_by_one = [alone(features[:, place]) for place in range(features.shape[1])]
-    assert mean_rank_ics(panel) == pytest.approx(one_by_one, abs=1e-12)
+    assert mean_rank_ics(panel, np.arange(len(panel.label))) == pytest.approx(one_by_one, abs=1e-12)
     assert one_by_one[2:4] == [0.0, 0.0]
 
 
