@@ -16,12 +16,12 @@ from assets.ml.dataset import Floats
 from assets.ml.evidence import DailyRecord
 from assets.ml.family_worth import family_rows
 from assets.ml.forest_importance import most_important
-from assets.ml.judgement import Estimate, Judgement
+from assets.ml.judgement import Estimate, HorizonJudgement, Judgement
 from assets.ml.lived_facts import BAND_SESSIONS_MIN
 from assets.ml.promotion import Promotion
 from assets.ml.report_rendering import DrawnReport
 from assets.ml.svg_charts import WIDTH, amounts_svg, growth_svg
-from assets.ml.told import horizon_row, with_interval
+from assets.ml.told import horizon_row, interval, with_interval
 from assets.ml.train import ModelCard
 from assets.ml.trials import Tried
 from execution.artifact_files import write_by_hash
@@ -123,14 +123,17 @@ def _content(report: ModelReport) -> dict[str, Any]:
         "dropped": len(card.dropped_features),
         "used": len(card.features),
         "turnover": f"{judgement.top_turnover:.0%}",
-        "hit_rate": _told(judgement.hit_rate),
+        "hit_rate": with_interval(
+            judgement.hit_rate,
+            "+.4f",
+            days=_own_horizon(card, judgement).days,
+            block_sessions=card.horizon_sessions,
+        ),
     }
 
 
 def _tiles(report: ModelReport, judgement: Judgement) -> list[tuple[str, str, str]]:
-    own = next(one for one in judgement.horizons if one.days)
-    for one in judgement.horizons:
-        own = one if one.horizon_sessions == report.card.horizon_sessions else own
+    own = _own_horizon(report.card, judgement)
     evidence, tried = report.card.evidence, report.tried
     trainings = "1 training" if tried.trials == 1 else f"{tried.trials} trainings"
     net = evidence.net_bps if evidence else Estimate(value=0.0, low=0.0, high=0.0)
@@ -141,11 +144,17 @@ def _tiles(report: ModelReport, judgement: Judgement) -> list[tuple[str, str, st
         (
             f"rank IC, {own.horizon_sessions} session{'s' if own.horizon_sessions > 1 else ''}",
             f"{own.rank_ic.value:+.4f}",
-            f"{own.rank_ic.low:+.4f} to {own.rank_ic.high:+.4f}, out of fold",
+            f"{interval(own.rank_ic, '+.4f', days=own.days, block_sessions=own.horizon_sessions)}, out of fold",
         ),
         ("over the market", f"{net.value:+.2f} bps", f"a day after costs, {net.low:+.2f} to {net.high:+.2f}"),
         ("turnover", f"{evidence.turnover if evidence else 0:.0%}", "of the money bought plus sold a day"),
     ]
+
+
+def _own_horizon(card: ModelCard, judgement: Judgement) -> HorizonJudgement:
+    """Return how the horizon that was taught was judged; of a card that was not, the first one judged on any day."""
+    own = [one for one in judgement.horizons if one.horizon_sessions == card.horizon_sessions]
+    return own[0] if own else next(one for one in judgement.horizons if one.days)
 
 
 def _has_band(report: ModelReport) -> bool:

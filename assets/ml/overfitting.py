@@ -48,6 +48,8 @@ def superiority_p(candidate: Floats, others: Floats, *, seed: int) -> float:
     """Return the probability that chance alone gives some choice a mean return as far above 0 as the candidate's.
 
     All choices are compared at the same volatility; no other one makes the value lower than the candidate alone has.
+    The statistic is not floored at 0 as the source's is: a candidate that lost gets a value above about one half,
+    further from what a gate asks for than the source's.
 
     Args:
         candidate: (n_days,) returns over the market of the choice in question.

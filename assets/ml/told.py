@@ -17,9 +17,13 @@ def with_interval(found: Estimate, form: str, *, days: int, block_sessions: int)
         days: daily figures it is made of.
         block_sessions: sessions over which neighbouring ones hang together.
     """
+    return f"{found.value:{form}} ({interval(found, form, days=days, block_sessions=block_sessions)})"
+
+
+def interval(found: Estimate, form: str, *, days: int, block_sessions: int) -> str:
+    """Return a figure's interval alone; arguments as in `with_interval`."""
     is_told = is_long_enough(days, block_sessions=block_sessions)
-    interval = f"{found.low:{form}} to {found.high:{form}}" if is_told else TOO_SHORT
-    return f"{found.value:{form}} ({interval})"
+    return f"{found.low:{form}} to {found.high:{form}}" if is_told else TOO_SHORT
 
 
 def horizon_row(one: HorizonJudgement) -> tuple[str, ...]:

@@ -148,6 +148,17 @@ def test_every_ratio_by_horizon_stands_with_its_interval(report: ModelReport) ->
         assert f"{told.value:+.2f} ({told.low:+.2f} to {told.high:+.2f})" in drawn(report).html()
 
 
+def test_the_first_figures_of_a_model_judged_on_too_few_days_have_no_interval(report: ModelReport) -> None:
+    judgement = report.card.judgement
+    assert judgement is not None
+    few = replace(judgement, horizons=tuple(replace(one, days=1) for one in judgement.horizons))
+    page = drawn(replace(report, card=replace(report.card, judgement=few))).html()
+    hit_rate = judgement.hit_rate
+    assert "<i>too short for an interval, out of fold</i>" in page
+    assert f"{hit_rate.value:+.4f} (too short for an interval)" in page
+    assert f"({hit_rate.low:+.4f} to {hit_rate.high:+.4f})" in drawn(report).html()
+
+
 def test_a_horizon_judged_on_too_few_days_has_no_interval(report: ModelReport) -> None:
     judgement = report.card.judgement
     assert judgement is not None
