@@ -144,8 +144,10 @@ def _news(book: Book, seen: _Seen, *, now: datetime, calendar: TradingCalendar) 
     news: list[Event] = []
     for record in book.unproven_orders:
         news += _of_lookup(record, seen, now=now, calendar=calendar)
-    news += _bookings(book, seen, now)
-    after = folded(book, news)
+    looked_up = folded(book, news)
+    bookings = _bookings(looked_up, seen, now)
+    news += bookings
+    after = folded(looked_up, bookings)
     for record in after.unproven_orders:
         state = seen.states.get(record.order.client_order_id)
         # A venue that counts more fills than it has told: the end waits until they are here.
@@ -210,8 +212,10 @@ def _bookings(book: Book, seen: _Seen, now: datetime) -> list[Event]:
     timed += [(fill.filled_at, 1, key, FillBooked(at=now, fill=fill)) for key, fill in fills.items()]
     bookings = [booking[3] for booking in sorted(timed, key=lambda booking: booking[:3])]
     for fill in fills.values():
-        if fill.client_order_id in book.orders:
-            refuse_worse_than_limit(fill, book.orders[fill.client_order_id].order)
+        record = book.orders.get(fill.client_order_id)
+        # Changed at the venue, an order may have had limits nobody told us of.
+        if record is not None and record.terms_at == record.sent_at:
+            refuse_worse_than_limit(fill, record.order)
     foreign = {
         fill.symbol: SymbolQuarantined(at=now, symbol=fill.symbol, reason=reason)
         for fill in fills.values()

@@ -1,6 +1,6 @@
 """A few trading days of one desk at Alpaca's adapters over HTTP: orders, prices and the time all come by the wire."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from execution.brokers.alpaca import AlpacaBroker
+from execution.brokers.tape import TapeRow
 from execution.domain.events import FillBooked
 from execution.portfolio.cost_model import CostModel
 from execution.portfolio.sizing_policy import SizingPolicy
@@ -89,13 +90,14 @@ def alpaca_days(
     faults: FaultPlan | None = None,
     wrap_broker: Callable[[AlpacaBroker], Any] = lambda broker: broker,
     sizing: SizingPolicy | None = None,
+    bars: Iterable[TapeRow] = (),
     **changes: Any,
 ) -> Iterator[AlpacaDays]:
     """Serve the venue of a few trading days and give the desk that trades there; changes are of the client's policy."""
     desk_changes: dict[str, Any] = {"sending": sending or SendPolicy()}
     if sizing is not None:
         desk_changes["sizing"] = sizing
-    days = TradingDays(folder, desk_changes=desk_changes, is_on_files=True)
+    days = TradingDays(folder, bars, desk_changes=desk_changes, is_on_files=True)
     with http_venue(cast("World", _Place(folder, days.clock, COSTS)), faults) as venue:
         made = AlpacaDays(days, venue, changes, wrap_broker)
         made.restarted()

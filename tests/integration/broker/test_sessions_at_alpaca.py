@@ -18,7 +18,7 @@ from execution.session.flatten import FlattenPolicy, arming_phrase, flatten
 from execution.session.send_policy import SendPolicy
 from tests.builders.alpaca_days import SAME_ID, AlpacaDays, alpaca_days
 from tests.builders.http_venue import SECRET_KEY
-from tests.builders.trading_days import FIRST, SESSIONS
+from tests.builders.trading_days import FIRST, SESSIONS, a_day_of
 from tests.builders.venue import buy
 from tests.fakes.dying_port import Killed
 
@@ -171,6 +171,30 @@ def test_case_52_a_trade_by_hand_puts_its_symbol_in_quarantine_and_the_rest_goes
         assert set(told.days.desk.ledger.book().quarantined) == {ours[0]}
         sent = {row.order.symbol for row in told.venue.accepted if row.order.client_order_id != "by-hand"}
         assert sent == set(ours[1:])
+
+
+@pytest.mark.parametrize(("limits", "bought"), [(["42.50"], 244), (["42.50", "41.00"], 100)])
+def test_case_52_an_entry_whose_limit_a_person_raised_is_booked_and_protected(
+    tmp_path: Path, limits: list[str], bought: int
+) -> None:
+    dearer = a_day_of("AAA", SESSIONS[1], open_usd="42", high_usd="43", low_usd="41.50", close_usd="42")
+    with alpaca_days(tmp_path, bars=[dearer]) as told:
+        told.days.plan()
+        told.days.submit()
+        [entry] = [row for row in told.venue.accepted if row.order.symbol == "AAA"]
+        assert (entry.order.status, entry.order.filled_shares) == ("open", 0)
+        if len(limits) > 1:
+            # A twentieth of it is ours, so that the rest works on at the last of the limits.
+            told.venue.faults.volumes_shares["AAA"] = 2000
+        order_id = entry.order_id
+        for limit in limits:
+            order_id = told.venue.floor.replace(order_id, {"limit_price": limit})["id"]
+        report = told.days.cancel_rest()
+        assert (report.status, report.unprotected) == ("rest_cancelled", ())
+        assert told.days.settle().status == "settled"
+        book, account = told.days.desk.ledger.book(), told.venue.floor.broker.account()
+        assert (book.cash_usd, dict(book.held_shares)) == (account.cash_usd, dict(account.positions_shares))
+        assert book.held_shares["AAA"] == bought
 
 
 def test_case_54_nothing_is_sent_while_the_venues_clock_is_apart(tmp_path: Path) -> None:
