@@ -19,6 +19,7 @@ from execution.domain.events import (
 )
 
 _TOPICS: Final[Mapping[str, Severity]] = {
+    "account_blocked": "critical",
     "batch_refused": "warning",
     "not_tradable": "warning",
     "not_sent": "warning",

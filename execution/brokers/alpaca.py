@@ -199,7 +199,7 @@ class AlpacaBroker:
             after = self._account()
             cash = number(after, "cash", of="account")
             if cash == number(before, "cash", of="account"):
-                return AccountSnapshot(cash_usd=cash, positions_shares=positions)
+                return AccountSnapshot(cash_usd=cash, positions_shares=positions, block=self._block)
             before = after
         raise VenueUnavailable(f"the account changed during {_LOOKS_AT_ACCOUNT} looks: ask again")
 

@@ -215,10 +215,15 @@ class CorporateActionEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountSnapshot:
-    """Cash and positions of the account, as the venue holds them: symbol to signed shares, zeros left out."""
+    """Cash and positions of the account, as the venue holds them: symbol to signed shares, zeros left out.
+
+    Attributes:
+        block: why the venue takes no order of the account; empty when it does.
+    """
 
     cash_usd: Decimal
     positions_shares: Mapping[str, Shares]
+    block: str = ""
 
 
 def client_order_id(

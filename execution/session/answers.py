@@ -123,7 +123,7 @@ def account_told(desk: Desk) -> AccountSnapshot:
     account = desk.broker.account()
     _refuse_other_kind("account", account, AccountSnapshot)
     _refuse_other_kind("account's positions", account.positions_shares, Mapping)
-    faults = [_amount("cash_usd", account.cash_usd, -MOST_CASH_USD, MOST_CASH_USD)]
+    faults = [_amount("cash_usd", account.cash_usd, -MOST_CASH_USD, MOST_CASH_USD), _words("block", account.block)]
     for symbol, shares in account.positions_shares.items():
         faults += [_symbol(symbol), _shares(f"shares of {symbol}", shares, least=-MOST_SHARES)]
     _refuse("account", faults)
@@ -165,7 +165,7 @@ def _order_faults(state: OrderState) -> Iterable[str]:
     yield _shares("filled_shares", state.filled_shares, least=0)
     yield _price("limit_usd", state.limit_usd) if state.limit_usd is not None else ""
     yield _price("stop_usd", state.stop_usd) if state.stop_usd is not None else ""
-    yield "" if isinstance(state.reason, str) else f"reason {state.reason!r}, expected words"
+    yield _words("reason", state.reason)
     if is_share_count(state.quantity_shares) and is_share_count(state.filled_shares):
         is_over = state.filled_shares > state.quantity_shares
         yield f"filled_shares {state.filled_shares} of {state.quantity_shares}" if is_over else ""
@@ -200,6 +200,10 @@ def _action_faults(entry: CorporateActionEntry, latest: datetime) -> Iterable[st
 
 def _text(name: str, value: Any) -> str:
     return "" if isinstance(value, str) and value.strip() else f"{name} {value!r}, expected a name"
+
+
+def _words(name: str, value: Any) -> str:
+    return "" if isinstance(value, str) else f"{name} {value!r}, expected words"
 
 
 def _symbol(value: Any) -> str:

@@ -20,6 +20,7 @@ from execution.domain.orders import OrderRequest, ProposedOrder
 from execution.domain.quantities import Shares
 from execution.ledger.book import Book
 from execution.risk.pre_trade import Blocked, review
+from execution.session.account_block import block_told
 from execution.session.account_view import context_of
 from execution.session.control import tighten
 from execution.session.day_orders import cancel
@@ -119,6 +120,9 @@ def _flattened(desk: Desk, policy: FlattenPolicy, why: str, actor: str) -> Flatt
         return FlattenReport(status="refused", reason="the market is closed: positions are closed in market hours only")
     reconciled = reconcile(desk)
     reconciled.refuse_differences()
+    block = block_told(desk, session, reconciled)
+    if block:
+        return FlattenReport(status="refused", reason=block)
     sales = _sales(desk, reconciled, session, why)
     if sales.worth_usd > policy.notional_max_usd:
         reason = f"{sales.worth_usd:f} USD would be sold, one flatten may sell {policy.notional_max_usd:f} USD"

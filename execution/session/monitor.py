@@ -20,6 +20,7 @@ from execution.ledger.book import Book
 from execution.ledger.order_record import OrderRecord
 from execution.portfolio.exit_rules import DueExit
 from execution.risk.pre_trade import Blocked, review
+from execution.session.account_block import block_told
 from execution.session.account_view import context_of
 from execution.session.agreed_time import refuse_other_time
 from execution.session.basis import basis_of
@@ -93,6 +94,9 @@ def _looked(desk: Desk, session: date) -> MonitorReport:
     refuse_other_time(desk)
     reconciled = reconcile(desk)
     reconciled.refuse_differences()
+    block = block_told(desk, session, reconciled)
+    if block:
+        return MonitorReport(session=session, status="watched", reason=block)
     book = reconciled.book
     batch = basis_of(desk, reconciled, session, book.cycles[desk.cycle_id(session)].batch_hash).batch
     sales, held_back = _sales(desk, reconciled, session, batch)

@@ -15,6 +15,7 @@ from execution.domain.events import PlanMissed, SubmitFinished
 from execution.domain.quantities import Shares
 from execution.ledger.book import Book, CycleRecord
 from execution.ledger.order_record import OrderRecord
+from execution.session.account_block import block_told
 from execution.session.agreed_time import refuse_other_time
 from execution.session.approval import approval_refusal, refuse_changed_plan
 from execution.session.day_orders import (
@@ -141,6 +142,9 @@ def _sent(desk: Desk, session: date, *, is_time_up: bool) -> SubmitReport:
     looked_at = desk.clock.now()
     reconciled = reconcile(desk)
     reconciled.refuse_differences()
+    block = block_told(desk, session, reconciled)
+    if block:
+        return _report(desk, session, "pending", block)
     was_submitted = _cycle(desk, session).is_submitted
     if not was_submitted:
         _send_day_orders(desk, session, reconciled, is_time_up=is_time_up)
@@ -261,7 +265,12 @@ def protect(desk: Desk, session: date, reconciled: Reconciled) -> None:
 
 
 def cover(desk: Desk, session: date, reconciled: Reconciled) -> None:
-    """Send a stop for every share of ours that no open exit covers; nothing that works is ended."""
+    """Send a stop for every share of ours that no open exit covers; nothing that works is ended.
+
+    Of a blocked account none is even decided: a session decides one stop a symbol, and the venue would refuse it.
+    """
+    if block_told(desk, session, reconciled):
+        return
     view = view_at_send(desk, reconciled, session)
     book = desk.ledger.book()
     missing = [next_stop(desk, book, session=session, symbol=symbol) for symbol in unprotected(book)]

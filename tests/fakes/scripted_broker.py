@@ -34,6 +34,7 @@ class ScriptedBroker:
         self.adds_fills: tuple[BrokerFill, ...] = ()
         self.never_ends = False
         self.cash_apart_usd = Decimal(0)
+        self.block = ""
         self.positions_apart: dict[str, int] = {}
         self.promises: BrokerCapabilities | None = None
         self.answers_with: SubmitOutcome | None = None
@@ -48,6 +49,8 @@ class ScriptedBroker:
     def submit(self, order: OrderRequest) -> SubmitOutcome:
         self.before_submit(order)
         self.submitted.append(order)
+        if self.block:
+            return Refused(f"not sent: {self.block}")
         fault = self.faults.get((order.symbol, order.leg))
         if fault == "refuse":
             return Refused("the script refuses")
@@ -78,7 +81,8 @@ class ScriptedBroker:
         symbols = sorted(account.positions_shares.keys() | self.positions_apart.keys())
         shares = {s: account.positions_shares.get(s, 0) + self.positions_apart.get(s, 0) for s in symbols}
         held = {symbol: count for symbol, count in shares.items() if count}
-        return replace(account, cash_usd=account.cash_usd + self.cash_apart_usd, positions_shares=held)
+        cash = account.cash_usd + self.cash_apart_usd
+        return replace(account, cash_usd=cash, positions_shares=held, block=self.block)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._venue, name)

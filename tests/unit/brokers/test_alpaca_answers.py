@@ -216,7 +216,7 @@ def test_an_account_that_never_stands_still_is_not_believed() -> None:
 def test_a_blocked_account_sends_nothing_and_says_why() -> None:
     pages = {"/account": {"cash": "1", "trading_blocked": True}, "/positions": []}
     broker, wire = a_broker(pages)
-    broker.account()
+    assert broker.account().block == "the account says trading_blocked"
     outcome = broker.submit(buy())
     assert isinstance(outcome, Refused)
     assert "the account says trading_blocked" in outcome.reason

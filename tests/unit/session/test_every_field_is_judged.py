@@ -219,7 +219,7 @@ ACCOUNT: Final = AccountSnapshot(cash_usd=Decimal(100), positions_shares={"AAA":
 POSSIBLE: Final[dict[str, tuple[Any, ...]]] = {
     # The venue's own words, and ids that may be another's: whether they are ours is asked of the ledger.
     **dict.fromkeys(("client_order_id", "broker_order_id", "execution_id", "entry_id"), NAMES),
-    "reason": ("", " ", *NAMES),
+    **dict.fromkeys(("reason", "block"), ("", " ", *NAMES)),
     "filled_shares": (0, Decimal(0)),
     # A market order has neither; and no smallest price is known that every venue keeps.
     **dict.fromkeys(("limit_usd", "stop_usd"), (None, Decimal("1E-30"))),
